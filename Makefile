@@ -1,0 +1,39 @@
+# make demo   everything from a fresh machine to trained fusion heads and a report
+# make test   everything from a fresh machine to a green test suite
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+PIP_ARGS ?=
+BIN := $(CURDIR)/$(VENV)/bin
+RUN := PATH="$(BIN):$$PATH" HARCACHE_WORKERS=$(WORKERS)
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo utd test lint lock clean
+
+demo: $(INSTALLED)
+	$(RUN) python cli.py demo data/raw/demo
+	$(RUN) dvc repro
+	@$(RUN) python cli.py summary demo
+
+utd: $(INSTALLED)
+	@test -d data/raw/utd_mhad || { echo "put UTD-MHAD's Skeleton and Depth folders (or links to them) under data/raw/utd_mhad first: see README"; exit 2; }
+	$(RUN) dvc exp run --set-param dataset=utd_mhad --set-param preset=utd_mhad
+	@$(RUN) python cli.py summary utd_mhad
+
+test: $(INSTALLED)
+	$(RUN) python -m pytest
+
+lint: $(INSTALLED)
+	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy
+
+lock: $(INSTALLED)
+	$(RUN) python cli.py recipes bless
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "harcache needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[test]'
+	touch $(INSTALLED)
+
+clean:
+	rm -rf $(VENV) data/demo weights/demo reports/demo

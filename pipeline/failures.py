@@ -1,0 +1,63 @@
+"""What failed and why: one line a clip and stage in failures.jsonl, and the summary that a command prints."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One clip that one stage could not use."""
+
+    clip_id: str
+    stage: str
+    error: str
+    """Name of the error's class."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a stage did, and the exit status that it earns."""
+
+    stage: str
+    made: int
+    cached: int
+    failed: int
+    seconds: float
+    max_failed: float
+    """Share of the clips that may fail."""
+    note: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 past `max_failed`."""
+        total = self.made + self.cached + self.failed
+        return int(total > 0 and self.failed > self.max_failed * total)
+
+    def __str__(self) -> str:
+        line = f"{self.stage}: {self.made} made, {self.cached} from cache, {self.failed} failed in {self.seconds:.1f} s"
+        if self.note:
+            line += f"; {self.note}"
+        if self.exit_code:
+            line += f"; more than max_failed = {self.max_failed:.1%} failed: see failures.jsonl"
+        return line
+
+
+def write_failures(path: Path, stage: str, failures: Iterable[Failure]) -> None:
+    """Replace `stage`'s lines in `path` and keep the other stages'; sorted, written aside and renamed."""
+    kept = [failure for failure in read_failures(path) if failure.stage != stage]
+    lines = sorted({json.dumps(asdict(failure), sort_keys=True) for failure in (*kept, *failures)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    aside.write_text("".join(line + "\n" for line in lines))
+    aside.replace(path)
+
+
+def read_failures(path: Path) -> list[Failure]:
+    """Every line of `path`; none where it is not there."""
+    if not path.exists():
+        return []
+    return [Failure(**json.loads(line)) for line in path.read_text().splitlines() if line]

@@ -1,0 +1,71 @@
+"""Where each thing of a dataset lies, relative to the project's folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cache import Cache
+from pipeline.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The folders and files of one dataset."""
+
+    root: Path
+    """The project's folder: it holds params.yaml."""
+    dataset: str
+
+    @property
+    def raw(self) -> Path:
+        """The recordings, as their publisher laid them out."""
+        return self.root / "data" / "raw" / self.dataset
+
+    @property
+    def data(self) -> Path:
+        """What the stages make of them."""
+        return self.root / "data" / self.dataset
+
+    @property
+    def catalog(self) -> Path:
+        """One row a clip."""
+        return self.data / "catalog.parquet"
+
+    @property
+    def failures(self) -> Path:
+        """One line a failed clip and stage."""
+        return self.data / "failures.jsonl"
+
+    def store(self, name: str) -> Path:
+        """The Zarr group called `name`."""
+        return self.data / f"{name}.zarr"
+
+    @property
+    def weights(self) -> Path:
+        """Learned weights."""
+        return self.root / "weights" / self.dataset
+
+    @property
+    def reports(self) -> Path:
+        """Metrics, predictions, plots and the page."""
+        return self.root / "reports" / self.dataset
+
+    @property
+    def lock(self) -> Path:
+        """Each step's version and a digest of the code it reaches."""
+        return self.root / "recipes.lock"
+
+    @property
+    def params(self) -> Path:
+        """params.yaml."""
+        return self.root / "params.yaml"
+
+    def need(self, path: Path, stage: str) -> Path:
+        """`path`, or a DatasetError that says which stage makes it."""
+        if not path.exists():
+            raise DatasetError(f"{path} is not there; make it first: python cli.py {stage} {self.dataset}")
+        return path
+
+    def open_cache(self) -> Cache:
+        """$HARCACHE_DIR, which several people may share, or `.harcache` beside params.yaml."""
+        return Cache(Path(os.environ.get("HARCACHE_DIR") or self.root / ".harcache"))
