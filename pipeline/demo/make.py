@@ -1,0 +1,129 @@
+"""Make the demo dataset: plan, record, spoil, write; clip by clip, each from a stream of its own."""
+
+import os
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from pipeline.demo.flaws import Files, spoil, spoil_files
+from pipeline.demo.readme import readme_text
+from pipeline.demo.record import record, subject
+from pipeline.demo.scenario import FULL, DemoSize, Flaw, Take, ceilings, plan, stream
+from pipeline.demo.write import PARTIAL, encode_video, skeleton_path, skeleton_text, video_path, write_whole
+from pipeline.errors import DatasetError, ParamError
+
+README = "README.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What was made."""
+
+    folder: Path
+    clips: dict[str, int]
+    """Clean clips: train and test, of the cross-subject split."""
+    flaws: tuple[tuple[str, Flaw], ...]
+    """(clip id, what is spoilt in it), sorted: these come on top of the clean clips."""
+    ceilings: dict[str, float]
+    """Best accuracy that can be expected, in per cent: skeleton, video, both."""
+    num_bytes: int
+    """Of all files."""
+
+    def __str__(self) -> str:
+        best = ", ".join(f"{modality} {value:.0f} %" for modality, value in self.ceilings.items())
+        return (
+            f"demo dataset in {self.folder}: {self.clips['train']} training and {self.clips['test']} test "
+            f"clips, {len(self.flaws)} spoilt on purpose; {self.num_bytes / 1e6:.0f} MB; ceilings: {best}"
+        )
+
+
+def make_demo(folder: Path, *, seed: int = 0, workers: int = 1, size: DemoSize = FULL) -> DemoReport:
+    """Write the demo dataset under a folder. The same seed gives the same bytes, however many workers.
+
+    Files of an earlier run of the same size are written anew; any other file in the folder stops it.
+    """
+    if workers < 1:
+        raise ParamError(f"workers must be 1 or more, got {workers}")
+    takes = plan(size)
+    _refuse_foreign(folder, takes)
+    _sweep(folder)
+    write = partial(_write_take, folder, seed)
+    if workers == 1:
+        written = [write(take) for take in takes]
+    else:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            written = list(pool.map(write, takes, chunksize=8))
+    readme = readme_text(takes, seed, size).encode()
+    write_whole(folder / README, readme)
+    return _report(folder, takes, size, sum(written) + len(readme))
+
+
+def make_take(take: Take, *, seed: int) -> Files:
+    """The bytes of one clip's files; they depend on the seed and the clip's name and flaw alone."""
+    rng = stream(seed, take.clip_id)
+    who = subject(seed, take.subject, take.setup)
+    recording = record(take.action, who, camera=take.camera, rng=rng, spectator=take.flaw == "spectator")
+    recording = spoil(recording, take.flaw, rng)
+    files = Files(encode_video(recording.frames), skeleton_text(recording).encode("ascii"))
+    return spoil_files(files, take.flaw)
+
+
+def _write_take(folder: Path, seed: int, take: Take) -> int:
+    """Write one clip; how many bytes that was."""
+    files = make_take(take, seed=seed)
+    write_whole(folder / video_path(take.clip_id), files.video)
+    if files.skeleton is None:
+        return len(files.video)
+    write_whole(folder / skeleton_path(take.clip_id), files.skeleton)
+    return len(files.video) + len(files.skeleton)
+
+
+def _ours(takes: tuple[Take, ...]) -> set[Path]:
+    """Every path that the demo writes, relative to its folder."""
+    skeletons = {skeleton_path(take.clip_id) for take in takes if take.flaw != "missing_skeleton"}
+    return {Path(README)} | {video_path(take.clip_id) for take in takes} | skeletons
+
+
+def _present(folder: Path) -> list[Path]:
+    """Every file in a folder, relative to it, sorted."""
+    found = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
+    return sorted(path.relative_to(folder) for path in found)
+
+
+def _refuse_foreign(folder: Path, takes: tuple[Take, ...]) -> None:
+    """Stop before the first clip if the folder holds what isn't the demo's."""
+    if folder.exists() and not folder.is_dir():
+        raise DatasetError(f"{folder} is a file; the demo needs a folder, name another")
+    ours = _ours(takes)
+    foreign = [
+        path for path in _present(folder) if path.with_name(path.name.removesuffix(PARTIAL)) not in ours
+    ]
+    if foreign:
+        raise DatasetError(
+            f"{folder} holds {len(foreign)} files that this demo would not write, such as {foreign[0]}; "
+            "it expects an empty folder or an earlier demo of the same size: "
+            "name another folder, or remove them"
+        )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed run left half-written."""
+    for path in _present(folder):
+        if path.name.endswith(PARTIAL):
+            (folder / path).unlink()
+
+
+def _report(folder: Path, takes: tuple[Take, ...], size: DemoSize, num_bytes: int) -> DemoReport:
+    parts = Counter(
+        "train" if take.subject in size.train_subjects else "test" for take in takes if not take.flaw
+    )
+    return DemoReport(
+        folder=folder,
+        clips={"train": parts["train"], "test": parts["test"]},
+        flaws=tuple((take.clip_id, take.flaw) for take in takes if take.flaw),
+        ceilings=ceilings(),
+        num_bytes=num_bytes,
+    )
