@@ -1,0 +1,235 @@
+"""AGCN: graph convolutions whose graph is learned (Shi et al., CVPR 2019; SPEC 2.3 and eq. 6).
+
+B clips, C channels, T frames, V joints, M people. Inside, a block's tensor is (B·M, C, V, T) in channels-last
+memory, that is (B·M, V, T, C): 1×1 convolutions are then plain matrix products, and a graph acts on one whole
+(V, T·C) matrix per person. Parameters keep the reference's shapes (three separate convolutions a kind).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.errors import ModelParamError, ShapeError
+
+Edges = Sequence[tuple[int, int]]
+"""(joint, its parent towards the body's centre) pairs."""
+
+NUM_SUBSETS = 3
+"""Root, centripetal and centrifugal neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphBlock:
+    """One block: channels it makes, and by how much it thins time."""
+
+    width: int
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if self.width < 4 or self.width % 4 or self.stride < 1:
+            raise ModelParamError(f"a block needs a width divisible by 4 and a stride of 1 or more, got {self}")
+
+
+def blocks(*stages: tuple[int, int]) -> tuple[GraphBlock, ...]:
+    """(width, count) stages → blocks; each stage after the first starts with stride 2.
+
+    >>> blocks((64, 1), (128, 2))
+    (GraphBlock(width=64, stride=1), GraphBlock(width=128, stride=2), GraphBlock(width=128, stride=1))
+    """
+    return tuple(
+        GraphBlock(width, 2 if stage > 0 and place == 0 else 1)
+        for stage, (width, count) in enumerate(stages)
+        for place in range(count)
+    )
+
+
+AGCNLayout = Literal["official_10", "paper_9_512", "paper_10_512", "small"]
+
+AGCN_LAYOUTS: dict[AGCNLayout, tuple[GraphBlock, ...]] = {
+    "official_10": blocks((64, 4), (128, 3), (256, 3)),
+    "paper_9_512": blocks((64, 3), (128, 3), (256, 3), (512, 1)),
+    "paper_10_512": blocks((64, 4), (128, 3), (256, 3), (512, 1)),
+    "small": blocks((32, 2), (64, 2), (128, 1)),
+}
+"""The official code's, AMFI-Net's (its text, and official plus 512), and one for demos on a CPU."""
+
+
+def adjacency(edges: Edges, num_joints: int) -> Tensor:
+    """(3, V, V) float32: itself, towards the centre, away from it; each column sums to 1 or is empty.
+
+    Entry [k, u, v] is how much of joint u enters joint v. Worked example, a chain 2 → 1 → 0 of three joints,
+    edges ((1, 0), (2, 1)): [1, 0, 1] = [1, 1, 2] = 1, because a parent enters its child in subset 1.
+    """
+    for joint, parent in edges:
+        if joint == parent or not (0 <= joint < num_joints and 0 <= parent < num_joints):
+            raise ModelParamError(f"edge {(joint, parent)} must join two different joints below {num_joints}")
+    graph = torch.zeros(NUM_SUBSETS, num_joints, num_joints)
+    graph[0] = torch.eye(num_joints)
+    for joint, parent in edges:
+        graph[1, parent, joint] = 1
+        graph[2, joint, parent] = 1
+    return graph / graph.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+class AGCN(nn.Module):
+    """(B, C, T, V, M) joints → (B, width of the last block): the mean over people, time and joints."""
+
+    def __init__(
+        self,
+        edges: Edges,
+        num_joints: int,
+        *,
+        num_people: int = 2,
+        in_channels: int = 3,
+        layout: Sequence[GraphBlock] = AGCN_LAYOUTS["official_10"],
+        dropout: float = 0.0,
+        adaptive: bool = True,
+    ) -> None:
+        """`adaptive=False` leaves out C_k, the graph made from the clip itself (eq. 6)."""
+        super().__init__()
+        if not layout:
+            raise ModelParamError("layout must hold at least one block, got none")
+        if min(num_joints, num_people, in_channels) < 1:
+            raise ModelParamError(
+                f"num_joints, num_people and in_channels must be 1 or more, got {(num_joints, num_people, in_channels)}"
+            )
+        self.in_channels, self.num_joints, self.num_people = in_channels, num_joints, num_people
+        self.num_features = layout[-1].width
+        self.data_bn = nn.BatchNorm1d(num_people * num_joints * in_channels)
+        graph = adjacency(edges, num_joints)
+        widths = [in_channels, *(block.width for block in layout)]
+        self.blocks = nn.ModuleList(
+            _Block(widths[i], block, graph, residual=i > 0, dropout=dropout, adaptive=adaptive)
+            for i, block in enumerate(layout)
+        )
+
+    def forward(self, joints: Tensor) -> Tensor:
+        """(B, C, T, V, M) → (B, width)."""
+        expected = (self.in_channels, self.num_joints, self.num_people)
+        if joints.ndim != 5 or (joints.shape[1], *joints.shape[3:]) != expected:
+            c, v, m = expected
+            raise ShapeError(f"joints must be (B, {c}, T, {v}, {m}), got {tuple(joints.shape)}")
+        x = self._people(joints)
+        for block in self.blocks:
+            x = block(x)
+        features = x.float().mean(dim=(2, 3))
+        return features.view(-1, self.num_people, self.num_features).mean(dim=1)
+
+    def _people(self, joints: Tensor) -> Tensor:
+        """(B, C, T, V, M) → normalised (B·M, C, V, T), channels-last."""
+        b, c, t, v, m = joints.shape
+        x = self.data_bn(joints.permute(0, 4, 3, 1, 2).reshape(b, m * v * c, t))
+        x = x.view(b * m, v, c, t).transpose(1, 2)
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+class _GraphConv(nn.Module):
+    """Eq. 6: sum over subsets k of W_k x (A_k + B_k + C_k), batch norm, plus the input, ReLU."""
+
+    graph: Tensor
+
+    def __init__(self, in_width: int, width: int, graph: Tensor, *, adaptive: bool) -> None:
+        super().__init__()
+        self.adaptive, self.inner = adaptive, width // 4
+        self.register_buffer("graph", graph, persistent=False)
+        self.PA = nn.Parameter(torch.full_like(graph, 1e-6))
+        if adaptive:
+            self.conv_a = nn.ModuleList(nn.Conv2d(in_width, self.inner, 1) for _ in range(NUM_SUBSETS))
+            self.conv_b = nn.ModuleList(nn.Conv2d(in_width, self.inner, 1) for _ in range(NUM_SUBSETS))
+        self.conv_d = nn.ModuleList(nn.Conv2d(in_width, width, 1) for _ in range(NUM_SUBSETS))
+        self.down: nn.Module | None = None
+        if in_width != width:
+            self.down = nn.Sequential(nn.Conv2d(in_width, width, 1), nn.BatchNorm2d(width))
+        self.bn = nn.BatchNorm2d(width)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+                nn.init.zeros_(_bias(module))
+        for conv in self.conv_d:
+            nn.init.normal_(_weight(conv), std=math.sqrt(2 / (_weight(conv).numel() * NUM_SUBSETS)))
+        nn.init.constant_(self.bn.weight, 1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, V, T) → (N, width, V, T), both channels-last."""
+        n, c, v, t = x.shape
+        rows = x.permute(0, 2, 3, 1)
+        graphs = self._graphs(rows).transpose(-1, -2).unbind(1)
+        per_joint = rows.reshape(n, v, t * c)
+        y = torch.stack([_bias(conv) for conv in self.conv_d]).sum(0)
+        for graph, conv in zip(graphs, self.conv_d, strict=True):
+            gathered = torch.bmm(graph.to(per_joint.dtype), per_joint).view(n * v * t, c)
+            y = torch.addmm(y, gathered, _weight(conv).flatten(1).t())
+        y = self.bn(y.view(n, v, t, -1).permute(0, 3, 1, 2))
+        return F.relu(y.add_(x if self.down is None else self.down(x)), inplace=True)
+
+    def _graphs(self, rows: Tensor) -> Tensor:
+        """(N, V, T, C) → (N, 3, V, V): A + B + C of eq. 6; C is a softmax over the second-last axis."""
+        n, v, t, _ = rows.shape
+        fixed = self.graph + self.PA
+        if not self.adaptive:
+            return fixed.expand(n, -1, -1, -1)
+        convs = (*self.conv_a, *self.conv_b)
+        weight = torch.cat([_weight(conv) for conv in convs]).flatten(1)
+        pairs = F.linear(rows, weight, torch.cat([_bias(conv) for conv in convs]))
+        pairs = pairs.view(n, v, t, 2, NUM_SUBSETS, self.inner).permute(3, 0, 4, 1, 2, 5)
+        theta, phi = pairs.reshape(2, n * NUM_SUBSETS, v, t * self.inner).unbind(0)
+        scores = torch.bmm(theta, phi.transpose(1, 2)).float() / (t * self.inner)
+        return torch.softmax(scores.view(n, NUM_SUBSETS, v, v), dim=-2) + fixed
+
+
+class _Block(nn.Module):
+    """Graph convolution, then a 9×1 convolution over time, and the residual."""
+
+    def __init__(
+        self, in_width: int, block: GraphBlock, graph: Tensor, *, residual: bool, dropout: float, adaptive: bool
+    ) -> None:
+        super().__init__()
+        width, stride = block.width, block.stride
+        self.gcn = _GraphConv(in_width, width, graph, adaptive=adaptive)
+        self.dropout = nn.Dropout(dropout)
+        self.tcn = _TimeConv(width, width, kernel=9, stride=stride)
+        self.residual: nn.Module | None = None
+        if residual:
+            same = in_width == width and stride == 1
+            self.residual = nn.Identity() if same else _TimeConv(in_width, width, kernel=1, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, V, T) → (N, width, V, ⌈T / stride⌉)."""
+        y = self.tcn(self.dropout(self.gcn(x)))
+        return F.relu(y if self.residual is None else y.add_(self.residual(x)), inplace=True)
+
+
+class _TimeConv(nn.Module):
+    """Convolution along T with its batch norm; the weight keeps the reference's (out, in, kernel, 1)."""
+
+    def __init__(self, in_width: int, width: int, *, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.stride, self.padding = stride, kernel // 2
+        self.conv = nn.Conv2d(in_width, width, (kernel, 1))
+        self.bn = nn.BatchNorm2d(width)
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
+        nn.init.zeros_(_bias(self.conv))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.conv.weight.transpose(2, 3)  # ours runs along the last axis
+        y: Tensor = self.bn(F.conv2d(x, weight, self.conv.bias, (1, self.stride), (0, self.padding)))
+        return y
+
+
+def _weight(conv: nn.Module) -> Tensor:
+    assert isinstance(conv, nn.Conv2d)
+    return conv.weight
+
+
+def _bias(conv: nn.Module) -> Tensor:
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    return conv.bias

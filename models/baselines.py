@@ -1,0 +1,54 @@
+"""The plain fusions that AMFI-Net is compared with (its Tables 3 and 4; SPEC 2.6).
+
+One linear layer on the mean, product or maximum of the two vectors, on both laid end to end, or on one of them.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import ModelParamError
+from models.head import Head, HeadOutput, UnequalDims
+
+PlainKind = Literal["average", "multiplication", "max", "concatenation", "skeleton", "video"]
+
+Combine = Callable[[Tensor, Tensor], Tensor]
+
+_COMBINE: dict[PlainKind, Combine] = {
+    "average": lambda skeleton, video: (skeleton + video) / 2,
+    "multiplication": torch.mul,
+    "max": torch.maximum,
+    "concatenation": lambda skeleton, video: torch.cat([skeleton, video], dim=1),
+    "skeleton": lambda skeleton, _video: skeleton,
+    "video": lambda _skeleton, video: video,
+}
+
+
+class PlainFusion(Head):
+    """combine → Linear(→ num_classes); cross-entropy alone. Only mean, product and max need equal sizes."""
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        kind: PlainKind,
+        skeleton_dim: int = 512,
+        video_dim: int = 512,
+        unequal: UnequalDims = "refuse",
+    ) -> None:
+        if kind not in _COMBINE:
+            raise ModelParamError(f"kind must be one of {sorted(_COMBINE)}, got {kind!r}")
+        self.kind: PlainKind = kind
+        super().__init__(num_classes, skeleton_dim=skeleton_dim, video_dim=video_dim, unequal=unequal)
+        ends = {"concatenation": skeleton_dim + video_dim, "skeleton": skeleton_dim, "video": video_dim}
+        self.fc = nn.Linear(ends.get(kind, self.dim), num_classes)
+
+    def _project(self, unequal: UnequalDims) -> None:
+        if self.kind in ("average", "multiplication", "max"):
+            super()._project(unequal)
+
+    def fuse(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
+        """Two (B, dim) → logits."""
+        return HeadOutput(self.fc(_COMBINE[self.kind](skeleton, video)))

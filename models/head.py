@@ -1,0 +1,74 @@
+"""What every fusion head is: two feature vectors in, logits out, and its own loss."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.errors import ModelParamError, ShapeError
+
+UnequalDims = Literal["refuse", "project"]
+"""Where the two modalities' features differ in size: an error, or a learned linear map of each to `dim`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadOutput:
+    """What a head says about B clips."""
+
+    logits: Tensor
+    """(B, K)."""
+    gate: Tensor | None = None
+    """(B, dim) in (0, 1): weight of the decision modality (eq. 18); None where the head has no gate."""
+
+
+class Head(nn.Module):
+    """(B, skeleton_dim) and (B, video_dim) features → HeadOutput. Subclasses fill in `fuse`."""
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        skeleton_dim: int = 512,
+        video_dim: int = 512,
+        unequal: UnequalDims = "refuse",
+    ) -> None:
+        super().__init__()
+        if num_classes < 2:
+            raise ModelParamError(f"num_classes must be 2 or more, got {num_classes}")
+        if min(skeleton_dim, video_dim) < 1:
+            raise ModelParamError(
+                f"skeleton_dim and video_dim must be 1 or more, got {skeleton_dim}, {video_dim}"
+            )
+        self.num_classes, self.skeleton_dim, self.video_dim = num_classes, skeleton_dim, video_dim
+        self.dim = max(skeleton_dim, video_dim)
+        self.project_skeleton: nn.Module = nn.Identity()
+        self.project_video: nn.Module = nn.Identity()
+        if skeleton_dim != video_dim:
+            self._project(unequal)
+
+    def _project(self, unequal: UnequalDims) -> None:
+        if unequal == "refuse":
+            raise ModelParamError(
+                f"this head needs both modalities of one size, got skeleton {self.skeleton_dim} and video "
+                f"{self.video_dim}; give the backbones equal widths, or set unequal to 'project'"
+            )
+        self.project_skeleton = nn.Linear(self.skeleton_dim, self.dim)
+        self.project_video = nn.Linear(self.video_dim, self.dim)
+
+    def forward(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
+        """(B, skeleton_dim) and (B, video_dim) → logits, and the gate where there is one."""
+        for name, features, dim in (("skeleton", skeleton, self.skeleton_dim), ("video", video, self.video_dim)):
+            if features.ndim != 2 or features.shape[1] != dim:
+                raise ShapeError(f"{name} features must be (B, {dim}), got {tuple(features.shape)}")
+        if len(skeleton) != len(video):
+            raise ShapeError(f"skeleton and video must hold the same clips, got {len(skeleton)} and {len(video)}")
+        return self.fuse(self.project_skeleton(skeleton), self.project_video(video))
+
+    def fuse(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
+        """Two (B, dim) → HeadOutput."""
+        raise NotImplementedError
+
+    def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
+        """Mean cross-entropy over the batch; a head with a gate adds its own term."""
+        return F.cross_entropy(output.logits.float(), labels)

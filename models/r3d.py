@@ -1,0 +1,148 @@
+"""R3D-18: residual 3-D convolutions on short clips (Hara et al. 2018; SPEC 2.2).
+
+B clips, C channels, T frames, H × W pixels. Tensor names are torchvision's, so that its `r3d_18` weights
+fit where the stem is torchvision's too.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.errors import ModelParamError, ShapeError
+
+Stem = Literal["7x7x7", "3x7x7"]
+"""Kernel of the first convolution, T × H × W: Hara's 7×7×7, or torchvision's 3×7×7."""
+
+_STEM_KERNELS: dict[Stem, tuple[int, int, int]] = {"7x7x7": (7, 7, 7), "3x7x7": (3, 7, 7)}
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInput:
+    """What a video backbone wants to be fed: its weights mean nothing without it."""
+
+    frames: int = 16
+    """T."""
+    size: int = 112
+    """H and W in pixels."""
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Of each channel, on the scale where pixels lie in [0, 1]; zeros and ones leave x / 255 (SPEC 2.1)."""
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    """Of each channel, same scale."""
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or self.size < 1:
+            raise ModelParamError(f"frames and size must be 1 or more, got {self.frames} and {self.size}")
+        if not self.mean or len(self.mean) != len(self.std):
+            raise ModelParamError(
+                f"mean and std need one value a channel, got {len(self.mean)} and {len(self.std)}"
+            )
+        if min(self.std) <= 0:
+            raise ModelParamError(f"std must be above 0 in each channel, got {self.std}")
+
+    @property
+    def channels(self) -> int:
+        """C: 3 for colour, 1 for depth."""
+        return len(self.mean)
+
+    def normalise(self, frames: Tensor) -> Tensor:
+        """(B, T, H, W, C) uint8 frames, as the store keeps them → (B, C, T, H, W) float32, a view of (B, T, H, W, C).
+
+        The memory stays channels-last, which is what the convolutions are fastest on.
+        """
+        if frames.ndim != 5 or frames.shape[-1] != self.channels:
+            raise ShapeError(f"frames must be (B, T, H, W, {self.channels}), got {tuple(frames.shape)}")
+        scale = torch.tensor([1 / (255 * std) for std in self.std], device=frames.device)
+        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=frames.device)
+        return torch.addcmul(shift, frames.float(), scale).permute(0, 4, 1, 2, 3)
+
+
+KINETICS_INPUT = VideoInput(mean=(0.43216, 0.394666, 0.37645), std=(0.22803, 0.22145, 0.216989))
+"""What torchvision's `R3D_18_Weights.KINETICS400_V1` was trained on (its own transforms)."""
+
+
+class R3D18(nn.Module):
+    """(B, C, T, H, W) float32 → (B, 8 · width) features: the mean over time and space of the last stage."""
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        *,
+        width: int = 64,
+        stem: Stem = "7x7x7",
+        stem_stride: tuple[int, int, int] = (2, 2, 2),
+        maxpool: bool = True,
+    ) -> None:
+        """Defaults are SPEC 2.2's reading of AMFI-Net; torchvision's own are `**TORCHVISION_OPTIONS`."""
+        super().__init__()
+        if in_channels < 1 or width < 1:
+            raise ModelParamError(f"in_channels and width must be 1 or more, got {in_channels} and {width}")
+        if stem not in _STEM_KERNELS:
+            raise ModelParamError(f"stem must be one of {sorted(_STEM_KERNELS)}, got {stem!r}")
+        self.in_channels, self.num_features = in_channels, 8 * width
+        self.stem = _stem(in_channels, width, _STEM_KERNELS[stem], stem_stride, maxpool)
+        self.layer1 = nn.Sequential(_Block(width, width, 1), _Block(width, width, 1))
+        self.layer2 = nn.Sequential(_Block(width, 2 * width, 2), _Block(2 * width, 2 * width, 1))
+        self.layer3 = nn.Sequential(_Block(2 * width, 4 * width, 2), _Block(4 * width, 4 * width, 1))
+        self.layer4 = nn.Sequential(_Block(4 * width, 8 * width, 2), _Block(8 * width, 8 * width, 1))
+        for module in self.modules():
+            if isinstance(module, nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.to(memory_format=torch.channels_last_3d)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) → (B, 8 · width)."""
+        if clips.ndim != 5 or clips.shape[1] != self.in_channels:
+            raise ShapeError(f"clips must be (B, {self.in_channels}, T, H, W), got {tuple(clips.shape)}")
+        x = self.stem(clips.contiguous(memory_format=torch.channels_last_3d))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        features: Tensor = x.float().mean(dim=(2, 3, 4))
+        return features
+
+
+TORCHVISION_OPTIONS: dict[str, object] = {
+    "width": 64,
+    "stem": "3x7x7",
+    "stem_stride": (1, 2, 2),
+    "maxpool": False,
+}
+"""R3D18 options under which torchvision's r3d_18 weights mean what they meant there."""
+
+
+def _stem(
+    in_channels: int, width: int, kernel: tuple[int, int, int], stride: tuple[int, int, int], maxpool: bool
+) -> nn.Sequential:
+    padding = tuple(size // 2 for size in kernel)
+    layers: list[nn.Module] = [
+        nn.Conv3d(in_channels, width, kernel, stride=stride, padding=padding, bias=False),
+        nn.BatchNorm3d(width),
+        nn.ReLU(inplace=True),
+    ]
+    if maxpool:
+        layers.append(nn.MaxPool3d(3, stride=2, padding=1))
+    return nn.Sequential(*layers)
+
+
+def _conv(in_width: int, width: int, stride: int) -> nn.Conv3d:
+    return nn.Conv3d(in_width, width, 3, stride=stride, padding=1, bias=False)
+
+
+class _Block(nn.Module):
+    """Two 3×3×3 convolutions and the residual (SPEC 2.2, eq. 5)."""
+
+    def __init__(self, in_width: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Sequential(
+            _conv(in_width, width, stride), nn.BatchNorm3d(width), nn.ReLU(inplace=True)
+        )
+        self.conv2 = nn.Sequential(_conv(width, width, 1), nn.BatchNorm3d(width))
+        self.downsample: nn.Module | None = None
+        if stride != 1 or in_width != width:
+            projection = nn.Conv3d(in_width, width, 1, stride=stride, bias=False)
+            self.downsample = nn.Sequential(projection, nn.BatchNorm3d(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return F.relu(self.conv2(self.conv1(x)).add_(shortcut), inplace=True)
