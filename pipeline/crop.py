@@ -1,0 +1,196 @@
+"""Cutting people out of a video: decoded once for all recipes, only wanted frames converted.
+
+Storage of a frame: `raw` and `zstd` keep its pixels (zstd is the store's codec). `jpeg` keeps each frame as a
+JPEG file padded with zeros to a fixed number of bytes, `jpeg_bytes`, a third of its pixels; a frame that does
+not fit is encoded at the next lower quality that does. A decoder stops at the JPEG's end mark.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ParamError, VideoError
+from pipeline.values import Box, Samples
+from pipeline.video import VideoSource
+
+Bytes = NDArray[np.uint8]
+Convert = Callable[[NDArray[Any]], Bytes]
+
+JPEG_SHARE = 3
+"""A JPEG row has one byte for this many bytes of pixels."""
+
+QUALITY_STEP = 5
+"""A JPEG that does not fit its row loses this much quality, again and again."""
+
+cv2.setNumThreads(1)  # the runner's workers are the parallelism; a pool in each would fight over the cores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropRecipe:
+    """What becomes of a clip's frames."""
+
+    name: str
+    sampling: str
+    """Name of the sampling rule that chooses its frames."""
+    box: str = "square"
+    """Name of the box rule that it is cut with."""
+    size: tuple[int, int] = (112, 112)
+    """Height and width after resizing, in pixels; the box's own proportions are not kept."""
+    interpolation: Literal["auto", "area", "linear"] = "auto"
+    """`auto`: the mean over the covered area where neither side grows, linear otherwise."""
+    storage: Literal["raw", "zstd", "jpeg"] = "zstd"
+    jpeg_quality: int = 90
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise ParamError(f"crop {self.name!r}: size must be at least 1 x 1, got {self.size}")
+        if self.interpolation not in ("auto", "area", "linear") or self.storage not in (
+            "raw",
+            "zstd",
+            "jpeg",
+        ):
+            raise ParamError(
+                f"crop {self.name!r}: interpolation is auto, area or linear and storage raw, zstd or jpeg; "
+                f"got {self.interpolation!r} and {self.storage!r}"
+            )
+        if not 1 <= self.jpeg_quality <= 100:
+            raise ParamError(f"crop {self.name!r}: jpeg_quality must be 1 to 100, got {self.jpeg_quality}")
+
+
+def crop_clip(
+    source: VideoSource,
+    cuts: Mapping[str, tuple[CropRecipe, Samples, Box]],
+    *,
+    convert: Convert | None = None,
+) -> dict[str, Bytes]:
+    """For each cut its (A, T, H, W, C) pixels, from one pass over the video.
+
+    `convert` turns a whole decoded frame into (H, W) or (H, W, 3) uint8 before it is cut: depth needs one.
+    Raises VideoError where the video does not give every wanted frame.
+    """
+    wanted = np.unique(np.concatenate([samples.frames.ravel() for _, samples, _ in cuts.values()]))
+    places = {name: _places(samples) for name, (_, samples, _) in cuts.items()}
+    crops: dict[str, Bytes] = {}
+    given = 0
+    for number, decoded in source.frames(wanted.tolist()):
+        frame = _pixels(decoded, convert)
+        for name, (recipe, samples, box) in cuts.items():
+            if number not in places[name]:
+                continue
+            if name not in crops:
+                crops[name] = np.empty((samples.frames.size, *recipe.size, frame.shape[2]), dtype=np.uint8)
+            crops[name][places[name][number]] = cut(frame, box, recipe)
+        given += 1
+    if given != len(wanted):
+        raise VideoError(
+            f"decoding gave {given} of {len(wanted)} wanted frames (last: {wanted[-1]}); decode it again"
+        )
+    return {name: crops[name].reshape(*cuts[name][1].frames.shape, *crops[name].shape[1:]) for name in cuts}
+
+
+def _places(samples: Samples) -> dict[int, NDArray[np.int64]]:
+    """Frame number -> where in (A x T) it goes; more than one place where frames repeat."""
+    flat = samples.frames.ravel()
+    return {int(number): np.flatnonzero(flat == number) for number in np.unique(flat)}
+
+
+def _pixels(decoded: NDArray[Any], convert: Convert | None) -> Bytes:
+    """(H, W, C) uint8."""
+    frame = decoded if convert is None else convert(decoded)
+    if frame.dtype != np.uint8:
+        raise ParamError(f"frames are {frame.dtype}, crops are uint8: hand `crop_clip` a `convert`")
+    return frame if frame.ndim == 3 else frame[:, :, None]
+
+
+def cut(frame: Bytes, box: Box, recipe: CropRecipe) -> Bytes:
+    """(H, W, C) frame -> (*recipe.size, C): what lies in the box, zeros where it reaches outside, resized."""
+    height, width = recipe.size
+    resized = cv2.resize(_inside(frame, box), (width, height), interpolation=_interpolation(recipe, box))
+    return np.asarray(resized, dtype=np.uint8).reshape(height, width, frame.shape[2])
+
+
+def _inside(frame: Bytes, box: Box) -> Bytes:
+    """The box's pixels, as a view where it lies in the frame.
+
+    Columns -2 to 3 of a frame of 10: the last three of the five are the frame's columns 0 to 2.
+    """
+    height, width = frame.shape[:2]
+    left, top, right, bottom = (
+        max(box.left, 0),
+        max(box.top, 0),
+        min(box.right, width),
+        min(box.bottom, height),
+    )
+    if (left, top, right, bottom) == (box.left, box.top, box.right, box.bottom):
+        return frame[top:bottom, left:right]
+    padded = np.zeros((box.height, box.width, frame.shape[2]), dtype=np.uint8)
+    if left < right and top < bottom:
+        padded[top - box.top : bottom - box.top, left - box.left : right - box.left] = frame[
+            top:bottom, left:right
+        ]
+    return padded
+
+
+def _interpolation(recipe: CropRecipe, box: Box) -> int:
+    shrinks = box.height >= recipe.size[0] and box.width >= recipe.size[1]
+    if recipe.interpolation == "area" or (recipe.interpolation == "auto" and shrinks):
+        return int(cv2.INTER_AREA)
+    return int(cv2.INTER_LINEAR)
+
+
+def row_shape(recipe: CropRecipe, *, views: int, num_frames: int, channels: int) -> tuple[int, ...]:
+    """Shape of a clip in the store: (A, T, H, W, C), or (A, T, bytes) of JPEGs."""
+    if recipe.storage == "jpeg":
+        return views, num_frames, jpeg_bytes(recipe, channels)
+    return views, num_frames, *recipe.size, channels
+
+
+def bytes_per_clip(recipe: CropRecipe, *, views: int, num_frames: int, channels: int) -> int:
+    """Bytes of a clip in the store before its codec: what is written at most."""
+    return int(np.prod(row_shape(recipe, views=views, num_frames=num_frames, channels=channels)))
+
+
+def jpeg_bytes(recipe: CropRecipe, channels: int) -> int:
+    """Bytes kept for one JPEG; 1,024 more than a third of the pixels, for the headers of small ones."""
+    return recipe.size[0] * recipe.size[1] * channels // JPEG_SHARE + 1024
+
+
+def encode_jpeg(crops: Bytes, recipe: CropRecipe) -> Bytes:
+    """(A, T, H, W, C) pixels -> (A, T, bytes), each row a JPEG and zeros."""
+    frames = crops.reshape(-1, *crops.shape[2:])
+    rows = np.zeros((len(frames), jpeg_bytes(recipe, crops.shape[4])), dtype=np.uint8)
+    for frame, row in zip(frames, rows, strict=True):
+        encoded = _fitting_jpeg(frame, recipe.jpeg_quality, len(row))
+        row[: len(encoded)] = encoded
+    return rows.reshape(*crops.shape[:2], -1)
+
+
+def _fitting_jpeg(frame: Bytes, quality: int, room: int) -> Bytes:
+    for lowered in (quality, *range(quality - QUALITY_STEP, 0, -QUALITY_STEP), 1):
+        encoded = cv2.imencode(".jpg", _swap_red_blue(frame), [cv2.IMWRITE_JPEG_QUALITY, lowered])[1]
+        if len(encoded) <= room:
+            return np.asarray(encoded, dtype=np.uint8).ravel()
+    raise VideoError(
+        f"a {frame.shape} crop does not fit {room} bytes as a JPEG of any quality: store it raw or zstd"
+    )
+
+
+def decode_jpeg(rows: Bytes, recipe: CropRecipe, channels: int) -> Bytes:
+    """(A, T, bytes) -> (A, T, H, W, C) pixels."""
+    flags = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+    frames = np.empty((rows.size // rows.shape[-1], *recipe.size, channels), dtype=np.uint8)
+    for row, frame in zip(rows.reshape(-1, rows.shape[-1]), frames, strict=True):
+        image = cv2.imdecode(row, flags)
+        if image is None:
+            raise VideoError("a stored JPEG cannot be decoded: verify the store")
+        frame[:] = _swap_red_blue(np.atleast_3d(image))
+    return frames.reshape(*rows.shape[:2], *frames.shape[1:])
+
+
+def _swap_red_blue(image: Bytes) -> Bytes:
+    """RGB <-> BGR, which OpenCV's codecs speak; one channel stays as it is."""
+    return np.ascontiguousarray(image[:, :, ::-1])

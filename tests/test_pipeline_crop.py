@@ -1,0 +1,158 @@
+"""Cropping: pixels worked out by hand, one pass for all recipes, frames that are missing, and JPEG rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.crop import (
+    CropRecipe,
+    bytes_per_clip,
+    crop_clip,
+    cut,
+    decode_jpeg,
+    encode_jpeg,
+    jpeg_bytes,
+    row_shape,
+)
+from pipeline.errors import ParamError, VideoError
+from pipeline.values import Box, Samples
+from pipeline.video import VideoFacts
+
+TINY = CropRecipe(name="tiny", sampling="centered", size=(2, 2))
+
+
+class FramesInMemory:
+    """A video whose frame i is filled with i; `broken_at` frames and later are not there."""
+
+    decoder = "memory 1.0"
+
+    def __init__(self, frame: NDArray[np.generic], broken_at: int = 1000) -> None:
+        self.frame, self.broken_at = frame, broken_at
+        self.passes: list[list[int]] = []
+
+    def probe(self) -> VideoFacts:
+        return VideoFacts(1000, *self.frame.shape[:2], 30.0, None)
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
+        self.passes.append(list(wanted))
+        for number in wanted:
+            if number < self.broken_at:
+                yield number, np.asarray(self.frame + self.frame.dtype.type(number))
+
+
+def colour(height: int = 8, width: int = 10) -> NDArray[np.uint8]:
+    return np.zeros((height, width, 3), dtype=np.uint8)
+
+
+def samples_of(*views: list[int]) -> Samples:
+    return Samples(np.array(views, dtype=np.int32), 1000)
+
+
+def smooth_frames(channels: int) -> NDArray[np.uint8]:
+    """(1, 2, 32, 32, C): a slope, easy for a JPEG."""
+    slope = np.add.outer(np.arange(32), np.arange(32))[:, :, None] * np.arange(1, channels + 1)
+    return np.stack([slope, slope + 40])[None].astype(np.uint8)
+
+
+def test_a_cut_is_the_mean_over_what_each_pixel_covers() -> None:
+    frame = np.arange(48, dtype=np.uint8).reshape(6, 8, 1)
+    # rows 1 to 4, columns 2 to 5 start with 10, 18, 26, 34; a 2 x 2 block's mean is its first pixel + 4.5
+    pixels = cut(frame, Box(2, 1, 6, 5), TINY)
+    assert np.abs(pixels[:, :, 0] - np.array([[14.5, 16.5], [30.5, 32.5]])).max() <= 0.5
+
+
+def test_what_lies_outside_the_frame_is_zero() -> None:
+    frame = np.full((4, 4, 3), 200, dtype=np.uint8)
+    pixels = cut(frame, Box(-2, -2, 2, 2), TINY)
+    assert pixels[:, :, 0].tolist() == [[0, 0], [0, 200]]
+    assert not cut(frame, Box(10, 10, 14, 14), TINY).any()
+
+
+def test_a_box_smaller_than_the_crop_is_enlarged_linearly() -> None:
+    frame = np.array([[[0], [100]]], dtype=np.uint8)
+    linear = cut(frame, Box(0, 0, 2, 1), replace(TINY, size=(1, 4)))
+    assert linear[0, :, 0].tolist() == [0, 25, 75, 100]
+
+
+def test_every_recipe_is_served_by_one_pass_over_the_wanted_frames() -> None:
+    source = FramesInMemory(colour())
+    cuts = {
+        "twice": (TINY, samples_of([3, 5, 5], [9, 3, 0]), Box(0, 0, 8, 8)),
+        "large": (replace(TINY, name="large", size=(4, 6)), samples_of([7, 5]), Box(2, 2, 10, 8)),
+    }
+    crops = crop_clip(source, cuts)
+    assert source.passes == [[0, 3, 5, 7, 9]]
+    assert crops["twice"].shape == (2, 3, 2, 2, 3)
+    assert crops["large"].shape == (1, 2, 4, 6, 3)
+    assert crops["twice"][:, :, 0, 0, 0].tolist() == [[3, 5, 5], [9, 3, 0]]
+    assert crops["large"][0, :, 3, 5, 2].tolist() == [7, 5]
+
+
+def test_depth_is_converted_before_it_is_cut() -> None:
+    source = FramesInMemory(np.full((6, 6), 1000, dtype=np.uint16))
+    cuts = {"depth": (TINY, samples_of([0, 20]), Box(1, 1, 5, 5))}
+    crops = crop_clip(source, cuts, convert=lambda depth: (depth - 1000).astype(np.uint8))
+    assert crops["depth"].shape == (1, 2, 2, 2, 1)
+    assert crops["depth"][0, :, 0, 0, 0].tolist() == [0, 20]
+
+
+def test_depth_without_a_conversion_is_refused() -> None:
+    source = FramesInMemory(np.zeros((6, 6), dtype=np.uint16))
+    with pytest.raises(ParamError, match="uint16"):
+        crop_clip(source, {"depth": (TINY, samples_of([0]), Box(0, 0, 6, 6))})
+
+
+def test_a_video_that_ends_early_fails_the_clip() -> None:
+    source = FramesInMemory(colour(), broken_at=6)
+    with pytest.raises(VideoError, match="2 of 3 wanted frames"):
+        crop_clip(source, {"tiny": (TINY, samples_of([0, 5, 9]), Box(0, 0, 8, 8))})
+
+
+def test_decoded_frames_stay_as_they_were() -> None:
+    frame = np.full((4, 4, 3), 9, dtype=np.uint8)
+    cut(frame, Box(-1, 0, 3, 4), TINY)
+    assert (frame == 9).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_rows_have_one_length_and_come_back_nearly_the_same(channels: int) -> None:
+    recipe = CropRecipe(name="jpeg", sampling="centered", size=(32, 32), storage="jpeg")
+    crops = smooth_frames(channels)
+    rows = encode_jpeg(crops, recipe)
+    assert rows.shape == (1, 2, jpeg_bytes(recipe, channels))
+    again = decode_jpeg(rows, recipe, channels)
+    assert again.shape == crops.shape
+    assert np.abs(again.astype(int) - crops).mean() < 4
+
+
+def test_a_jpeg_that_does_not_fit_loses_quality_not_its_end() -> None:
+    recipe = CropRecipe(name="jpeg", sampling="centered", size=(96, 96), storage="jpeg", jpeg_quality=100)
+    noise = np.random.default_rng(0).integers(0, 256, (1, 1, 96, 96, 3), dtype=np.uint8)
+    rows = encode_jpeg(noise, recipe)
+    assert decode_jpeg(rows, recipe, 3).shape == noise.shape
+    assert np.array_equal(rows, encode_jpeg(noise, recipe))
+
+
+def test_a_broken_jpeg_row_is_refused() -> None:
+    recipe = CropRecipe(name="jpeg", sampling="centered", size=(32, 32), storage="jpeg")
+    with pytest.raises(VideoError, match="verify the store"):
+        decode_jpeg(np.zeros((1, 1, jpeg_bytes(recipe, 3)), dtype=np.uint8), recipe, 3)
+
+
+def test_bytes_of_a_clip_are_those_of_the_paper_sizes() -> None:
+    counts = {"views": 1, "num_frames": 16, "channels": 3}
+    recipe = CropRecipe(name="video", sampling="centered", storage="raw")
+    assert bytes_per_clip(recipe, **counts) == 602_112  # 56,880 clips: 34 GB
+    assert row_shape(recipe, **counts) == (1, 16, 112, 112, 3)
+    assert bytes_per_clip(replace(recipe, storage="jpeg"), **counts) == 16 * (12_544 + 1024)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"size": (0, 4)}, {"interpolation": "cubic"}, {"storage": "png"}, {"jpeg_quality": 0}]
+)
+def test_a_recipe_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ParamError, match="crop 'tiny'"):
+        replace(TINY, **wrong)
