@@ -106,7 +106,7 @@ def frame(backdrop: Image, figures: Sequence[Figure], *, pixels_per_m: float, ga
     for figure in figures:
         _person(image, figure, pixels_per_m)
         if figure.held is not None:
-            _object(image, figure, OBJECT_RADIUS_M * pixels_per_m)
+            _object(image, _SHAPES[figure.held], figure, OBJECT_RADIUS_M * pixels_per_m)
     return np.asarray(cv2.convertScaleAbs(image, alpha=gain), np.uint8)
 
 
@@ -156,11 +156,10 @@ def _disc(image: Image, centre: Floats, radius_px: float, colour: Colour) -> Non
     cv2.circle(image, (x, y), int(radius_px * (1 << _SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
 
 
-def _object(image: Image, figure: Figure, radius_px: float) -> None:
+def _object(image: Image, shapes: tuple[Shape, ...], figure: Figure, radius_px: float) -> None:
     """The held thing, centred on the hand."""
-    assert figure.held is not None
     cos, sin = np.cos(figure.tilt), np.sin(figure.tilt)
     turn = np.array([[cos, sin], [-sin, cos]])
-    for colour, corners in _SHAPES[figure.held]:
+    for colour, corners in shapes:
         outline = np.array(corners) @ turn * radius_px + figure.pixels[figure.hand]
         cv2.fillPoly(image, [_fixed(outline)], colour, cv2.LINE_AA, _SHIFT)

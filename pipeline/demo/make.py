@@ -1,7 +1,8 @@
-"""Make the demo dataset: plan, record, spoil, write; clip by clip, each from a stream of its own."""
+"""Make the demo dataset: plan, record, spoil, write; each clip from its scene's own random numbers."""
 
 import os
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +12,10 @@ from pathlib import Path
 from pipeline.demo.flaws import Files, spoil, spoil_files
 from pipeline.demo.readme import readme_text
 from pipeline.demo.record import record, subject
-from pipeline.demo.scenario import FULL, DemoSize, Flaw, Take, ceilings, plan, stream
+from pipeline.demo.scenario import FULL, DemoSize, Flaw, Take, ceilings, generator, plan
 from pipeline.demo.write import PARTIAL, encode_video, skeleton_path, skeleton_text, video_path, write_whole
 from pipeline.errors import DatasetError, ParamError
+from pipeline.progress import ClipProgress
 
 README = "README.txt"
 
@@ -40,7 +42,9 @@ class DemoReport:
         )
 
 
-def make_demo(folder: Path, *, seed: int = 0, workers: int = 1, size: DemoSize = FULL) -> DemoReport:
+def make_demo(
+    folder: Path, *, seed: int = 0, workers: int = 1, size: DemoSize = FULL, quiet: bool = False
+) -> DemoReport:
     """Write the demo dataset under a folder. The same seed gives the same bytes, however many workers.
 
     Files of an earlier run of the same size are written anew; any other file in the folder stops it.
@@ -50,25 +54,37 @@ def make_demo(folder: Path, *, seed: int = 0, workers: int = 1, size: DemoSize =
     takes = plan(size)
     _refuse_foreign(folder, takes)
     _sweep(folder)
-    write = partial(_write_take, folder, seed)
-    if workers == 1:
-        written = [write(take) for take in takes]
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            written = list(pool.map(write, takes, chunksize=8))
+    num_bytes = 0
+    with ClipProgress("demo", len(takes), cached=0, quiet=quiet) as progress:
+        for written in _written(partial(_write_take, folder, seed), takes, workers):
+            num_bytes += written
+            progress.tick(made=1)
     readme = readme_text(takes, seed, size).encode()
     write_whole(folder / README, readme)
-    return _report(folder, takes, size, sum(written) + len(readme))
+    return _report(folder, takes, size, num_bytes + len(readme))
 
 
 def make_take(take: Take, *, seed: int) -> Files:
-    """The bytes of one clip's files; they depend on the seed and the clip's name and flaw alone."""
-    rng = stream(seed, take.clip_id)
+    """The bytes of one clip's files; they depend on the seed and the take alone.
+
+    The clip's name stands in both (a title, body ids), so that no two files of the demo are equal.
+    """
+    rng = generator(seed, take.scene)
     who = subject(seed, take.subject, take.setup)
     recording = record(take.action, who, camera=take.camera, rng=rng, spectator=take.flaw == "spectator")
     recording = spoil(recording, take.flaw, rng)
-    files = Files(encode_video(recording.frames), skeleton_text(recording).encode("ascii"))
-    return spoil_files(files, take.flaw)
+    video = encode_video(recording.frames, title=take.clip_id)
+    skeleton = skeleton_text(recording, clip_id=take.clip_id).encode("ascii")
+    return spoil_files(Files(video, skeleton), take.flaw)
+
+
+def _written(write: Callable[[Take], int], takes: tuple[Take, ...], workers: int) -> Iterator[int]:
+    """Write every take; bytes of each, as they are done."""
+    if workers == 1:
+        yield from map(write, takes)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(write, takes, chunksize=8)
 
 
 def _write_take(folder: Path, seed: int, take: Take) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.demo.body import HANDS, LEFT, NUM_JOINTS, Build, Manner, move
 from pipeline.demo.camera import View, colour_pixels, depth_pixels, to_camera
 from pipeline.demo.draw import Dress, Figure, Image, background, frame
-from pipeline.demo.scenario import Action, stream
+from pipeline.demo.scenario import Action, generator
 
 Floats = NDArray[np.float64]
 
@@ -41,8 +41,8 @@ class Person:
 def subject(seed: int, number: int, setup: int) -> Person:
     """A subject of the demo: one build everywhere, and one dress a set-up."""
     return Person(
-        Build.drawn(stream(seed, "build", number)),
-        Dress.drawn(stream(seed, "dress", number, setup)),
+        Build.drawn(generator(seed, "build", number)),
+        Dress.drawn(generator(seed, "dress", number, setup)),
     )
 
 

@@ -2,7 +2,9 @@
 
 A skeleton tells two actions apart only where motion or depth differ; a picture only where motion or
 held object differ. The best accuracy of a modality on balanced actions is thus the number of kinds
-that it sees, divided by the number of actions: a fact of the plan below, not of any network.
+that it sees, divided by the number of actions: a fact of the plan below, not of any network. Clips that
+differ in depth or object only are twins: all else in them is equal, so that on the clean clips the
+ceilings hold to the clip, and luck can't lift a result above them.
 """
 
 import hashlib
@@ -110,6 +112,11 @@ class Take:
             f"R{self.repetition:03d}A{self.action.code:03d}"
         )
 
+    @property
+    def scene(self) -> str:
+        """What names this clip's random numbers: neither depth nor object, so that twins share them."""
+        return f"{self.clip_id[:16]}/{self.action.motion}"
+
 
 @dataclass(frozen=True, slots=True)
 class DemoSize:
@@ -179,7 +186,7 @@ def _flawed(size: DemoSize) -> Iterator[Take]:
         yield Take(1 + subject % 2, 1 + number % 3, subject, 3, ACTIONS[code - 1], flaw)
 
 
-def stream(seed: int, *names: object) -> np.random.Generator:
+def generator(seed: int, *names: object) -> np.random.Generator:
     """A generator of its own for what the names name, the same on every machine."""
     text = "/".join(str(part) for part in (seed, *names))
     return np.random.default_rng(

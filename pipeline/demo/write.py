@@ -1,5 +1,6 @@
 """The two files of a clip in NTU RGB+D's forms; each is written whole or not at all."""
 
+import hashlib
 import os
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +17,8 @@ VIDEO_FOLDER, SKELETON_FOLDER = "nturgb+d_rgb", "nturgb+d_skeletons"
 PARTIAL = ".partial"
 """Ending of a file that is being written; what a killed run leaves of it is swept by the next."""
 
-_FIRST_BODY_ID = 72057594037931101
+_SENSOR = 72057594037927936
+"""2^56: the sensor's body ids lie above it."""
 _HEADER = "{body} 0 1 1 1 1 0 0 0 2"
 """bodyID clipedEdges, confidence and state of both hands, isRestricted, lean x and y, tracked."""
 _NO_ORIENTATION = "0 0 0 0"
@@ -33,13 +35,14 @@ def skeleton_path(clip_id: str) -> Path:
     return Path(SKELETON_FOLDER) / f"{clip_id}.skeleton"
 
 
-def encode_video(frames: Image) -> bytes:
+def encode_video(frames: Image, *, title: str) -> bytes:
     """(T, H, W, 3) uint8 RGB -> an AVI file with MPEG-4 inside.
 
     One thread, so that the bytes don't depend on the machine's cores.
     """
     file = BytesIO()
     with av.open(file, "w", format="avi") as container:
+        container.metadata["title"] = title
         codec: Any = container.add_stream("mpeg4", rate=FPS)
         codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         codec.thread_count = 1
@@ -51,15 +54,16 @@ def encode_video(frames: Image) -> bytes:
     return file.getvalue()
 
 
-def skeleton_text(recording: Recording) -> str:
-    """The text of a .skeleton file: frames; in each its bodies; in each 25 joints of 12 numbers (SPEC 0.2)."""
+def skeleton_text(recording: Recording, *, clip_id: str) -> str:
+    """The text of a .skeleton file: frames, their bodies, 25 joints each of 12 numbers (SPEC 0.2)."""
     lines = [str(len(recording.present))]
+    first_body = _SENSOR + int.from_bytes(hashlib.blake2b(clip_id.encode(), digest_size=3).digest(), "big")
     numbers = np.concatenate([recording.joints, recording.depth, recording.colour], axis=-1)
     for time, present in enumerate(recording.present):
         bodies = np.flatnonzero(present)
         lines.append(str(len(bodies)))
         for body in bodies:
-            lines.append(_HEADER.format(body=_FIRST_BODY_ID + body))
+            lines.append(_HEADER.format(body=first_body + body))
             lines.append(str(numbers.shape[2]))
             lines += [_joint(values) for values in numbers[time, body].tolist()]
     return "\r\n".join(lines) + "\r\n"
