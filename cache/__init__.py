@@ -1,0 +1,53 @@
+"""Floor 1: keys, shards, stores and the reader they share. Knows arrays, rows and records only."""
+
+from .blobs import Blobs
+from .build import Build
+from .digests import Digests, file_sha256
+from .errors import (
+    BuildError,
+    CacheError,
+    KeyDocError,
+    RecipeDriftError,
+    ShardError,
+    SpaceError,
+    SpecError,
+    StoreError,
+)
+from .home import Cache
+from .keys import FORMAT, JSON, key_of
+from .recipes import Recipes
+from .records import RowFailure
+from .specs import ArraySpec, Row, StoreSpec
+from .store import Store, open_store
+from .tasks import Receipt, Task
+from .writing import Compute, write_block
+
+__all__ = [
+    "FORMAT",
+    "JSON",
+    "ArraySpec",
+    "Blobs",
+    "Build",
+    "BuildError",
+    "Cache",
+    "CacheError",
+    "Compute",
+    "Digests",
+    "KeyDocError",
+    "Receipt",
+    "RecipeDriftError",
+    "Recipes",
+    "Row",
+    "RowFailure",
+    "ShardError",
+    "SpaceError",
+    "SpecError",
+    "Store",
+    "StoreError",
+    "StoreSpec",
+    "Task",
+    "file_sha256",
+    "key_of",
+    "open_store",
+    "write_block",
+]

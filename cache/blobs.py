@@ -1,0 +1,120 @@
+"""Blobs: what was learned (weights, predictions), kept in a folder named by what it was learned from."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import SpecError
+from .files import full_disk_explained, remove, sync_folder
+from .home import log
+from .keys import FORMAT, JSON, digest_of, key_of
+from .locks import locked
+
+_RECORD = "record.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """The blobs of one cache."""
+
+    root: Path
+
+    def find(self, doc: JSON) -> Path | None:
+        """The folder of what was made from `doc`, every file verified; None where it must be made (again)."""
+        folder = self._folder(key_of(doc))
+        if not folder.exists():
+            return None
+        why = _damage(folder)
+        if why is None:
+            return folder
+        self._set_aside(folder, why)
+        return None
+
+    def put(self, doc: JSON, files: Mapping[str, bytes], record: JSON) -> Path:
+        """Keep files under what they were made from; gives their folder. Ends the work folder.
+
+        record: whatever is worth knowing (seconds, device, versions); it is part of no key.
+        """
+        key = key_of(doc)
+        folder = self._folder(key)
+        for name in files:
+            if name == _RECORD or not name or Path(name).name != name:
+                raise SpecError(f"a blob's file needs a plain name other than {_RECORD}, got {name!r}")
+        with locked(folder.with_name(f"{key}.lock")):
+            if folder.exists() and _damage(folder) is None:
+                log.info("blob %s was made by another process meanwhile; its files stay", key)
+            else:
+                self._write(folder, _contents(key, doc, files, record))
+            remove(self._work(key))
+        return folder
+
+    def workdir(self, doc: JSON) -> Path:
+        """A folder of one's own to resume from, kept until `put`."""
+        folder = self._work(key_of(doc))
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _folder(self, key: str) -> Path:
+        return self.root / "blobs" / key[:2] / key
+
+    def _work(self, key: str) -> Path:
+        return self.root / "work" / key
+
+    def _write(self, folder: Path, contents: Mapping[str, bytes]) -> None:
+        aside = folder.with_name(f"{folder.name}.tmp")
+        remove(aside)
+        remove(folder)
+        try:
+            with full_disk_explained(aside, "a blob"):
+                aside.mkdir()
+                for name, data in contents.items():
+                    with (aside / name).open("wb") as file:
+                        file.write(data)
+                        file.flush()
+                        os.fsync(file.fileno())
+                sync_folder(aside)
+                aside.rename(folder)
+                sync_folder(folder.parent)
+        finally:
+            remove(aside)
+
+    def _set_aside(self, folder: Path, why: str) -> None:
+        target = self.root / "damaged" / folder.name
+        with locked(folder.with_name(f"{folder.name}.lock")):
+            if not folder.exists() or _damage(folder) is None:
+                return  # another process has dealt with it
+            log.warning("blob %s set aside in %s: %s", folder, target, why)
+            target.parent.mkdir(exist_ok=True)
+            remove(target)
+            folder.rename(target)
+
+
+def _contents(key: str, doc: JSON, files: Mapping[str, bytes], record: JSON) -> dict[str, bytes]:
+    facts: dict[str, JSON] = {
+        name: {"size": len(data), "blake2b160": digest_of(data)} for name, data in sorted(files.items())
+    }
+    document: dict[str, JSON] = {
+        "format": FORMAT, "key": key, "doc": doc, "files": facts, "record": record,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    document["digest"] = key_of(document)
+    return {**files, _RECORD: json.dumps(document, indent=1, sort_keys=True).encode("ascii")}
+
+
+def _damage(folder: Path) -> str | None:
+    """Why the folder is not what was put there; None where it is."""
+    try:
+        document: dict[str, Any] = json.loads((folder / _RECORD).read_bytes())
+        told = document.pop("digest")
+        if key_of(document) != told:
+            return f"{_RECORD} does not match its own digest"
+        for name, facts in document["files"].items():
+            if digest_of((folder / name).read_bytes()) != facts["blake2b160"]:
+                return f"{name} is not what was written"
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        return f"unreadable ({error!r})"
+    return None

@@ -1,0 +1,63 @@
+"""Keys: a digest of plain JSON, so that the same facts give the same name on every machine."""
+
+import json
+from hashlib import blake2b
+from typing import TypeAlias
+
+from .errors import KeyDocError
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+
+FORMAT = "harcache-1"
+"""Raised when the bytes of shards, records or stores change their meaning; part of every shard's key."""
+
+KEY_BYTES = 20
+"""blake2b-160: collisions are out of reach, and a key stays short enough for a file name."""
+
+_SCALARS = frozenset({str, int, bool, type(None)})
+_INFINITY = float("inf")
+
+
+def canonical(doc: JSON) -> bytes:
+    """One spelling for one document: sorted keys, no spaces, ASCII. Refuses what is not JSON."""
+    _refuse_foreign(doc, "$")
+    return json.dumps(doc, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def key_of(doc: JSON) -> str:
+    """40 hex digits: blake2b-160 of the canonical JSON. 1 and 1.0 and true differ, as they do in JSON."""
+    return digest_of(canonical(doc))
+
+
+def digest_of(data: bytes) -> str:
+    """40 hex digits: blake2b-160 of bytes."""
+    return blake2b(data, digest_size=KEY_BYTES).hexdigest()
+
+
+def _refuse_foreign(value: object, place: str) -> None:
+    """Exact types only: subclasses (NumPy scalars, enums) spell themselves differently across versions."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return
+    if kind is float:
+        if value != value or value in (_INFINITY, -_INFINITY):
+            raise KeyDocError(f"{place} is {value}; JSON has no NaN or infinity: use null or a string")
+    elif kind is dict:
+        _refuse_in_dict(value, place)  # type: ignore[arg-type]
+    elif kind is list:
+        for index, item in enumerate(value):  # type: ignore[arg-type, var-annotated]
+            if type(item) not in _SCALARS:
+                _refuse_foreign(item, f"{place}[{index}]")
+    else:
+        raise KeyDocError(
+            f"{place} is a {kind.__module__}.{kind.__qualname__} ({value!r:.80}); only None, bool, int, "
+            "float, str, list and dict make a key: convert it first (tuples to lists, arrays with .tolist())"
+        )
+
+
+def _refuse_in_dict(doc: dict[object, object], place: str) -> None:
+    for name, item in doc.items():
+        if type(name) is not str:
+            raise KeyDocError(f"{place} has the key {name!r} of type {type(name).__name__}; keys must be str")
+        if type(item) not in _SCALARS:
+            _refuse_foreign(item, f"{place}.{name}")

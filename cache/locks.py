@@ -1,0 +1,61 @@
+"""Locks between processes: flock on a file that goes away with its last holder."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold `path` (made if needed) alone; waits. The kernel lets go when a holder dies, even by SIGKILL."""
+    handle = _acquire(path, fcntl.LOCK_EX)
+    assert handle is not None  # a waiting lock always arrives
+    try:
+        yield
+    finally:
+        _release(path, handle)
+
+
+@contextmanager
+def try_locked(path: Path) -> Iterator[bool]:
+    """Like `locked`, but never waits: gives False where somebody else holds it."""
+    handle = _acquire(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        yield handle is not None
+    finally:
+        if handle is not None:
+            _release(path, handle)
+
+
+def _acquire(path: Path, how: int) -> int | None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(handle, how)
+            if _still_named(path, handle):
+                return handle
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)  # its last holder removed it while we waited: take the new one
+
+
+def _release(path: Path, handle: int) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+    os.close(handle)
+
+
+def _still_named(path: Path, handle: int) -> bool:
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    held = os.fstat(handle)
+    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)

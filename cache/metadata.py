@@ -1,0 +1,66 @@
+"""The only module that speaks with zarr: it writes the metadata, so that zarr and xarray agree with us."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .keys import JSON
+from .specs import ArraySpec
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArray:
+    """One array of a store as Zarr sees it: data or coordinate."""
+
+    spec: ArraySpec
+    rows_per_shard: int
+    dims: tuple[str, ...]
+    """Every axis named, the row axis first."""
+    attrs: Mapping[str, JSON]
+
+
+def shard_name(block: int, row_axes: int) -> str:
+    """File of a block's shard within the array's folder: "c.3.0.0" for block 3 and two row axes."""
+    return ".".join(["c", str(block), *["0"] * row_axes])
+
+
+def write_metadata(
+    folder: Path, arrays: Sequence[StoredArray], num_rows: int, attrs: Mapping[str, JSON]
+) -> None:
+    """Write zarr.json of the group and of every array, then the consolidated copy in the group's."""
+    import zarr  # takes half a second; planning and reading don't need it
+    from zarr.storage import LocalStore
+
+    group = zarr.create_group(LocalStore(folder), zarr_format=3, attributes=dict(attrs))
+    for array in arrays:
+        _create(group, array, num_rows)
+    _consolidate(folder, sorted(array.spec.name for array in arrays))
+
+
+def _create(group: object, array: StoredArray, num_rows: int) -> None:
+    import zarr
+    from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
+
+    from .shards import ZSTD_LEVEL
+
+    assert isinstance(group, zarr.Group)
+    spec = array.spec
+    whole_row = tuple(count * size for count, size in zip(spec.grid, spec.inner, strict=True))
+    zstd = [ZstdCodec(level=ZSTD_LEVEL)] if spec.codec == "zstd" else []
+    group.create_array(
+        spec.name, shape=(num_rows, *spec.row_shape), dtype=spec.stored, fill_value=spec.fill,
+        chunks=spec.chunk_shape, shards=(array.rows_per_shard, *whole_row),
+        serializer=BytesCodec(endian="little"), compressors=[*zstd, Crc32cCodec()], filters=None,
+        chunk_key_encoding={"name": "default", "separator": "."},
+        dimension_names=array.dims, attributes=dict(array.attrs),
+    )  # fmt: skip
+
+
+def _consolidate(folder: Path, names: list[str]) -> None:
+    """As zarr-python and xarray read it: every array's metadata inside the group's zarr.json."""
+    path = folder / "zarr.json"
+    document = json.loads(path.read_bytes())
+    arrays = {name: json.loads((folder / name / "zarr.json").read_bytes()) for name in names}
+    document["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": arrays}
+    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="ascii")
