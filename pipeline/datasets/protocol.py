@@ -1,0 +1,131 @@
+"""What a dataset must be able to say. To add one: a module with such a class, and its line in DATASETS."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from pipeline.errors import DatasetError, ParamError, SkeletonError
+from pipeline.layouts import Layout
+from pipeline.values import Clip, Skeleton, Split
+from pipeline.video import VideoSource
+
+Modality = Literal["rgb", "depth"]
+Axis = Literal["subject", "camera", "setup"]
+
+FLAGS = (
+    "no_body_frames",
+    "third_body",
+    "nan_joints",
+    "body_dropped",
+    "joined_bodies",
+    "one_body_lost",
+    "length_mismatch",
+)
+"""Quality flags that reading a clip may raise; `pipeline.bodies.select_bodies` says what each means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Whose data it is, and on what terms; it goes with every store made from it."""
+
+    title: str
+    licence: str
+    citation: str
+    url: str
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """As attributes of a store."""
+        return {"title": self.title, "licence": self.licence, "citation": self.citation, "url": self.url}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lies in a dataset's folder. Nothing is dropped silently: it is a clip, a failure, or counted."""
+
+    clips: tuple[Clip, ...]
+    """What can be read, sorted by id."""
+
+    failures: tuple[tuple[str, str, str], ...] = ()
+    """(clip id, error class, reason) of what lies there and cannot be used, sorted."""
+
+    absent: Mapping[str, int] = field(default_factory=dict)
+    """How many are missing, by what is missing: a partial download is welcome."""
+
+    def __post_init__(self) -> None:
+        ids = [clip.clip_id for clip in self.clips]
+        if any(late <= early for early, late in pairwise(ids)):
+            raise DatasetError("a listing's clips must be sorted by id, and no id may stand twice")
+
+
+class Dataset(Protocol):
+    """One dataset in one folder. Built as `DATASETS[name](root, **options)`; options are keywords only."""
+
+    name: str
+    """Its key in DATASETS."""
+    layout: Layout
+    """Of its skeletons."""
+    modality: Modality
+    """Of its videos: decides whether frames are (H, W, 3) uint8 or (H, W) uint16 millimetres."""
+    classes: tuple[str, ...]
+    """Names of the labels 0, 1, …"""
+    card: Card
+    max_persons: int
+    """M of every skeleton."""
+    protocols: tuple[str, ...]
+    """Names of its ways to split."""
+
+    def listing(self) -> Listing:
+        """What lies in the folder; the same object at every call. DatasetError where nothing does."""
+
+    def split(self, clip: Clip, protocol: str) -> Split:
+        """Which side of `protocol` a clip is on. ParamError for an unknown protocol."""
+
+    def axis(self, protocol: str) -> Axis:
+        """What differs between the sides of `protocol`, along which validation is held out too."""
+
+    def sources(self, clip: Clip) -> dict[str, Path]:
+        """The files that a clip is made of, `video` and, where there is one, `skeleton` among the keys."""
+
+    def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
+        """The clip's joints, M = max_persons, frames as the skeleton counts them; and FLAGS found."""
+
+    def open_video(self, clip: Clip) -> VideoSource:
+        """The clip's video; nothing is read yet."""
+
+
+def fit_to_video(skeleton: Skeleton, num_video_frames: int) -> tuple[Skeleton, frozenset[str]]:
+    """Drop the skeleton frames beyond the video's end; `length_mismatch` where the two lengths differ.
+
+    Example: a skeleton of frames 0 … 81 and a video of 80 frames: frames 0 … 79 stay, flagged.
+    """
+    length = int(skeleton.video_frame[-1]) + 1
+    if length == num_video_frames:
+        return skeleton, frozenset()
+    kept = int(np.searchsorted(skeleton.video_frame, num_video_frames))
+    if kept == 0:
+        raise SkeletonError(
+            f"all skeleton frames lie beyond the video: the first is {skeleton.video_frame[0]}, "
+            f"the video has {num_video_frames} frames"
+        )
+    fitted = Skeleton(
+        joints_3d=skeleton.joints_3d[:kept],
+        joints_2d=skeleton.joints_2d[:kept],
+        score=skeleton.score[:kept],
+        video_frame=skeleton.video_frame[:kept],
+    )
+    return fitted, frozenset({"length_mismatch"})
+
+
+def check_choice(value: object, choices: Sequence[object], what: str) -> None:
+    """ParamError, with the nearest choice, where `value` is none of `choices`."""
+    if value in choices:
+        return
+    near = get_close_matches(str(value), [str(choice) for choice in choices], n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ParamError(f"{what} must be one of {list(choices)}, got {value!r}{hint}")
