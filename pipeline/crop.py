@@ -6,13 +6,14 @@ not fit is encoded at the next lower quality that does. A decoder stops at the J
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.boxes import BoxRule
 from pipeline.errors import ParamError, VideoError
 from pipeline.values import Box, Samples
 from pipeline.video import VideoSource
@@ -31,13 +32,9 @@ cv2.setNumThreads(1)  # the runner's workers are the parallelism; a pool in each
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropRecipe:
-    """What becomes of a clip's frames."""
+    """What becomes of a clip's sampled frames."""
 
-    name: str
-    sampling: str
-    """Name of the sampling rule that chooses its frames."""
-    box: str = "square"
-    """Name of the box rule that it is cut with."""
+    box: BoxRule = field(default_factory=BoxRule)
     size: tuple[int, int] = (112, 112)
     """Height and width after resizing, in pixels; the box's own proportions are not kept."""
     interpolation: Literal["auto", "area", "linear"] = "auto"
@@ -47,18 +44,13 @@ class CropRecipe:
 
     def __post_init__(self) -> None:
         if min(self.size) < 1:
-            raise ParamError(f"crop {self.name!r}: size must be at least 1 x 1, got {self.size}")
-        if self.interpolation not in ("auto", "area", "linear") or self.storage not in (
-            "raw",
-            "zstd",
-            "jpeg",
-        ):
-            raise ParamError(
-                f"crop {self.name!r}: interpolation is auto, area or linear and storage raw, zstd or jpeg; "
-                f"got {self.interpolation!r} and {self.storage!r}"
-            )
+            raise ParamError(f"a crop's size must be at least 1 x 1, got {self.size}")
+        if self.interpolation not in ("auto", "area", "linear"):
+            raise ParamError(f"interpolation must be auto, area or linear, got {self.interpolation!r}")
+        if self.storage not in ("raw", "zstd", "jpeg"):
+            raise ParamError(f"storage must be raw, zstd or jpeg, got {self.storage!r}")
         if not 1 <= self.jpeg_quality <= 100:
-            raise ParamError(f"crop {self.name!r}: jpeg_quality must be 1 to 100, got {self.jpeg_quality}")
+            raise ParamError(f"jpeg_quality must be 1 to 100, got {self.jpeg_quality}")
 
 
 def crop_clip(
@@ -159,8 +151,10 @@ def jpeg_bytes(recipe: CropRecipe, channels: int) -> int:
     return recipe.size[0] * recipe.size[1] * channels // JPEG_SHARE + 1024
 
 
-def encode_jpeg(crops: Bytes, recipe: CropRecipe) -> Bytes:
-    """(A, T, H, W, C) pixels -> (A, T, bytes), each row a JPEG and zeros."""
+def pack_frames(crops: Bytes, recipe: CropRecipe) -> Bytes:
+    """(A, T, H, W, C) pixels -> what the store keeps of them, of `row_shape`."""
+    if recipe.storage != "jpeg":
+        return crops
     frames = crops.reshape(-1, *crops.shape[2:])
     rows = np.zeros((len(frames), jpeg_bytes(recipe, crops.shape[4])), dtype=np.uint8)
     for frame, row in zip(frames, rows, strict=True):
@@ -169,26 +163,31 @@ def encode_jpeg(crops: Bytes, recipe: CropRecipe) -> Bytes:
     return rows.reshape(*crops.shape[:2], -1)
 
 
+def unpack_frames(rows: Bytes, attrs: Mapping[str, Any], name: str) -> Bytes:
+    """(..., A, T, H, W, C) pixels of recipe `name`, from what a store keeps and says of itself.
+
+    `attrs["recipes"][name]` is the recipe as a mapping; of it, only `storage` is read.
+    """
+    if attrs["recipes"][name]["storage"] != "jpeg":
+        return rows
+    images = [_decoded(row) for row in rows.reshape(-1, rows.shape[-1])]
+    return np.stack(images).reshape(*rows.shape[:-1], *images[0].shape)
+
+
 def _fitting_jpeg(frame: Bytes, quality: int, room: int) -> Bytes:
     for lowered in (quality, *range(quality - QUALITY_STEP, 0, -QUALITY_STEP), 1):
         encoded = cv2.imencode(".jpg", _swap_red_blue(frame), [cv2.IMWRITE_JPEG_QUALITY, lowered])[1]
         if len(encoded) <= room:
             return np.asarray(encoded, dtype=np.uint8).ravel()
-    raise VideoError(
-        f"a {frame.shape} crop does not fit {room} bytes as a JPEG of any quality: store it raw or zstd"
-    )
+    raise VideoError(f"a {frame.shape} crop fits {room} bytes as a JPEG of no quality: store it raw or zstd")
 
 
-def decode_jpeg(rows: Bytes, recipe: CropRecipe, channels: int) -> Bytes:
-    """(A, T, bytes) -> (A, T, H, W, C) pixels."""
-    flags = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
-    frames = np.empty((rows.size // rows.shape[-1], *recipe.size, channels), dtype=np.uint8)
-    for row, frame in zip(rows.reshape(-1, rows.shape[-1]), frames, strict=True):
-        image = cv2.imdecode(row, flags)
-        if image is None:
-            raise VideoError("a stored JPEG cannot be decoded: verify the store")
-        frame[:] = _swap_red_blue(np.atleast_3d(image))
-    return frames.reshape(*rows.shape[:2], *frames.shape[1:])
+def _decoded(row: Bytes) -> Bytes:
+    """(H, W, C) of one JPEG; it knows its own size and channels."""
+    image = cv2.imdecode(row, cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise VideoError("a stored JPEG cannot be decoded: verify the store, then make it again")
+    return _swap_red_blue(np.asarray(image, dtype=np.uint8).reshape(*image.shape[:2], -1))
 
 
 def _swap_red_blue(image: Bytes) -> Bytes:

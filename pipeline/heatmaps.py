@@ -94,6 +94,31 @@ def render(rule: HeatmapRule, joints: Floats, score: Floats, *, out: Maps | None
     return maps
 
 
+class Canvas:
+    """Draws clip after clip on one buffer and wipes only what it drew: no new array for each.
+
+    What `draw` returns is the buffer itself, good until the next `draw`: copy what is to be kept.
+    """
+
+    def __init__(self, rule: HeatmapRule) -> None:
+        self._rule = rule
+        self._maps: Maps = np.zeros((0, 0, *rule.size), dtype=rule.dtype)
+        self._drawn: list[_Stamps] = []
+
+    def draw(self, joints: Floats, score: Floats) -> Maps:
+        """(T, K, H, W) maps, as `render` draws them."""
+        shape = (score.shape[0], self._rule.channels(score.shape[2]), *self._rule.size)
+        if self._maps.shape == shape:
+            for stamps in self._drawn:
+                stamps.wipe(self._maps)
+        else:
+            self._maps = np.zeros(shape, dtype=self._rule.dtype)
+        self._drawn = list(_drawings(self._rule, joints, score))
+        for stamps in self._drawn:
+            stamps.press(self._maps)
+        return self._maps
+
+
 def _blank(rule: HeatmapRule, people: tuple[int, ...], out: Maps | None) -> Maps:
     shape = (people[0], rule.channels(people[2]), *rule.size)
     if out is None:
@@ -223,6 +248,9 @@ class _Stamps:
     def press(self, maps: Maps) -> None:
         windows = self._windows(maps)
         windows[self.corner] = self.patches if self.first else np.maximum(self.patches, windows[self.corner])
+
+    def wipe(self, maps: Maps) -> None:
+        self._windows(maps)[self.corner] = 0
 
     def _windows(self, maps: Maps) -> Maps:
         """(places, h, w): every place where a patch can lie, as views. No patch crosses its map's border."""

@@ -1,7 +1,8 @@
 """Cropping: pixels worked out by hand, one pass for all recipes, frames that are missing, and JPEG rows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +13,16 @@ from pipeline.crop import (
     bytes_per_clip,
     crop_clip,
     cut,
-    decode_jpeg,
-    encode_jpeg,
     jpeg_bytes,
+    pack_frames,
     row_shape,
+    unpack_frames,
 )
 from pipeline.errors import ParamError, VideoError
 from pipeline.values import Box, Samples
 from pipeline.video import VideoFacts
 
-TINY = CropRecipe(name="tiny", sampling="centered", size=(2, 2))
+TINY = CropRecipe(size=(2, 2))
 
 
 class FramesInMemory:
@@ -49,6 +50,10 @@ def colour(height: int = 8, width: int = 10) -> NDArray[np.uint8]:
 
 def samples_of(*views: list[int]) -> Samples:
     return Samples(np.array(views, dtype=np.int32), 1000)
+
+
+def said_by_store(recipe: CropRecipe) -> dict[str, Any]:
+    return {"recipes": {"video": asdict(recipe)}}
 
 
 def smooth_frames(channels: int) -> NDArray[np.uint8]:
@@ -81,7 +86,7 @@ def test_every_recipe_is_served_by_one_pass_over_the_wanted_frames() -> None:
     source = FramesInMemory(colour())
     cuts = {
         "twice": (TINY, samples_of([3, 5, 5], [9, 3, 0]), Box(0, 0, 8, 8)),
-        "large": (replace(TINY, name="large", size=(4, 6)), samples_of([7, 5]), Box(2, 2, 10, 8)),
+        "large": (replace(TINY, size=(4, 6)), samples_of([7, 5]), Box(2, 2, 10, 8)),
     }
     crops = crop_clip(source, cuts)
     assert source.passes == [[0, 3, 5, 7, 9]]
@@ -119,40 +124,58 @@ def test_decoded_frames_stay_as_they_were() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_jpeg_rows_have_one_length_and_come_back_nearly_the_same(channels: int) -> None:
-    recipe = CropRecipe(name="jpeg", sampling="centered", size=(32, 32), storage="jpeg")
+    recipe = CropRecipe(size=(32, 32), storage="jpeg")
     crops = smooth_frames(channels)
-    rows = encode_jpeg(crops, recipe)
+    rows = pack_frames(crops, recipe)
     assert rows.shape == (1, 2, jpeg_bytes(recipe, channels))
-    again = decode_jpeg(rows, recipe, channels)
+    again = unpack_frames(rows, said_by_store(recipe), "video")
     assert again.shape == crops.shape
     assert np.abs(again.astype(int) - crops).mean() < 4
 
 
 def test_a_jpeg_that_does_not_fit_loses_quality_not_its_end() -> None:
-    recipe = CropRecipe(name="jpeg", sampling="centered", size=(96, 96), storage="jpeg", jpeg_quality=100)
+    recipe = CropRecipe(size=(96, 96), storage="jpeg", jpeg_quality=100)
     noise = np.random.default_rng(0).integers(0, 256, (1, 1, 96, 96, 3), dtype=np.uint8)
-    rows = encode_jpeg(noise, recipe)
-    assert decode_jpeg(rows, recipe, 3).shape == noise.shape
-    assert np.array_equal(rows, encode_jpeg(noise, recipe))
+    rows = pack_frames(noise, recipe)
+    assert unpack_frames(rows, said_by_store(recipe), "video").shape == noise.shape
+    assert np.array_equal(rows, pack_frames(noise, recipe))
 
 
 def test_a_broken_jpeg_row_is_refused() -> None:
-    recipe = CropRecipe(name="jpeg", sampling="centered", size=(32, 32), storage="jpeg")
+    recipe = CropRecipe(size=(32, 32), storage="jpeg")
     with pytest.raises(VideoError, match="verify the store"):
-        decode_jpeg(np.zeros((1, 1, jpeg_bytes(recipe, 3)), dtype=np.uint8), recipe, 3)
+        unpack_frames(np.zeros((1, 1, 99), dtype=np.uint8), said_by_store(recipe), "video")
 
 
 def test_bytes_of_a_clip_are_those_of_the_paper_sizes() -> None:
     counts = {"views": 1, "num_frames": 16, "channels": 3}
-    recipe = CropRecipe(name="video", sampling="centered", storage="raw")
+    recipe = CropRecipe(storage="raw")
     assert bytes_per_clip(recipe, **counts) == 602_112  # 56,880 clips: 34 GB
     assert row_shape(recipe, **counts) == (1, 16, 112, 112, 3)
     assert bytes_per_clip(replace(recipe, storage="jpeg"), **counts) == 16 * (12_544 + 1024)
 
 
+def test_pixels_are_kept_as_they_are() -> None:
+    crops = smooth_frames(3)
+    assert pack_frames(crops, TINY) is crops
+    assert unpack_frames(crops, said_by_store(TINY), "video") is crops
+
+
+def test_clips_are_unpacked_together() -> None:
+    recipe = CropRecipe(size=(32, 32), storage="jpeg")
+    rows = np.stack([pack_frames(smooth_frames(1), recipe)] * 3)
+    assert unpack_frames(rows, said_by_store(recipe), "video").shape == (3, 1, 2, 32, 32, 1)
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"size": (0, 4)}, {"interpolation": "cubic"}, {"storage": "png"}, {"jpeg_quality": 0}]
+    ("wrong", "message"),
+    [
+        ({"size": (0, 4)}, "at least 1 x 1"),
+        ({"interpolation": "cubic"}, "auto, area or linear"),
+        ({"storage": "png"}, "raw, zstd or jpeg"),
+        ({"jpeg_quality": 0}, "1 to 100"),
+    ],
 )
-def test_a_recipe_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ParamError, match="crop 'tiny'"):
+def test_a_recipe_that_cannot_be_is_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ParamError, match=message):
         replace(TINY, **wrong)

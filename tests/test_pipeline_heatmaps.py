@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.errors import ParamError, SkeletonError
-from pipeline.heatmaps import HeatmapRule, flip_heatmaps, flip_order, render, to_grid
+from pipeline.heatmaps import Canvas, HeatmapRule, flip_heatmaps, flip_order, render, to_grid
 from pipeline.layouts import LAYOUTS, NTU_25, Layout
 from pipeline.values import Box
 
@@ -160,6 +160,16 @@ def test_a_used_buffer_gives_the_same_maps(dtype: str) -> None:
     out = np.full((3, 7, 56, 56), 1, dtype=dtype)
     assert render(rule, joints, score, out=out) is out
     assert np.array_equal(out, render(rule, joints, score))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_a_canvas_keeps_nothing_of_the_clip_before(dtype: str) -> None:
+    rule = replace(BOTH, dtype=dtype)
+    canvas = Canvas(rule)
+    for seed, people in ((8, 2), (9, 3), (10, 1)):
+        joints, score = walkers(seed, rule.size, people)
+        assert np.array_equal(canvas.draw(joints, score), render(rule, joints, score))
+    assert canvas.draw(joints[:2], score[:2]).shape[0] == 2
 
 
 def test_the_inputs_stay_as_they_were() -> None:
