@@ -32,7 +32,9 @@ class GraphBlock:
 
     def __post_init__(self) -> None:
         if self.width < 4 or self.width % 4 or self.stride < 1:
-            raise ModelParamError(f"a block needs a width divisible by 4 and a stride of 1 or more, got {self}")
+            raise ModelParamError(
+                f"a block needs a width divisible by 4 and a stride of 1 or more, got {self}"
+            )
 
 
 def blocks(*stages: tuple[int, int]) -> tuple[GraphBlock, ...]:
@@ -96,7 +98,8 @@ class AGCN(nn.Module):
             raise ModelParamError("layout must hold at least one block, got none")
         if min(num_joints, num_people, in_channels) < 1:
             raise ModelParamError(
-                f"num_joints, num_people and in_channels must be 1 or more, got {(num_joints, num_people, in_channels)}"
+                f"num_joints, num_people and in_channels must be 1 or more, got {num_joints}, {num_people}, "
+                f"{in_channels}"
             )
         self.in_channels, self.num_joints, self.num_people = in_channels, num_joints, num_people
         self.num_features = layout[-1].width
@@ -118,7 +121,8 @@ class AGCN(nn.Module):
         for block in self.blocks:
             x = block(x)
         features = x.float().mean(dim=(2, 3))
-        return features.view(-1, self.num_people, self.num_features).mean(dim=1)
+        merged: Tensor = features.view(-1, self.num_people, self.num_features).mean(dim=1)
+        return merged
 
     def _people(self, joints: Tensor) -> Tensor:
         """(B, C, T, V, M) → normalised (B·M, C, V, T), channels-last."""
@@ -189,7 +193,14 @@ class _Block(nn.Module):
     """Graph convolution, then a 9×1 convolution over time, and the residual."""
 
     def __init__(
-        self, in_width: int, block: GraphBlock, graph: Tensor, *, residual: bool, dropout: float, adaptive: bool
+        self,
+        in_width: int,
+        block: GraphBlock,
+        graph: Tensor,
+        *,
+        residual: bool,
+        dropout: float,
+        adaptive: bool,
     ) -> None:
         super().__init__()
         width, stride = block.width, block.stride

@@ -1,6 +1,6 @@
 """The plain fusions that AMFI-Net is compared with (its Tables 3 and 4; SPEC 2.6).
 
-One linear layer on the mean, product or maximum of the two vectors, on both laid end to end, or on one of them.
+One linear layer on the mean, product or maximum of the two vectors, on both laid end to end, or on one.
 """
 
 from collections.abc import Callable

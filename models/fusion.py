@@ -1,7 +1,7 @@
 """AMFI-Net's fusion head: association, channel attention, gated decision (SPEC 2.4, eqs 7–21).
 
-Its source leaves equations 12–17 out and prints two that do not do what its text says; each reading is a switch,
-and the defaults are the ones that match the published size and purpose.
+Its source leaves equations 12–17 out and prints two that do not do what its text says; each reading is a
+switch, and the defaults are the ones that match the published size and purpose.
 """
 
 import logging
@@ -17,7 +17,7 @@ Association = Literal["single_token", "feature_token", "modality_token", "none"]
 """What the positions of the non-local block (eqs 8–11) are, D = dim:
 
 single_token: one position of 2·D channels: matches the published size, and has no attention at all.
-feature_token: 2·D positions of one channel ("each feature with all feature data"); B × (2·D)² floats of memory.
+feature_token: 2·D positions of one channel ("each feature with all feature data"); takes B × (2·D)² floats.
 modality_token: two positions of D channels.
 none: the block is left out.
 """
@@ -26,7 +26,7 @@ Decision = Literal["skeleton", "video"]
 """The modality whose priority the gate learns (Table 6)."""
 
 GateSign = Literal["repaired", "literal"]
-"""L_gate (eq. 20): -log G, which does what the text says; or -log(1 - G) as printed, which does the reverse."""
+"""L_gate (eq. 20): -log G, which does what the text says; -log(1 - G) as printed does the reverse."""
 
 GATE_MARGIN = 1e-6
 """G is kept this far from 0 and 1 inside the logarithm."""
@@ -113,8 +113,8 @@ def _non_local(association: Association, dim: int) -> NonLocal | None:
 def _check_choices(association: str, decision: str, gate_sign: str, lambda_gate: float) -> None:
     if association == "batch_token":
         raise ModelParamError(
-            "association batch_token is refused: attention across the batch would make a clip's prediction depend "
-            "on which clips it is tested with; use single_token, feature_token, modality_token or none"
+            "association batch_token is refused: attention across the batch would make a clip's prediction "
+            "depend on which clips it is tested with; use single_token, feature_token, modality_token or none"
         )
     for name, value, choices in (
         ("association", association, ("single_token", "feature_token", "modality_token", "none")),
@@ -135,6 +135,6 @@ def _warn_inert() -> None:
     if "single_token" not in _warned:
         _warned.add("single_token")
         _log.warning(
-            "association single_token: the softmax over one position is 1, so theta and beta get no gradient; "
-            "it matches AMFI-Net's published size, modality_token and feature_token do attend"
+            "association single_token: the softmax over one position is 1, so theta and beta get no "
+            "gradient; it matches AMFI-Net's published size, modality_token and feature_token do attend"
         )

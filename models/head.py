@@ -58,11 +58,16 @@ class Head(nn.Module):
 
     def forward(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
         """(B, skeleton_dim) and (B, video_dim) → logits, and the gate where there is one."""
-        for name, features, dim in (("skeleton", skeleton, self.skeleton_dim), ("video", video, self.video_dim)):
+        for name, features, dim in (
+            ("skeleton", skeleton, self.skeleton_dim),
+            ("video", video, self.video_dim),
+        ):
             if features.ndim != 2 or features.shape[1] != dim:
                 raise ShapeError(f"{name} features must be (B, {dim}), got {tuple(features.shape)}")
         if len(skeleton) != len(video):
-            raise ShapeError(f"skeleton and video must hold the same clips, got {len(skeleton)} and {len(video)}")
+            raise ShapeError(
+                f"skeleton and video must hold the same clips, got {len(skeleton)} and {len(video)}"
+            )
         return self.fuse(self.project_skeleton(skeleton), self.project_video(video))
 
     def fuse(self, skeleton: Tensor, video: Tensor) -> HeadOutput:

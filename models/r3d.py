@@ -48,7 +48,7 @@ class VideoInput:
         return len(self.mean)
 
     def normalise(self, frames: Tensor) -> Tensor:
-        """(B, T, H, W, C) uint8 frames, as the store keeps them → (B, C, T, H, W) float32, a view of (B, T, H, W, C).
+        """(B, T, H, W, C) uint8 frames, as the store keeps them → (B, C, T, H, W) float32.
 
         The memory stays channels-last, which is what the convolutions are fastest on.
         """
@@ -114,7 +114,7 @@ TORCHVISION_OPTIONS: dict[str, object] = {
 def _stem(
     in_channels: int, width: int, kernel: tuple[int, int, int], stride: tuple[int, int, int], maxpool: bool
 ) -> nn.Sequential:
-    padding = tuple(size // 2 for size in kernel)
+    padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
     layers: list[nn.Module] = [
         nn.Conv3d(in_channels, width, kernel, stride=stride, padding=padding, bias=False),
         nn.BatchNorm3d(width),

@@ -1,4 +1,4 @@
-"""Randomness by name: a block of code draws from its own seed, and the process's generators stay untouched."""
+"""Randomness by name: a block of code draws from its own seed, the process's generators stay untouched."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

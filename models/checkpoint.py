@@ -1,0 +1,177 @@
+"""Weights as bytes, with a card that says what they mean: model, options, stem and normalisation.
+
+Weights fit a network of the right shapes and still mean nothing if the pixels were scaled otherwise: so the
+card travels with them, and what disagrees is refused.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from models.errors import CheckpointError
+from models.files import read_torch, torch_bytes
+from models.r3d import KINETICS_INPUT, TORCHVISION_OPTIONS, VideoInput
+
+FORMAT = 1
+
+WeightsKind = Literal["harcache", "torchvision_r3d_18"]
+"""Our own files, which carry their card; or torchvision's r3d_18 state dict, whose card is known."""
+
+StemChannels = Literal["same", "summed"]
+"""summed: a 3-channel stem is summed to one channel, which equals feeding it the one channel three times."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsCard:
+    """What weights are of and what they must be fed; JSON values only."""
+
+    model: str
+    """For instance r3d18 or agcn."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What the model was built with: width, stem, layout …"""
+    normalisation: dict[str, Any] = field(default_factory=dict)
+    """How its input was scaled: mean, std, size, frames, or the rule's name."""
+
+    def __post_init__(self) -> None:
+        for name in ("options", "normalisation"):
+            try:
+                plain = json.loads(json.dumps(getattr(self, name), allow_nan=False))
+            except (TypeError, ValueError) as error:
+                raise CheckpointError(f"{name} of a card must be plain JSON: {error}") from error
+            object.__setattr__(self, name, plain)  # tuples become lists, as they will be when read back
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A file of weights, read."""
+
+    card: WeightsCard
+    state: dict[str, Tensor]
+    sha256: str
+
+
+def video_card(options: dict[str, Any], video: VideoInput) -> WeightsCard:
+    """The card of an R3D18 with these options, fed as `video` says."""
+    normalisation = {
+        "frames": video.frames,
+        "size": video.size,
+        "mean": list(video.mean),
+        "std": list(video.std),
+    }
+    return WeightsCard("r3d18", options, normalisation)
+
+
+def encode(state: dict[str, Tensor], card: WeightsCard) -> bytes:
+    """A file's bytes; the same weights and card give the same bytes with one version of torch."""
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(state.items())}
+    card_text = json.dumps(
+        {"model": card.model, "options": card.options, "normalisation": card.normalisation}, sort_keys=True
+    )
+    return torch_bytes({"format": FORMAT, "card": card_text, "state": plain})
+
+
+def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
+    """Read one of our files; with `sha256`, refuse a file with another digest before it is opened."""
+    content, digest = _content(source, sha256)
+    document = read_torch(content, _name(source))
+    if document.get("format") != FORMAT or not isinstance(document.get("card"), str):
+        raise CheckpointError(
+            f"{_name(source)} is not a file of harcache weights (format {FORMAT}); give its kind, "
+            "or weights written by the pretrain stage"
+        )
+    return Checkpoint(WeightsCard(**json.loads(document["card"])), document["state"], digest)
+
+
+def load_pretrained(
+    backbone: nn.Module,
+    path: Path,
+    *,
+    expected: WeightsCard,
+    kind: WeightsKind = "harcache",
+    sha256: str | None = None,
+    stem_channels: StemChannels = "same",
+) -> str:
+    """Fill a backbone from a file of weights; return the file's sha256.
+
+    Refuses another model, stem, normalisation, shape or digest than `expected`. A classifier on top of the
+    backbone in the file is left aside. `options` that only the file or only `expected` names must agree too,
+    but for in_channels where the stem is summed.
+    """
+    checkpoint = decode(path, sha256=sha256) if kind == "harcache" else _torchvision(path, sha256)
+    state = _backbone_state(checkpoint.state)
+    if stem_channels == "summed":
+        state["stem.0.weight"] = state["stem.0.weight"].sum(dim=1, keepdim=True)
+    _compare_cards(path, checkpoint.card, expected, summed=stem_channels == "summed")
+    load_state(backbone, state, str(path))
+    return checkpoint.sha256
+
+
+def load_state(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """load_state_dict whose refusal names every tensor, what is expected and what the source holds."""
+    own = model.state_dict()
+    faults = [f"{name} is missing" for name in sorted(own.keys() - state.keys())]
+    faults += [f"{name} is unknown" for name in sorted(state.keys() - own.keys())]
+    faults += [
+        f"{name} must be {tuple(own[name].shape)}, got {tuple(state[name].shape)}"
+        for name in sorted(own.keys() & state.keys())
+        if own[name].shape != state[name].shape
+    ]
+    if faults:
+        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+        raise CheckpointError(
+            f"{source} does not fit {type(model).__name__}: {'; '.join(faults[:5])}{more}; "
+            "build the model with the options the weights were made with"
+        )
+    model.load_state_dict(state)
+
+
+def _content(source: Path | bytes, sha256: str | None) -> tuple[bytes, str]:
+    try:
+        content = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{_name(source)} cannot be read: {error.strerror}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and digest != sha256:
+        raise CheckpointError(
+            f"{_name(source)} has sha256 {digest}, expected {sha256}; fetch the file again, "
+            "or correct the params"
+        )
+    return content, digest
+
+
+def _name(source: Path | bytes) -> str:
+    return "weights" if isinstance(source, bytes) else str(source)
+
+
+def _torchvision(path: Path, sha256: str | None) -> Checkpoint:
+    content, digest = _content(path, sha256)
+    options = {"in_channels": KINETICS_INPUT.channels, **TORCHVISION_OPTIONS}
+    return Checkpoint(video_card(options, KINETICS_INPUT), read_torch(content, str(path)), digest)
+
+
+def _backbone_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The backbone's tensors of a classifier's state dict, ours (`backbone.…`) or torchvision's (`fc.…`)."""
+    prefix = "backbone."
+    if any(name.startswith(prefix) for name in state):
+        return {name[len(prefix) :]: tensor for name, tensor in state.items() if name.startswith(prefix)}
+    return {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
+
+
+def _compare_cards(path: Path, found: WeightsCard, expected: WeightsCard, *, summed: bool) -> None:
+    pairs: list[tuple[str, Any, Any]] = [("model", expected.model, found.model)]
+    for part in ("options", "normalisation"):
+        want, have = getattr(expected, part), getattr(found, part)
+        pairs += [(f"{part}.{name}", want.get(name), have.get(name)) for name in sorted({*want, *have})]
+    skipped = {"options.in_channels", "normalisation.mean", "normalisation.std"} if summed else set()
+    faults = [
+        f"{n} is {have!r}, expected {want!r}" for n, want, have in pairs if want != have and n not in skipped
+    ]
+    if faults:
+        raise CheckpointError(
+            f"{path} was made for another model or input: {'; '.join(faults)}; "
+            "set the params to what the weights were made with, or use other weights"
+        )

@@ -1,0 +1,80 @@
+"""Frozen models on many clips: one padded batch size, so that a result never depends on its neighbours."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import ModelParamError, ShapeError
+from models.head import HeadOutput
+from models.memory import keep_freed_memory
+
+
+def embed(
+    model: nn.Module,
+    blocks: Iterable[tuple[Tensor, ...]],
+    *,
+    batch_size: int,
+    device: torch.device | str = "cpu",
+) -> Iterator[Tensor]:
+    """For each block of n clips, the model's (n, …) float32 output, on the CPU, in eval mode.
+
+    A block is what the model's forward takes, n clips long, n of any size above 0: the model always sees
+    exactly `batch_size` clips, the last ones of a block zeros where it does not divide. Full blocks are not
+    copied. Of a fusion head the output is its logits. Where in the batch a clip stands makes no difference
+    either, on a CPU as long as batch_size is a multiple of the thread count: else a clip may be cut
+    between two threads.
+    """
+    if batch_size < 1:
+        raise ModelParamError(f"batch_size must be 1 or more, got {batch_size}")
+    device = torch.device(device)
+    keep_freed_memory()
+    model.to(device)
+    for block in blocks:
+        count = _num_clips(block)
+        with _frozen(model):
+            parts = [
+                _run(model, tuple(x[start : start + batch_size] for x in block), batch_size, device)
+                for start in range(0, count, batch_size)
+            ]
+        yield parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _num_clips(block: tuple[Tensor, ...]) -> int:
+    lengths = {len(x) for x in block}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ShapeError(
+            "a block's tensors must hold the same clips, at least one, got shapes "
+            f"{[tuple(x.shape) for x in block]}"
+        )
+    return lengths.pop()
+
+
+def _run(model: nn.Module, inputs: tuple[Tensor, ...], batch_size: int, device: torch.device) -> Tensor:
+    count = len(inputs[0])
+    output: Any = model(*(_padded(x, batch_size).to(device, non_blocking=True) for x in inputs))
+    values: Tensor = output.logits if isinstance(output, HeadOutput) else output
+    return values[:count].float().cpu()
+
+
+def _padded(x: Tensor, batch_size: int) -> Tensor:
+    """(n, …) → (batch_size, …): zeros after the n clips."""
+    if len(x) == batch_size:
+        return x
+    full = x.new_zeros(batch_size, *x.shape[1:])
+    full[: len(x)] = x
+    return full
+
+
+@contextmanager
+def _frozen(model: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients; the mode is put back afterwards."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(training)

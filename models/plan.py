@@ -1,0 +1,82 @@
+"""What a training run is: a value that checks itself, and the learning rate as a function of the epoch."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from models.errors import ModelParamError
+
+Schedule = Literal["constant", "milestones", "cosine"]
+
+Amp = Literal["off", "bf16", "auto"]
+"""bf16: bfloat16 autocast (AVX-512 BF16 or a GPU); auto: bf16 on a GPU that has it, else float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """SGD with momentum; all that decides the result, besides the model, the data and the machine."""
+
+    epochs: int
+    lr: float
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    schedule: Schedule = "constant"
+    milestones: tuple[int, ...] = ()
+    """Epochs, counted from 0, at whose start lr is multiplied by gamma."""
+    gamma: float = 0.1
+    warmup_epochs: int = 0
+    """lr rises linearly over these: epoch e of w trains with (e + 1) / (w + 1) of it."""
+    label_smoothing: float = 0.0
+    grad_clip: float | None = None
+    """Largest norm of all gradients together; None leaves them."""
+    seed: int = 0
+    amp: Amp = "off"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or not 0 <= self.warmup_epochs <= self.epochs:
+            raise ModelParamError(
+                f"epochs must be 1 or more and warmup_epochs between 0 and them, got {self.epochs} and "
+                f"{self.warmup_epochs}"
+            )
+        if not self.lr > 0 or not self.gamma > 0 or not self.weight_decay >= 0:
+            raise ModelParamError(
+                f"lr and gamma must be above 0 and weight_decay 0 or more, got {self.lr}, {self.gamma}, "
+                f"{self.weight_decay}"
+            )
+        if not 0 <= self.momentum < 1 or not 0 <= self.label_smoothing < 1:
+            raise ModelParamError(
+                f"momentum and label_smoothing must lie in [0, 1), got {self.momentum} and "
+                f"{self.label_smoothing}"
+            )
+        if (self.schedule == "milestones") != bool(self.milestones):
+            raise ModelParamError(
+                f"milestones go with schedule milestones and only there, got schedule {self.schedule} and "
+                f"milestones {self.milestones}"
+            )
+        if self.grad_clip is not None and not self.grad_clip > 0:
+            raise ModelParamError(f"grad_clip must be above 0, or None, got {self.grad_clip}")
+
+
+def learning_rate(plan: FitPlan, epoch: int) -> float:
+    """Of one epoch, counted from 0.
+
+    Worked example: lr 0.01, milestones (3,): epochs 0, 1, 2 train with 0.01, epochs 3, 4, 5 with 0.001.
+    """
+    if epoch < plan.warmup_epochs:
+        return plan.lr * (epoch + 1) / (plan.warmup_epochs + 1)
+    if plan.schedule == "milestones":
+        return float(plan.lr * plan.gamma ** sum(epoch >= milestone for milestone in plan.milestones))
+    if plan.schedule == "cosine":
+        done = (epoch - plan.warmup_epochs) / (plan.epochs - plan.warmup_epochs)
+        return plan.lr * (1 + math.cos(math.pi * done)) / 2
+    return plan.lr
+
+
+def uses_bf16(amp: Amp, device: torch.device) -> bool:
+    """Whether training on this device runs in bfloat16 autocast."""
+    if amp == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return amp == "bf16"
