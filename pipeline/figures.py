@@ -22,11 +22,16 @@ MARKERS = "osD^vP*X"
 DOTS_PER_INCH = 130
 
 
-def png(figure: Figure) -> bytes:
-    """The figure's bytes; the same figure gives the same bytes."""
+def png(figure: Figure, *, trimmed: bool = False) -> bytes:
+    """The figure's bytes, the same for the same figure; `trimmed` of its empty border."""
     FigureCanvasAgg(figure)
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
+    look: dict[str, Any] = {
+        "dpi": DOTS_PER_INCH,
+        "facecolor": "white",
+        "bbox_inches": "tight" if trimmed else None,
+    }
+    figure.savefig(buffer, format="png", metadata={"Software": None}, **look)
     return buffer.getvalue()
 
 
@@ -37,10 +42,14 @@ def accuracies(scores: Sequence[Score], ceilings: Mapping[str, float] | None = N
     for row, score in enumerate(scores):
         colour = COLOURS[0] if score.method == "fused" else "#9db4c8"
         axes.barh(row, score.mean, height=0.62, color=colour, zorder=2)
-        axes.hlines(row, *score.interval, color=INK, linewidth=1.6, zorder=4)
-        axes.plot(
-            score.by_seed, [row] * len(score.by_seed), "o", color="white", mec=INK, ms=4.2, mew=0.9, zorder=5
-        )
+        axes.hlines(row - 0.13, *score.interval, color=INK, linewidth=1.8, zorder=4)
+        ring: dict[str, Any] = {
+            "color": "white",
+            "markeredgecolor": INK,
+            "markeredgewidth": 0.9,
+            "markersize": 4.4,
+        }
+        axes.plot(score.by_seed, [row + 0.13] * len(score.by_seed), "o", zorder=5, **ring)
         axes.text(101.5, row, f"{score.mean:.1f}", va="center", fontsize=10, color=INK, fontweight="bold")
         ceiling = (ceilings or {}).get(score.method)
         if ceiling is not None:
@@ -69,7 +78,7 @@ def confusion(matrix: NDArray[np.int64], names: Sequence[str], title: str) -> by
     count = len(names)
     share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(2.6 + 0.31 * count, 4.4, 17))
-    letters = float(np.clip(150 / count, 3.6, 8.5))
+    letters = float(np.clip(430 / count, 4.5, 9))
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
@@ -80,16 +89,16 @@ def confusion(matrix: NDArray[np.int64], names: Sequence[str], title: str) -> by
     axes.set_yticks(range(count), down, fontsize=letters)
     axes.set_xlabel("predicted", color=FAINT)
     axes.set_ylabel("true", color=FAINT)
-    axes.set_title(title, fontsize=11, color=INK, loc="left")
+    axes.set_title(title, fontsize=13, color=INK, loc="left")
     if count <= 30:
         for row, column in zip(*np.nonzero(share >= 0.5), strict=True):
             value, colour = share[row, column], "white" if share[row, column] > 55 else INK
             axes.text(
-                column, row, f"{value:.0f}", ha="center", va="center", fontsize=letters * 0.85, color=colour
+                column, row, f"{value:.0f}", ha="center", va="center", fontsize=letters * 0.9, color=colour
             )
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    return png(figure)
+    return png(figure, trimmed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +160,8 @@ def feature_map(
     if len(labels) > max_clips:
         chosen = np.sort(np.random.default_rng(seed).choice(len(labels), max_clips, replace=False))
     figure = Figure(
-        figsize=(4.0 * len(features), 4.3 + 0.2 * np.ceil(min(len(names), 60) / 6)), layout="constrained"
+        figsize=(4.0 * len(features), 4.3 + 0.2 * np.ceil(min(len(names), 60) / (2 * len(features)))),
+        layout="constrained",
     )
     grid = figure.subplots(1, len(features), squeeze=False)[0]
     for axes, (name, values) in zip(grid, features.items(), strict=True):
@@ -161,8 +171,8 @@ def feature_map(
         handles = [
             Line2D([], [], linestyle="", **_mark(k, len(names)), label=name) for k, name in enumerate(names)
         ]
-        columns = max(1, round(2.3 * len(features)))
-        figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=7.5, frameon=False)
+        columns = 2 * len(features)
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=9, frameon=False)
     return png(figure)
 
 

@@ -11,6 +11,10 @@ from pipeline.page_style import STYLE
 SHOWN_FAILURES = 200
 """Failures listed one by one; more are counted, and all stand in failures.jsonl."""
 
+MINUS = "−"
+WIDE_PIXELS = 850
+"""Pictures broader than this are not set side by side."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -119,16 +123,16 @@ def _accuracies(report: Report) -> str:
     ]
     head = ("method", "mean, %", "std over seeds", "95 % interval", "each seed")
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
-    return _table(head, rows, "Test accuracy of every method") + (
-        f'<ul class="notes">{notes}</ul>' if notes else ""
-    )
+    return _table(
+        head, rows, "Test accuracy of every method; intervals are over test clips, not over seeds"
+    ) + (f'<ul class="notes">{notes}</ul>' if notes else "")
 
 
 def _differences(differences: Sequence[Difference]) -> str:
     rows = [
         (
-            f"{escape(line.method)} − {escape(line.than)}",
-            f"<b>{line.mean:+.2f}</b>",
+            f"{escape(line.method)} {MINUS} {escape(line.than)}",
+            f"<b>{line.mean:+.2f}</b>".replace("-", MINUS),
             _interval(line.interval, signed=True),
             _verdict(line),
         )
@@ -147,7 +151,7 @@ def _verdict(line: Difference) -> str:
 
 def _interval(interval: tuple[float, float], *, signed: bool = False) -> str:
     low, high = (f"{edge:+.1f}" if signed else f"{edge:.1f}" for edge in interval)
-    return f"{low} to {high}"
+    return f"{low} to {high}".replace("-", MINUS)
 
 
 def _clips(report: Report) -> str:
@@ -186,9 +190,14 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, *, 
 
 
 def _figures(pictures: Sequence[Picture]) -> str:
-    return "".join(
-        f'<figure><img src="data:image/png;base64,{b64encode(picture.png).decode()}" alt="{escape(picture.alt)}">'
-        + (f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else "")
-        + "</figure>"
-        for picture in pictures
-    )
+    return "".join(_figure(picture) for picture in pictures)
+
+
+def _figure(picture: Picture) -> str:
+    """A PNG names its width and height in bytes 16 to 24; wide ones get a row of their own."""
+    width, height = (int.from_bytes(picture.png[at : at + 4], "big") for at in (16, 20))
+    source = f"data:image/png;base64,{b64encode(picture.png).decode()}"
+    words = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
+    look = ' class="wide"' if width > WIDE_PIXELS else ""
+    image = f'<img src="{source}" alt="{escape(picture.alt)}" width="{width}" height="{height}">'
+    return f"<figure{look}>{image}{words}</figure>"

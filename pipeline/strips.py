@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.transforms import Bbox, TransformedBbox
 from numpy.typing import NDArray
 
 from pipeline.errors import ClipError
@@ -22,6 +25,8 @@ CELL_PIXELS = 220
 """Frames are shrunk to this width before they are drawn."""
 GAP = 0.04
 """Between cells, in cell widths."""
+LETTER = 0.055
+"""A letter's breadth, in cell widths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,31 +132,35 @@ def _source_cell(axes: Axes, strip: Strip, frame: int, left: float, top: float) 
     picture = strip.frames[frame]
     _picture(axes, picture, left, top)
     unit = 1 / picture.shape[1]
-    cell = Rectangle((left, top), 1, picture.shape[0] * unit, transform=axes.transData)
+    cell = Bbox.from_bounds(left, top, 1, picture.shape[0] * unit)
+    drawn: list[Artist] = []
     if strip.box is not None:
         corner = (left + strip.box.left * unit, top + strip.box.top * unit)
         outline = Rectangle(
             corner, strip.box.width * unit, strip.box.height * unit, fill=False, ec="white", lw=1.3
         )
-        outline.set_clip_path(axes.add_patch(cell))
-        cell.set_visible(False)
-        axes.add_patch(outline)
+        drawn.append(axes.add_patch(outline))
     if strip.joints is not None:
         for person, joints in enumerate(strip.joints[frame]):
-            _person(axes, joints * unit + np.array([left, top]), strip.bones, PEOPLE[person % len(PEOPLE)])
+            points = joints * unit + np.array([left, top])
+            drawn += _person(axes, points, strip.bones, PEOPLE[person % len(PEOPLE)])
+    for artist in drawn:
+        artist.set_clip_box(TransformedBbox(cell, axes.transData))
     number = f"{strip.frame_numbers[frame]}"
     style = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 1.6}
     axes.text(left + 0.03, top + 0.04, number, fontsize=7.5, color="white", va="top", bbox=style)
 
 
-def _person(axes: Axes, points: NDArray[np.float32], bones: Sequence[tuple[int, int]], colour: str) -> None:
+def _person(
+    axes: Axes, points: NDArray[np.float32], bones: Sequence[tuple[int, int]], colour: str
+) -> list[Artist]:
     """Bones whose two joints are known, and the known joints."""
     known = np.asarray(np.isfinite(points).all(axis=1))
     lines = [points[[a, b]] for a, b in bones if known[a] and known[b]]
-    axes.add_collection(LineCollection(lines, colors=colour, linewidths=1.4, capstyle="round"), autolim=False)
-    axes.plot(
-        *points[known].T, "o", color=colour, markersize=1.9, markeredgewidth=0, scalex=False, scaley=False
-    )
+    sticks = LineCollection(lines, colors=colour, linewidths=1.4, capstyle="round")
+    dots: dict[str, Any] = {"color": colour, "markersize": 1.9, "markeredgewidth": 0}
+    drawn = axes.plot(*points[known].T, "o", scalex=False, scaley=False, **dots)
+    return [axes.add_collection(sticks, autolim=False), *drawn]
 
 
 def _glow(crop: Frames, heat: NDArray[np.float32]) -> Frames:
@@ -176,5 +185,9 @@ def _verdicts(axes: Axes, verdicts: Sequence[Verdict], middle: float) -> None:
             va="center",
             parse_math=False,
         )
-        text = f"{sign} {verdict.said}"
+        text = _cut(f"{sign} {verdict.said}", int(share / LETTER))
         axes.text(place * share, middle + 0.03, text, fontsize=9, color=colour, va="center", parse_math=False)
+
+
+def _cut(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[: max(letters - 1, 1)]}…"
