@@ -40,7 +40,7 @@ def accuracies(scores: Sequence[Score], ceilings: Mapping[str, float] | None = N
     figure = Figure(figsize=(8.4, 0.9 + 0.46 * len(scores)), layout="constrained")
     axes = figure.add_subplot()
     for row, score in enumerate(scores):
-        colour = COLOURS[0] if score.method == "fused" else "#9db4c8"
+        colour = "#3f97cf" if score.method == "fused" else "#9db4c8"
         axes.barh(row, score.mean, height=0.62, color=colour, zorder=2)
         axes.hlines(row - 0.13, *score.interval, color=INK, linewidth=1.8, zorder=4)
         ring: dict[str, Any] = {
@@ -115,6 +115,28 @@ class Curve:
     """(E,)"""
     val_accuracy: NDArray[np.float64]
     """(E,) in per cent; NaN where nothing was held out."""
+
+
+def runs_of(
+    phase: Sequence[str],
+    method: Sequence[str],
+    seed: Sequence[int],
+    epoch: Sequence[int],
+    train_loss: Sequence[float],
+    val_accuracy: Sequence[float],
+) -> tuple[Curve, ...]:
+    """The columns of curves.csv, one `Curve` for each phase, method and seed; epochs sorted."""
+    rows: dict[tuple[str, str, int], list[tuple[int, float, float]]] = {}
+    for name, *numbers in zip(
+        zip(phase, method, seed, strict=True), epoch, train_loss, val_accuracy, strict=True
+    ):
+        rows.setdefault(name, []).append((int(numbers[0]), float(numbers[1]), float(numbers[2])))
+    tables = {
+        name: np.array(sorted(lines, key=lambda line: line[0])).T for name, lines in sorted(rows.items())
+    }
+    return tuple(
+        Curve(*name, table[0].astype(np.int64), table[1], table[2]) for name, table in tables.items()
+    )
 
 
 def curves(runs: Sequence[Curve]) -> bytes:

@@ -92,3 +92,22 @@ def _refuse_other_clips(
                     f"{name}, seed {number}: {len(missing)} of {len(labels)} clips have no prediction, the "
                     f"first {missing[0]!r}; methods compare on the same clips only: run `train` again"
                 )
+
+
+def telling_clips(
+    predictions: Predictions, *, fused: str = "fused", count: int = 12, seed: int = 0
+) -> tuple[str, ...]:
+    """Clips to look at, sorted: a third where the fusion errs, a third where it is right and another is not.
+
+    Drawn at random from each kind; "right" and "wrong" are of the lowest seed. Where a kind has too few,
+    others take their place.
+    """
+    right = np.stack([predictions.correct(name)[0] for name in predictions.methods])
+    ahead = right[predictions.methods.index(fused)] if fused in predictions.methods else right[0]
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(ahead))
+    wrong, alone = ~ahead, ahead & (right.sum(axis=0) < len(right))
+    third = count // 3
+    first = [index for kind in (wrong, alone) for index in shuffled[kind[shuffled]][:third].tolist()]
+    rest = [index for index in shuffled.tolist() if index not in first]
+    return tuple(predictions.clip_ids[index] for index in sorted((first + rest)[:count]))

@@ -17,7 +17,7 @@ from pipeline.metrics import (
     scores,
     summarise,
 )
-from pipeline.predictions import Predictions, join
+from pipeline.predictions import Predictions, join, telling_clips
 
 COUNTS = {"train": 10, "val": 2, "test": 4, "failed": 1}
 LABELS = np.array([0, 0, 1, 1])
@@ -124,6 +124,20 @@ def test_predictions_refuse_nonsense() -> None:
         Predictions(("a", "b", "c", "d"), LABELS, {"video": {0: LABELS[:2]}})
     with pytest.raises(RunError, match="at least one"):
         Predictions((), LABELS[:0], {})
+
+
+def test_telling_clips_hold_every_kind() -> None:
+    """30 clips: fused errs on the last two, video on clips 5 to 9 as well."""
+    labels = np.zeros(30, np.int64)
+    fused, video = labels.copy(), labels.copy()
+    fused[28:], video[5:10] = 1, 1
+    ids = tuple(f"c{number:02d}" for number in range(30))
+    chosen = telling_clips(Predictions(ids, labels, {"video": {0: video}, "fused": {0: fused}}), count=9)
+    assert len(chosen) == 9
+    assert list(chosen) == sorted(set(chosen))
+    assert {"c28", "c29"} < set(chosen)
+    assert len({"c05", "c06", "c07", "c08", "c09"} & set(chosen)) >= 3
+    assert telling_clips(four_clips(), count=12) == ("a", "b", "c", "d")
 
 
 # ------------------------------------------------------------------------------------------ intervals

@@ -63,6 +63,24 @@ def test_curves_of_two_phases_one_without_held_out_clips() -> None:
     assert image.shape[0] > 1.7 * one.shape[0]
 
 
+def test_curves_come_from_columns_in_any_order() -> None:
+    nan = float("nan")
+    columns = (
+        ["train", "fit", "fit"],
+        ["fused", "video", "video"],
+        [0, 1, 1],
+        [1, 2, 1],
+        [9, 2.0, 3.0],
+        [1, nan, 50],
+    )
+    fit, train = figures.runs_of(*columns)
+    assert (fit.phase, fit.method, fit.seed) == ("fit", "video", 1)
+    assert (train.phase, train.method, train.seed) == ("train", "fused", 0)
+    assert fit.epochs.tolist() == [1, 2]
+    assert fit.train_loss.tolist() == [3.0, 2.0]
+    np.testing.assert_array_equal(fit.val_accuracy, [50, nan])
+
+
 def test_feature_maps_part_what_lies_apart() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 20)
