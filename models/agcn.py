@@ -127,7 +127,7 @@ class AGCN(nn.Module):
     def _people(self, joints: Tensor) -> Tensor:
         """(B, C, T, V, M) → normalised (B·M, C, V, T), channels-last."""
         b, c, t, v, m = joints.shape
-        x = self.data_bn(joints.permute(0, 4, 3, 1, 2).reshape(b, m * v * c, t))
+        x: Tensor = self.data_bn(joints.permute(0, 4, 3, 1, 2).reshape(b, m * v * c, t))
         x = x.view(b * m, v, c, t).transpose(1, 2)
         return x.contiguous(memory_format=torch.channels_last)
 

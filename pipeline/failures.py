@@ -1,10 +1,11 @@
 """What failed and why: one line a clip and stage in failures.jsonl, and the summary that a command prints."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pipeline.files import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Summary:
     max_failed: float
     """Share of the clips that may fail."""
     note: str = ""
+    unit: str = "clips"
 
     @property
     def exit_code(self) -> int:
@@ -38,7 +40,7 @@ class Summary:
         return int(total > 0 and self.failed > self.max_failed * total)
 
     def __str__(self) -> str:
-        line = f"{self.stage}: {self.made} made, {self.cached} from cache, {self.failed} failed in {self.seconds:.1f} s"
+        line = f"{self.stage}: {self.made} {self.unit} made, {self.cached} from cache, {self.failed} failed in {self.seconds:.1f} s"
         if self.note:
             line += f"; {self.note}"
         if self.exit_code:
@@ -50,10 +52,7 @@ def write_failures(path: Path, stage: str, failures: Iterable[Failure]) -> None:
     """Replace `stage`'s lines in `path` and keep the other stages'; sorted, written aside and renamed."""
     kept = [failure for failure in read_failures(path) if failure.stage != stage]
     lines = sorted({json.dumps(asdict(failure), sort_keys=True) for failure in (*kept, *failures)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.partial-{os.getpid()}")
-    aside.write_text("".join(line + "\n" for line in lines))
-    aside.replace(path)
+    write_whole(path, "".join(line + "\n" for line in lines))
 
 
 def read_failures(path: Path) -> list[Failure]:

@@ -1,25 +1,59 @@
-"""params.yaml, read once at the edge into frozen values. An unknown key is an error that suggests the nearest."""
+"""What params.yaml may say: one frozen section a stage. Rules and inputs are the values that use them."""
 
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.errors import ParamError
+from pipeline.augment import SkeletonAugment, VideoAugment
+from pipeline.crop import CropRecipe
+from pipeline.heatmaps import HeatmapRule
+from pipeline.layouts import Layout
+from pipeline.normalise import SkeletonInput
+from pipeline.pixels import PixelScale
+from pipeline.sampling import SamplingRule
+from pipeline.streams import Stream
 
 Options = dict[str, Any]
-Share = Field(ge=0.0, le=1.0)
 
 
-class _Section(BaseModel):
+def nearest(name: str, known: list[str]) -> str:
+    """` (did you mean 'size'?)`, or nothing where no known name is near."""
+    close = get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _known_keys(kind: type) -> Callable[[Any], Any]:
+    """Refuses a mapping with a key that the dataclass `kind` does not have."""
+    known = [field.name for field in fields(kind)]
+
+    def check(given: Any) -> Any:
+        for key in given if isinstance(given, dict) else ():
+            if key not in known:
+                raise ValueError(f"unknown key {key!r}{nearest(key, known)}; it may have {sorted(known)}")
+        return given
+
+    assert is_dataclass(kind)
+    return check
+
+
+Sampling = Annotated[SamplingRule, BeforeValidator(_known_keys(SamplingRule))]
+Crop = Annotated[CropRecipe, BeforeValidator(_known_keys(CropRecipe))]
+Skeletal = Annotated[SkeletonInput, BeforeValidator(_known_keys(SkeletonInput))]
+SkeletalAugment = Annotated[SkeletonAugment, BeforeValidator(_known_keys(SkeletonAugment))]
+Pixels = Annotated[PixelScale, BeforeValidator(_known_keys(PixelScale))]
+PixelAugment = Annotated[VideoAugment, BeforeValidator(_known_keys(VideoAugment))]
+
+
+class Section(BaseModel):
     """Frozen, and refuses keys that it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class IndexParams(_Section):
+class IndexParams(Section):
     """Which dataset, which protocol, and how large a clip may grow."""
 
     adapter: str
@@ -29,69 +63,65 @@ class IndexParams(_Section):
     protocol: str
     max_frames: int = Field(default=300, gt=0)
     """Skeletons are padded to this many frames; a longer clip is refused by name."""
-    max_persons: int = Field(default=2, gt=0)
-    shard_rows: int = Field(default=1024, gt=0)
+    shard_rows: int = Field(default=1024, gt=0, multiple_of=64)
 
 
-class SampleRecipe(_Section):
-    """Rules S1 to S4 of SPEC 0.4 (`pipeline.sampling`)."""
+class CropParams(Section):
+    """One recipe for each name that is to be cut; the names are those of `sample`."""
 
-    rule: Literal["uniform_interval", "centered", "segment", "uniform_sample_frames", "strided"] = "centered"
-    mode: Literal["train", "test"] = "test"
-    num_frames: int = Field(default=16, gt=0)
-    views: int = Field(default=1, gt=0)
-    stride_frames: int = Field(default=1, gt=0)
-    seed: int = 0
-
-
-class CropRecipeParams(_Section):
-    """Rules B1 to B3 of SPEC 0.5 (`pipeline.boxes`), the size, and how pixels are kept."""
-
-    box: Literal["clip", "square", "window", "frame"] = "square"
-    size: tuple[int, int] = (112, 112)
-    """Height and width, in pixels."""
-    storage: Literal["raw", "zstd", "jpeg"] = "zstd"
-    jpeg_quality: int = Field(default=90, ge=1, le=100)
-
-
-class CropParams(_Section):
-    """One entry a recipe; names are those of `sample`."""
-
-    recipes: dict[str, CropRecipeParams]
+    recipes: dict[str, Crop] = Field(min_length=1)
     shard_rows: int = Field(default=256, gt=0)
     depth_range_metres: float = Field(default=1.0, gt=0)
+    """Of depth videos: how far before and behind the person the grey values reach."""
 
 
-class HeatmapParams(_Section):
-    """Gaussian pseudo-heatmaps (SPEC 0.6). `store: joints` keeps grid joints, rendered on the fly."""
+class HeatmapParams(Section):
+    """Gaussian pseudo-heatmaps of one recipe's frames (SPEC 0.6)."""
 
     recipe: str
+    """Names the frames (`sample`) and the box (`crop.recipes`)."""
     store: Literal["maps", "joints"] = "joints"
+    """`joints` keeps joints in grid pixels, from which maps are rendered on the fly; `maps` keeps uint8 maps."""
     size: tuple[int, int] = (56, 56)
+    """Height and width of the grid, in cells."""
     sigma: float = Field(default=0.6, gt=0)
+    """In cells."""
     with_joints: bool = True
     with_limbs: bool = False
     use_score: bool = True
+    """False draws every joint that is there at confidence 1."""
     shard_rows: int = Field(default=256, gt=0)
 
+    def rule(self, layout: Layout) -> HeatmapRule:
+        """What is drawn of skeletons of `layout`, as uint8."""
+        return HeatmapRule(
+            size=self.size,
+            sigma=self.sigma,
+            bones=layout.bones,
+            with_joints=self.with_joints,
+            with_limbs=self.with_limbs,
+            use_score=self.use_score,
+            dtype="uint8",
+        )
 
-class TrainingPlan(_Section):
+
+class TrainingPlan(Section):
     """One optimiser run (SPEC 2.5): SGD with momentum."""
 
     epochs: int = Field(gt=0)
     batch: int = Field(gt=0)
     lr: float = Field(gt=0)
-    schedule: Literal["steps", "cosine"] = "steps"
+    schedule: Literal["constant", "milestones", "cosine"] = "constant"
     milestones: tuple[int, ...] = ()
+    """Epochs, counted from 0, at whose start the rate falls to a tenth."""
     warmup_epochs: int = Field(default=0, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
     weight_decay: float = Field(default=5e-4, ge=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    grad_clip: float | None = Field(default=None, gt=0)
 
 
-class Pretrained(_Section):
+class Pretrained(Section):
     """Weights to start from: refused unless stem, normalisation and sha256 are what is said here."""
 
     path: str
@@ -99,21 +129,39 @@ class Pretrained(_Section):
     kind: Literal["harcache", "torchvision_r3d_18"] = "harcache"
 
 
-class BackboneParams(_Section):
-    """One backbone: its network, what it sees, and how it is trained."""
-
+class _Backbone(Section):
     model: Options
-    """`kind` names a backbone of `models.backbones`; the rest are its keywords."""
+    """`kind` names a network of `models.backbones.BACKBONES`; the rest are its keywords."""
     plan: TrainingPlan
-    input: Options = {}
-    """How a clip becomes the network's input: keywords of the modality's input value."""
-    augment: Options = {}
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Before the classifier that trains the backbone and is then dropped."""
     pretrained: Pretrained | None = None
 
 
-class HoldOut(_Section):
-    """What selects epochs: whole groups of the training part, along the protocol's own axis."""
+class VideoBackbone(_Backbone):
+    """A network over cropped frames."""
+
+    modality: Literal["video"]
+    recipe: str
+    """Whose frames: a name of `crop.recipes`."""
+    pixels: Pixels = PixelScale()
+    augment: PixelAugment = VideoAugment()
+
+
+class SkeletonBackbone(_Backbone):
+    """A network over joints."""
+
+    modality: Literal["skeleton"]
+    stream: Stream = "joint"
+    input: Skeletal = SkeletonInput()
+    augment: SkeletalAugment = SkeletonAugment()
+
+
+Backbone = Annotated[VideoBackbone | SkeletonBackbone, Field(discriminator="modality")]
+
+
+class HoldOut(Section):
+    """What selects: whole groups of the training part, along the protocol's own axis."""
 
     groups: tuple[int, ...] | None = None
     """Subjects, cameras or set-ups to hold out; None draws them with `seed`."""
@@ -121,127 +169,77 @@ class HoldOut(_Section):
     seed: int = 0
 
 
-class PretrainParams(_Section):
+class PretrainParams(Section):
     """Stages 1 and 2 of AMFI-Net's Algorithm 1."""
 
     seeds: tuple[int, ...] = Field(min_length=1)
     hold_out: HoldOut = HoldOut()
+    select: Literal["best", "last"] = "best"
+    """Which epoch of the selection run is kept: the best on the held-out part, or the last, which then only measures."""
     refit: bool = True
-    """Train again on the whole training part, for as many epochs as selection found."""
-    amp: Literal["off", "bf16", "auto"] = "auto"
-    backbones: dict[str, BackboneParams]
-    """Keyed by `video` and `skeleton`."""
+    """Train again on the whole training part, for as many epochs as the first seed's selection found."""
+    amp: Literal["off", "bf16"] = "bf16"
+    backbones: dict[str, Backbone] = Field(min_length=1)
 
 
-class FeatureParams(_Section):
+class FeatureParams(Section):
     """Frozen backbones over every clip."""
 
-    shard_rows: int = Field(default=4096, gt=0)
+    shard_rows: int = Field(default=4096, gt=0, multiple_of=16)
 
 
-class HeadParams(_Section):
-    """Stage 3: AMFI-Net's fusion and the fusions it is compared with (`models.fusion`, `models.baselines`)."""
+class HeadParams(Section):
+    """Stage 3: AMFI-Net's fusion and the fusions it is compared with."""
 
-    methods: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field(min_length=1)
-    plan: TrainingPlan
+    video: tuple[str, ...] = ("video",)
+    """Backbones whose features, one after the other, are the fusion's video vector."""
+    skeleton: tuple[str, ...] = ("skeleton",)
+    """Likewise its skeleton vector."""
+    methods: tuple[str, ...] = ("video", "skeleton", "average", "multiplication", "max", "concatenation", "amfi")
+    """Names of `models.heads.HEADS`."""
     fused: str = "amfi"
+    """The method that `metrics.json` calls fused."""
     options: dict[str, Options] = {}
     """Per method, keywords of its head."""
+    seeds: tuple[int, ...] = Field(min_length=1)
+    plan: TrainingPlan
 
 
-class ReportParams(_Section):
+class ReportParams(Section):
     """What the page shows."""
 
     clips: int = Field(default=12, ge=0)
     tsne_clips: int = Field(default=600, gt=10)
 
 
-class Preset(_Section):
+class Preset(Section):
     """One whole run: every stage's parameters."""
 
+    max_failed: float = Field(default=0.01, ge=0, le=1)
+    """Share of the clips that may fail before a stage's exit status says so."""
     index: IndexParams
-    sample: dict[str, SampleRecipe]
+    sample: dict[str, Sampling] = Field(min_length=1)
     crop: CropParams
     heatmaps: HeatmapParams
     pretrain: PretrainParams
     features: FeatureParams = FeatureParams()
     train: HeadParams
     report: ReportParams = ReportParams()
-    max_failed: float = Share
-    """Share of the clips that may fail before a stage's exit status says so."""
 
     @model_validator(mode="after")
-    def _recipes_agree(self) -> "Preset":
-        for where, name in (*(("crop.recipes", name) for name in self.crop.recipes), ("heatmaps.recipe", self.heatmaps.recipe)):
-            if name not in self.sample:
-                raise ValueError(f"{where} names {name!r}, but `sample` has only {sorted(self.sample)}")
-        if self.heatmaps.recipe not in self.crop.recipes:
-            raise ValueError(f"heatmaps.recipe {self.heatmaps.recipe!r} needs its box: add it to crop.recipes")
+    def _names_exist(self) -> "Preset":
+        crops, backbones = set(self.crop.recipes), self.pretrain.backbones
+        _subset("crop.recipes", crops, "sample", set(self.sample))
+        _subset("heatmaps.recipe", {self.heatmaps.recipe}, "crop.recipes", crops)
+        videos = {b.recipe for b in backbones.values() if b.modality == "video"}
+        _subset("pretrain.backbones.*.recipe", videos, "crop.recipes", crops)
+        for modality in ("video", "skeleton"):
+            of_modality = {name for name, b in backbones.items() if b.modality == modality}
+            _subset(f"train.{modality}", set(getattr(self.train, modality)), f"{modality} backbones", of_modality)
+        _subset("train.fused", {self.train.fused}, "train.methods", set(self.train.methods))
         return self
 
 
-def load_preset(path: Path, name: str) -> Preset:
-    """Read preset `name` of params.yaml; raise ParamError with the place, and the nearest known name."""
-    try:
-        document = yaml.safe_load(path.read_text())
-    except FileNotFoundError as error:
-        raise ParamError(f"{path} is not there; run this from a harcache checkout") from error
-    except yaml.YAMLError as error:
-        raise ParamError(f"{path} is not YAML: {error}") from error
-    presets = document.get("presets", {}) if isinstance(document, dict) else {}
-    if name not in presets:
-        raise ParamError(f"{path}: no preset {name!r}{_nearest(name, list(presets))}; it has {sorted(presets)}")
-    try:
-        return Preset.model_validate(presets[name])
-    except ValidationError as error:
-        raise ParamError(_explain(path, name, error)) from error
-
-
-def _explain(path: Path, preset: str, error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            key = str(problem["loc"][-1])
-            lines.append(f"  presets.{preset}.{place}: unknown key{_nearest(key, _known_keys(problem['loc']))}")
-        else:
-            lines.append(f"  presets.{preset}.{place}: {problem['msg']}, got {problem['input']!r}"[:400])
-    return f"{path} cannot be used:\n" + "\n".join(lines)
-
-
-def _known_keys(place: tuple[int | str, ...]) -> list[str]:
-    """Field names of the section that holds `place`."""
-    section: Any = Preset
-    for part in place[:-1]:
-        section = _child(section, str(part))
-        if section is None:
-            return []
-    return list(section.model_fields) if hasattr(section, "model_fields") else []
-
-
-def _child(section: Any, name: str) -> Any:
-    """The model class behind one key; through a dict, the class of its values."""
-    if isinstance(section, _Values):
-        return section.section
-    field = section.model_fields.get(name)
-    if field is None:
-        return None
-    annotation = field.annotation
-    arguments = [*getattr(annotation, "__args__", ()), annotation]
-    for candidate in arguments:
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return _Values(candidate) if getattr(annotation, "__origin__", None) is dict else candidate
-    return None
-
-
-class _Values:
-    """Stands for a dict's values on the way down to the section that holds a key."""
-
-    def __init__(self, section: type[BaseModel]) -> None:
-        self.section = section
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+def _subset(where: str, names: set[str], there: str, known: set[str]) -> None:
+    for name in sorted(names - known):
+        raise ValueError(f"{where} names {name!r}{nearest(name, sorted(known))}; {there} has {sorted(known)}")

@@ -77,7 +77,7 @@ def _joints(joints: NDArray[np.generic], axes: int, layout: Layout, name: str) -
     """(T, M, V, axes) float32; a joint is NaN where one of its numbers is not finite."""
     if joints.ndim != 4 or joints.shape[2:] != (layout.num_joints, axes):
         raise SkeletonError(
-            f"{name}: layout {layout.name} needs (T, M, {layout.num_joints}, {axes}) joints, got {joints.shape}"
+            f"{name}: {layout.name} has (T, M, {layout.num_joints}, {axes}) joints, got {joints.shape}"
         )
     numbers = joints.astype(np.float32)
     numbers[~np.isfinite(numbers).all(axis=3)] = np.nan

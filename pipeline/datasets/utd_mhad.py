@@ -56,7 +56,7 @@ class UtdMhad:
     """UTD-MHAD, `a<action>_s<subject>_t<trial>_….mat`, in any folders below the root.
 
     modality: `depth` plays `…_depth.mat`; `rgb` plays `…_color.avi` and takes the 2-D joints, which the
-    dataset does not give for it, from your own `…_joints2d.npy`, (T, 20, 2) pixels of the RGB frame, NaN where
+    dataset does not give for it, from your own `…_joints2d.npy`, (T, 20, 2) pixels of RGB frames, NaN where
     unknown, or `…_joints2d.csv`, a line a frame: x and y of joint 0, of joint 1, …
 
     The dataset has no joint scores: 1 stands in wherever a joint is known, 0 where it is not.
@@ -105,7 +105,7 @@ class UtdMhad:
         return found
 
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
-        """Joints in metres, and in pixels: of the depth image by projection, of the RGB image by your file."""
+        """Joints in metres, and in pixels: projected into the depth image, or from your file for RGB."""
         path = self._skeleton_path(clip)
         joints_3d = read_joints_3d(path)
         joints_2d = project(joints_3d) if self.modality == "depth" else self._rgb_joints(clip, len(joints_3d))

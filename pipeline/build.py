@@ -1,0 +1,118 @@
+"""From rows and the work that computes them to a finished store: plan, refuse, run, link, account."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from cache import Build, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
+from pipeline.errors import CapacityError, ClipError
+from pipeline.failures import Failure, Summary, write_failures
+from pipeline.paths import Paths
+from pipeline.progress import ClipProgress
+from pipeline.runner import RunOptions, run_tasks
+
+Made = dict[str, NDArray[Any]]
+"""One clip's rows, by array name."""
+
+
+class Work(Protocol):
+    """Computes clips. Picklable and small: it opens what it reads where it runs."""
+
+    @property
+    def made_with(self) -> Mapping[str, Any]:
+        """Device, threads and the like: for the record, in no key."""
+        ...
+
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+        """Yield each id's rows of the wanted `arrays`, in order."""
+        ...
+
+
+def one_by_one(
+    make: Callable[[str, frozenset[str]], Made], ids: list[str], arrays: frozenset[str]
+) -> Iterator[tuple[str, Made | RowFailure]]:
+    """Make clip after clip; a ClipError is that clip's verdict, any other error stops the shard."""
+    for clip_id in ids:
+        try:
+            yield clip_id, make(clip_id, arrays)
+        except ClipError as error:
+            yield clip_id, RowFailure(type(error).__name__, str(error))
+
+
+@dataclass(frozen=True)
+class StoreJob:
+    """One store to build."""
+
+    stage: str
+    name: str
+    """The store's name: `frames` becomes data/<dataset>/frames.zarr."""
+    spec: StoreSpec
+    rows: Sequence[Row]
+    work: Work
+    coords: Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]
+    """Ids in row order to the coordinates that lie beside the arrays."""
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    """What failed before any row could be made."""
+
+
+def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
+    """Compute what the cache lacks, link the rest, and write data/<dataset>/<name>.zarr and failures.jsonl."""
+    build = Build(paths.open_cache(), f"{paths.dataset}/{job.name}", job.spec, job.rows)
+    _check_room(job, build.bytes_to_write, build.cache.root, options)
+    with ClipProgress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
+        tick = progress.tick if options.inline else None
+        write = partial(_write, build.cache.root, job.work, tick)
+        made = 0
+        for receipt in run_tasks(write, build.tasks, options):
+            made += receipt.made
+            if tick is None:
+                progress.tick(made=receipt.made, failed=receipt.failed)
+    build.finish(paths.store(job.name), job.coords(build.ids), job.attrs)
+    return _account(job, open_store(paths.store(job.name)), paths, made, progress.seconds, max_failed)
+
+
+def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions) -> None:
+    """Say what will be written and what is free; raise CapacityError before the first clip if it cannot fit."""
+    free = shutil.disk_usage(folder).free
+    if not options.quiet and num_bytes:
+        print(f"{job.stage}: up to {_gb(num_bytes)} to write, {_gb(free)} free", file=sys.stderr)
+    if num_bytes > free:
+        raise CapacityError(
+            f"{job.name}.zarr needs up to {_gb(num_bytes)} in {folder}, {_gb(free)} are free: "
+            "free some room, point HARCACHE_DIR to a larger disk, or choose a smaller recipe"
+        )
+
+
+def _account(
+    job: StoreJob, store: Store, paths: Paths, made: int, seconds: float, max_failed: float
+) -> Summary:
+    failures = {f["id"]: Failure(f["id"], job.stage, f["error"], f["message"]) for f in store.failures}
+    everything = (*job.failures, *failures.values())
+    write_failures(paths.failures, job.stage, everything)
+    cached = len(job.rows) - made - len(failures)
+    return Summary(job.stage, made, cached, len(everything), seconds, max_failed)
+
+
+def _gb(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"
+
+
+def _write(root: Path, work: Work, tick: Callable[..., None] | None, task: Task) -> Receipt:
+    compute = work.compute if tick is None else partial(_ticking, work, tick)
+    return write_block(root, task, compute, made_with=work.made_with)
+
+
+def _ticking(
+    work: Work, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
+) -> Iterator[tuple[str, Made | RowFailure]]:
+    for clip_id, made in work.compute(ids, arrays):
+        failed = isinstance(made, RowFailure)
+        tick(made=int(not failed), failed=int(failed))
+        yield clip_id, made

@@ -1,0 +1,132 @@
+"""What `index` does with one clip, and how its findings become the catalog."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache import RowFailure, Store
+from pipeline.build import Made, one_by_one
+from pipeline.catalog import Catalog, Entry
+from pipeline.datasets import DATASETS, Dataset, Listing
+from pipeline.datasets.protocol import fit_to_video
+from pipeline.errors import ParamError
+from pipeline.failures import Failure
+from pipeline.params import IndexParams
+from pipeline.skeletons import flag_names, pack, read_facts
+from pipeline.values import Clip
+
+
+@cache
+def open_dataset(adapter: str, root: Path, options: tuple[tuple[str, Any], ...]) -> Dataset:
+    """The adapter named in params over the folder `root`; one per process."""
+    try:
+        kind = DATASETS[adapter]
+    except KeyError as error:
+        raise ParamError(f"index.adapter: no dataset {adapter!r}; there are {sorted(DATASETS)}") from error
+    try:
+        return kind(root, **dict(options))
+    except TypeError as error:
+        raise ParamError(f"index.options for {adapter!r}: {error}") from error
+
+
+def dataset_of(params: IndexParams, root: Path) -> Dataset:
+    """The dataset that `params` name, its folder being `root`."""
+    return open_dataset(params.adapter, root, tuple(sorted(params.options.items())))
+
+
+@cache
+def clips_of(dataset: Dataset) -> Mapping[str, Clip]:
+    """The dataset's clips by id; listed once per process."""
+    return {clip.clip_id: clip for clip in dataset.listing().clips}
+
+
+@dataclass(frozen=True)
+class IndexWork:
+    """Reads a clip's skeleton and counts its video's packets."""
+
+    params: IndexParams
+    root: Path
+    made_with: Mapping[str, str] = field(default_factory=dict)
+
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+        """Yield each clip's rows of skeletons.zarr."""
+        return one_by_one(self._clip, ids, arrays)
+
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
+        dataset = dataset_of(self.params, self.root)
+        clip = clips_of(dataset)[clip_id]
+        facts = dataset.open_video(clip).probe()
+        skeleton, flags = dataset.read_skeleton(clip)
+        fitted, more = fit_to_video(skeleton, facts.num_frames)
+        made = pack(clip_id, fitted, facts, flags | more, self.params.max_frames)
+        return {name: rows for name, rows in made.items() if name in arrays}
+
+
+def source_digests(
+    dataset: Dataset, clips: Sequence[Clip], sha256: Callable[[Path], str], *, workers: int
+) -> dict[str, dict[str, str]]:
+    """sha256 of each clip's sources, by clip id and then by what the source is (`video`, `skeleton`)."""
+    sources = [dataset.sources(clip) for clip in clips]
+    paths = [path for found in sources for path in found.values()]
+    with ThreadPoolExecutor(max_workers=max(2, workers)) as pool:  # hashing releases the interpreter
+        digests = dict(zip(paths, pool.map(sha256, paths), strict=True))
+    return {
+        clip.clip_id: {kind: digests[path] for kind, path in found.items()}
+        for clip, found in zip(clips, sources, strict=True)
+    }
+
+
+def listing_failures(listing: Listing) -> tuple[Failure, ...]:
+    """What the listing itself could not use."""
+    return tuple(Failure(clip_id, "index", error, message) for clip_id, error, message in listing.failures)
+
+
+def index_catalog(
+    dataset: Dataset, name: str, protocol: str, store: Store, digests: Mapping[str, Mapping[str, str]]
+) -> Catalog:
+    """Every listed clip with its split; facts and flags where skeletons.zarr has it."""
+    facts = read_facts(store, store.ids)
+    found = {clip_id: {key: column[row] for key, column in facts.items()} for row, clip_id in enumerate(store.ids)}
+    entries = [
+        _entry(dataset, clip, protocol, digests[clip.clip_id], found.get(clip.clip_id))
+        for clip in dataset.listing().clips
+    ]
+    return Catalog(
+        entries=tuple(entries),
+        dataset=name,
+        protocol=protocol,
+        layout=dataset.layout.name,
+        modality=dataset.modality,
+        axis=dataset.axis(protocol),
+        classes=dataset.classes[: 1 + max((entry.clip.label for entry in entries), default=0)],
+    )
+
+
+def _entry(
+    dataset: Dataset, clip: Clip, protocol: str, digests: Mapping[str, str], facts: Mapping[str, NDArray[np.int64]] | None
+) -> Entry:
+    common = {
+        "clip": clip,
+        "label_name": dataset.classes[clip.label],
+        "split": dataset.split(clip, protocol),
+        "video_sha256": digests["video"],
+        "skeleton_sha256": digests.get("skeleton"),
+    }
+    if facts is None:
+        return Entry(**common, usable=False)
+    return Entry(
+        **common,
+        usable=True,
+        num_frames=int(facts["num_frames"]),
+        height=int(facts["height"]),
+        width=int(facts["width"]),
+        fps=int(facts["fps_milli"]) / 1000,
+        skeleton_frames=int(facts["skeleton_frames"]),
+        flags=tuple(flag_names(int(facts["flags"]))),
+    )

@@ -1,0 +1,45 @@
+"""Which clips train, which select and which test. What selects is held out along the protocol's own axis."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from pipeline.errors import DatasetError
+from pipeline.params import HoldOut
+from pipeline.values import Clip
+
+Axis = Literal["subject", "camera", "setup"]
+
+
+def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> frozenset[int]:
+    """Subjects, cameras or set-ups of the training part that select and never fit.
+
+    At least one, and about `share` of them where there are many; whole groups, never single clips
+    (SPEC 0.1). Raises DatasetError where the training part has a single group, or a named one is not in it.
+    """
+    groups = sorted({_group(clip, axis) for clip in training})
+    if len(groups) < 2:
+        raise DatasetError(f"the training part has {len(groups)} {axis}(s); holding one out needs at least 2")
+    if how.groups is not None:
+        unknown = sorted(set(how.groups) - set(groups))
+        if unknown or len(set(how.groups)) == len(groups):
+            raise DatasetError(f"hold_out.groups {list(how.groups)} must be some, not all, of the {axis}s {groups}")
+        return frozenset(how.groups)
+    count = max(1, round(how.share * len(groups)))
+    drawn = np.random.default_rng(how.seed).permutation(groups)[:count]
+    return frozenset(int(group) for group in drawn)
+
+
+def split_training(
+    training: Sequence[Clip], axis: Axis, how: HoldOut
+) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    """The clips that fit and the clips that select."""
+    held_out = held_out_groups(training, axis, how)
+    fit = tuple(clip for clip in training if _group(clip, axis) not in held_out)
+    select = tuple(clip for clip in training if _group(clip, axis) in held_out)
+    return fit, select
+
+
+def _group(clip: Clip, axis: Axis) -> int:
+    return int(getattr(clip, axis))

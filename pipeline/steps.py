@@ -1,0 +1,72 @@
+"""The steps whose results are cached: their versions, and the fingerprint document that names a result.
+
+Raise a step's version when its results change; `recipes.lock` refuses to run when the code that a step
+reaches changed and its version did not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version as installed_version
+from typing import Any
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One kind of result."""
+
+    name: str
+    version: int
+    runtime: tuple[str, ...]
+    """Packages whose major.minor version decides the result's bytes."""
+
+    def document(
+        self, *, params: Json, inputs: Mapping[str, Json], weights: Mapping[str, str] | None = None
+    ) -> dict[str, Json]:
+        """All that a result is made of; its digest is the result's key. JSON values only."""
+        return {
+            "step": self.name,
+            "version": self.version,
+            "params": params,
+            "weights": dict(weights or {}),
+            "runtime": {package: major_minor(package) for package in self.runtime},
+            "inputs": dict(inputs),
+        }
+
+
+@cache
+def major_minor(package: str) -> str:
+    """`"2.15"` of an installed package's `"2.15.0+cpu"`."""
+    return ".".join(installed_version(package).split("+")[0].split(".")[:2])
+
+
+INDEX = Step("index", 1, ("numpy", "av", "scipy"))
+SAMPLE = Step("sample", 1, ("numpy",))
+CROP = Step("crop", 1, ("numpy", "av", "opencv-python"))
+HEATMAPS = Step("heatmaps", 1, ("numpy",))
+PRETRAIN = Step("pretrain", 1, ("numpy", "torch"))
+FEATURES = Step("features", 1, ("numpy", "torch"))
+TRAIN = Step("train", 1, ("numpy", "torch"))
+
+STEPS = {step.name: step for step in (INDEX, SAMPLE, CROP, HEATMAPS, PRETRAIN, FEATURES, TRAIN)}
+
+PACKAGES = ("stages", "pipeline", "models", "cache")
+"""Whose code a step may reach."""
+
+
+def _entries() -> dict[str, tuple[str, int]]:
+    """Step to the module that it starts from, and its version."""
+    return {step.name: (f"stages.{step.name}", step.version) for step in STEPS.values()}
+
+
+def check_recipes(paths: Paths, stage: str) -> None:
+    """Raise RecipeDriftError where the code that `stage` reaches changed and its version did not."""
+    if stage in STEPS:
+        check(paths.root, paths.lock, PACKAGES, _entries(), stage)
+
+
+def bless_recipes(paths: Paths) -> None:
+    """Write recipes.lock for the code as it is."""
+    bless(paths.root, paths.lock, PACKAGES, _entries())

@@ -1,0 +1,139 @@
+"""crop: cut the people out of the sampled frames. Each video is decoded once for all recipes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+
+import numpy as np
+
+from cache import ArraySpec, Row, RowFailure, StoreSpec
+from pipeline.boxes import box_of
+from pipeline.build import Made, StoreJob, build_store, one_by_one
+from pipeline.catalog import Catalog, Entry
+from pipeline.crop import CropRecipe, crop_clip, encode_jpeg, row_shape
+from pipeline.depth import depth_to_uint8, person_distance_mm
+from pipeline.dims import recipe_dims
+from pipeline.failures import Summary
+from pipeline.indexing import clips_of, dataset_of
+from pipeline.opening import opened_catalog, opened_entries, opened_store
+from pipeline.params import Preset
+from pipeline.paths import Paths
+from pipeline.runner import RunOptions
+from pipeline.skeletons import read_skeleton
+from pipeline.steps import CROP
+from pipeline.values import Box, Samples, Skeleton
+
+BOX = "box_"
+"""Prefix of the array that holds a recipe's boxes: (clip, 4) int32, left, top, right, bottom."""
+
+
+@dataclass(frozen=True)
+class CropWork:
+    """Decodes one clip and cuts it for every recipe that lacks it."""
+
+    paths: Paths
+    preset: Preset
+    made_with: Mapping[str, str] = field(default_factory=dict)
+
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+        """Yield each clip's pixels and boxes."""
+        return one_by_one(self._clip, ids, arrays)
+
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
+        dataset = dataset_of(self.preset.index, self.paths.raw)
+        entry = opened_entries(self.paths.catalog)[clip_id]
+        skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
+        recipes = {name: self.preset.crop.recipes[name] for name in _recipes_of(arrays)}
+        cuts = {name: self._cut(clip_id, recipe, skeleton, entry) for name, recipe in recipes.items()}
+        source = dataset.open_video(clips_of(dataset)[clip_id])
+        convert = self._depth(skeleton) if dataset.modality == "depth" else None
+        made: Made = {}
+        for name, pixels in crop_clip(source, cuts, convert=convert).items():
+            jpeg = recipes[name].storage == "jpeg"
+            made[name] = encode_jpeg(pixels, recipes[name]) if jpeg else pixels
+            box = cuts[name][2]
+            made[BOX + name] = np.array([box.left, box.top, box.right, box.bottom], np.int32)
+        return made
+
+    def _cut(self, clip_id: str, recipe: CropRecipe, skeleton: Skeleton, entry: Entry) -> tuple[CropRecipe, Samples, Box]:
+        frames = opened_store(self.paths.store("samples")).read_row(recipe.sampling, clip_id)
+        box = box_of(recipe.box, skeleton, entry.height, entry.width)
+        return recipe, Samples(frames, entry.num_frames), box
+
+    def _depth(self, skeleton: Skeleton) -> partial[np.ndarray]:  # type: ignore[type-arg]
+        return partial(
+            depth_to_uint8,
+            person_mm=person_distance_mm(skeleton),
+            range_m=self.preset.crop.depth_range_metres,
+        )
+
+
+def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+    """Write frames.zarr: for each recipe (clip, view, frame, y, x, channel) uint8, or JPEGs, and its boxes."""
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    spec = _spec(preset, catalog)
+    documents = _documents(paths, preset, catalog)
+    job = StoreJob(
+        stage="crop",
+        name="frames",
+        spec=spec,
+        rows=[
+            Row(clip_id, {array.name: recipes[array.name.removeprefix(BOX)] for array in spec.arrays})
+            for clip_id, recipes in documents.items()
+        ],
+        work=CropWork(paths, preset),
+        coords=catalog.coords,
+        attrs={
+            "dataset": paths.dataset,
+            "modality": catalog.modality,
+            "recipes": {name: asdict(recipe) for name, recipe in preset.crop.recipes.items()},
+        },
+    )
+    return build_store(job, paths, options, max_failed=preset.max_failed)
+
+
+def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:
+    recipes, channels = preset.crop.recipes, catalog.channels
+    shapes = {}
+    for name, recipe in recipes.items():
+        sampling = preset.sample[recipe.sampling]
+        shapes[name] = row_shape(recipe, views=sampling.views, num_frames=sampling.num_frames, channels=channels)
+    pixels = {n: s for n, s in shapes.items() if recipes[n].storage != "jpeg"}
+    files = {n: s for n, s in shapes.items() if recipes[n].storage == "jpeg"}
+    dims = {
+        **recipe_dims(pixels, ("view", "frame", "y", "x", "channel")),
+        **recipe_dims(files, ("view", "frame", "byte")),
+    }
+    arrays = [
+        ArraySpec(name, "uint8", shape, dims[name], codec="raw" if recipes[name].storage == "raw" else "zstd")
+        for name, shape in shapes.items()
+    ]
+    boxes = [ArraySpec(BOX + name, "int32", (4,), ("corner",), chunk_rows=64) for name in recipes]
+    return StoreSpec((*arrays, *boxes), rows_per_shard=preset.crop.shard_rows, row_dim="clip")
+
+
+def _documents(paths: Paths, preset: Preset, catalog: Catalog) -> dict[str, dict[str, object]]:
+    """For each clip and recipe, what its pixels are made of."""
+    samples = opened_store(paths.need(paths.store("samples"), "sample"))
+    skeletons = opened_store(paths.need(paths.store("skeletons"), "index")).keys("joints_3d")
+    chosen = {name: samples.keys(recipe.sampling) for name, recipe in preset.crop.recipes.items()}
+    depth = {"depth_range_metres": preset.crop.depth_range_metres} if catalog.modality == "depth" else {}
+    return {
+        entry.clip.clip_id: {
+            name: CROP.document(
+                params={**asdict(recipe), **depth},
+                inputs={
+                    "video": entry.video_sha256,
+                    "skeleton": skeletons[entry.clip.clip_id],
+                    "samples": chosen[name][entry.clip.clip_id],
+                },
+            )
+            for name, recipe in preset.crop.recipes.items()
+        }
+        for entry in catalog.usable()
+        if entry.clip.clip_id in chosen[next(iter(chosen))]
+    }
+
+
+def _recipes_of(arrays: frozenset[str]) -> list[str]:
+    return sorted({name.removeprefix(BOX) for name in arrays})

@@ -1,0 +1,96 @@
+"""heatmaps: Gaussian pseudo-heatmaps of one recipe's frames, or the grid joints they are rendered from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+from cache import ArraySpec, Row, RowFailure, StoreSpec
+from pipeline.boxes import box_of
+from pipeline.build import Made, StoreJob, build_store, one_by_one
+from pipeline.failures import Summary
+from pipeline.heatmaps import Canvas, HeatmapRule, to_grid
+from pipeline.layouts import LAYOUTS
+from pipeline.opening import opened_catalog, opened_entries, opened_store
+from pipeline.params import Preset
+from pipeline.paths import Paths
+from pipeline.runner import RunOptions
+from pipeline.skeletons import joints_at, read_skeleton
+from pipeline.steps import HEATMAPS
+
+
+@dataclass(frozen=True)
+class HeatmapWork:
+    """Draws one clip's sampled frames inside its box."""
+
+    paths: Paths
+    preset: Preset
+    rule: HeatmapRule
+    made_with: Mapping[str, str] = field(default_factory=dict)
+
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+        """Yield each clip's maps, or its joints in grid cells."""
+        canvas = Canvas(self.rule)
+        return one_by_one(lambda clip_id, _: self._clip(canvas, clip_id), ids, arrays)
+
+    def _clip(self, canvas: Canvas, clip_id: str) -> Made:
+        recipe = self.preset.heatmaps.recipe
+        entry = opened_entries(self.paths.catalog)[clip_id]
+        skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
+        frames = opened_store(self.paths.store("samples")).read_row(recipe, clip_id)
+        box = box_of(self.preset.crop.recipes[recipe].box, skeleton, entry.height, entry.width)
+        joints, score = joints_at(skeleton, frames)
+        cells = to_grid(joints, box, self.rule.size)
+        if self.preset.heatmaps.store == "joints":
+            return {"grid_joints": cells, "grid_score": score}
+        views, length = frames.shape
+        maps = canvas.draw(cells.reshape(-1, *cells.shape[2:]), score.reshape(-1, *score.shape[2:]))
+        return {"maps": maps.reshape(views, length, *maps.shape[1:])}
+
+
+def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+    """Write heatmaps.zarr: `maps` (clip, view, frame, channel, y, x) uint8, or `grid_joints` and `grid_score`."""
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    samples = opened_store(paths.need(paths.store("samples"), "sample"))
+    skeletons = opened_store(paths.need(paths.store("skeletons"), "index"))
+    layout, params = LAYOUTS[catalog.layout], preset.heatmaps
+    rule = params.rule(layout)
+    people = skeletons.array("score").row_shape[1:]
+    spec = StoreSpec(_arrays(preset, rule, people), rows_per_shard=params.shard_rows, row_dim="clip")
+    made_of = {"rule": asdict(rule), "store": params.store, "box": asdict(preset.crop.recipes[params.recipe].box)}
+    keys = skeletons.keys("joints_2d"), samples.keys(params.recipe)
+    ids = [clip_id for clip_id in samples.ids if clip_id in keys[0]]
+    documents = {
+        clip_id: HEATMAPS.document(
+            params=made_of, inputs={"skeleton": keys[0][clip_id], "samples": keys[1][clip_id]}
+        )
+        for clip_id in ids
+    }
+    job = StoreJob(
+        stage="heatmaps",
+        name="heatmaps",
+        spec=spec,
+        rows=[Row(clip_id, {a.name: documents[clip_id] for a in spec.arrays}) for clip_id in ids],
+        work=HeatmapWork(paths, preset, rule),
+        coords=catalog.coords,
+        attrs={"dataset": paths.dataset, "layout": layout.name, **made_of},
+    )
+    summary = build_store(job, paths, options, max_failed=preset.max_failed)
+    return replace(summary, note=f"{params.store} of recipe {params.recipe}")
+
+
+def _arrays(preset: Preset, rule: HeatmapRule, people: tuple[int, ...]) -> tuple[ArraySpec, ...]:
+    sampling = preset.sample[preset.heatmaps.recipe]
+    shown = (sampling.views, sampling.num_frames)
+    if preset.heatmaps.store == "maps":
+        shape: tuple[int, ...] = (*shown, rule.channels(people[1]), *rule.size)
+        return (_padded("maps", "uint8", shape, ("view", "frame", "channel", "y", "x")),)
+    names = ("view", "frame", "person", "joint")
+    return (
+        _padded("grid_joints", "float32", (*shown, *people, 2), (*names, "xy")),
+        _padded("grid_score", "float32", (*shown, *people), names),
+    )
+
+
+def _padded(name: str, dtype: str, shape: tuple[int, ...], dims: tuple[str, ...]) -> ArraySpec:
+    return ArraySpec(name, dtype, shape, dims, codec="zstd", padded=True)
+
+

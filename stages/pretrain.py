@@ -1,0 +1,188 @@
+"""pretrain: stages 1 and 2 of AMFI-Net's Algorithm 1. One backbone a modality, epochs chosen on held-out people."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from models.backbones import build_backbone
+from models.checkpoint import WeightsCard, encode, load_pretrained
+from models.classifier import Classifier
+from models.device import best_device
+from models.fit import Batch, EpochRecord, FitResult, fit
+from models.plan import FitPlan
+from models.seeding import seeded
+from pipeline.catalog import Catalog
+from pipeline.failures import Summary
+from pipeline.inputs import ClipInput, TrainingBatches, input_of, plain_batches
+from pipeline.learning import learn_once, lessons
+from pipeline.opening import opened_catalog
+from pipeline.params import Preset, SkeletonBackbone, TrainingPlan, VideoBackbone
+from pipeline.paths import Paths
+from pipeline.runner import RunOptions
+from pipeline.splits import split_training
+from pipeline.steps import PRETRAIN
+from pipeline.trained import Phase, Training, training_of, write_trainings
+
+EVALUATION_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Course:
+    """One backbone's training: what it learns from, and for how long."""
+
+    name: str
+    params: VideoBackbone | SkeletonBackbone
+    source: ClipInput
+    catalog: Catalog
+    amp: str
+
+    def learn(self, paths: Paths, seed: int, *, fit_on: Sequence[str], select_on: Sequence[str], epochs: int) -> Training:
+        """Train on `fit_on` for `epochs`, keeping the epoch that is best on `select_on` (the last, where none)."""
+        plan = self.params.plan.model_copy(update={"epochs": epochs})
+        keys, labels = self.source.keys(), self._labels
+        document = PRETRAIN.document(
+            params={**self.params.model_dump(mode="json"), "epochs": epochs, "seed": seed, "amp": self.amp},
+            inputs={
+                "fit": lessons(fit_on, [labels[i] for i in fit_on], keys),
+                "select": lessons(select_on, [labels[i] for i in select_on], keys),
+                "classes": len(self.catalog.classes),
+            },
+        )
+        phase: Phase = "selection" if select_on else "final"
+        title = f"{self.name}, seed {seed}, {phase}"
+        learned = learn_once(
+            paths.open_cache(),
+            document,
+            lambda folder: self._train(folder, title, seed, plan, fit_on, select_on),
+            {"device": best_device(), "threads": torch.get_num_threads()},
+        )
+        return training_of(learned.folder, self.name, seed, phase, len(fit_on), from_cache=learned.from_cache)
+
+    @property
+    def _labels(self) -> dict[str, int]:
+        return {entry.clip.clip_id: entry.clip.label for entry in self.catalog.entries}
+
+    def _train(
+        self, folder: Path, title: str, seed: int, plan: TrainingPlan, fit_on: Sequence[str], select_on: Sequence[str]
+    ) -> dict[str, bytes]:
+        with seeded(seed, "init", self.name):
+            model = Classifier(self._network(), len(self.catalog.classes), dropout=self.params.dropout)
+        labels = np.array([self._labels[clip_id] for clip_id in fit_on], np.int64)
+        batches = TrainingBatches(self.source, tuple(fit_on), labels, plan.batch, seed)
+        result = fit(
+            model,
+            lambda epoch: _as_tensors(batches(epoch)),
+            FitPlan(**plan.model_dump(exclude={"batch"}), seed=seed, amp=self.amp),  # type: ignore[arg-type]
+            device=best_device(),
+            resume=folder / "epoch.pt",
+            evaluate=self._evaluation(select_on) if select_on else None,
+            progress=_epoch_printer(title, plan.epochs),
+        )
+        weights = encode(model.backbone.state_dict(), self._card())
+        return {"weights.pt": weights, "history.json": _history(result)}
+
+    def _network(self) -> nn.Module:
+        """A new backbone, or one that starts from the weights that the params name."""
+        backbone = build_backbone(self.params.model, shape=self.source.shape, edges=self.source.edges)
+        start = self.params.pretrained
+        if start is not None:
+            summed = start.kind != "harcache" and self.source.shape[0] == 1
+            load_pretrained(
+                backbone,
+                Path(start.path),
+                expected=self._card(),
+                kind=start.kind,
+                sha256=start.sha256,
+                stem_channels="summed" if summed else "same",
+            )
+        return backbone
+
+    def _card(self) -> WeightsCard:
+        options = {name: value for name, value in self.params.model.items() if name != "kind"}
+        return WeightsCard(self.params.model["kind"], options, self.source.normalisation)
+
+    def _evaluation(self, ids: Sequence[str]) -> Callable[[nn.Module], float]:
+        labels = np.array([self._labels[clip_id] for clip_id in ids])
+
+        def accuracy(model: nn.Module) -> float:
+            said = [
+                model(torch.from_numpy(x).to(best_device())).argmax(dim=1).cpu().numpy()
+                for x in plain_batches(self.source, ids, EVALUATION_BATCH)
+            ]
+            return 100 * float(np.mean(np.concatenate(said) == labels))
+
+        return accuracy
+
+
+def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+    """Write weights/<dataset>/backbones: <name>-<seed>.pt, the selection's <name>-<seed>-fold.pt, trainings.json."""
+    torch.set_num_threads(options.threads * options.workers)
+    began = time.monotonic()
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    trainings = [
+        training
+        for name, params in preset.pretrain.backbones.items()
+        for training in _backbone(paths, preset, catalog, name, params)
+    ]
+    write_trainings(paths.weights / "backbones", trainings)
+    cached = sum(training.from_cache for training in trainings)
+    return Summary(
+        "pretrain", len(trainings) - cached, cached, 0, time.monotonic() - began, 0.0, note=_note(trainings), unit="trainings"
+    )
+
+
+def _backbone(
+    paths: Paths, preset: Preset, catalog: Catalog, name: str, params: VideoBackbone | SkeletonBackbone
+) -> Iterator[Training]:
+    """The selection run of the first seed, then the final run of every seed on the whole training part."""
+    source = input_of(paths, preset, params)
+    course = Course(name, params, source, catalog, preset.pretrain.amp)
+    keys = source.keys()
+    training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in keys]
+    fit_part, select_part = split_training(training, catalog.axis, preset.pretrain.hold_out)
+    fit_on, select_on = [c.clip_id for c in fit_part], [c.clip_id for c in select_part]
+    epochs = params.plan.epochs
+    for place, seed in enumerate(preset.pretrain.seeds):
+        if place == 0 or not preset.pretrain.refit:
+            selection = course.learn(paths, seed, fit_on=fit_on, select_on=select_on, epochs=epochs)
+            yield selection
+            if preset.pretrain.select == "best" and preset.pretrain.refit:
+                epochs = selection.best_epoch + 1
+        if preset.pretrain.refit:
+            yield course.learn(paths, seed, fit_on=[c.clip_id for c in training], select_on=[], epochs=epochs)
+
+
+def _as_tensors(batches: Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Iterator[Batch]:
+    for clips, labels in batches:
+        yield (torch.from_numpy(clips),), torch.from_numpy(labels)
+
+
+def _epoch_printer(title: str, epochs: int) -> Callable[[EpochRecord], None]:
+    began = time.monotonic()
+
+    def show(record: EpochRecord) -> None:
+        done = record.epoch + 1
+        val = "" if record.val_accuracy is None else f", held out {record.val_accuracy:.1f} %"
+        seconds = time.monotonic() - began
+        print(f"{title}: epoch {done} of {epochs}, loss {record.train_loss:.3f}{val}, {seconds:.0f} s", file=sys.stderr)
+
+    return show
+
+
+def _history(result: FitResult) -> bytes:
+    document = {"best_epoch": result.best_epoch, "epochs": [asdict(record) for record in result.history]}
+    return json.dumps(document, sort_keys=True).encode()
+
+
+def _note(trainings: Sequence[Training]) -> str:
+    """What selection found."""
+    found = [t for t in trainings if t.val_accuracy is not None]
+    return ", ".join(f"{t.name} {t.val_accuracy:.1f} % on held-out clips at epoch {t.best_epoch + 1}" for t in found)

@@ -1,0 +1,85 @@
+"""sample: which frames each recipe and view looks at. Integers only; coverage is reported."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from cache import ArraySpec, Row, RowFailure, StoreSpec
+from pipeline.build import Made, StoreJob, build_store, one_by_one
+from pipeline.catalog import Entry
+from pipeline.dims import recipe_dims
+from pipeline.draws import generator_of
+from pipeline.failures import Summary
+from pipeline.opening import opened_catalog, opened_entries, opened_store
+from pipeline.params import Preset
+from pipeline.paths import Paths
+from pipeline.runner import RunOptions
+from pipeline.sampling import SamplingRule, sample
+from pipeline.steps import SAMPLE
+from pipeline.values import Samples
+
+SHARD_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class SampleWork:
+    """Applies every recipe's rule to a clip."""
+
+    catalog: Path
+    rules: dict[str, SamplingRule]
+    made_with: Mapping[str, str] = field(default_factory=dict)
+
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+        """Yield each clip's frame numbers, (A, T) a recipe."""
+        return one_by_one(self._clip, ids, arrays)
+
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
+        num_frames = opened_entries(self.catalog)[clip_id].shared_frames
+        return {
+            name: sample(self.rules[name], num_frames, rng=generator_of("sample", name, clip_id)).frames
+            for name in arrays
+        }
+
+
+def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+    """Write samples.zarr: for each recipe (clip, view, frame) int32."""
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    rules = preset.sample
+    shapes = {name: (rule.views, rule.num_frames) for name, rule in rules.items()}
+    dims = recipe_dims(shapes, ("view", "frame"))
+    job = StoreJob(
+        stage="sample",
+        name="samples",
+        spec=StoreSpec(
+            tuple(ArraySpec(name, "int32", shapes[name], dims[name], chunk_rows=64) for name in rules),
+            rows_per_shard=SHARD_ROWS,
+            row_dim="clip",
+        ),
+        rows=[Row(e.clip.clip_id, {name: _document(rule, e) for name, rule in rules.items()}) for e in catalog.usable()],
+        work=SampleWork(paths.catalog, rules),
+        coords=catalog.coords,
+        attrs={"dataset": paths.dataset, "recipes": {name: asdict(rule) for name, rule in rules.items()}},
+    )
+    summary = build_store(job, paths, options, max_failed=preset.max_failed)
+    return replace(summary, note=_coverage(paths, rules))
+
+
+def _document(rule: SamplingRule, entry: Entry) -> dict[str, object]:
+    drawn = {"clip": entry.clip.clip_id} if rule.is_random else {}
+    return SAMPLE.document(params=asdict(rule), inputs={"num_frames": entry.shared_frames, **drawn})
+
+
+def _coverage(paths: Paths, rules: dict[str, SamplingRule]) -> str:
+    """Mean and worst share of a clip between its first and its last sampled frame."""
+    store, entries = opened_store(paths.store("samples")), opened_entries(paths.catalog)
+    lines = []
+    for name in rules:
+        frames = store.read(name)
+        shares = [
+            Samples(of_clip, entries[clip_id].shared_frames).coverage
+            for clip_id, of_clip in zip(store.ids, frames, strict=True)
+        ]
+        lines.append(f"{name} covers {np.mean(shares):.1%} of a clip, {np.min(shares):.1%} at worst")
+    return ", ".join(lines)
