@@ -38,7 +38,7 @@ class CropRecipe:
     size: tuple[int, int] = (112, 112)
     """Height and width after resizing, in pixels; the box's own proportions are not kept."""
     interpolation: Literal["auto", "area", "linear"] = "auto"
-    """`auto`: the mean over the covered area where neither side grows, linear otherwise."""
+    """`area`: the mean over what each pixel covers. `auto`: nearly the same, two to five times as fast."""
     storage: Literal["raw", "zstd", "jpeg"] = "zstd"
     jpeg_quality: int = 90
 
@@ -100,9 +100,8 @@ def _pixels(decoded: NDArray[Any], convert: Convert | None) -> Bytes:
 
 def cut(frame: Bytes, box: Box, recipe: CropRecipe) -> Bytes:
     """(H, W, C) frame -> (*recipe.size, C): what lies in the box, zeros where it reaches outside, resized."""
-    height, width = recipe.size
-    resized = cv2.resize(_inside(frame, box), (width, height), interpolation=_interpolation(recipe, box))
-    return np.asarray(resized, dtype=np.uint8).reshape(height, width, frame.shape[2])
+    resized = _resized(_inside(frame, box), recipe)
+    return np.asarray(resized, dtype=np.uint8).reshape(*recipe.size, frame.shape[2])
 
 
 def _inside(frame: Bytes, box: Box) -> Bytes:
@@ -127,11 +126,26 @@ def _inside(frame: Bytes, box: Box) -> Bytes:
     return padded
 
 
-def _interpolation(recipe: CropRecipe, box: Box) -> int:
-    shrinks = box.height >= recipe.size[0] and box.width >= recipe.size[1]
-    if recipe.interpolation == "area" or (recipe.interpolation == "auto" and shrinks):
-        return int(cv2.INTER_AREA)
-    return int(cv2.INTER_LINEAR)
+def _resized(pixels: Bytes, recipe: CropRecipe) -> Any:
+    """`auto`: linearly to a power of two times the size, by a factor below two; then halved by exact means.
+
+    400 x 400 to 112 x 112: linearly to 224 x 224, then means of 2 x 2. An axis that grows: linear alone.
+    """
+    height, width = recipe.size
+    if recipe.interpolation != "auto":
+        method = cv2.INTER_AREA if recipe.interpolation == "area" else cv2.INTER_LINEAR
+        return cv2.resize(pixels, (width, height), interpolation=method)
+    down, across = _doublings(pixels.shape[0], height), _doublings(pixels.shape[1], width)
+    resized = cv2.resize(pixels, (width << across, height << down), interpolation=cv2.INTER_LINEAR)
+    while down or across:
+        down, across = max(down - 1, 0), max(across - 1, 0)
+        resized = cv2.resize(resized, (width << across, height << down), interpolation=cv2.INTER_AREA)
+    return resized
+
+
+def _doublings(length: int, target: int) -> int:
+    """How often `target` can be doubled without passing `length`: 400 and 112 give 1, 1000 and 112 give 3."""
+    return max((length // target).bit_length() - 1, 0)
 
 
 def row_shape(recipe: CropRecipe, *, views: int, num_frames: int, channels: int) -> tuple[int, ...]:

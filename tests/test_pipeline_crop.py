@@ -69,6 +69,21 @@ def test_a_cut_is_the_mean_over_what_each_pixel_covers() -> None:
     assert np.abs(pixels[:, :, 0] - np.array([[14.5, 16.5], [30.5, 32.5]])).max() <= 0.5
 
 
+@pytest.mark.parametrize(
+    "box", [Box(3, 5, 403, 405), Box(0, 0, 480, 301), Box(10, 10, 122, 122), Box(0, 0, 113, 479)]
+)
+def test_fast_shrinking_is_nearly_the_mean_over_the_covered_area(box: Box) -> None:
+    y, x = np.mgrid[:480, :480]
+    waves = 127 + 60 * np.sin(x / 5) + 60 * np.cos(y / 7)
+    frame = np.stack([waves, waves[::-1], waves.T], axis=2).astype(np.uint8)
+    fast, exact = (
+        cut(frame, box, CropRecipe(interpolation=interpolation)).astype(int)
+        for interpolation in ("auto", "area")
+    )
+    assert np.abs(fast - exact).mean() < 2
+    assert abs(fast.mean() - exact.mean()) < 1
+
+
 def test_what_lies_outside_the_frame_is_zero() -> None:
     frame = np.full((4, 4, 3), 200, dtype=np.uint8)
     pixels = cut(frame, Box(-2, -2, 2, 2), TINY)
