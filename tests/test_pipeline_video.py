@@ -1,4 +1,4 @@
-"""Videos: packets counted, frames in shown order whatever the codec, one pass, errors that say what is wrong."""
+"""Videos: packets counted, frames in shown order whatever the codec, errors that say what is wrong."""
 
 import itertools
 import struct

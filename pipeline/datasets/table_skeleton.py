@@ -1,6 +1,8 @@
 """Skeletons of one's own recordings, from `.npz` files; and what stands in where there are none."""
 
 import zipfile
+import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ from pipeline.layouts import WHOLE_FRAME, Layout
 from pipeline.values import Skeleton
 
 JOINTS = {"joints_3d": 3, "joints_2d": 2}
+
+TORN = (ValueError, TypeError, AttributeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises on what is no `.npz`: `.npy` (no context), pickles, bytes cut short."""
 
 
 def read_npz_skeleton(path: Path, layout: Layout, max_persons: int) -> tuple[Skeleton, frozenset[str]]:
@@ -61,11 +66,13 @@ def whole_frame_skeleton(num_frames: int, max_persons: int) -> Skeleton:
 
 def _load(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        with np.load(path) as file:
-            arrays = {name: np.asarray(file[name]) for name in file.files}
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise SkeletonError(f"{path.name}: no such file; make it, or leave the cell empty") from error
-    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    try:
+        with np.load(BytesIO(content)) as file:
+            arrays = {name: np.asarray(file[name]) for name in file.files}
+    except TORN as error:
         raise SkeletonError(f"{path.name}: no readable .npz file ({error})") from error
     for name, array in arrays.items():
         if array.dtype.kind not in "iuf":

@@ -1,5 +1,6 @@
 """UTD-MHAD's `_skeleton.mat`: metres read, pixels by projection or from the user's own file."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,9 @@ def project(joints_3d: NDArray[np.float64]) -> NDArray[np.float64]:
 def read_joints_2d(path: Path, num_frames: int) -> NDArray[np.float64]:
     """(T, 20, 2) pixels of the RGB frame, from `.npy`, or `.csv` with a line a frame: x0, y0, x1, y1, …"""
     try:
-        joints = np.load(path) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",", ndmin=2)
-    except ValueError as error:
+        content = BytesIO(path.read_bytes())
+        joints = np.load(content) if path.suffix == ".npy" else np.loadtxt(content, delimiter=",", ndmin=2)
+    except (ValueError, EOFError) as error:
         raise SkeletonError(f"{path.name}: not readable as 2-D joints ({error})") from error
     expected = (num_frames, UTD_20.num_joints, 2)
     if joints.dtype.kind not in "iuf" or joints.size != np.prod(expected) or len(joints) != num_frames:
