@@ -34,6 +34,8 @@ cv2.setNumThreads(1)  # the runner's workers are the parallelism; a pool in each
 class CropRecipe:
     """What becomes of a clip's sampled frames."""
 
+    sampling: str
+    """Name of the sampling rule that chooses the frames."""
     box: BoxRule = field(default_factory=BoxRule)
     size: tuple[int, int] = (112, 112)
     """Height and width after resizing, in pixels; the box's own proportions are not kept."""
@@ -165,10 +167,8 @@ def jpeg_bytes(recipe: CropRecipe, channels: int) -> int:
     return recipe.size[0] * recipe.size[1] * channels // JPEG_SHARE + 1024
 
 
-def pack_frames(crops: Bytes, recipe: CropRecipe) -> Bytes:
-    """(A, T, H, W, C) pixels -> what the store keeps of them, of `row_shape`."""
-    if recipe.storage != "jpeg":
-        return crops
+def encode_jpeg(crops: Bytes, recipe: CropRecipe) -> Bytes:
+    """(A, T, H, W, C) pixels -> (A, T, bytes): each frame a JPEG and zeros after it."""
     frames = crops.reshape(-1, *crops.shape[2:])
     rows = np.zeros((len(frames), jpeg_bytes(recipe, crops.shape[4])), dtype=np.uint8)
     for frame, row in zip(frames, rows, strict=True):

@@ -13,16 +13,16 @@ from pipeline.crop import (
     bytes_per_clip,
     crop_clip,
     cut,
+    encode_jpeg,
     jpeg_bytes,
-    pack_frames,
     row_shape,
-    unpack_frames,
+    unencode_jpeg,
 )
 from pipeline.errors import ParamError, VideoError
 from pipeline.values import Box, Samples
 from pipeline.video import VideoFacts
 
-TINY = CropRecipe(size=(2, 2))
+TINY = CropRecipe(sampling="r16", size=(2, 2))
 
 
 class FramesInMemory:
@@ -77,7 +77,7 @@ def test_fast_shrinking_is_nearly_the_mean_over_the_covered_area(box: Box) -> No
     waves = 127 + 60 * np.sin(x / 5) + 60 * np.cos(y / 7)
     frame = np.stack([waves, waves[::-1], waves.T], axis=2).astype(np.uint8)
     fast, exact = (
-        cut(frame, box, CropRecipe(interpolation=interpolation)).astype(int)
+        cut(frame, box, CropRecipe(sampling="r16", interpolation=interpolation)).astype(int)
         for interpolation in ("auto", "area")
     )
     assert np.abs(fast - exact).mean() < 2
@@ -139,32 +139,32 @@ def test_decoded_frames_stay_as_they_were() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_jpeg_rows_have_one_length_and_come_back_nearly_the_same(channels: int) -> None:
-    recipe = CropRecipe(size=(32, 32), storage="jpeg")
+    recipe = CropRecipe(sampling="r16", size=(32, 32), storage="jpeg")
     crops = smooth_frames(channels)
-    rows = pack_frames(crops, recipe)
+    rows = encode_jpeg(crops, recipe)
     assert rows.shape == (1, 2, jpeg_bytes(recipe, channels))
-    again = unpack_frames(rows, said_by_store(recipe), "video")
+    again = unencode_jpeg(rows, said_by_store(recipe), "video")
     assert again.shape == crops.shape
     assert np.abs(again.astype(int) - crops).mean() < 4
 
 
 def test_a_jpeg_that_does_not_fit_loses_quality_not_its_end() -> None:
-    recipe = CropRecipe(size=(96, 96), storage="jpeg", jpeg_quality=100)
+    recipe = CropRecipe(sampling="r16", size=(96, 96), storage="jpeg", jpeg_quality=100)
     noise = np.random.default_rng(0).integers(0, 256, (1, 1, 96, 96, 3), dtype=np.uint8)
-    rows = pack_frames(noise, recipe)
-    assert unpack_frames(rows, said_by_store(recipe), "video").shape == noise.shape
-    assert np.array_equal(rows, pack_frames(noise, recipe))
+    rows = encode_jpeg(noise, recipe)
+    assert unencode_jpeg(rows, said_by_store(recipe), "video").shape == noise.shape
+    assert np.array_equal(rows, encode_jpeg(noise, recipe))
 
 
 def test_a_broken_jpeg_row_is_refused() -> None:
-    recipe = CropRecipe(size=(32, 32), storage="jpeg")
+    recipe = CropRecipe(sampling="r16", size=(32, 32), storage="jpeg")
     with pytest.raises(VideoError, match="verify the store"):
-        unpack_frames(np.zeros((1, 1, 99), dtype=np.uint8), said_by_store(recipe), "video")
+        unencode_jpeg(np.zeros((1, 1, 99), dtype=np.uint8), said_by_store(recipe), "video")
 
 
 def test_bytes_of_a_clip_are_those_of_the_paper_sizes() -> None:
     counts = {"views": 1, "num_frames": 16, "channels": 3}
-    recipe = CropRecipe(storage="raw")
+    recipe = CropRecipe(sampling="r16", storage="raw")
     assert bytes_per_clip(recipe, **counts) == 602_112  # 56,880 clips: 34 GB
     assert row_shape(recipe, **counts) == (1, 16, 112, 112, 3)
     assert bytes_per_clip(replace(recipe, storage="jpeg"), **counts) == 16 * (12_544 + 1024)
@@ -172,14 +172,13 @@ def test_bytes_of_a_clip_are_those_of_the_paper_sizes() -> None:
 
 def test_pixels_are_kept_as_they_are() -> None:
     crops = smooth_frames(3)
-    assert pack_frames(crops, TINY) is crops
-    assert unpack_frames(crops, said_by_store(TINY), "video") is crops
+    assert unencode_jpeg(crops, said_by_store(TINY), "video") is crops
 
 
 def test_clips_are_unpacked_together() -> None:
-    recipe = CropRecipe(size=(32, 32), storage="jpeg")
-    rows = np.stack([pack_frames(smooth_frames(1), recipe)] * 3)
-    assert unpack_frames(rows, said_by_store(recipe), "video").shape == (3, 1, 2, 32, 32, 1)
+    recipe = CropRecipe(sampling="r16", size=(32, 32), storage="jpeg")
+    rows = np.stack([encode_jpeg(smooth_frames(1), recipe)] * 3)
+    assert unencode_jpeg(rows, said_by_store(recipe), "video").shape == (3, 1, 2, 32, 32, 1)
 
 
 @pytest.mark.parametrize(
