@@ -42,7 +42,7 @@ class Blobs:
         key = key_of(doc)
         folder = self._folder(key)
         for name in files:
-            if name == _RECORD or not name or Path(name).name != name:
+            if name in (_RECORD, "", "..") or Path(name).name != name:
                 raise SpecError(f"a blob's file needs a plain name other than {_RECORD}, got {name!r}")
         with locked(folder.with_name(f"{key}.lock")):
             if folder.exists() and _damage(folder) is None:

@@ -22,7 +22,7 @@ def full_disk_explained(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in _FULL or isinstance(error, SpaceError):
             raise
         raise SpaceError(
             error.errno,

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +80,8 @@ class Cache:
             keys = sorted({name.split(".")[0] for name in found})
             for key in keys:
                 if key in found and f"{key}.json" in found:
-                    sizes[key] = found[key].stat().st_size
+                    with suppress(FileNotFoundError):  # set aside by somebody else this very moment
+                        sizes[key] = found[key].stat().st_size
                 if {f"{key}.tmp", f"{key}.json.tmp", f"{key}.lock"} & found.keys() or key not in sizes:
                     self._tidy(key)
         return sizes

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .errors import CacheError
 from .home import Cache, log
 from .records import Record, RowFailure, read_record
 from .specs import entry_key, entry_prefix
@@ -119,8 +120,11 @@ def synced_index(cache: Cache) -> Iterator[Index]:
     try:
         connection = _opened(path)
         Index(connection).sync(cache, sizes)
-    except sqlite3.OperationalError:
-        raise  # locked for minutes, no room, no right to write: not the content's fault
+    except sqlite3.OperationalError as error:  # locked for minutes, no room, no right to write
+        raise CacheError(
+            f"index {path} cannot be written: {error}. Check the room and the rights there, or remove it: "
+            "it is made anew from the records"
+        ) from error
     except sqlite3.DatabaseError as error:
         log.warning("index %s is damaged (%s): made anew from the records", path, error)
         path.unlink()

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .files import full_disk_explained
+
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
@@ -32,7 +34,8 @@ def try_locked(path: Path) -> Iterator[bool]:
 def _acquire(path: Path, how: int) -> int | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        with full_disk_explained(path, "a lock"):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(handle, how)
             if _still_named(path, handle):

@@ -74,7 +74,7 @@ class Recipes:
     def files(self, entry: str) -> dict[str, str]:
         """Every first-party file that a module reaches by imports, to its code's digest; sorted."""
         found: dict[str, str] = {}
-        waiting = [entry]
+        waiting = _with_parents(entry)
         if self._path(entry) is None:
             raise RecipeDriftError(f"no module {entry!r} under {self.root}; correct the step's entry")
         while waiting:

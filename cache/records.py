@@ -112,7 +112,9 @@ def _same(doc: Any, name: str, value: JSON, spelled: str) -> bool:
     if name not in doc:
         return False
     other = doc[name]
-    return other is value or (other == value and _spelled(other) == spelled)  # 1 == True, but not in JSON
+    if other is value or (type(other) is str and other == value):
+        return True
+    return bool(other == value and _spelled(other) == spelled)  # 1 == True, but not in JSON
 
 
 def _spelled(value: JSON) -> str:

@@ -12,9 +12,11 @@ import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import product
 from pathlib import Path
+from typing import TypeAlias
 
 import google_crc32c
 import numpy as np
@@ -29,6 +31,7 @@ from .specs import ArraySpec
 ZSTD_LEVEL = 3
 _EMPTY = 0xFFFF_FFFF_FFFF_FFFF
 _CRC_BYTES = 4
+_Picked: TypeAlias = "int | slice | list[int]"
 
 
 def index_bytes(spec: ArraySpec, rows_per_shard: int) -> int:
@@ -48,7 +51,8 @@ class Cell:
     """Which part of the chunk that is; the rest is padding or was not asked for."""
 
 
-def cells(spec: ArraySpec, start: int = 0, stop: int | None = None) -> list[Cell]:
+@lru_cache(maxsize=4096)
+def cells(spec: ArraySpec, start: int = 0, stop: int | None = None) -> tuple[Cell, ...]:
     """The chunks that hold [start, stop) of the row's first axis. Row 10, chunk 4, [3, 9): chunks 0, 1, 2."""
     windows = [(0, size) for size in spec.row_shape]
     if windows:
@@ -63,7 +67,7 @@ def cells(spec: ArraySpec, start: int = 0, stop: int | None = None) -> list[Cell
             row = tuple(slice(first - low, last - low) for first, last, low, _ in spans)
             chunk = tuple(slice(first - origin, last - origin) for first, last, _, origin in spans)
             found.append(Cell(number, row, chunk))
-    return found
+    return tuple(found)
 
 
 class ShardWriter:
@@ -164,7 +168,6 @@ class ShardReader:
         self.path = path
         self.spec = spec
         self._zstd = Zstd(level=ZSTD_LEVEL)
-        self._cells = cells(spec)
         self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.close = weakref.finalize(self, os.close, self._handle)
         """Give the file handle back; happens by itself with the reader's end."""
@@ -179,7 +182,7 @@ class ShardReader:
         stop: int | None = None,
     ) -> None:
         """out[places[i]] = row rows[i], or its part [start, stop) along the row's first axis."""
-        wanted = self._cells if start == 0 and stop is None else cells(self.spec, start, stop)
+        wanted = cells(self.spec, start, stop)
         for group, (at, within) in self._grouped(places, rows).items():
             for cell in wanted:
                 chunk = self.chunk(group, cell.number)
@@ -213,9 +216,7 @@ class ShardReader:
             raise self._damaged(f"chunk ({group}, {number}) holds {len(data)} bytes, expected {expected}")
         return np.frombuffer(data, self.spec.stored).reshape(self.spec.chunk_shape)
 
-    def _grouped(
-        self, places: Sequence[int], rows: Sequence[int]
-    ) -> dict[int, tuple[int | list[int], int | list[int]]]:
+    def _grouped(self, places: Sequence[int], rows: Sequence[int]) -> dict[int, tuple[_Picked, _Picked]]:
         """Chunk group to (places in out, rows within the chunk): each chunk is read once."""
         size = self.spec.chunk_rows
         if size == 1 and len(set(rows)) == len(rows):
@@ -225,10 +226,10 @@ class ShardReader:
             at, within = groups.setdefault(row // size, ([], []))
             at.append(place)
             within.append(row % size)
-        return dict(groups)
+        return {group: (_picked(at), _picked(within)) for group, (at, within) in groups.items()}
 
     def _checked(self, group: int, number: int) -> bytes | None:
-        offset, length = self._index[group][number]
+        offset, length = self._index[group, number].tolist()
         if length == _EMPTY:
             return None
         stored = os.pread(self._handle, length, offset)
@@ -236,21 +237,27 @@ class ShardReader:
             raise self._damaged(f"chunk ({group}, {number}) at byte {offset} fails its crc32c")
         return stored
 
-    def _read_index(self, rows_per_shard: int) -> list[list[tuple[int, int]]]:
-        """[group][chunk] = (offset, length): plain integers, quicker to look up one by one than an array."""
+    def _read_index(self, rows_per_shard: int) -> NDArray[np.uint64]:
+        """(groups, chunks_per_row, 2): offset and length of each chunk."""
         length = index_bytes(self.spec, rows_per_shard)
         size = os.fstat(self._handle).st_size
         stored = os.pread(self._handle, length, max(0, size - length))
         if len(stored) != length or not _crc_holds(stored):
             raise self._damaged(f"its index (last {length} bytes of {size}) fails its crc32c")
-        index = np.frombuffer(stored[:-_CRC_BYTES], "<u8").reshape(-1, self.spec.chunks_per_row, 2)
-        return [[(offset, count) for offset, count in group] for group in index.tolist()]
+        index = np.frombuffer(stored[:-_CRC_BYTES], "<u8")
+        return index.reshape(-1, self.spec.chunks_per_row, 2)
 
     def _damaged(self, what: str) -> ShardError:
         return ShardError(
             f"{self.path} of array {self.spec.name!r} is damaged: {what}. "
             "Remove the store's folder and run its stage again; only what is damaged is made anew"
         )
+
+
+def _picked(numbers: list[int]) -> _Picked:
+    """A slice where the numbers follow each other: NumPy copies it several times as fast as a list."""
+    first, stop = numbers[0], numbers[0] + len(numbers)
+    return slice(first, stop) if numbers == list(range(first, stop)) else numbers
 
 
 def _crc(data: bytes) -> bytes:

@@ -36,6 +36,8 @@ class ArraySpec:
     """True: fill is 0, chunks of zeros aren't stored. False: each chunk is stored; fill is NaN for floats."""
 
     def __post_init__(self) -> None:
+        if np.dtype(self.dtype).kind not in _KINDS:
+            raise SpecError(f"array {self.name!r}: dtype must be bool, integer or float, got {self.dtype}")
         object.__setattr__(self, "dtype", np.dtype(self.dtype).name)
         object.__setattr__(self, "row_shape", tuple(int(size) for size in self.row_shape))
         object.__setattr__(self, "dims", tuple(self.dims))
@@ -46,8 +48,6 @@ class ArraySpec:
         where = f"array {self.name!r}"
         if not _NAME.fullmatch(self.name):
             raise SpecError(f"{where}: a name needs a letter first, then letters, digits or _")
-        if np.dtype(self.dtype).kind not in _KINDS:
-            raise SpecError(f"{where}: dtype must be bool, integer or float, got {self.dtype}")
         if len(self.dims) != len(self.row_shape) or len(set(self.dims)) != len(self.dims):
             raise SpecError(
                 f"{where}: needs {len(self.row_shape)} different dims for {self.row_shape}, got {self.dims}"

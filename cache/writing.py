@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BuildError, ShardError
-from .files import sync_folder, write_atomic
+from .files import full_disk_explained, sync_folder, write_atomic
 from .home import Cache
 from .index import Place
 from .keys import JSON
@@ -41,7 +41,8 @@ def write_block(
         missing = [row for row in range(len(task.ids)) if any(job.lacks(row) for job in jobs)]
         failed = _fill(task, jobs, missing, compute)
         for job in jobs:
-            job.commit(task.ids, time.perf_counter() - began, made_with or {})
+            with full_disk_explained(cache.shard(job.plan.key), f"block {task.block}"):
+                job.commit(task.ids, time.perf_counter() - began, made_with or {})
     return Receipt(
         block=task.block, made=len(missing) - failed, copied=task.num_rows - len(missing), failed=failed,
         seconds=time.perf_counter() - began, bytes_written=sum(job.size for job in jobs),

@@ -1,0 +1,51 @@
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from cache import Cache, Digests, file_sha256
+
+OLD_NS = 1_600_000_000 * 10**9
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts how often a file is really read."""
+    reads, real = [], hashlib.file_digest
+    monkeypatch.setattr(
+        "cache.digests.hashlib.file_digest", lambda file, how: (reads.append(1), real(file, how))[1]
+    )
+    return reads
+
+
+def test_it_is_the_sha256(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
+    assert file_sha256(tmp_path / "file", Cache(tmp_path / "cache")) == expected
+
+
+def test_a_file_that_stayed_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = counted(monkeypatch)
+    monkeypatch.setattr("cache.digests._RACY_NS", -(10**12))  # as if the file had been there for long
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    with Digests(Cache(tmp_path / "cache")) as digests:
+        first = digests.sha256(path)
+        assert digests.sha256(path) == first
+        assert len(reads) == 1
+        stamp = path.stat().st_mtime_ns
+        path.write_bytes(b"abd")
+        os.utime(path, ns=(stamp, stamp))  # same size, same mtime: the inode's ctime tells
+        assert digests.sha256(path) != first
+    assert len(reads) == 2
+
+
+def test_a_file_just_touched_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = counted(monkeypatch)
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    os.utime(path, ns=(OLD_NS, OLD_NS))
+    with Digests(Cache(tmp_path / "cache")) as digests:
+        digests.sha256(path)
+        digests.sha256(path)
+    assert len(reads) == 2
