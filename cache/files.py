@@ -11,7 +11,7 @@ from pathlib import Path
 from .errors import SpaceError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
+CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -63,7 +63,7 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
         return
     except OSError as error:
-        if error.errno not in _CANNOT_LINK:
+        if error.errno not in CANNOT_LINK:
             raise
     with full_disk_explained(target, f"a copy of {source.name}"):
         shutil.copyfile(source, target)

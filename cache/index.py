@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .errors import CacheError
+from .files import CANNOT_LINK
 from .home import Cache, log
 from .records import Record, RowFailure, read_record
 from .specs import entry_key, entry_prefix
@@ -151,5 +152,9 @@ def _create(path: Path) -> None:
         os.link(aside, path)
     except FileExistsError:
         log.info("index %s was made by another process meanwhile", path)
+    except OSError as error:
+        if error.errno not in CANNOT_LINK:
+            raise
+        aside.rename(path)  # no links here: the last of two wins, and the first's is merely rebuilt
     finally:
-        aside.unlink()
+        aside.unlink(missing_ok=True)

@@ -1,3 +1,5 @@
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,19 @@ def test_a_second_build_computes_nothing_and_gives_the_same_bytes(cache: Cache, 
     assert (plan.tasks, plan.rows_to_make, plan.rows_cached, plan.bytes_to_write) == ((), 0, 10, 0)
     plan.finish(tmp_path / "out", {"label": np.arange(10)}, {"title": "small"})
     assert bytes_of(tmp_path / "out") == before
+
+
+def test_a_file_system_without_links_gets_copies(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    build(Cache(tmp_path / "other"), tmp_path / "linked", rows_of(*range(5)))
+    monkeypatch.setattr(os, "link", refuse)
+    build(cache, tmp_path / "out", rows_of(*range(5)))
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "linked")
+    assert (tmp_path / "out" / "count" / "c.0").stat().st_nlink == 1
 
 
 def test_shards_are_linked_not_copied(cache: Cache, tmp_path: Path) -> None:

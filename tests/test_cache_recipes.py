@@ -8,7 +8,8 @@ from cache import RecipeDriftError, Recipes
 FILES = {
     "house/__init__.py": "",
     "house/crop.py": '"""Crops."""\nfrom . import boxes\nfrom .video import open_video\nimport numpy\n\n'
-    'def run():\n    """Runs."""\n    from house.late import thing  # heavy\n    return thing(boxes, open_video)\n',
+    'def run():\n    """Runs."""\n    from house.late import thing  # heavy\n'
+    "    return thing(boxes, open_video)\n",
     "house/boxes.py": "MARGIN = 3\n",
     "house/video.py": "import tools.clock\n\ndef open_video():\n    return 1\n",
     "house/late.py": "def thing(*_):\n    return 2\n",

@@ -1,0 +1,73 @@
+import json
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cache_small import build, rows_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache import ArraySpec, Cache
+from cache.records import factored
+from cache.shards import ShardWriter
+
+values = (
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from([0.0, 1.0, -0.0]) | st.text(max_size=2)
+)
+documents = st.none() | st.dictionaries(st.sampled_from("abc"), values | st.lists(values, max_size=2))
+
+
+def spelled(doc: object) -> str:
+    return json.dumps(doc, sort_keys=True)
+
+
+def test_what_all_share_is_written_once() -> None:
+    docs = [{"step": "a", "flag": 1, "clip": 1}, None, {"step": "a", "flag": True, "clip": 2}]
+    shared, own = factored(docs)
+    assert shared == {"step": "a"}
+    assert spelled(own) == spelled([{"flag": 1, "clip": 1}, None, {"flag": True, "clip": 2}])
+    assert factored([1, 2]) == ({}, [1, 2])
+
+
+@given(st.lists(documents, max_size=4))
+def test_documents_come_back_whole(docs: list[dict[str, object] | None]) -> None:
+    shared, own = factored(docs)  # type: ignore[arg-type]
+    whole = [None if mine is None else {**shared, **mine} for mine in own]  # type: ignore[dict-item]
+    assert spelled(whole) == spelled(docs)
+
+
+def test_a_record_holds_each_rows_document_time_and_host(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    build(cache, tmp_path / "out", rows_of(0, 1, 2))
+    record = json.loads(
+        next(path for path in sorted(cache.root.rglob("*.json")) if "shards" in path.parts).read_bytes()
+    )
+    assert record["rows"][2]["id"] == "r002"
+    assert {**record["common"], **record["rows"][2]["doc"]}["input"] == 2
+    assert record["common"]["step"] == "test"
+    assert {"host", "made_at", "seconds", "versions", "digest", "size", "spec"} <= record.keys()
+
+
+def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("HARCACHE_DIR", raising=False)
+    assert Cache.from_env(tmp_path / "default").root == tmp_path / "default"
+    monkeypatch.setenv("HARCACHE_DIR", str(tmp_path / "shared"))
+    assert Cache.from_env(tmp_path / "default").root == tmp_path / "shared"
+
+
+def test_memory_does_not_grow_with_the_shard(tmp_path: Path) -> None:
+    spec, row = ArraySpec("a", "uint8", (1 << 18,), ("x",)), np.ones(1 << 18, np.uint8)
+
+    def peak(rows: int) -> int:
+        tracemalloc.start()
+        writer = ShardWriter(tmp_path / "shard", spec, rows)
+        for _ in range(rows):
+            writer.write(row)
+        writer.close()
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    peak(2)
+    assert peak(64) < 1.1 * peak(8)
