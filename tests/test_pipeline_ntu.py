@@ -174,7 +174,7 @@ def test_files_are_found_by_name_in_any_folder(tmp_path: Path) -> None:
     dataset = lay_out(
         tmp_path,
         [
-            "S001C001P001R001A001_rgb.avi", "S001C001P001R001A001.skeleton", "S001C001P001R001A001_rgb.avi.part",
+            "S001C001P001R001A001.skeleton", "S001C001P001R001A001_rgb.avi", "S001C001P001R001A001_rgb.avi~",
             "b/S002C003P004R001A060_rgb.mp4", "x/y/S002C003P004R001A060.skeleton", "notes.txt",
         ],
     )  # fmt: skip
