@@ -30,12 +30,15 @@ def write_metadata(
 ) -> None:
     """Write zarr.json of the group and of every array, then the consolidated copy in the group's."""
     import zarr  # takes half a second; planning and reading don't need it
-    from zarr.storage import LocalStore
+    from zarr.core.buffer import Buffer
+    from zarr.storage import MemoryStore
 
-    group = zarr.create_group(LocalStore(folder), zarr_format=3, attributes=dict(attrs))
+    made: dict[str, Buffer] = {}  # zarr's own files need hard links, which not every file system has
+    group = zarr.create_group(MemoryStore(made), zarr_format=3, attributes=dict(attrs))
     for array in arrays:
         _create(group, array, num_rows)
-    _consolidate(folder, sorted(array.spec.name for array in arrays))
+    documents = {name.rpartition("/")[0]: json.loads(data.to_bytes()) for name, data in sorted(made.items())}
+    _write_consolidated(folder, documents)
 
 
 def _create(group: object, array: StoredArray, num_rows: int) -> None:
@@ -57,10 +60,12 @@ def _create(group: object, array: StoredArray, num_rows: int) -> None:
     )  # fmt: skip
 
 
-def _consolidate(folder: Path, names: list[str]) -> None:
-    """As zarr-python and xarray read it: every array's metadata inside the group's zarr.json."""
-    path = folder / "zarr.json"
-    document = json.loads(path.read_bytes())
-    arrays = {name: json.loads((folder / name / "zarr.json").read_bytes()) for name in names}
-    document["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": arrays}
-    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="ascii")
+def _write_consolidated(folder: Path, documents: dict[str, dict[str, JSON]]) -> None:
+    """One zarr.json an array ("" is the group), and all of them in the group's too."""
+    group = documents.pop("")
+    metadata: dict[str, JSON] = dict(documents)
+    group["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": metadata}
+    for name, document in [("", group), *documents.items()]:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        text = json.dumps(document, indent=2, sort_keys=True) + "\n"
+        (folder / name / "zarr.json").write_text(text, encoding="ascii")
