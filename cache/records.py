@@ -91,7 +91,7 @@ def read_record(path: Path) -> Record:
 def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:
     """Split documents into what all share and what is each one's own, so that 16,000 rows stay small.
 
-    [{"step": "a", "clip": 1}, {"step": "a", "clip": 2}] gives {"step": "a"} and [{"clip": 1}, {"clip": 2}].
+    [{"step": "a", "id": 1}, {"step": "a", "id": 2}] gives {"step": "a"} and [{"id": 1}, {"id": 2}].
     None stands for a row without a document. Where one is not a dict nothing is shared.
     """
     present = [doc for doc in docs if doc is not None]
