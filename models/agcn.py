@@ -103,6 +103,7 @@ class AGCN(nn.Module):
             )
         self.in_channels, self.num_joints, self.num_people = in_channels, num_joints, num_people
         self.num_features = layout[-1].width
+        self.min_frames = math.prod(block.stride for block in layout)
         self.data_bn = nn.BatchNorm1d(num_people * num_joints * in_channels)
         graph = adjacency(edges, num_joints)
         widths = [in_channels, *(block.width for block in layout)]
@@ -117,6 +118,8 @@ class AGCN(nn.Module):
         if joints.ndim != 5 or (joints.shape[1], *joints.shape[3:]) != expected:
             c, v, m = expected
             raise ShapeError(f"joints must be (B, {c}, T, {v}, {m}), got {tuple(joints.shape)}")
+        if joints.shape[2] < self.min_frames:
+            raise ShapeError(f"joints must have T of {self.min_frames} or more, got {tuple(joints.shape)}")
         x = self._people(joints)
         for block in self.blocks:
             x = block(x)

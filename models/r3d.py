@@ -11,10 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.conv3d import Conv3d
 from models.errors import ModelParamError, ShapeError
 
 Stem = Literal["7x7x7", "3x7x7"]
 """Kernel of the first convolution, T × H × W: Hara's 7×7×7, or torchvision's 3×7×7."""
+
+MIN_SIZE = 32
+"""Least H and W in pixels: below, the last stage is left with nothing to convolve."""
 
 _STEM_KERNELS: dict[Stem, tuple[int, int, int]] = {"7x7x7": (7, 7, 7), "3x7x7": (3, 7, 7)}
 
@@ -79,7 +83,10 @@ class R3D18(nn.Module):
         super().__init__()
         if in_channels < 1 or width < 1:
             raise ModelParamError(f"in_channels and width must be 1 or more, got {in_channels} and {width}")
-        if stem not in _STEM_KERNELS:
+        if stem not in MIN_SIZE = 32
+"""Least H and W in pixels: below, the last stage is left with nothing to convolve."""
+
+_STEM_KERNELS:
             raise ModelParamError(f"stem must be one of {sorted(_STEM_KERNELS)}, got {stem!r}")
         self.in_channels, self.num_features = in_channels, 8 * width
         self.stem = _stem(in_channels, width, _STEM_KERNELS[stem], stem_stride, maxpool)
@@ -96,6 +103,8 @@ class R3D18(nn.Module):
         """(B, C, T, H, W) → (B, 8 · width)."""
         if clips.ndim != 5 or clips.shape[1] != self.in_channels:
             raise ShapeError(f"clips must be (B, {self.in_channels}, T, H, W), got {tuple(clips.shape)}")
+        if min(clips.shape[3:]) < MIN_SIZE:
+            raise ShapeError(f"clips must be at least {MIN_SIZE} pixels high and wide, got {tuple(clips.shape)}")
         x = self.stem(clips.contiguous(memory_format=torch.channels_last_3d))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         features: Tensor = x.float().mean(dim=(2, 3, 4))
@@ -116,7 +125,7 @@ def _stem(
 ) -> nn.Sequential:
     padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
     layers: list[nn.Module] = [
-        nn.Conv3d(in_channels, width, kernel, stride=stride, padding=padding, bias=False),
+        Conv3d(in_channels, width, kernel, stride=stride, padding=padding, bias=False),
         nn.BatchNorm3d(width),
         nn.ReLU(inplace=True),
     ]
@@ -125,8 +134,8 @@ def _stem(
     return nn.Sequential(*layers)
 
 
-def _conv(in_width: int, width: int, stride: int) -> nn.Conv3d:
-    return nn.Conv3d(in_width, width, 3, stride=stride, padding=1, bias=False)
+def _conv(in_width: int, width: int, stride: int) -> Conv3d:
+    return Conv3d(in_width, width, 3, stride=stride, padding=1, bias=False)
 
 
 class _Block(nn.Module):
@@ -140,7 +149,7 @@ class _Block(nn.Module):
         self.conv2 = nn.Sequential(_conv(width, width, 1), nn.BatchNorm3d(width))
         self.downsample: nn.Module | None = None
         if stride != 1 or in_width != width:
-            projection = nn.Conv3d(in_width, width, 1, stride=stride, bias=False)
+            projection = Conv3d(in_width, width, 1, stride=stride, bias=False)
             self.downsample = nn.Sequential(projection, nn.BatchNorm3d(width))
 
     def forward(self, x: Tensor) -> Tensor:

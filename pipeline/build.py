@@ -16,6 +16,7 @@ from pipeline.failures import Failure, Summary, write_failures
 from pipeline.paths import Paths
 from pipeline.progress import ClipProgress
 from pipeline.runner import RunOptions, run_tasks
+from pipeline.steps import plain
 
 Made = dict[str, NDArray[Any]]
 """One clip's rows, by array name."""
@@ -74,7 +75,7 @@ def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed:
             made += receipt.made
             if tick is None:
                 progress.tick(made=receipt.made, failed=receipt.failed)
-    build.finish(paths.store(job.name), job.coords(build.ids), job.attrs)
+    build.finish(paths.store(job.name), job.coords(build.ids), plain(job.attrs))
     return _account(job, open_store(paths.store(job.name)), paths, made, progress.seconds, max_failed)
 
 

@@ -17,6 +17,7 @@ from pipeline.datasets import DATASETS, Dataset, Listing
 from pipeline.datasets.protocol import fit_to_video
 from pipeline.errors import ParamError
 from pipeline.failures import Failure
+from pipeline.opening import made_keys
 from pipeline.params import IndexParams
 from pipeline.skeletons import flag_names, pack, read_facts
 from pipeline.values import Clip
@@ -91,8 +92,9 @@ def index_catalog(
     dataset: Dataset, name: str, protocol: str, store: Store, digests: Mapping[str, Mapping[str, str]]
 ) -> Catalog:
     """Every listed clip with its split; facts and flags where skeletons.zarr has it."""
-    facts = read_facts(store, store.ids)
-    found = {clip_id: {key: column[row] for key, column in facts.items()} for row, clip_id in enumerate(store.ids)}
+    ids = list(made_keys(store, "facts"))
+    facts = read_facts(store, ids)
+    found = {clip_id: {key: column[row] for key, column in facts.items()} for row, clip_id in enumerate(ids)}
     entries = [
         _entry(dataset, clip, protocol, digests[clip.clip_id], found.get(clip.clip_id))
         for clip in dataset.listing().clips

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline import augment
-from pipeline.crop import CropRecipe, decode_jpeg
+from pipeline.crop import CropRecipe, unpack_frames
 from pipeline.draws import generator_of
 from pipeline.layouts import LAYOUTS, Layout
 from pipeline.normalise import normalise, window
-from pipeline.opening import opened_catalog, opened_store
+from pipeline.opening import made_keys, opened_catalog, opened_store
 from pipeline.params import Preset, SkeletonBackbone, VideoBackbone
 from pipeline.paths import Paths
 from pipeline.pixels import to_float
@@ -98,7 +98,7 @@ class FrameInput:
 
     def keys(self) -> dict[str, str]:
         """The frames' keys."""
-        return self._store.keys(self.params.recipe)
+        return made_keys(self._store, self.params.recipe)
 
     def plain(self, ids: Sequence[str], view: int) -> Floats:
         """Frames as they are."""
@@ -113,10 +113,8 @@ class FrameInput:
 
     def _pixels(self, ids: Sequence[str]) -> NDArray[np.uint8]:
         """(B, A, T, H, W, C)"""
-        rows = self._store.read(self.params.recipe, list(ids))
-        if self.recipe.storage != "jpeg":
-            return rows
-        return np.stack([decode_jpeg(row, self.recipe, self.channels) for row in rows])
+        name = self.params.recipe
+        return unpack_frames(self._store.read(name, list(ids)), self._store.attrs, name)
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,7 @@ class JointInput:
 
     def keys(self) -> dict[str, str]:
         """The skeletons' keys."""
-        return opened_store(self.path).keys("joints_3d")
+        return made_keys(opened_store(self.path), "joints_3d")
 
     def plain(self, ids: Sequence[str], view: int) -> Floats:  # noqa: ARG002
         """Skeletons as they are, cut or filled to T frames."""

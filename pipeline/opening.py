@@ -41,3 +41,9 @@ def _catalog(path: Path, _: tuple[int, int, int]) -> Catalog:
 @lru_cache(maxsize=2)
 def _entries(path: Path, identity: tuple[int, int, int]) -> Mapping[str, Entry]:
     return _catalog(path, identity).by_id
+
+
+def made_keys(store: Store, array: str) -> dict[str, str]:
+    """Of each clip that was made in `array`, and did not fail, the key of what it was made of."""
+    failed = {failure["id"] for failure in store.failures if failure.get("array", array) == array}
+    return {clip_id: key for clip_id, key in store.keys(array).items() if clip_id not in failed}

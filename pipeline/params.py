@@ -67,7 +67,7 @@ class IndexParams(Section):
 
 
 class CropParams(Section):
-    """One recipe for each name that is to be cut; the names are those of `sample`."""
+    """How each recipe cuts people out of the frames that its `sampling` chose."""
 
     recipes: dict[str, Crop] = Field(min_length=1)
     shard_rows: int = Field(default=256, gt=0)
@@ -79,7 +79,7 @@ class HeatmapParams(Section):
     """Gaussian pseudo-heatmaps of one recipe's frames (SPEC 0.6)."""
 
     recipe: str
-    """Names the frames (`sample`) and the box (`crop.recipes`)."""
+    """Whose frames and box: a name of `crop.recipes`."""
     store: Literal["maps", "joints"] = "joints"
     """`joints` keeps joints in grid pixels, from which maps are rendered on the fly; `maps` keeps uint8 maps."""
     size: tuple[int, int] = (56, 56)
@@ -210,6 +210,8 @@ class ReportParams(Section):
 
     clips: int = Field(default=12, ge=0)
     tsne_clips: int = Field(default=600, gt=10)
+    ceilings: dict[str, float] = {}
+    """Method to the accuracy in per cent that it cannot pass; known of the demo dataset only."""
 
 
 class Preset(Section):
@@ -229,7 +231,8 @@ class Preset(Section):
     @model_validator(mode="after")
     def _names_exist(self) -> "Preset":
         crops, backbones = set(self.crop.recipes), self.pretrain.backbones
-        _subset("crop.recipes", crops, "sample", set(self.sample))
+        samplings = {recipe.sampling for recipe in self.crop.recipes.values()}
+        _subset("crop.recipes.*.sampling", samplings, "sample", set(self.sample))
         _subset("heatmaps.recipe", {self.heatmaps.recipe}, "crop.recipes", crops)
         videos = {b.recipe for b in backbones.values() if b.modality == "video"}
         _subset("pretrain.backbones.*.recipe", videos, "crop.recipes", crops)

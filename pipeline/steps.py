@@ -10,6 +10,9 @@ from functools import cache
 from importlib.metadata import version as installed_version
 from typing import Any
 
+from cache import Recipes
+from pipeline.paths import Paths
+
 Json = Any
 
 
@@ -29,11 +32,18 @@ class Step:
         return {
             "step": self.name,
             "version": self.version,
-            "params": params,
+            "params": plain(params),
             "weights": dict(weights or {}),
             "runtime": {package: major_minor(package) for package in self.runtime},
             "inputs": dict(inputs),
         }
+
+
+def plain(value: Json) -> Json:
+    """`value` with its tuples as lists, as JSON has them."""
+    if isinstance(value, Mapping):
+        return {name: plain(inner) for name, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 @cache
@@ -56,17 +66,18 @@ PACKAGES = ("stages", "pipeline", "models", "cache")
 """Whose code a step may reach."""
 
 
-def _entries() -> dict[str, tuple[str, int]]:
-    """Step to the module that it starts from, and its version."""
-    return {step.name: (f"stages.{step.name}", step.version) for step in STEPS.values()}
+def recipes(paths: Paths) -> Recipes:
+    """The lock file of the project, and what it must agree with."""
+    steps = {step.name: (f"stages.{step.name}", step.version) for step in STEPS.values()}
+    return Recipes(paths.root, paths.lock, PACKAGES, steps)
 
 
 def check_recipes(paths: Paths, stage: str) -> None:
     """Raise RecipeDriftError where the code that `stage` reaches changed and its version did not."""
     if stage in STEPS:
-        check(paths.root, paths.lock, PACKAGES, _entries(), stage)
+        recipes(paths).check(stage)
 
 
 def bless_recipes(paths: Paths) -> None:
     """Write recipes.lock for the code as it is."""
-    bless(paths.root, paths.lock, PACKAGES, _entries())
+    recipes(paths).bless()

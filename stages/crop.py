@@ -15,7 +15,7 @@ from pipeline.depth import depth_to_uint8, person_distance_mm
 from pipeline.dims import recipe_dims
 from pipeline.failures import Summary
 from pipeline.indexing import clips_of, dataset_of
-from pipeline.opening import opened_catalog, opened_entries, opened_store
+from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.params import Preset
 from pipeline.paths import Paths
 from pipeline.runner import RunOptions
@@ -44,7 +44,7 @@ class CropWork:
         entry = opened_entries(self.paths.catalog)[clip_id]
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
         recipes = {name: self.preset.crop.recipes[name] for name in _recipes_of(arrays)}
-        cuts = {name: self._cut(clip_id, recipe, skeleton, entry) for name, recipe in recipes.items()}
+        cuts = {name: self._cut(clip_id, name, skeleton, entry) for name in recipes}
         source = dataset.open_video(clips_of(dataset)[clip_id])
         convert = self._depth(skeleton) if dataset.modality == "depth" else None
         made: Made = {}
@@ -55,7 +55,8 @@ class CropWork:
             made[BOX + name] = np.array([box.left, box.top, box.right, box.bottom], np.int32)
         return made
 
-    def _cut(self, clip_id: str, recipe: CropRecipe, skeleton: Skeleton, entry: Entry) -> tuple[CropRecipe, Samples, Box]:
+    def _cut(self, clip_id: str, name: str, skeleton: Skeleton, entry: Entry) -> tuple[CropRecipe, Samples, Box]:
+        recipe = self.preset.crop.recipes[name]
         frames = opened_store(self.paths.store("samples")).read_row(recipe.sampling, clip_id)
         box = box_of(recipe.box, skeleton, entry.height, entry.width)
         return recipe, Samples(frames, entry.num_frames), box
@@ -115,8 +116,8 @@ def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:
 def _documents(paths: Paths, preset: Preset, catalog: Catalog) -> dict[str, dict[str, object]]:
     """For each clip and recipe, what its pixels are made of."""
     samples = opened_store(paths.need(paths.store("samples"), "sample"))
-    skeletons = opened_store(paths.need(paths.store("skeletons"), "index")).keys("joints_3d")
-    chosen = {name: samples.keys(recipe.sampling) for name, recipe in preset.crop.recipes.items()}
+    skeletons = made_keys(opened_store(paths.need(paths.store("skeletons"), "index")), "joints_3d")
+    chosen = {name: made_keys(samples, recipe.sampling) for name, recipe in preset.crop.recipes.items()}
     depth = {"depth_range_metres": preset.crop.depth_range_metres} if catalog.modality == "depth" else {}
     return {
         entry.clip.clip_id: {
@@ -131,7 +132,7 @@ def _documents(paths: Paths, preset: Preset, catalog: Catalog) -> dict[str, dict
             for name, recipe in preset.crop.recipes.items()
         }
         for entry in catalog.usable()
-        if entry.clip.clip_id in chosen[next(iter(chosen))]
+        if all(entry.clip.clip_id in of_recipe for of_recipe in chosen.values())
     }
 
 

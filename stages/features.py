@@ -97,7 +97,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     trainings = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
     sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
-    documents = _documents(catalog, trainings, sources)
+    documents = _documents(catalog, trainings, sources, selection_on_all=not preset.pretrain.refit)
     job = StoreJob(
         stage="features",
         name="features",
@@ -117,9 +117,13 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
 
 
 def _documents(
-    catalog: Catalog, trainings: tuple[Training, ...], sources: Mapping[str, ClipInput]
+    catalog: Catalog,
+    trainings: tuple[Training, ...],
+    sources: Mapping[str, ClipInput],
+    *,
+    selection_on_all: bool,
 ) -> dict[str, dict[str, Any]]:
-    """For each clip, what each backbone's features are made of; a selection's only of training clips."""
+    """For each clip, what each backbone's features are made of; a selection's, unless it is final, of training clips."""
     keys = {name: source.keys() for name, source in sources.items()}
     documents: dict[str, dict[str, Any]] = {}
     for entry in catalog.usable():
@@ -133,7 +137,7 @@ def _documents(
                 inputs={"clip": keys[training.name][clip_id]},
             )
             for training in trainings
-            if training.phase == "final" or entry.split == "train"
+            if training.phase == "final" or entry.split == "train" or selection_on_all
         }
     return documents
 

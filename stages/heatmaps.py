@@ -9,7 +9,7 @@ from pipeline.build import Made, StoreJob, build_store, one_by_one
 from pipeline.failures import Summary
 from pipeline.heatmaps import Canvas, HeatmapRule, to_grid
 from pipeline.layouts import LAYOUTS
-from pipeline.opening import opened_catalog, opened_entries, opened_store
+from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.params import Preset
 from pipeline.paths import Paths
 from pipeline.runner import RunOptions
@@ -32,11 +32,11 @@ class HeatmapWork:
         return one_by_one(lambda clip_id, _: self._clip(canvas, clip_id), ids, arrays)
 
     def _clip(self, canvas: Canvas, clip_id: str) -> Made:
-        recipe = self.preset.heatmaps.recipe
+        recipe = self.preset.crop.recipes[self.preset.heatmaps.recipe]
         entry = opened_entries(self.paths.catalog)[clip_id]
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
-        frames = opened_store(self.paths.store("samples")).read_row(recipe, clip_id)
-        box = box_of(self.preset.crop.recipes[recipe].box, skeleton, entry.height, entry.width)
+        frames = opened_store(self.paths.store("samples")).read_row(recipe.sampling, clip_id)
+        box = box_of(recipe.box, skeleton, entry.height, entry.width)
         joints, score = joints_at(skeleton, frames)
         cells = to_grid(joints, box, self.rule.size)
         if self.preset.heatmaps.store == "joints":
@@ -52,12 +52,13 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     samples = opened_store(paths.need(paths.store("samples"), "sample"))
     skeletons = opened_store(paths.need(paths.store("skeletons"), "index"))
     layout, params = LAYOUTS[catalog.layout], preset.heatmaps
+    recipe = preset.crop.recipes[params.recipe]
     rule = params.rule(layout)
-    people = skeletons.array("score").row_shape[1:]
+    people = skeletons.spec("score").row_shape[1:]
     spec = StoreSpec(_arrays(preset, rule, people), rows_per_shard=params.shard_rows, row_dim="clip")
-    made_of = {"rule": asdict(rule), "store": params.store, "box": asdict(preset.crop.recipes[params.recipe].box)}
-    keys = skeletons.keys("joints_2d"), samples.keys(params.recipe)
-    ids = [clip_id for clip_id in samples.ids if clip_id in keys[0]]
+    made_of = {"rule": asdict(rule), "store": params.store, "box": asdict(recipe.box)}
+    keys = made_keys(skeletons, "joints_2d"), made_keys(samples, recipe.sampling)
+    ids = sorted(keys[0].keys() & keys[1].keys())
     documents = {
         clip_id: HEATMAPS.document(
             params=made_of, inputs={"skeleton": keys[0][clip_id], "samples": keys[1][clip_id]}
@@ -78,7 +79,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
 
 
 def _arrays(preset: Preset, rule: HeatmapRule, people: tuple[int, ...]) -> tuple[ArraySpec, ...]:
-    sampling = preset.sample[preset.heatmaps.recipe]
+    sampling = preset.sample[preset.crop.recipes[preset.heatmaps.recipe].sampling]
     shown = (sampling.views, sampling.num_frames)
     if preset.heatmaps.store == "maps":
         shape: tuple[int, ...] = (*shown, rule.channels(people[1]), *rule.size)

@@ -12,7 +12,7 @@ from pipeline.catalog import Entry
 from pipeline.dims import recipe_dims
 from pipeline.draws import generator_of
 from pipeline.failures import Summary
-from pipeline.opening import opened_catalog, opened_entries, opened_store
+from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.params import Preset
 from pipeline.paths import Paths
 from pipeline.runner import RunOptions
@@ -76,10 +76,10 @@ def _coverage(paths: Paths, rules: dict[str, SamplingRule]) -> str:
     store, entries = opened_store(paths.store("samples")), opened_entries(paths.catalog)
     lines = []
     for name in rules:
-        frames = store.read(name)
+        ids = list(made_keys(store, name))
         shares = [
-            Samples(of_clip, entries[clip_id].shared_frames).coverage
-            for clip_id, of_clip in zip(store.ids, frames, strict=True)
+            Samples(frames, entries[clip_id].shared_frames).coverage
+            for clip_id, frames in zip(ids, store.read(name, ids), strict=True)
         ]
         lines.append(f"{name} covers {np.mean(shares):.1%} of a clip, {np.min(shares):.1%} at worst")
     return ", ".join(lines)

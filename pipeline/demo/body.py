@@ -14,8 +14,8 @@ from pipeline.demo.scenario import Depth, Motion
 
 Floats = NDArray[np.float64]
 
-LEFT = 1.0
-"""Sign of x at a person's left: at image right, as an unmirrored camera sees somebody who faces it."""
+LEFT = -1.0
+"""Sign of x at a person's left: at image left, as NTU RGB+D's mirrored colour videos have it."""
 
 NUM_JOINTS = 25
 HANDS = {"left": 7, "right": 11}

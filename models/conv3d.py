@@ -1,0 +1,55 @@
+"""3-D convolution that stays right when a clip has become shorter than the kernel.
+
+oneDNN's weight gradient of a 3-D convolution, which torch uses on a CPU, is wrong where T is smaller than the
+kernel (found with torch 2.15 on AVX-512: T = 2 with kernel 3 in bfloat16, T = 5 with kernel 7 and stride 2 in
+float32 too); it also writes outside its memory. R3D-18 comes to T = 2 and T = 1 in its later stages. There the
+convolution is done in 2-D, with time folded into the channels, which costs no more: at T = 2 no tap is idle.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Conv3d(nn.Conv3d):
+    """nn.Conv3d without bias; same parameters, same result."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, C, T, H, W) → (B, out_channels, T', H', W')."""
+        if input.device.type != "cpu" or input.shape[2] >= self.kernel_size[0]:
+            return super().forward(input)
+        return folded_conv3d(input, self.weight, _three(self.stride), _three(self.padding))
+
+
+def folded_conv3d(
+    x: Tensor, weight: Tensor, stride: tuple[int, int, int], padding: tuple[int, int, int]
+) -> Tensor:
+    """A 3-D convolution as one 2-D convolution over (B, T·C, H, W)."""
+    b, c, t, h, w = x.shape
+    frames = x.transpose(1, 2).reshape(b, t * c, h, w).contiguous(memory_format=torch.channels_last)
+    matrix = _fold_weight(weight, t, stride[0], padding[0])
+    y = F.conv2d(frames, matrix, None, stride[1:], padding[1:])
+    y = y.view(b, -1, weight.shape[0], *y.shape[2:]).transpose(1, 2)
+    return y.contiguous(memory_format=torch.channels_last_3d)
+
+
+def _fold_weight(weight: Tensor, t: int, stride: int, padding: int) -> Tensor:
+    """(O, C, K, kh, kw) → (T'·O, T·C, kh, kw): block (i, j) is the tap by which frame j enters output i.
+
+    Worked example: T = 2, K = 3, stride 1, padding 1: output 0 sees frames -1, 0, 1 through taps 0, 1, 2, output 1
+    sees frames 0, 1, 2: so the blocks are [[tap 1, tap 2], [tap 0, tap 1]].
+    """
+    kernel = weight.shape[2]
+    none = torch.zeros_like(weight[:, :, 0])
+    num_outputs = (t + 2 * padding - kernel) // stride + 1
+    rows = [
+        torch.cat([weight[:, :, tap] if 0 <= tap < kernel else none for tap in taps], dim=1)
+        for taps in ([j + padding - i * stride for j in range(t)] for i in range(num_outputs))
+    ]
+    return torch.cat(rows)
+
+
+def _three(sizes: object) -> tuple[int, int, int]:
+    assert isinstance(sizes, tuple)
+    first, second, third = sizes
+    return int(first), int(second), int(third)

@@ -1,0 +1,112 @@
+"""What `train` writes beside the weights: predictions, metrics, curves and confusion, and how they are told."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.errors import DatasetError
+from pipeline.files import write_whole
+from pipeline.metrics import differences, scores
+from pipeline.paths import Paths
+from pipeline.predictions import Predictions, join
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one method with one seed said about the test clips."""
+
+    method: str
+    seed: int
+    probabilities: NDArray[np.float64]
+    """(N, K)"""
+
+
+def write_predictions(path: Path, ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Said]) -> None:
+    """One row a method, seed and clip: clip_id, label, method, seed, predicted, confidence."""
+    columns: dict[str, list[Any]] = {n: [] for n in ("clip_id", "label", "method", "seed", "predicted", "confidence")}
+    for one in said:
+        columns["clip_id"] += list(ids)
+        columns["label"] += labels.tolist()
+        columns["method"] += [one.method] * len(ids)
+        columns["seed"] += [one.seed] * len(ids)
+        columns["predicted"] += one.probabilities.argmax(axis=1).tolist()
+        columns["confidence"] += one.probabilities.max(axis=1).tolist()
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+    write_whole(path, sink.getvalue())
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Joined by clip id."""
+    table = pq.read_table(path).to_pydict()
+    table.pop("confidence")
+    return join(**table)
+
+
+def write_curves(path: Path, runs: Sequence[tuple[str, str, int, Sequence[Mapping[str, Any]]]]) -> None:
+    """(phase, method, seed, history) of each training: phase,method,seed,epoch,train_loss,val_accuracy."""
+    rows = [
+        (phase, method, seed, record["epoch"], record["train_loss"], record["val_accuracy"])
+        for phase, method, seed, history in runs
+        for record in history
+    ]
+    _write_csv(path, ("phase", "method", "seed", "epoch", "train_loss", "val_accuracy"), rows)
+
+
+def read_curves(path: Path) -> dict[str, list[Any]]:
+    """Columns of curves.csv; NaN where nothing was held out."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        "phase": [row["phase"] for row in rows],
+        "method": [row["method"] for row in rows],
+        "seed": [int(row["seed"]) for row in rows],
+        "epoch": [int(row["epoch"]) for row in rows],
+        "train_loss": [float(row["train_loss"]) for row in rows],
+        "val_accuracy": [float(row["val_accuracy"] or np.nan) for row in rows],
+    }
+
+
+def write_confusion(path: Path, predictions: Predictions, method: str, names: Sequence[str]) -> None:
+    """actual,predicted of one method, a row a clip and seed: what `dvc plots show` counts."""
+    rows = [
+        (names[label], names[answer])
+        for seed in sorted(predictions.predicted[method])
+        for label, answer in zip(predictions.labels, predictions.predicted[method][seed], strict=True)
+    ]
+    _write_csv(path, ("actual", "predicted"), rows)
+
+
+def describe_results(paths: Paths) -> str:
+    """The accuracies of metrics.json as lines of text, and where the report lies."""
+    path = paths.reports / "metrics.json"
+    if not path.exists():
+        raise DatasetError(f"{path} is not there; make it first: dvc repro, or python cli.py train {paths.dataset}")
+    document = json.loads(path.read_text())
+    lines = [f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"]
+    for score in scores(document):
+        spread = "one seed" if score.std is None else f"± {score.std:.1f}"
+        lines.append(f"  {score.method:16} {score.mean:5.1f} {spread:8} [{score.interval[0]:.1f}, {score.interval[1]:.1f}]")
+    for line in differences(document):
+        lines.append(
+            f"  {line.method} minus {line.than}: {line.mean:+.1f} [{line.interval[0]:+.1f}, {line.interval[1]:+.1f}]"
+        )
+    lines.append(f"report: {paths.reports / 'index.html'}")
+    return "\n".join(lines)
+
+
+def _write_csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())
