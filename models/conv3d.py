@@ -1,9 +1,9 @@
 """3-D convolution that stays right when a clip has become shorter than the kernel.
 
-oneDNN's weight gradient of a 3-D convolution, which torch uses on a CPU, is wrong where T is smaller than the
-kernel (found with torch 2.15 on AVX-512: T = 2 with kernel 3 in bfloat16, T = 5 with kernel 7 and stride 2 in
-float32 too); it also writes outside its memory. R3D-18 comes to T = 2 and T = 1 in its later stages. There the
-convolution is done in 2-D, with time folded into the channels, which costs no more: at T = 2 no tap is idle.
+oneDNN's weight gradient of a 3-D convolution, which torch uses on a CPU, is wrong where T is smaller than
+the kernel, and writes outside its memory (found with torch 2.15 on AVX-512: T = 2 with kernel 3 in bfloat16,
+T = 5 with kernel 7 and stride 2 in float32 too). R3D-18 comes to T = 2 and T = 1 in its later stages. There
+the convolution is done in 2-D, time folded into the channels, which costs no more: at T = 2 no tap is idle.
 """
 
 import torch
@@ -36,8 +36,8 @@ def folded_conv3d(
 def _fold_weight(weight: Tensor, t: int, stride: int, padding: int) -> Tensor:
     """(O, C, K, kh, kw) → (T'·O, T·C, kh, kw): block (i, j) is the tap by which frame j enters output i.
 
-    Worked example: T = 2, K = 3, stride 1, padding 1: output 0 sees frames -1, 0, 1 through taps 0, 1, 2, output 1
-    sees frames 0, 1, 2: so the blocks are [[tap 1, tap 2], [tap 0, tap 1]].
+    Worked example: T = 2, K = 3, stride 1, padding 1: output 0 sees frames -1, 0, 1 through taps 0, 1, 2,
+    output 1 sees frames 0, 1, 2: so the blocks are [[tap 1, tap 2], [tap 0, tap 1]].
     """
     kernel = weight.shape[2]
     none = torch.zeros_like(weight[:, :, 0])

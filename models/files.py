@@ -10,7 +10,6 @@ import torch
 
 from models.errors import CheckpointError
 
-
 _MAGIC = (b"PK\x03\x04", b"\x80\x02")
 """How torch.save's files begin: a zip, or a bare pickle in those from before torch 1.6."""
 

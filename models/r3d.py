@@ -83,10 +83,7 @@ class R3D18(nn.Module):
         super().__init__()
         if in_channels < 1 or width < 1:
             raise ModelParamError(f"in_channels and width must be 1 or more, got {in_channels} and {width}")
-        if stem not in MIN_SIZE = 32
-"""Least H and W in pixels: below, the last stage is left with nothing to convolve."""
-
-_STEM_KERNELS:
+        if stem not in _STEM_KERNELS:
             raise ModelParamError(f"stem must be one of {sorted(_STEM_KERNELS)}, got {stem!r}")
         self.in_channels, self.num_features = in_channels, 8 * width
         self.stem = _stem(in_channels, width, _STEM_KERNELS[stem], stem_stride, maxpool)
@@ -104,7 +101,7 @@ _STEM_KERNELS:
         if clips.ndim != 5 or clips.shape[1] != self.in_channels:
             raise ShapeError(f"clips must be (B, {self.in_channels}, T, H, W), got {tuple(clips.shape)}")
         if min(clips.shape[3:]) < MIN_SIZE:
-            raise ShapeError(f"clips must be at least {MIN_SIZE} pixels high and wide, got {tuple(clips.shape)}")
+            raise ShapeError(f"clips must be {MIN_SIZE} pixels or more a side, got {tuple(clips.shape)}")
         x = self.stem(clips.contiguous(memory_format=torch.channels_last_3d))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         features: Tensor = x.float().mean(dim=(2, 3, 4))

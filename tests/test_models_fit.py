@@ -1,0 +1,181 @@
+"""The training loop: deterministic, resumable bit for bit, selects on what is held out."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.agcn import AGCN, blocks
+from models.classifier import Classifier
+from models.errors import CheckpointError, FitError, ModelParamError
+from models.fit import Batch, EpochRecord, FitResult, fit
+from models.memory import keep_freed_memory
+from models.plan import FitPlan, learning_rate, uses_bf16
+from models.r3d import R3D18
+from models.seeding import mix, seeded
+
+PLAN = FitPlan(epochs=4, lr=0.05, schedule="milestones", milestones=(2,), seed=3)
+
+
+class KilledError(Exception):
+    """Stands for a process that dies."""
+
+
+def agcn_with_dropout() -> nn.Module:
+    with seeded(0, "model"):
+        backbone = AGCN(((1, 0),), 2, num_people=1, layout=blocks((8, 1), (8, 1)), dropout=0.3)
+        return Classifier(backbone, 3, dropout=0.5)
+
+
+def small_r3d() -> nn.Module:
+    with seeded(0, "model"):
+        return Classifier(R3D18(1, width=4), 3, dropout=0.5)
+
+
+def batches_of(*shape: int) -> Callable[[int], Iterator[Batch]]:
+    """Three batches of four random clips; order and content are a function of the epoch."""
+
+    def data(epoch: int) -> Iterator[Batch]:
+        generator = torch.Generator().manual_seed(mix(7, epoch))
+        for _ in range(3):
+            labels = torch.randint(3, (4,), generator=generator)
+            clips = torch.randn(4, *shape, generator=generator) + labels.view(-1, *(1 for _ in shape))
+            yield (clips,), labels
+
+    return data
+
+
+def die_after(epoch: int) -> Callable[[EpochRecord], None]:
+    def progress(record: EpochRecord) -> None:
+        if record.epoch == epoch:
+            raise KilledError
+
+    return progress
+
+
+def assert_same(one: FitResult, other: FitResult) -> None:
+    assert one.history == other.history
+    assert one.best_epoch == other.best_epoch
+    assert one.state.keys() == other.state.keys()
+    assert [name for name in one.state if not torch.equal(one.state[name], other.state[name])] == []
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+@pytest.mark.parametrize(("make", "shape"), [(agcn_with_dropout, (3, 8, 2, 1)), (small_r3d, (1, 4, 32, 32))])
+def test_an_interrupted_run_ends_bit_for_bit_as_an_undisturbed_one(
+    make: Callable[[], nn.Module], shape: tuple[int, ...], amp: Any, tmp_path: Path
+) -> None:
+    plan = FitPlan(epochs=3, lr=0.02, schedule="cosine", warmup_epochs=1, grad_clip=5.0, amp=amp)
+    data, file = batches_of(*shape), tmp_path / "run.pt"
+    undisturbed = fit(make(), data, plan)
+    with pytest.raises(KilledError):
+        fit(make(), data, plan, resume=file, progress=die_after(0))
+    assert_same(fit(make(), data, plan, resume=file), undisturbed)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    data = batches_of(3, 8, 2, 1)
+    first = fit(agcn_with_dropout(), data, PLAN, resume=tmp_path / "run.pt")
+
+    def no_data(epoch: int) -> Iterator[Batch]:
+        raise AssertionError(f"epoch {epoch} was asked for")
+
+    assert_same(fit(agcn_with_dropout(), no_data, PLAN, resume=tmp_path / "run.pt"), first)
+
+
+def test_a_run_leaves_the_processes_generator_alone() -> None:
+    before = torch.random.get_rng_state()
+    fit(agcn_with_dropout(), batches_of(3, 8, 2, 1), PLAN)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_the_earliest_best_epoch_is_kept() -> None:
+    accuracies = iter([0.5, 0.75, 0.75, 0.6])
+    states: list[Tensor] = []
+
+    def evaluate(model: nn.Module) -> float:
+        assert not model.training
+        assert isinstance(model, Classifier)
+        states.append(model.fc.weight.detach().clone())
+        return next(accuracies)
+
+    model = agcn_with_dropout()
+    result = fit(model, batches_of(3, 8, 2, 1), PLAN, evaluate=evaluate)
+    assert result.best_epoch == 1
+    assert [record.val_accuracy for record in result.history] == [0.5, 0.75, 0.75, 0.6]
+    assert torch.equal(result.state["fc.weight"], states[1])
+    assert torch.equal(model.state_dict()["fc.weight"], states[1])
+
+
+def test_with_nothing_held_out_the_last_epoch_is_kept() -> None:
+    result = fit(agcn_with_dropout(), batches_of(3, 8, 2, 1), PLAN)
+    assert result.best_epoch == 3
+    assert all(record.val_accuracy is None for record in result.history)
+
+
+def test_training_lowers_the_loss() -> None:
+    result = fit(agcn_with_dropout(), batches_of(3, 8, 2, 1), FitPlan(epochs=20, lr=0.05))
+    assert result.history[-1].train_loss < 0.7 * result.history[0].train_loss
+
+
+def test_another_plans_file_is_refused(tmp_path: Path) -> None:
+    data, file = batches_of(3, 8, 2, 1), tmp_path / "run.pt"
+    fit(agcn_with_dropout(), data, PLAN, resume=file)
+    with pytest.raises(FitError, match=r"another run.*remove the file"):
+        fit(agcn_with_dropout(), data, FitPlan(epochs=4, lr=0.04), resume=file)
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "run.pt"
+    file.write_bytes(b"half of a file")
+    with pytest.raises(CheckpointError, match=r"run\.pt is not a file of weights"):
+        fit(agcn_with_dropout(), batches_of(3, 8, 2, 1), PLAN, resume=file)
+
+
+def test_a_loss_that_is_no_number_stops_the_run() -> None:
+    def data(_epoch: int) -> Iterator[Batch]:
+        yield (torch.full((4, 3, 8, 2, 1), torch.nan),), torch.zeros(4, dtype=torch.int64)
+
+    with pytest.raises(FitError, match=r"epoch 0 is nan at lr 0.05"):
+        fit(agcn_with_dropout(), data, PLAN)
+
+
+def test_an_epoch_without_batches_stops_the_run() -> None:
+    with pytest.raises(FitError, match=r"epoch 0 held no batch"):
+        fit(agcn_with_dropout(), lambda _epoch: iter(()), PLAN)
+
+
+def test_learning_rates_by_hand() -> None:
+    paper = FitPlan(epochs=6, lr=0.01, schedule="milestones", milestones=(3,))
+    assert [learning_rate(paper, epoch) for epoch in range(6)] == pytest.approx([0.01] * 3 + [0.001] * 3)
+    cosine = FitPlan(epochs=5, lr=1.0, schedule="cosine", warmup_epochs=1)
+    expected = pytest.approx([0.5, 1, 0.853553, 0.5, 0.146447], abs=1e-6)
+    assert [learning_rate(cosine, epoch) for epoch in range(5)] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs must be 1 or more"),
+        ({"lr": 0.0}, "lr and gamma"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"milestones": (1,)}, "milestones go with"),
+        ({"grad_clip": 0.0}, "grad_clip"),
+    ],
+)
+def test_plans_refuse_nonsense(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelParamError, match=message):
+        FitPlan(**{"epochs": 2, "lr": 0.1, **options})
+
+
+def test_bfloat16_is_used_where_it_is_asked_for() -> None:
+    cpu = torch.device("cpu")
+    assert [uses_bf16(amp, cpu) for amp in ("off", "bf16", "auto")] == [False, True, False]  # type: ignore[arg-type]
+
+
+def test_memory_setting_can_be_repeated() -> None:
+    assert keep_freed_memory() == keep_freed_memory()

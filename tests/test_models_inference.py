@@ -1,0 +1,61 @@
+"""Frozen inference: a clip's features are its own."""
+
+import pytest
+import torch
+from fill import fill, ramp
+from torch import nn
+
+from models.agcn import AGCN, blocks
+from models.errors import ModelParamError, ShapeError
+from models.heads import build_head
+from models.inference import embed
+from models.r3d import R3D18
+
+MODELS = {
+    "agcn": (fill(AGCN(((1, 0), (2, 1)), 3, layout=blocks((8, 1), (16, 1)))), ramp(7, 3, 8, 3, 2)),
+    "r3d": (fill(R3D18(1, width=8)), ramp(7, 1, 4, 32, 32)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_features_do_not_depend_on_neighbours_or_place(name: str) -> None:
+    model, clips = MODELS[name]
+    whole = next(embed(model, [(clips,)], batch_size=4))
+    shuffled = torch.tensor([5, 2, 6, 0, 3, 1, 4])
+    assert torch.equal(next(embed(model, [(clips[shuffled],)], batch_size=4)), whole[shuffled])
+    alone = torch.cat(list(embed(model, [(clip[None],) for clip in clips], batch_size=4)))
+    assert torch.equal(alone, whole)
+
+
+def test_the_model_always_sees_whole_batches() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Spy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert not self.training
+            assert not torch.is_grad_enabled()
+            seen.append(tuple(x.shape))
+            return x
+
+    spy = Spy()
+    blocks_of_5_and_2 = [(torch.arange(10.0).view(5, 2),), (torch.ones(2, 2),)]
+    outputs = list(embed(spy, blocks_of_5_and_2, batch_size=2))
+    assert seen == [(2, 2)] * 4
+    assert torch.equal(outputs[0], torch.arange(10.0).view(5, 2))
+    assert outputs[1].shape == (2, 2)
+    assert spy.training
+
+
+def test_a_heads_logits_come_out() -> None:
+    head = build_head("concatenation", 3, skeleton_dim=4, video_dim=4)
+    features = torch.rand(3, 4)
+    logits = next(embed(head, [(features, features)], batch_size=2))
+    torch.testing.assert_close(logits, head(features, features).logits)
+
+
+def test_blocks_that_cannot_be_are_refused() -> None:
+    model, clips = MODELS["r3d"]
+    with pytest.raises(ModelParamError, match="batch_size must be 1 or more, got 0"):
+        next(embed(model, [(clips,)], batch_size=0))
+    with pytest.raises(ShapeError, match="same clips, at least one"):
+        next(embed(model, [(clips[:0],)], batch_size=2))
