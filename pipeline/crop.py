@@ -21,6 +21,9 @@ from pipeline.video import VideoSource
 Bytes = NDArray[np.uint8]
 Convert = Callable[[NDArray[Any]], Bytes]
 
+BOX = "box_"
+"""Prefix of the array that holds a recipe's boxes in the store: (clip, 4) int32, as `Box` has them."""
+
 JPEG_SHARE = 3
 """A JPEG row has one byte for this many bytes of pixels."""
 

@@ -20,6 +20,13 @@ from pipeline.paths import Paths
 from pipeline.predictions import Predictions, join
 
 
+FUSED, SCORE_SUM = "fused", "score_sum"
+SINGLE = ("video", "skeleton")
+"""Names in metrics.json: the fusion that the params choose, late fusion, and the modalities alone."""
+
+PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probabilities")
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What one method with one seed said about the test clips."""
@@ -31,15 +38,15 @@ class Said:
 
 
 def write_predictions(path: Path, ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Said]) -> None:
-    """One row a method, seed and clip: clip_id, label, method, seed, predicted, confidence."""
-    columns: dict[str, list[Any]] = {n: [] for n in ("clip_id", "label", "method", "seed", "predicted", "confidence")}
+    """One row a method, seed and clip: clip_id, label, method, seed, predicted, probabilities (one a class)."""
+    columns: dict[str, list[Any]] = {name: [] for name in PREDICTION_COLUMNS}
     for one in said:
         columns["clip_id"] += list(ids)
         columns["label"] += labels.tolist()
         columns["method"] += [one.method] * len(ids)
         columns["seed"] += [one.seed] * len(ids)
         columns["predicted"] += one.probabilities.argmax(axis=1).tolist()
-        columns["confidence"] += one.probabilities.max(axis=1).tolist()
+        columns["probabilities"] += list(one.probabilities.astype(np.float32))
     sink = io.BytesIO()
     pq.write_table(pa.table(columns), sink, compression="zstd")
     write_whole(path, sink.getvalue())
@@ -47,9 +54,16 @@ def write_predictions(path: Path, ids: Sequence[str], labels: NDArray[np.int64],
 
 def read_predictions(path: Path) -> Predictions:
     """Joined by clip id."""
-    table = pq.read_table(path).to_pydict()
-    table.pop("confidence")
-    return join(**table)
+    return join(**pq.read_table(path, columns=list(PREDICTION_COLUMNS[:-1])).to_pydict())
+
+
+def read_probabilities(path: Path, method: str, ids: Sequence[str]) -> NDArray[np.float32]:
+    """(N, K): what `method` with its lowest seed gave to each class, for each of `ids`."""
+    table = pq.read_table(path, filters=[("method", "=", method)]).to_pydict()
+    first = min(table["seed"])
+    rows = zip(table["clip_id"], table["seed"], table["probabilities"], strict=True)
+    found = {clip_id: values for clip_id, seed, values in rows if seed == first}
+    return np.array([found[clip_id] for clip_id in ids], np.float32)
 
 
 def write_curves(path: Path, runs: Sequence[tuple[str, str, int, Sequence[Mapping[str, Any]]]]) -> None:

@@ -10,7 +10,7 @@ from cache import ArraySpec, Row, RowFailure, StoreSpec
 from pipeline.boxes import box_of
 from pipeline.build import Made, StoreJob, build_store, one_by_one
 from pipeline.catalog import Catalog, Entry
-from pipeline.crop import CropRecipe, crop_clip, encode_jpeg, row_shape
+from pipeline.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
 from pipeline.depth import depth_to_uint8, person_distance_mm
 from pipeline.dims import recipe_dims
 from pipeline.failures import Summary
@@ -22,9 +22,6 @@ from pipeline.runner import RunOptions
 from pipeline.skeletons import read_skeleton
 from pipeline.steps import CROP
 from pipeline.values import Box, Samples, Skeleton
-
-BOX = "box_"
-"""Prefix of the array that holds a recipe's boxes: (clip, 4) int32, left, top, right, bottom."""
 
 
 @dataclass(frozen=True)

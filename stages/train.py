@@ -28,7 +28,16 @@ from pipeline.metrics import Roles, metrics_document
 from pipeline.opening import opened_catalog, opened_store
 from pipeline.params import HeadParams, Preset
 from pipeline.paths import Paths
-from pipeline.results import Said, read_predictions, write_confusion, write_curves, write_predictions
+from pipeline.results import (
+    FUSED,
+    SCORE_SUM,
+    SINGLE,
+    Said,
+    read_predictions,
+    write_confusion,
+    write_curves,
+    write_predictions,
+)
 from pipeline.runner import RunOptions
 from pipeline.splits import split_training
 from pipeline.steps import TRAIN
@@ -36,8 +45,6 @@ from pipeline.trained import read_trainings
 from pipeline.vectors import Pair, VectorBatches, Vectors, softmax, vectors_of
 
 INFERENCE_BATCH = 256
-FUSED, SCORE_SUM = "fused", "score_sum"
-SINGLE = ("video", "skeleton")
 
 
 @dataclass(frozen=True, slots=True)
