@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
-HOME = Path(__file__).resolve().parent
-FAILED, REFUSED = 1, 2
+HOUSE = Path(__file__).resolve().parent
+PROJECT = Path(os.environ.get("HARCACHE_PROJECT") or HOUSE)
+"""Folder of params.yaml, data, weights and reports: the house itself unless HARCACHE_PROJECT says otherwise."""
+REFUSED = 2
+"""Exit status where nothing was done; 1 says that too many clips failed."""
 
 app = typer.Typer(
     help="Raw recordings of people in, trustworthy feature caches and fusion heads out. "
@@ -23,10 +26,12 @@ app.add_typer(recipes_app, name="recipes")
 
 Dataset = Annotated[str, typer.Argument(help="Name of the dataset: its recordings lie in data/raw/NAME.")]
 PresetName = Annotated[
-    str | None, typer.Option("--preset", help="Section of params.yaml under `presets`; default: the dataset's name.")
+    str | None,
+    typer.Option("--preset", help="Section of params.yaml under `presets`; default: the dataset's name."),
 ]
 Workers = Annotated[
-    int, typer.Option(envvar="HARCACHE_WORKERS", min=1, help="Processes on this machine; results stay the same.")
+    int,
+    typer.Option(envvar="HARCACHE_WORKERS", min=1, help="Processes on this machine; results stay the same."),
 ]
 Scheduler = Annotated[
     str | None,
@@ -64,10 +69,11 @@ def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: 
         from pipeline.paths import Paths
         from pipeline.presets import load_preset
         from pipeline.runner import RunOptions
-        from pipeline.steps import check_recipes
+        from pipeline.steps import STEPS, recipes
 
-        paths = Paths(HOME, dataset)
-        check_recipes(paths, stage)
+        paths = Paths(PROJECT, dataset)
+        if stage in STEPS:
+            recipes(HOUSE).check(stage)
         run: Callable[..., object] = import_module(f"stages.{stage}").run
         summary = run(paths, load_preset(paths.params, preset or dataset), RunOptions(workers, scheduler))
         typer.echo(summary)
@@ -158,30 +164,28 @@ def summary(dataset: Dataset) -> None:
         from pipeline.paths import Paths
         from pipeline.results import describe_results
 
-        typer.echo(describe_results(Paths(HOME, dataset)))
+        typer.echo(describe_results(Paths(PROJECT, dataset)))
 
 
 @recipes_app.command("check")
 def recipes_check() -> None:
     """Say whether any step's code changed while its version did not."""
     with _explained():
-        from pipeline.paths import Paths
-        from pipeline.steps import STEPS, check_recipes
+        from pipeline.steps import STEPS, recipes
 
         for step in STEPS:
-            check_recipes(Paths(HOME, ""), step)
+            recipes(HOUSE).check(step)
         typer.echo(f"recipes.lock agrees with the code of {len(STEPS)} steps")
 
 
 @recipes_app.command("bless")
 def recipes_bless() -> None:
-    """Record the code as it is: for changes that leave every result as it was, or after raising a version."""
+    """Record the code as it is: for changes that leave every result as it was."""
     with _explained():
-        from pipeline.paths import Paths
-        from pipeline.steps import bless_recipes
+        from pipeline.steps import recipes
 
-        bless_recipes(Paths(HOME, ""))
-        typer.echo("recipes.lock written; commit it")
+        changed = recipes(HOUSE).bless()
+        typer.echo(f"recipes.lock: {', '.join(changed) if changed else 'nothing'} changed; commit it")
 
 
 if __name__ == "__main__":

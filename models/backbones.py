@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import nn
 
 from models.agcn import AGCN, AGCN_LAYOUTS, Edges, GraphBlock
+from models.classifier import Backbone
 from models.errors import ModelParamError
 from models.r3d import R3D18
 
@@ -24,6 +25,11 @@ def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: E
     if options.get("kind") == "r3d18":
         return _built(options, in_channels=shape[0])
     return _built(options, in_channels=shape[0], edges=edges, num_joints=shape[2], num_people=shape[3])
+
+
+def num_features(backbone: nn.Module) -> int:
+    """C: how many numbers it makes of one clip."""
+    return cast(Backbone, backbone).num_features
 
 
 def _built(options: Mapping[str, Any], **given: Any) -> nn.Module:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.datasets.protocol import Axis
 from pipeline.errors import DatasetError
 from pipeline.values import Clip, Split
 
@@ -36,6 +37,10 @@ SCHEMA = pa.schema(
         ("usable", pa.bool_()),
     ]
 )
+
+
+FACTS = ("dataset", "protocol", "layout", "modality", "axis")
+"""What holds for the dataset as a whole, kept as the file's metadata; `classes` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Catalog:
     layout: str
     """A key of `pipeline.layouts.LAYOUTS`."""
     modality: str
-    axis: str
+    axis: Axis
     """Along which `protocol` splits: subject, camera or setup."""
     classes: tuple[str, ...]
 
@@ -108,7 +113,7 @@ class Catalog:
 def write_catalog(path: Path, catalog: Catalog) -> None:
     """Write it aside and rename it; same entries, same bytes."""
     table = pa.Table.from_pylist([_row(entry) for entry in catalog.entries], schema=SCHEMA)
-    facts = {name: getattr(catalog, name) for name in ("dataset", "protocol", "layout", "modality", "axis")}
+    facts = {name: getattr(catalog, name) for name in FACTS}
     facts["classes"] = "\n".join(catalog.classes)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.partial-{os.getpid()}")
@@ -125,7 +130,7 @@ def read_catalog(path: Path) -> Catalog:
     return Catalog(
         entries=tuple(_entry(row) for row in _rows(table)),
         classes=tuple(facts["classes"].split("\n")),
-        **{name: facts[name] for name in ("dataset", "protocol", "layout", "modality", "axis")},
+        **{name: facts[name] for name in FACTS},
     )
 
 

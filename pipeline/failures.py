@@ -40,7 +40,8 @@ class Summary:
         return int(total > 0 and self.failed > self.max_failed * total)
 
     def __str__(self) -> str:
-        line = f"{self.stage}: {self.made} {self.unit} made, {self.cached} from cache, {self.failed} failed in {self.seconds:.1f} s"
+        counts = f"{self.made} {self.unit} made, {self.cached} from cache, {self.failed} failed"
+        line = f"{self.stage}: {counts} in {self.seconds:.1f} s"
         if self.note:
             line += f"; {self.note}"
         if self.exit_code:

@@ -1,5 +1,6 @@
 """What `index` does with one clip, and how its findings become the catalog."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -41,10 +42,10 @@ def dataset_of(params: IndexParams, root: Path) -> Dataset:
     return open_dataset(params.adapter, root, tuple(sorted(params.options.items())))
 
 
-@cache
-def clips_of(dataset: Dataset) -> Mapping[str, Clip]:
-    """The dataset's clips by id; listed once per process."""
-    return {clip.clip_id: clip for clip in dataset.listing().clips}
+def clip_of(dataset: Dataset, clip_id: str) -> Clip:
+    """One of the dataset's clips, by bisection: a listing is sorted."""
+    clips = dataset.listing().clips
+    return clips[bisect_left(clips, clip_id, key=lambda clip: clip.clip_id)]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class IndexWork:
 
     def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
         dataset = dataset_of(self.params, self.root)
-        clip = clips_of(dataset)[clip_id]
+        clip = clip_of(dataset, clip_id)
         facts = dataset.open_video(clip).probe()
         skeleton, flags = dataset.read_skeleton(clip)
         fitted, more = fit_to_video(skeleton, facts.num_frames)
@@ -111,9 +112,13 @@ def index_catalog(
 
 
 def _entry(
-    dataset: Dataset, clip: Clip, protocol: str, digests: Mapping[str, str], facts: Mapping[str, NDArray[np.int64]] | None
+    dataset: Dataset,
+    clip: Clip,
+    protocol: str,
+    digests: Mapping[str, str],
+    facts: Mapping[str, NDArray[np.int64]] | None,
 ) -> Entry:
-    common = {
+    common: dict[str, Any] = {
         "clip": clip,
         "label_name": dataset.classes[clip.label],
         "split": dataset.split(clip, protocol),

@@ -153,7 +153,9 @@ class JointInput:
     def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
         """Skeletons augmented."""
         bases = [self._base(clip_id) for clip_id in ids]
-        return self._stream(augment.skeletons(bases, self.layout, self.params.augment, self.params.input, rng))
+        return self._stream(
+            augment.skeletons(bases, self.layout, self.params.augment, self.params.input, rng)
+        )
 
     def _stream(self, joints: Floats) -> Floats:
         return stream(self.params.stream, joints, self.layout)
@@ -199,5 +201,3 @@ def plain_batches(source: ClipInput, ids: Sequence[str], batch: int, view: int =
     """Batches of `ids` in order; the last one may be short."""
     for start in range(0, len(ids), batch):
         yield source.plain(ids[start : start + batch], view)
-
-

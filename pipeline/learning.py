@@ -17,7 +17,10 @@ class Learned:
 
 
 def learn_once(
-    cache: Cache, document: Mapping[str, Any], train: Callable[[Path], Mapping[str, bytes]], record: Mapping[str, Any]
+    cache: Cache,
+    document: dict[str, Any],
+    train: Callable[[Path], Mapping[str, bytes]],
+    record: dict[str, Any],
 ) -> Learned:
     """The files learned for `document`; where the cache has none, `train(folder)` makes them.
 

@@ -9,7 +9,7 @@ from pipeline.catalog import Catalog
 from pipeline.crop import BOX, unpack_frames
 from pipeline.depth import depth_to_uint8, person_distance_mm
 from pipeline.heatmaps import render, to_grid
-from pipeline.indexing import clips_of, dataset_of
+from pipeline.indexing import clip_of, dataset_of
 from pipeline.layouts import LAYOUTS
 from pipeline.opening import opened_store
 from pipeline.params import Preset
@@ -51,13 +51,13 @@ def _source_frames(
     """(T, H, W, C): the sampled frames, decoded again."""
     dataset = dataset_of(preset.index, paths.raw)
     wanted = np.unique(numbers)
-    decoded = dict(dataset.open_video(clips_of(dataset)[clip_id]).frames(wanted.tolist()))
+    decoded = dict(dataset.open_video(clip_of(dataset, clip_id)).frames(wanted.tolist()))
     if dataset.modality == "depth":
         grey = partial(
             depth_to_uint8, person_mm=person_distance_mm(skeleton), range_m=preset.crop.depth_range_metres
         )
-        return np.stack([grey(decoded[int(number)])[..., None] for number in numbers])
-    return np.stack([decoded[int(number)] for number in numbers])
+        decoded = {number: grey(frame.astype(np.uint16))[..., None] for number, frame in decoded.items()}
+    return np.stack([decoded[int(number)] for number in numbers]).astype(np.uint8)
 
 
 def _verdicts(catalog: Catalog, predictions: Predictions, clip_id: str) -> tuple[Verdict, ...]:

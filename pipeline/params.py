@@ -175,7 +175,7 @@ class PretrainParams(Section):
     seeds: tuple[int, ...] = Field(min_length=1)
     hold_out: HoldOut = HoldOut()
     select: Literal["best", "last"] = "best"
-    """Which epoch of the selection run is kept: the best on the held-out part, or the last, which then only measures."""
+    """Which epoch of the selection run is kept: the best on the held-out part, or the last (it then only measures)."""
     refit: bool = True
     """Train again on the whole training part, for as many epochs as the first seed's selection found."""
     amp: Literal["off", "bf16"] = "bf16"
@@ -195,7 +195,15 @@ class HeadParams(Section):
     """Backbones whose features, one after the other, are the fusion's video vector."""
     skeleton: tuple[str, ...] = ("skeleton",)
     """Likewise its skeleton vector."""
-    methods: tuple[str, ...] = ("video", "skeleton", "average", "multiplication", "max", "concatenation", "amfi")
+    methods: tuple[str, ...] = (
+        "video",
+        "skeleton",
+        "average",
+        "multiplication",
+        "max",
+        "concatenation",
+        "amfi",
+    )
     """Names of `models.heads.HEADS`."""
     fused: str = "amfi"
     """The method that `metrics.json` calls fused."""
@@ -238,7 +246,9 @@ class Preset(Section):
         _subset("pretrain.backbones.*.recipe", videos, "crop.recipes", crops)
         for modality in ("video", "skeleton"):
             of_modality = {name for name, b in backbones.items() if b.modality == modality}
-            _subset(f"train.{modality}", set(getattr(self.train, modality)), f"{modality} backbones", of_modality)
+            _subset(
+                f"train.{modality}", set(getattr(self.train, modality)), f"{modality} backbones", of_modality
+            )
         _subset("train.fused", {self.train.fused}, "train.methods", set(self.train.methods))
         return self
 

@@ -51,11 +51,6 @@ class Paths:
         return self.root / "reports" / self.dataset
 
     @property
-    def lock(self) -> Path:
-        """Each step's version and a digest of the code it reaches."""
-        return self.root / "recipes.lock"
-
-    @property
     def params(self) -> Path:
         """params.yaml."""
         return self.root / "params.yaml"

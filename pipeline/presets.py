@@ -15,7 +15,9 @@ def load_preset(path: Path, name: str) -> Preset:
     """Preset `name` of params.yaml; raises ParamError."""
     presets = _presets(path)
     if name not in presets:
-        raise ParamError(f"{path}: no preset {name!r}{nearest(name, list(presets))}; it has {sorted(presets)}")
+        raise ParamError(
+            f"{path}: no preset {name!r}{nearest(name, list(presets))}; it has {sorted(presets)}"
+        )
     try:
         return Preset.model_validate(presets[name])
     except ValidationError as error:
@@ -65,7 +67,9 @@ def _members(annotation: Any) -> list[Any]:
     """Every section named anywhere in a type."""
     if _is_section(annotation):
         return [annotation]
-    return [m for argument in get_args(annotation) for m in _members(argument)] if get_origin(annotation) else []
+    return (
+        [m for argument in get_args(annotation) for m in _members(argument)] if get_origin(annotation) else []
+    )
 
 
 def _is_section(kind: Any) -> bool:

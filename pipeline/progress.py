@@ -40,7 +40,9 @@ class ClipProgress:
         now = time.monotonic()
         if self._bar.disable and not self._silent and now - self._last_line >= LINE_EVERY_SECONDS:
             self._last_line = now
-            print(f"{self.stage}: {self.cached + self.done} of {self.total}, {self._counts()}", file=sys.stderr)
+            print(
+                f"{self.stage}: {self.cached + self.done} of {self.total}, {self._counts()}", file=sys.stderr
+            )
 
     @property
     def seconds(self) -> float:
@@ -56,5 +58,7 @@ class ClipProgress:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.stop()

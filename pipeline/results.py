@@ -19,7 +19,6 @@ from pipeline.metrics import differences, scores
 from pipeline.paths import Paths
 from pipeline.predictions import Predictions, join
 
-
 FUSED, SCORE_SUM = "fused", "score_sum"
 SINGLE = ("video", "skeleton")
 """Names in metrics.json: the fusion that the params choose, late fusion, and the modalities alone."""
@@ -37,7 +36,9 @@ class Said:
     """(N, K)"""
 
 
-def write_predictions(path: Path, ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Said]) -> None:
+def write_predictions(
+    path: Path, ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Said]
+) -> None:
     """One row a method, seed and clip: clip_id, label, method, seed, predicted, probabilities (one a class)."""
     columns: dict[str, list[Any]] = {name: [] for name in PREDICTION_COLUMNS}
     for one in said:
@@ -104,12 +105,18 @@ def describe_results(paths: Paths) -> str:
     """The accuracies of metrics.json as lines of text, and where the report lies."""
     path = paths.reports / "metrics.json"
     if not path.exists():
-        raise DatasetError(f"{path} is not there; make it first: dvc repro, or python cli.py train {paths.dataset}")
+        raise DatasetError(
+            f"{path} is not there; make it first: dvc repro, or python cli.py train {paths.dataset}"
+        )
     document = json.loads(path.read_text())
-    lines = [f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"]
+    lines = [
+        f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"
+    ]
     for score in scores(document):
         spread = "one seed" if score.std is None else f"± {score.std:.1f}"
-        lines.append(f"  {score.method:16} {score.mean:5.1f} {spread:8} [{score.interval[0]:.1f}, {score.interval[1]:.1f}]")
+        lines.append(
+            f"  {score.method:16} {score.mean:5.1f} {spread:8} [{score.interval[0]:.1f}, {score.interval[1]:.1f}]"
+        )
     for line in differences(document):
         lines.append(
             f"  {line.method} minus {line.than}: {line.mean:+.1f} [{line.interval[0]:+.1f}, {line.interval[1]:+.1f}]"

@@ -36,7 +36,9 @@ class RunOptions:
         return max(1, len(os.sched_getaffinity(0)) // max(1, self.workers))
 
 
-def run_tasks(work: Callable[[Task], Receipt], tasks: Sequence[Task], options: RunOptions) -> Iterator[Receipt]:
+def run_tasks(
+    work: Callable[[Task], Receipt], tasks: Sequence[Task], options: RunOptions
+) -> Iterator[Receipt]:
     """Yield each task's receipt as it comes; inline they come in order.
 
     A worker that dies costs its shard: dask gives it to another. Raises RunError where no worker is left
@@ -55,7 +57,9 @@ def _client(options: RunOptions, workers: int, stack: ExitStack) -> Any:
     from distributed import Client, LocalCluster
 
     stack.enter_context(
-        dask.config.set({"distributed.worker.multiprocessing-method": "spawn", "distributed.admin.tick.limit": "1h"})
+        dask.config.set(
+            {"distributed.worker.multiprocessing-method": "spawn", "distributed.admin.tick.limit": "1h"}
+        )
     )
     if options.scheduler is None:
         cluster = stack.enter_context(
@@ -71,7 +75,9 @@ def _client(options: RunOptions, workers: int, stack: ExitStack) -> Any:
     try:
         return Client(options.scheduler, timeout="10s")
     except OSError as error:
-        raise RunError(f"no dask scheduler answers at {options.scheduler}: start one with `dask scheduler`") from error
+        raise RunError(
+            f"no dask scheduler answers at {options.scheduler}: start one with `dask scheduler`"
+        ) from error
 
 
 def _on_dask(client: Any, work: Callable[[Task], Receipt], tasks: Sequence[Task]) -> Iterator[Receipt]:
@@ -84,7 +90,8 @@ def _on_dask(client: Any, work: Callable[[Task], Receipt], tasks: Sequence[Task]
             future.release()
     except KilledWorker as error:
         raise RunError(
-            f"a shard killed every worker that tried it ({error}); most often memory: use fewer workers or smaller shards"
+            f"a shard killed every worker that tried it ({error}), most often for lack of memory: "
+            "use fewer workers or smaller shards"
         ) from error
     finally:
         client.cancel(futures)

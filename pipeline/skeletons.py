@@ -17,7 +17,6 @@ FACTS = ("num_frames", "height", "width", "fps_milli", "header_frames", "skeleto
 """What the columns of the array `facts` hold; -1 where a header names no frame count."""
 
 
-
 def skeleton_spec(layout: Layout, *, max_frames: int, max_persons: int, shard_rows: int) -> StoreSpec:
     """Arrays of skeletons.zarr: (clip, frame, person, joint, axis), padded along frame with zeros."""
     people = (max_persons, layout.num_joints)
@@ -47,12 +46,14 @@ def skeleton_spec(layout: Layout, *, max_frames: int, max_persons: int, shard_ro
     )
 
 
-def pack(clip_id: str, skeleton: Skeleton, facts: VideoFacts, flags: frozenset[str], max_frames: int) -> dict[str, Any]:
+def pack(
+    clip_id: str, skeleton: Skeleton, facts: VideoFacts, flags: frozenset[str], max_frames: int
+) -> dict[str, Any]:
     """One clip's rows; raises SkeletonError where it is longer than the padded size."""
     length = skeleton.num_frames
     if length > max_frames:
         raise SkeletonError(
-            f"{clip_id}: {length} skeleton frames do not fit the padded size: raise index.max_frames (it is {max_frames})"
+            f"{clip_id}: {length} skeleton frames, the padded size is {max_frames}: raise index.max_frames"
         )
     rows = {
         name: _padded(np.asarray(getattr(skeleton, name)), max_frames)
@@ -94,7 +95,9 @@ def _padded(array: NDArray[Any], length: int) -> NDArray[Any]:
     return padded
 
 
-def joints_at(skeleton: Skeleton, frames: NDArray[np.integer]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def joints_at(
+    skeleton: Skeleton, frames: NDArray[np.integer]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """2-D joints and scores shown in video `frames` (...,): (..., M, V, 2) and (..., M, V).
 
     A frame that the skeleton does not have takes the nearest one's joints; ties go to the earlier.

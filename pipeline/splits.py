@@ -1,15 +1,13 @@
 """Which clips train, which select and which test. What selects is held out along the protocol's own axis."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
+from pipeline.datasets.protocol import Axis
 from pipeline.errors import DatasetError
 from pipeline.params import HoldOut
 from pipeline.values import Clip
-
-Axis = Literal["subject", "camera", "setup"]
 
 
 def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> frozenset[int]:
@@ -24,7 +22,9 @@ def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> froze
     if how.groups is not None:
         unknown = sorted(set(how.groups) - set(groups))
         if unknown or len(set(how.groups)) == len(groups):
-            raise DatasetError(f"hold_out.groups {list(how.groups)} must be some, not all, of the {axis}s {groups}")
+            raise DatasetError(
+                f"hold_out.groups {list(how.groups)} must be some, not all, of the {axis}s {groups}"
+            )
         return frozenset(how.groups)
     count = max(1, round(how.share * len(groups)))
     drawn = np.random.default_rng(how.seed).permutation(groups)[:count]

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any
 
 from cache import Recipes
-from pipeline.paths import Paths
 
 Json = Any
 
@@ -66,18 +66,7 @@ PACKAGES = ("stages", "pipeline", "models", "cache")
 """Whose code a step may reach."""
 
 
-def recipes(paths: Paths) -> Recipes:
-    """The lock file of the project, and what it must agree with."""
+def recipes(house: Path) -> Recipes:
+    """recipes.lock in the folder that holds our packages, and what it must agree with."""
     steps = {step.name: (f"stages.{step.name}", step.version) for step in STEPS.values()}
-    return Recipes(paths.root, paths.lock, PACKAGES, steps)
-
-
-def check_recipes(paths: Paths, stage: str) -> None:
-    """Raise RecipeDriftError where the code that `stage` reaches changed and its version did not."""
-    if stage in STEPS:
-        recipes(paths).check(stage)
-
-
-def bless_recipes(paths: Paths) -> None:
-    """Write recipes.lock for the code as it is."""
-    recipes(paths).bless()
+    return Recipes(house, house / "recipes.lock", PACKAGES, steps)

@@ -43,10 +43,13 @@ class Training:
     @property
     def val_accuracy(self) -> float | None:
         """Per cent of the held-out clips, at the epoch kept."""
-        return self.history[self.best_epoch]["val_accuracy"]
+        accuracy: float | None = self.history[self.best_epoch]["val_accuracy"]
+        return accuracy
 
 
-def training_of(folder: Path, name: str, seed: int, phase: Phase, num_clips: int, *, from_cache: bool) -> Training:
+def training_of(
+    folder: Path, name: str, seed: int, phase: Phase, num_clips: int, *, from_cache: bool
+) -> Training:
     """The training whose files lie in a blob's `folder`: weights.pt and history.json."""
     history = json.loads((folder / "history.json").read_text())
     weights = (folder / "weights.pt").read_bytes()

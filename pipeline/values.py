@@ -35,8 +35,12 @@ class Clip:
     setup: int = UNKNOWN
 
     def __post_init__(self) -> None:
-        if not (self.clip_id.isascii() and self.clip_id.isprintable() and 0 < len(self.clip_id) <= CLIP_ID_BYTES):
-            raise ClipError(f"clip id must be 1 to {CLIP_ID_BYTES} printable ASCII characters, got {self.clip_id!r}")
+        if not (
+            self.clip_id.isascii() and self.clip_id.isprintable() and 0 < len(self.clip_id) <= CLIP_ID_BYTES
+        ):
+            raise ClipError(
+                f"clip id must be 1 to {CLIP_ID_BYTES} printable ASCII characters, got {self.clip_id!r}"
+            )
         if self.label < 0:
             raise ClipError(f"{self.clip_id}: label must be 0 or more, got {self.label}")
 
@@ -62,7 +66,9 @@ class Skeleton:
             raise SkeletonError(f"score must be (T, M, V), none of them 0, got {self.score.shape}")
         for name, joints, axes in (("joints_3d", self.joints_3d, 3), ("joints_2d", self.joints_2d, 2)):
             if joints.shape != (*self.score.shape, axes):
-                raise SkeletonError(f"{name} must be {(*self.score.shape, axes)} to match score, got {joints.shape}")
+                raise SkeletonError(
+                    f"{name} must be {(*self.score.shape, axes)} to match score, got {joints.shape}"
+                )
         if self.video_frame.shape != self.score.shape[:1]:
             raise SkeletonError(f"video_frame must be {self.score.shape[:1]}, got {self.video_frame.shape}")
         if np.any(np.diff(self.video_frame) <= 0) or self.video_frame[0] < 0:

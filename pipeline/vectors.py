@@ -38,13 +38,19 @@ class Vectors:
         return np.concatenate(parts, axis=1)
 
 
-def vectors_of(store: Store, heads: HeadParams, pretrain: PretrainParams, head_seed: int, *, selection: bool) -> Vectors:
-    """The arrays that the head of `head_seed` sees: of its own backbones' seed where there are as many, else the first's.
+def vectors_of(
+    store: Store, heads: HeadParams, pretrain: PretrainParams, head_seed: int, *, selection: bool
+) -> Vectors:
+    """The arrays that the head of `head_seed` sees: its own backbones' where there are as many, else the first's.
 
     `selection` asks for the features of the backbones that never saw the held-out clips.
     """
     paired = len(pretrain.seeds) == len(heads.seeds)
-    seed = pretrain.seeds[heads.seeds.index(head_seed)] if paired and not (selection and pretrain.refit) else pretrain.seeds[0]
+    seed = (
+        pretrain.seeds[heads.seeds.index(head_seed)]
+        if paired and not (selection and pretrain.refit)
+        else pretrain.seeds[0]
+    )
     tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
     return Vectors(store, tuple(n + tail for n in heads.skeleton), tuple(n + tail for n in heads.video))
 

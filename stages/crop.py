@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
 from pipeline.boxes import box_of
@@ -14,7 +16,7 @@ from pipeline.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
 from pipeline.depth import depth_to_uint8, person_distance_mm
 from pipeline.dims import recipe_dims
 from pipeline.failures import Summary
-from pipeline.indexing import clips_of, dataset_of
+from pipeline.indexing import clip_of, dataset_of
 from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.params import Preset
 from pipeline.paths import Paths
@@ -42,7 +44,7 @@ class CropWork:
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
         recipes = {name: self.preset.crop.recipes[name] for name in _recipes_of(arrays)}
         cuts = {name: self._cut(clip_id, name, skeleton, entry) for name in recipes}
-        source = dataset.open_video(clips_of(dataset)[clip_id])
+        source = dataset.open_video(clip_of(dataset, clip_id))
         convert = self._depth(skeleton) if dataset.modality == "depth" else None
         made: Made = {}
         for name, pixels in crop_clip(source, cuts, convert=convert).items():
@@ -52,13 +54,15 @@ class CropWork:
             made[BOX + name] = np.array([box.left, box.top, box.right, box.bottom], np.int32)
         return made
 
-    def _cut(self, clip_id: str, name: str, skeleton: Skeleton, entry: Entry) -> tuple[CropRecipe, Samples, Box]:
+    def _cut(
+        self, clip_id: str, name: str, skeleton: Skeleton, entry: Entry
+    ) -> tuple[CropRecipe, Samples, Box]:
         recipe = self.preset.crop.recipes[name]
         frames = opened_store(self.paths.store("samples")).read_row(recipe.sampling, clip_id)
         box = box_of(recipe.box, skeleton, entry.height, entry.width)
         return recipe, Samples(frames, entry.num_frames), box
 
-    def _depth(self, skeleton: Skeleton) -> partial[np.ndarray]:  # type: ignore[type-arg]
+    def _depth(self, skeleton: Skeleton) -> partial[NDArray[np.uint8]]:
         return partial(
             depth_to_uint8,
             person_mm=person_distance_mm(skeleton),
@@ -95,7 +99,9 @@ def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:
     shapes = {}
     for name, recipe in recipes.items():
         sampling = preset.sample[recipe.sampling]
-        shapes[name] = row_shape(recipe, views=sampling.views, num_frames=sampling.num_frames, channels=channels)
+        shapes[name] = row_shape(
+            recipe, views=sampling.views, num_frames=sampling.num_frames, channels=channels
+        )
     pixels = {n: s for n, s in shapes.items() if recipes[n].storage != "jpeg"}
     files = {n: s for n, s in shapes.items() if recipes[n].storage == "jpeg"}
     dims = {
@@ -110,7 +116,7 @@ def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:
     return StoreSpec((*arrays, *boxes), rows_per_shard=preset.crop.shard_rows, row_dim="clip")
 
 
-def _documents(paths: Paths, preset: Preset, catalog: Catalog) -> dict[str, dict[str, object]]:
+def _documents(paths: Paths, preset: Preset, catalog: Catalog) -> dict[str, dict[str, Any]]:
     """For each clip and recipe, what its pixels are made of."""
     samples = opened_store(paths.need(paths.store("samples"), "sample"))
     skeletons = made_keys(opened_store(paths.need(paths.store("skeletons"), "index")), "joints_3d")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from models.backbones import build_backbone
+from models.backbones import build_backbone, num_features
 from models.checkpoint import decode, load_state
 from models.device import best_device
 from models.inference import embed
@@ -123,7 +123,7 @@ def _documents(
     *,
     selection_on_all: bool,
 ) -> dict[str, dict[str, Any]]:
-    """For each clip, what each backbone's features are made of; a selection's, unless it is final, of training clips."""
+    """For each clip, what each backbone's features are made of; a selection's of training clips only."""
     keys = {name: source.keys() for name, source in sources.items()}
     documents: dict[str, dict[str, Any]] = {}
     for entry in catalog.usable():
@@ -149,7 +149,9 @@ def _spec(preset: Preset, trainings: tuple[Training, ...], sources: Mapping[str,
         options = preset.pretrain.backbones[training.name].model
         with torch.device("meta"):
             network = build_backbone(options, shape=source.shape, edges=source.edges)
-        shapes[training.array] = (source.num_views, int(network.num_features))
+        shapes[training.array] = (source.num_views, num_features(network))
     dims = recipe_dims(shapes, ("view", "channel"))
-    arrays = tuple(ArraySpec(n, "float32", shape, dims[n], chunk_rows=CHUNK_ROWS) for n, shape in shapes.items())
+    arrays = tuple(
+        ArraySpec(n, "float32", shape, dims[n], chunk_rows=CHUNK_ROWS) for n, shape in shapes.items()
+    )
     return StoreSpec(arrays, rows_per_shard=preset.features.shard_rows, row_dim="clip")

@@ -93,5 +93,3 @@ def _arrays(preset: Preset, rule: HeatmapRule, people: tuple[int, ...]) -> tuple
 
 def _padded(name: str, dtype: str, shape: tuple[int, ...], dims: tuple[str, ...]) -> ArraySpec:
     return ArraySpec(name, dtype, shape, dims, codec="zstd", padded=True)
-
-

@@ -22,20 +22,32 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     sha256 = partial(file_sha256, cache=paths.open_cache())
     digests = source_digests(dataset, listing.clips, sha256, workers=options.workers)
     spec = skeleton_spec(
-        dataset.layout, max_frames=params.max_frames, max_persons=dataset.max_persons, shard_rows=params.shard_rows
+        dataset.layout,
+        max_frames=params.max_frames,
+        max_persons=dataset.max_persons,
+        shard_rows=params.shard_rows,
     )
     key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows"})
     documents = {
-        clip.clip_id: INDEX.document(params=key_params, inputs=digests[clip.clip_id]) for clip in listing.clips
+        clip.clip_id: INDEX.document(params=key_params, inputs=digests[clip.clip_id])
+        for clip in listing.clips
     }
     job = StoreJob(
         stage="index",
         name="skeletons",
         spec=spec,
-        rows=[Row(clip_id, {array.name: document for array in spec.arrays}) for clip_id, document in documents.items()],
+        rows=[
+            Row(clip_id, {array.name: document for array in spec.arrays})
+            for clip_id, document in documents.items()
+        ],
         work=IndexWork(params, paths.raw),
         coords=lambda _: {},
-        attrs={"dataset": paths.dataset, "layout": dataset.layout.name, "params": key_params, **dataset.card.attrs},
+        attrs={
+            "dataset": paths.dataset,
+            "layout": dataset.layout.name,
+            "params": key_params,
+            **dataset.card.attrs,
+        },
         failures=listing_failures(listing),
     )
     summary = build_store(job, paths, options, max_failed=preset.max_failed)

@@ -44,7 +44,9 @@ class Course:
     catalog: Catalog
     amp: str
 
-    def learn(self, paths: Paths, seed: int, *, fit_on: Sequence[str], select_on: Sequence[str], epochs: int) -> Training:
+    def learn(
+        self, paths: Paths, seed: int, *, fit_on: Sequence[str], select_on: Sequence[str], epochs: int
+    ) -> Training:
         """Train on `fit_on` for `epochs`, keeping the epoch that is best on `select_on` (the last, where none)."""
         plan = self.params.plan.model_copy(update={"epochs": epochs})
         keys, labels = self.source.keys(), self._labels
@@ -71,7 +73,13 @@ class Course:
         return {entry.clip.clip_id: entry.clip.label for entry in self.catalog.entries}
 
     def _train(
-        self, folder: Path, title: str, seed: int, plan: TrainingPlan, fit_on: Sequence[str], select_on: Sequence[str]
+        self,
+        folder: Path,
+        title: str,
+        seed: int,
+        plan: TrainingPlan,
+        fit_on: Sequence[str],
+        select_on: Sequence[str],
     ) -> dict[str, bytes]:
         with seeded(seed, "init", self.name):
             model = Classifier(self._network(), len(self.catalog.classes), dropout=self.params.dropout)
@@ -135,7 +143,14 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     write_trainings(paths.weights / "backbones", trainings)
     cached = sum(training.from_cache for training in trainings)
     return Summary(
-        "pretrain", len(trainings) - cached, cached, 0, time.monotonic() - began, 0.0, note=_note(trainings), unit="trainings"
+        "pretrain",
+        len(trainings) - cached,
+        cached,
+        0,
+        time.monotonic() - began,
+        0.0,
+        note=_note(trainings),
+        unit="trainings",
     )
 
 
@@ -172,7 +187,10 @@ def _epoch_printer(title: str, epochs: int) -> Callable[[EpochRecord], None]:
         done = record.epoch + 1
         val = "" if record.val_accuracy is None else f", held out {record.val_accuracy:.1f} %"
         seconds = time.monotonic() - began
-        print(f"{title}: epoch {done} of {epochs}, loss {record.train_loss:.3f}{val}, {seconds:.0f} s", file=sys.stderr)
+        print(
+            f"{title}: epoch {done} of {epochs}, loss {record.train_loss:.3f}{val}, {seconds:.0f} s",
+            file=sys.stderr,
+        )
 
     return show
 
@@ -185,4 +203,6 @@ def _history(result: FitResult) -> bytes:
 def _note(trainings: Sequence[Training]) -> str:
     """What selection found."""
     found = [t for t in trainings if t.val_accuracy is not None]
-    return ", ".join(f"{t.name} {t.val_accuracy:.1f} % on held-out clips at epoch {t.best_epoch + 1}" for t in found)
+    return ", ".join(
+        f"{t.name} {t.val_accuracy:.1f} % on held-out clips at epoch {t.best_epoch + 1}" for t in found
+    )

@@ -54,7 +54,9 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         for name, picture in pictures.items():
             (folder / f"{name}.png").write_bytes(picture.png)
     write_whole(paths.reports / "index.html", render(page))
-    return Summary("report", len(strips), 0, 0, time.monotonic() - began, 0.0, note=f"{paths.reports / 'index.html'}")
+    return Summary(
+        "report", len(strips), 0, 0, time.monotonic() - began, 0.0, note=f"{paths.reports / 'index.html'}"
+    )
 
 
 def _pictures(
@@ -63,13 +65,19 @@ def _pictures(
     """Every picture by its file's name."""
     names = catalog.classes
     found = {
-        "accuracies": Picture(accuracies(scores(document), preset.report.ceilings), "Bars of each method's accuracy"),
+        "accuracies": Picture(
+            accuracies(scores(document), preset.report.ceilings), "Bars of each method's accuracy"
+        ),
         "features": _features(paths, preset, catalog, predictions),
-        "curves": Picture(curves(runs_of(**read_curves(paths.reports / "curves.csv"))), "Loss and accuracy by epoch"),
+        "curves": Picture(
+            curves(runs_of(**read_curves(paths.reports / "curves.csv"))), "Loss and accuracy by epoch"
+        ),
     }
     for method in (*SINGLE, FUSED):
         matrix = confusion_over_seeds(predictions, method, len(names))
-        found[f"confusion_{method}"] = Picture(confusion(matrix, names, method), f"Confusion matrix of {method}")
+        found[f"confusion_{method}"] = Picture(
+            confusion(matrix, names, method), f"Confusion matrix of {method}"
+        )
     for clip_id in telling_clips(predictions, fused=FUSED, count=preset.report.clips):
         png = clip_strip(strip_of(paths, preset, catalog, predictions, clip_id))
         found[f"clip_{clip_id}"] = Picture(png, f"Sampled frames, crops and heatmaps of clip {clip_id}")
@@ -107,7 +115,9 @@ def _notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
 
 
 def _provenance(paths: Paths) -> dict[str, str]:
-    weights = {f"weights {t.array}": f"sha256 {t.sha256}" for t in read_trainings(paths.weights / "backbones")}
+    weights = {
+        f"weights {t.array}": f"sha256 {t.sha256}" for t in read_trainings(paths.weights / "backbones")
+    }
     steps = ", ".join(f"{step.name} {step.version}" for step in STEPS.values())
     return {
         "steps and versions": steps,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,10 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
             rows_per_shard=SHARD_ROWS,
             row_dim="clip",
         ),
-        rows=[Row(e.clip.clip_id, {name: _document(rule, e) for name, rule in rules.items()}) for e in catalog.usable()],
+        rows=[
+            Row(e.clip.clip_id, {name: _document(rule, e) for name, rule in rules.items()})
+            for e in catalog.usable()
+        ],
         work=SampleWork(paths.catalog, rules),
         coords=catalog.coords,
         attrs={"dataset": paths.dataset, "recipes": {name: asdict(rule) for name, rule in rules.items()}},
@@ -66,7 +70,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     return replace(summary, note=_coverage(paths, rules))
 
 
-def _document(rule: SamplingRule, entry: Entry) -> dict[str, object]:
+def _document(rule: SamplingRule, entry: Entry) -> dict[str, Any]:
     drawn = {"clip": entry.clip.clip_id} if rule.is_random else {}
     return SAMPLE.document(params=asdict(rule), inputs={"num_frames": entry.shared_frames, **drawn})
 

@@ -23,7 +23,7 @@ from models.seeding import seeded
 from pipeline.catalog import Catalog
 from pipeline.failures import Summary, read_failures
 from pipeline.files import replaced_folder, write_whole
-from pipeline.learning import learn_once, lessons
+from pipeline.learning import learn_once
 from pipeline.metrics import Roles, metrics_document
 from pipeline.opening import opened_catalog, opened_store
 from pipeline.params import HeadParams, Preset
@@ -80,7 +80,9 @@ class Course:
     labels: dict[str, int]
     num_classes: int
 
-    def learn(self, vectors: Vectors, seed: int, *, fit_on: Sequence[str], select_on: Sequence[str], epochs: int) -> Trained:
+    def learn(
+        self, vectors: Vectors, seed: int, *, fit_on: Sequence[str], select_on: Sequence[str], epochs: int
+    ) -> Trained:
         """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
         document = TRAIN.document(
             params={
@@ -129,7 +131,13 @@ class Course:
             )
 
     def _train(
-        self, folder: Path, vectors: Vectors, seed: int, fit_on: Sequence[str], select_on: Sequence[str], epochs: int
+        self,
+        folder: Path,
+        vectors: Vectors,
+        seed: int,
+        fit_on: Sequence[str],
+        select_on: Sequence[str],
+        epochs: int,
     ) -> dict[str, bytes]:
         pair = vectors.read(fit_on)
         head = self._head(pair, seed)
@@ -158,7 +166,9 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     parts = _parts(paths, preset, catalog)
-    heads = [head for method in preset.train.methods for head in _method(paths, preset, catalog, parts, method)]
+    heads = [
+        head for method in preset.train.methods for head in _method(paths, preset, catalog, parts, method)
+    ]
     finals = [head for head in heads if head.phase == "final" or not preset.pretrain.refit]
     said = _with_score_sum(preset, [_said(paths, preset, head, parts.test) for head in finals])
     _write_heads(paths, finals)
@@ -211,7 +221,11 @@ def _with_score_sum(preset: Preset, said: list[Said]) -> list[Said]:
     """Late fusion costs nothing: the mean of the two single modalities' probabilities, seed by seed."""
     by_name = {(one.method, one.seed): one for one in said}
     sums = [
-        Said(SCORE_SUM, seed, (by_name["video", seed].probabilities + by_name["skeleton", seed].probabilities) / 2)
+        Said(
+            SCORE_SUM,
+            seed,
+            (by_name["video", seed].probabilities + by_name["skeleton", seed].probabilities) / 2,
+        )
         for seed in preset.train.seeds
         if all((name, seed) in by_name for name in SINGLE)
     ]
@@ -225,7 +239,12 @@ def _write_heads(paths: Paths, heads: Sequence[Trained]) -> None:
 
 
 def _write_reports(
-    paths: Paths, preset: Preset, catalog: Catalog, parts: Parts, heads: Sequence[Trained], said: Sequence[Said]
+    paths: Paths,
+    preset: Preset,
+    catalog: Catalog,
+    parts: Parts,
+    heads: Sequence[Trained],
+    said: Sequence[Said],
 ) -> None:
     labels = np.array([catalog.by_id[clip_id].clip.label for clip_id in parts.test], np.int64)
     write_predictions(paths.reports / "predictions.parquet", parts.test, labels, said)
@@ -241,12 +260,17 @@ def _write_reports(
             "failed": len({failure.clip_id for failure in read_failures(paths.failures)}),
         },
         roles=Roles(single=SINGLE, fused=FUSED),
-        facts={"selected_on": "val", "fusion": preset.train.fused, "backbone_seeds": list(preset.pretrain.seeds)},
+        facts={
+            "selected_on": "val",
+            "fusion": preset.train.fused,
+            "backbone_seeds": list(preset.pretrain.seeds),
+        },
     )
     write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
     write_confusion(paths.reports / "confusion.csv", predictions, FUSED, catalog.classes)
     pretrained = [
-        (f"pretrain, {t.phase}", t.name, t.seed, t.history) for t in read_trainings(paths.weights / "backbones")
+        (f"pretrain, {t.phase}", t.name, t.seed, t.history)
+        for t in read_trainings(paths.weights / "backbones")
     ]
     trained = [(f"train, {head.phase}", head.method, head.seed, head.history) for head in heads]
     write_curves(paths.reports / "curves.csv", [*pretrained, *trained])

@@ -130,7 +130,7 @@ def test_bones_keep_their_length(acted: dict[int, Recording]) -> None:
     assert 0.24 < lengths.mean() < 0.33
 
 
-def test_colour_pixels_follow_x_and_y_and_left_is_at_image_right(acted: dict[int, Recording]) -> None:
+def test_colour_pixels_follow_x_and_y_and_left_is_at_image_left(acted: dict[int, Recording]) -> None:
     seen = acted[1]
     metres = seen.joints[..., :2].reshape(-1, 2)
     slope, start = np.polyfit(metres[:, 0], seen.colour[..., 0].ravel(), 1)
@@ -139,7 +139,7 @@ def test_colour_pixels_follow_x_and_y_and_left_is_at_image_right(acted: dict[int
     np.testing.assert_allclose(HEIGHT / 2 - slope * metres[:, 1], seen.colour[..., 1].ravel())
     assert COLOUR_FOCAL / 3.5 < slope < COLOUR_FOCAL / 2.8
     for left, right in NTU_25.pairs[:1] + NTU_25.pairs[4:8]:
-        assert np.all(seen.colour[:, 0, left, 0] > seen.colour[:, 0, right, 0])
+        assert np.all(seen.colour[:, 0, left, 0] < seen.colour[:, 0, right, 0])
 
 
 def test_the_full_plan_is_balanced_and_tests_on_unseen_subjects() -> None:
