@@ -1,9 +1,10 @@
-"""3-D convolution that stays right when a clip has become shorter than the kernel.
+"""3-D convolution that stays right when a clip is hardly longer than the kernel.
 
-oneDNN's weight gradient of a 3-D convolution, which torch uses on a CPU, is wrong where T is smaller than
-the kernel, and writes outside its memory (found with torch 2.15 on AVX-512: T = 2 with kernel 3 in bfloat16,
-T = 5 with kernel 7 and stride 2 in float32 too). R3D-18 comes to T = 2 and T = 1 in its later stages. There
-the convolution is done in 2-D, time folded into the channels, which costs no more: at T = 2 no tap is idle.
+oneDNN's weight gradient of a 3-D convolution, which torch uses on a CPU, is wrong for small T, and writes
+outside its memory. Found with torch 2.15 on AVX-512: kernel 3 at T = 2 in bfloat16; kernel 7 at T = 2 to 6 in
+bfloat16, and with stride 2 at T = 5 to 7 in float32; nothing beyond. R3D-18 comes to T = 2 and T = 1 in its
+later stages. There the convolution is done in 2-D, with time folded into the channels: at T = 2 and T = 1
+no tap is idle, so that it costs no more.
 """
 
 import torch
@@ -16,7 +17,7 @@ class Conv3d(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, T, H, W) → (B, out_channels, T', H', W')."""
-        if input.device.type != "cpu" or input.shape[2] >= self.kernel_size[0]:
+        if input.device.type != "cpu" or input.shape[2] > self.kernel_size[0]:
             return super().forward(input)
         return folded_conv3d(input, self.weight, _three(self.stride), _three(self.padding))
 

@@ -9,13 +9,15 @@ from torch import Tensor, nn
 from models.conv3d import Conv3d, folded_conv3d
 
 SHAPES = [
-    # channels in and out, T, kernel, stride: R3D-18's stages on 16 and 8 frames, stems on fewer than 7
+    # channels in and out, T, kernel, stride: R3D-18's stages on 16 and 8 frames, stems on up to 7
     (8, 8, 2, 3, 1),
     (8, 16, 2, 3, 2),
     (8, 8, 1, 3, 1),
     (8, 16, 1, 3, 2),
     (1, 8, 5, 7, 2),
     (3, 8, 4, 7, 2),
+    (3, 8, 7, 7, 2),
+    (8, 8, 3, 3, 1),
     (8, 8, 4, 3, 1),
     (8, 16, 4, 3, 2),
     (1, 8, 16, 7, 2),
