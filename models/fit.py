@@ -5,6 +5,7 @@ come from `data(epoch)`, dropout from a generator seeded by (plan.seed, epoch). 
 has to be saved.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -51,6 +52,12 @@ class FitResult:
     """The earliest epoch of the highest val_accuracy; the last one where nothing was held out."""
     state: State
     """The model's state dict after best_epoch, on the CPU; the model itself is left with it loaded."""
+
+    @property
+    def document(self) -> bytes:
+        """Best epoch and history as JSON."""
+        facts = {"best_epoch": self.best_epoch, "epochs": [asdict(record) for record in self.history]}
+        return json.dumps(facts, sort_keys=True).encode()
 
 
 @dataclass(slots=True)

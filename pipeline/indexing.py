@@ -1,5 +1,6 @@
 """What `index` does with one clip, and how its findings become the catalog."""
 
+import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from pipeline.build import Made, one_by_one
 from pipeline.catalog import Catalog, Entry
 from pipeline.datasets import DATASETS, Dataset, Listing
 from pipeline.datasets.protocol import fit_to_video
-from pipeline.errors import ParamError
+from pipeline.errors import ParamError, SkeletonError
 from pipeline.failures import Failure
 from pipeline.opening import made_keys
 from pipeline.params import IndexParams
@@ -25,21 +26,21 @@ from pipeline.values import Clip
 
 
 @cache
-def open_dataset(adapter: str, root: Path, options: tuple[tuple[str, Any], ...]) -> Dataset:
-    """The adapter named in params over the folder `root`; one per process."""
+def _opened(adapter: str, root: Path, options: str) -> Dataset:
+    """`options` as JSON, which unlike a dict can be remembered by."""
     try:
         kind = DATASETS[adapter]
     except KeyError as error:
         raise ParamError(f"index.adapter: no dataset {adapter!r}; there are {sorted(DATASETS)}") from error
     try:
-        return kind(root, **dict(options))
+        return kind(root, **json.loads(options))
     except TypeError as error:
         raise ParamError(f"index.options for {adapter!r}: {error}") from error
 
 
 def dataset_of(params: IndexParams, root: Path) -> Dataset:
-    """The dataset that `params` name, its folder being `root`."""
-    return open_dataset(params.adapter, root, tuple(sorted(params.options.items())))
+    """The dataset that `params` name, its folder being `root`; one per process."""
+    return _opened(params.adapter, root, json.dumps(params.options, sort_keys=True))
 
 
 def clip_of(dataset: Dataset, clip_id: str) -> Clip:
@@ -65,6 +66,10 @@ class IndexWork:
         clip = clip_of(dataset, clip_id)
         facts = dataset.open_video(clip).probe()
         skeleton, flags = dataset.read_skeleton(clip)
+        if clip.skeleton is not None and not skeleton.present.any():
+            raise SkeletonError(
+                f"no body in any of {skeleton.num_frames} skeleton frames: leave the clip out"
+            )
         fitted, more = fit_to_video(skeleton, facts.num_frames)
         made = pack(clip_id, fitted, facts, flags | more, self.params.max_frames)
         return {name: rows for name, rows in made.items() if name in arrays}

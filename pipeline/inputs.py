@@ -125,7 +125,7 @@ class JointInput:
     layout: Layout
     params: SkeletonBackbone
     num_views: int = 1
-    _bases: dict[str, Floats] = field(default_factory=dict, compare=False)
+    _bases: dict[str, Floats] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -13,11 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.catalog import Catalog
 from pipeline.errors import DatasetError
+from pipeline.failures import read_failures
 from pipeline.files import write_whole
-from pipeline.metrics import differences, scores
+from pipeline.metrics import Roles, differences, metrics_document, scores
 from pipeline.paths import Paths
 from pipeline.predictions import Predictions, join
+from pipeline.splits import Parts
+from pipeline.trained import Training, read_trainings
 
 FUSED, SCORE_SUM = "fused", "score_sum"
 SINGLE = ("video", "skeleton")
@@ -101,6 +105,43 @@ def write_confusion(path: Path, predictions: Predictions, method: str, names: Se
     _write_csv(path, ("actual", "predicted"), rows)
 
 
+def write_results(
+    paths: Paths,
+    catalog: Catalog,
+    parts: Parts,
+    said: Sequence[Said],
+    heads: Sequence[Training],
+    facts: Mapping[str, Any],
+) -> None:
+    """predictions.parquet, metrics.json, confusion.csv and curves.csv of one run of `train`.
+
+    In metrics.json, `train`, `val`, `test` and `failed` add up to all clips; the final runs fit train and val.
+    """
+    labels = np.array([catalog.by_id[clip_id].clip.label for clip_id in parts.test], np.int64)
+    write_predictions(paths.reports / "predictions.parquet", parts.test, labels, said)
+    predictions = read_predictions(paths.reports / "predictions.parquet")
+    failed = {failure.clip_id for failure in read_failures(paths.failures)}
+    document = metrics_document(
+        predictions,
+        dataset=paths.dataset,
+        protocol=catalog.protocol,
+        clips={
+            "train": len(parts.fit),
+            "val": len(parts.select),
+            "test": len(parts.test),
+            "failed": len(failed),
+        },
+        roles=Roles(single=SINGLE, fused=FUSED),
+        facts=facts,
+    )
+    write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
+    write_confusion(paths.reports / "confusion.csv", predictions, FUSED, catalog.classes)
+    backbones = read_trainings(paths.weights / "backbones")
+    runs = [(f"pretrain, {t.phase}", t.name, t.seed, t.history) for t in backbones]
+    runs += [(f"train, {t.phase}", t.name, t.seed, t.history) for t in heads]
+    write_curves(paths.reports / "curves.csv", runs)
+
+
 def describe_results(paths: Paths) -> str:
     """The accuracies of metrics.json as lines of text, and where the report lies."""
     path = paths.reports / "metrics.json"
@@ -123,6 +164,14 @@ def describe_results(paths: Paths) -> str:
         )
     lines.append(f"report: {paths.reports / 'index.html'}")
     return "\n".join(lines)
+
+
+def with_score_sum(said: Sequence[Said]) -> list[Said]:
+    """Late fusion costs nothing: the mean of the two single modalities' probabilities, seed by seed."""
+    by_name = {(one.method, one.seed): one.probabilities for one in said}
+    seeds = [seed for method, seed in by_name if method == SINGLE[0] and (SINGLE[1], seed) in by_name]
+    sums = [Said(SCORE_SUM, s, (by_name[SINGLE[0], s] + by_name[SINGLE[1], s]) / 2) for s in seeds]
+    return [*said, *sums]
 
 
 def _write_csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

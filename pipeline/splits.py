@@ -1,9 +1,11 @@
 """Which clips train, which select and which test. What selects is held out along the protocol's own axis."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.catalog import Catalog
 from pipeline.datasets.protocol import Axis
 from pipeline.errors import DatasetError
 from pipeline.params import HoldOut
@@ -31,14 +33,29 @@ def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> froze
     return frozenset(int(group) for group in drawn)
 
 
-def split_training(
-    training: Sequence[Clip], axis: Axis, how: HoldOut
-) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
-    """The clips that fit and the clips that select."""
-    held_out = held_out_groups(training, axis, how)
-    fit = tuple(clip for clip in training if _group(clip, axis) not in held_out)
-    select = tuple(clip for clip in training if _group(clip, axis) in held_out)
-    return fit, select
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Clip ids, each sorted: those that fit, those that select, and those that test."""
+
+    fit: tuple[str, ...]
+    select: tuple[str, ...]
+    test: tuple[str, ...]
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """What the final runs fit: all of the training part."""
+        return tuple(sorted((*self.fit, *self.select)))
+
+
+def parts_of(catalog: Catalog, there: Collection[str], how: HoldOut) -> Parts:
+    """The parts of those usable clips that are `there`."""
+    training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in there]
+    held_out = held_out_groups(training, catalog.axis, how)
+    return Parts(
+        fit=tuple(clip.clip_id for clip in training if _group(clip, catalog.axis) not in held_out),
+        select=tuple(clip.clip_id for clip in training if _group(clip, catalog.axis) in held_out),
+        test=tuple(e.clip.clip_id for e in catalog.usable("test") if e.clip.clip_id in there),
+    )
 
 
 def _group(clip: Clip, axis: Axis) -> int:

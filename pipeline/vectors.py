@@ -16,6 +16,11 @@ Pair = tuple[Floats, Floats]
 """(N, skeleton dim) and (N, video dim)."""
 
 
+def features_there(store: Store) -> frozenset[str]:
+    """Clips that no backbone failed on."""
+    return frozenset(store.ids) - {failure["id"] for failure in store.failures}
+
+
 @dataclass(frozen=True)
 class Vectors:
     """Which arrays of features.zarr make a head's two inputs."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -112,8 +113,10 @@ def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:
         ArraySpec(name, "uint8", shape, dims[name], codec="raw" if recipes[name].storage == "raw" else "zstd")
         for name, shape in shapes.items()
     ]
-    boxes = [ArraySpec(BOX + name, "int32", (4,), ("corner",), chunk_rows=64) for name in recipes]
-    return StoreSpec((*arrays, *boxes), rows_per_shard=preset.crop.shard_rows, row_dim="clip")
+    shard_rows = preset.crop.shard_rows
+    together = gcd(64, shard_rows)  # whole chunks make a shard, however few clips of large frames it holds
+    boxes = [ArraySpec(BOX + name, "int32", (4,), ("corner",), chunk_rows=together) for name in recipes]
+    return StoreSpec((*arrays, *boxes), rows_per_shard=shard_rows, row_dim="clip")
 
 
 def _documents(paths: Paths, preset: Preset, catalog: Catalog) -> dict[str, dict[str, Any]]:

@@ -1,10 +1,9 @@
 """pretrain: stages 1 and 2 of AMFI-Net's Algorithm 1. One backbone a modality, epochs chosen on held-out people."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from models.backbones import build_backbone
 from models.checkpoint import WeightsCard, encode, load_pretrained
 from models.classifier import Classifier
 from models.device import best_device
-from models.fit import Batch, EpochRecord, FitResult, fit
+from models.fit import Batch, EpochRecord, fit
 from models.plan import FitPlan
 from models.seeding import seeded
 from pipeline.catalog import Catalog
@@ -27,7 +26,7 @@ from pipeline.opening import opened_catalog
 from pipeline.params import Preset, SkeletonBackbone, TrainingPlan, VideoBackbone
 from pipeline.paths import Paths
 from pipeline.runner import RunOptions
-from pipeline.splits import split_training
+from pipeline.splits import parts_of
 from pipeline.steps import PRETRAIN
 from pipeline.trained import Phase, Training, training_of, write_trainings
 
@@ -95,7 +94,7 @@ class Course:
             progress=_epoch_printer(title, plan.epochs),
         )
         weights = encode(model.backbone.state_dict(), self._card())
-        return {"weights.pt": weights, "history.json": _history(result)}
+        return {"weights.pt": weights, "history.json": result.document}
 
     def _network(self) -> nn.Module:
         """A new backbone, or one that starts from the weights that the params name."""
@@ -160,19 +159,16 @@ def _backbone(
     """The selection run of the first seed, then the final run of every seed on the whole training part."""
     source = input_of(paths, preset, params)
     course = Course(name, params, source, catalog, preset.pretrain.amp)
-    keys = source.keys()
-    training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in keys]
-    fit_part, select_part = split_training(training, catalog.axis, preset.pretrain.hold_out)
-    fit_on, select_on = [c.clip_id for c in fit_part], [c.clip_id for c in select_part]
+    parts = parts_of(catalog, source.keys(), preset.pretrain.hold_out)
     epochs = params.plan.epochs
     for place, seed in enumerate(preset.pretrain.seeds):
         if place == 0 or not preset.pretrain.refit:
-            selection = course.learn(paths, seed, fit_on=fit_on, select_on=select_on, epochs=epochs)
+            selection = course.learn(paths, seed, fit_on=parts.fit, select_on=parts.select, epochs=epochs)
             yield selection
             if preset.pretrain.select == "best" and preset.pretrain.refit:
                 epochs = selection.best_epoch + 1
         if preset.pretrain.refit:
-            yield course.learn(paths, seed, fit_on=[c.clip_id for c in training], select_on=[], epochs=epochs)
+            yield course.learn(paths, seed, fit_on=parts.training, select_on=(), epochs=epochs)
 
 
 def _as_tensors(batches: Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Iterator[Batch]:
@@ -193,11 +189,6 @@ def _epoch_printer(title: str, epochs: int) -> Callable[[EpochRecord], None]:
         )
 
     return show
-
-
-def _history(result: FitResult) -> bytes:
-    document = {"best_epoch": result.best_epoch, "epochs": [asdict(record) for record in result.history]}
-    return json.dumps(document, sort_keys=True).encode()
 
 
 def _note(trainings: Sequence[Training]) -> str:
