@@ -1,6 +1,7 @@
 """Blobs: what was learned (weights, predictions), kept in a folder named by what it was learned from."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from typing import Any
 
 from .errors import SpecError
 from .files import full_disk_explained, remove, sync_folder
-from .home import log
 from .keys import FORMAT, JSON, digest_of, key_of
 from .locks import locked
 
 _RECORD = "record.json"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from .blobs import Blobs
 from .errors import SpecError
 from .locks import try_locked
-
-if TYPE_CHECKING:
-    from .blobs import Blobs
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +29,8 @@ class Cache:
         return cls(Path(os.environ.get("HARCACHE_DIR") or default))
 
     @property
-    def blobs(self) -> "Blobs":
+    def blobs(self) -> Blobs:
         """Learned files, kept by what they were learned from."""
-        from .blobs import Blobs  # it builds on this module
-
         return Blobs(self.root)
 
     def shard(self, key: str) -> Path:

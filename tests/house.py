@@ -1,0 +1,84 @@
+"""The house as its source files say: modules, what each imports, and which of ours it reaches."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+HOUSE = Path(__file__).resolve().parent.parent
+ROOMS = ("cache", "models", "pipeline", "stages")
+"""Our packages, from the ground up; cli.py and bench stand on them."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement's target, as an absolute module name."""
+
+    module: str
+    top_level: bool
+    """Whether it runs when the file is imported, not within a function."""
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the house by its dotted name."""
+    files = [HOUSE / "cli.py", *(path for room in (*ROOMS, "bench") for path in (HOUSE / room).rglob("*.py"))]
+    return {_name(path): path for path in sorted(files)}
+
+
+@cache
+def imports(module: str) -> tuple[Import, ...]:
+    """What a module imports, wherever in its file; `from a import b` is a.b where b is a module of ours."""
+    path = modules()[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    tree = ast.parse(path.read_text())
+    return tuple(_found(tree, package, top_level=True))
+
+
+@cache
+def reached(module: str) -> frozenset[str]:
+    """Modules of ours that importing `module` may run, itself and the packages above each included."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in modules():
+            continue
+        found.add(name)
+        waiting += [target.module for target in imports(name)]
+        waiting += [name.rpartition(".")[0]]
+    return frozenset(found)
+
+
+def foreign(module: str) -> set[str]:
+    """Top-level names that a module imports and that are not ours."""
+    return {target.module.split(".")[0] for target in imports(module)} - {*ROOMS, "cli", "bench"}
+
+
+def room(module: str) -> str:
+    """`pipeline` of `pipeline.demo.make`."""
+    return module.split(".")[0]
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(HOUSE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _found(node: ast.AST, package: str, *, top_level: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        inside = top_level and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, inside) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            yield from (Import(name, inside) for name in _from(child, package))
+        else:
+            yield from _found(child, package, top_level=inside)
+
+
+def _from(node: ast.ImportFrom, package: str) -> list[str]:
+    parts = package.split(".")
+    base = parts[: len(parts) + 1 - node.level] if node.level else []
+    module = ".".join([*base, *([node.module] if node.module else [])])
+    return sorted({f"{module}.{a.name}" if f"{module}.{a.name}" in modules() else module for a in node.names})

@@ -1,0 +1,136 @@
+"""The laws of the house (docs: Floors), read off its imports."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from house import HOUSE, ROOMS, foreign, imports, modules, reached, room
+
+BELOW = {
+    "cache": {"cache"},
+    "models": {"models"},
+    "pipeline": {"pipeline", "cache"},
+    "stages": {"pipeline", "models", "cache"},
+    "cli": {"stages", "pipeline", "models", "cache"},
+    "bench": {"stages", "pipeline", "models", "cache"},
+}
+"""What each room may import of ours."""
+
+ONLY_IN = {
+    "dask": {"pipeline.runner"},
+    "distributed": {"pipeline.runner"},
+    "zarr": {"cache.metadata"},
+    "typer": {"cli"},
+    "dvc": set(),
+    "mmpose": set(),
+    "mmcv": set(),
+}
+"""A foreign library's one room; the pose estimator, once there, is mmpose's."""
+
+FIELD = re.compile(r"\b(clips?|joints?|fps|videos?|skeletons?|subjects?|cameras?)\b", re.I)
+
+MAX_LINES = 300
+
+
+def names(of: str) -> list[str]:
+    return [module for module in modules() if room(module) == of]
+
+
+@pytest.mark.parametrize("floor", sorted(BELOW))
+def test_imports_only_point_down(floor: str) -> None:
+    """Laws 1 to 5: who may import whom; nobody imports cli or bench, a stage no stage."""
+    ours = {*ROOMS, "cli", "bench"}
+    wrong = [
+        f"{module} imports {target.module}"
+        for module in names(floor)
+        for target in imports(module)
+        if room(target.module) in ours - BELOW[floor]
+    ]
+    assert not wrong
+
+
+def test_cache_knows_no_word_of_the_field() -> None:
+    """Law 1: keys, arrays, records."""
+    said = [
+        f"{module}: {line.strip()}"
+        for module in names("cache")
+        for line in modules()[module].read_text().splitlines()
+        if FIELD.search(line)
+    ]
+    assert not said
+
+
+def test_cache_imports_itself_relatively() -> None:
+    """Law 1 and the reader that ships alone: `cache` can bear another name."""
+    absolute = [
+        module for module in names("cache") if re.search(r"^\s*(from|import) cache\b", text(module), re.M)
+    ]
+    assert not absolute
+
+
+def test_torch_stays_out_of_pipeline_and_cache() -> None:
+    """Law 3."""
+    using = {module for module in modules() if foreign(module) & {"torch", "torchvision"}}
+    assert {room(module) for module in using} <= {"models", "stages", "bench"}
+
+
+def test_pipeline_and_cache_import_without_torch() -> None:
+    """Law 3, in earnest: every module of both, with torch out of reach."""
+    every = ", ".join(sorted(names("cache") + names("pipeline")))
+    code = f"import sys; sys.modules['torch'] = None; sys.modules['torchvision'] = None\nimport {every}"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_cli_imports_nothing_of_ours_but_inside_commands() -> None:
+    """Law 5."""
+    early = {target.module.split(".")[0] for target in imports("cli") if target.top_level}
+    assert early - sys.stdlib_module_names == {"typer"}
+
+
+@pytest.mark.parametrize("library", sorted(ONLY_IN))
+def test_a_foreign_library_has_one_room(library: str) -> None:
+    """Law 6."""
+    assert {module for module in modules() if library in foreign(module)} <= ONLY_IN[library]
+
+
+def test_errors_modules_import_nothing() -> None:
+    """Law 7."""
+    errors = [module for module in modules() if module.endswith(".errors")]
+    assert {room(module) for module in errors} == {"cache", "models", "pipeline"}
+    assert [module for module in errors if imports(module)] == []
+
+
+def test_no_file_is_long() -> None:
+    """Law 7."""
+    lengths = {module: len(text(module).splitlines()) for module in modules()}
+    assert {module: lines for module, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def test_no_module_is_called_utils() -> None:
+    """Law 7."""
+    words = {"utils", "util", "helpers", "helper", "misc", "common"}
+    assert [module for module in modules() if words & set(module.split("."))] == []
+
+
+def test_no_circle() -> None:
+    """Law 7: no module reaches itself through another's imports, at the top of a file or in a function."""
+    direct = {module: {t.module for t in imports(module)} & modules().keys() for module in modules()}
+    settled: set[str] = set()
+    while ready := {module for module, targets in direct.items() if targets <= settled} - settled:
+        settled |= ready
+    assert sorted(modules().keys() - settled) == []
+
+
+def test_the_floors_are_read_right() -> None:
+    """The reader itself, on facts that a person can look up."""
+    assert "numpy" in foreign("pipeline.values")
+    assert "pipeline.errors" in {target.module for target in imports("pipeline.values")}
+    assert "cache.keys" in reached("pipeline.paths")
+    assert "stages.crop" not in reached("stages.features")
+    assert {"models.fit", "pipeline.inputs", "cache.blobs"} <= reached("stages.pretrain")
+
+
+def text(module: str) -> str:
+    return modules()[module].read_text()
