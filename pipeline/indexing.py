@@ -1,6 +1,5 @@
 """What `index` does with one clip, and how its findings become the catalog."""
 
-import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,41 +11,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import RowFailure, Store
+from cache import RowFailure, Store, key_of
 from pipeline.build import Made, one_by_one
 from pipeline.catalog import Catalog, Entry
 from pipeline.datasets import DATASETS, Dataset, Listing
 from pipeline.datasets.protocol import fit_to_video
-from pipeline.errors import ParamError, SkeletonError
+from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.failures import Failure
 from pipeline.opening import made_keys
-from pipeline.params import IndexParams
+from pipeline.params import IndexParams, nearest
 from pipeline.skeletons import flag_names, pack, read_facts
 from pipeline.values import Clip
 
 
-@cache
-def _opened(adapter: str, root: Path, options: str) -> Dataset:
-    """`options` as JSON, which unlike a dict can be remembered by."""
+def open_dataset(params: IndexParams, root: Path) -> Dataset:
+    """The dataset that `params` name, its folder being `root`, as it is now."""
     try:
-        kind = DATASETS[adapter]
+        kind = DATASETS[params.adapter]
     except KeyError as error:
-        raise ParamError(f"index.adapter: no dataset {adapter!r}; there are {sorted(DATASETS)}") from error
+        raise ParamError(
+            f"index.adapter: no dataset {params.adapter!r}{nearest(params.adapter, sorted(DATASETS))}; "
+            f"there are {sorted(DATASETS)}"
+        ) from error
     try:
-        return kind(root, **json.loads(options))
+        return kind(root, **params.options)
     except TypeError as error:
-        raise ParamError(f"index.options for {adapter!r}: {error}") from error
+        raise ParamError(f"index.options for {params.adapter!r}: {error}") from error
 
 
-def dataset_of(params: IndexParams, root: Path) -> Dataset:
-    """The dataset that `params` name, its folder being `root`; one per process."""
-    return _opened(params.adapter, root, json.dumps(params.options, sort_keys=True))
+def dataset_of(params: IndexParams, root: Path, *, listed: str = "") -> Dataset:
+    """The same, opened once a process, and again where another listing is told of.
+
+    A worker may outlive many runs, and the folder's content change between them.
+    """
+    return _opened(params.model_dump_json(), root, listed)
+
+
+@cache
+def _opened(params: str, root: Path, _: str) -> Dataset:
+    return open_dataset(IndexParams.model_validate_json(params), root)
+
+
+def listing_key(listing: Listing) -> str:
+    """What tells one listing from another: its clips and their files."""
+    return key_of([[clip.clip_id, clip.video, clip.skeleton] for clip in listing.clips])
 
 
 def clip_of(dataset: Dataset, clip_id: str) -> Clip:
-    """One of the dataset's clips, by bisection: a listing is sorted."""
+    """One of the dataset's clips, by bisection: a listing is sorted. DatasetError where it is gone."""
     clips = dataset.listing().clips
-    return clips[bisect_left(clips, clip_id, key=lambda clip: clip.clip_id)]
+    place = bisect_left(clips, clip_id, key=lambda clip: clip.clip_id)
+    if place == len(clips) or clips[place].clip_id != clip_id:
+        raise DatasetError(f"clip {clip_id} was listed and is gone: run index again when its files stay")
+    return clips[place]
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,8 @@ class IndexWork:
 
     params: IndexParams
     root: Path
+    listed: str
+    """Key of the listing that the clips stand in."""
     made_with: Mapping[str, str] = field(default_factory=dict)
 
     def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
@@ -62,7 +81,7 @@ class IndexWork:
         return one_by_one(self._clip, ids, arrays)
 
     def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
-        dataset = dataset_of(self.params, self.root)
+        dataset = dataset_of(self.params, self.root, listed=self.listed)
         clip = clip_of(dataset, clip_id)
         facts = dataset.open_video(clip).probe()
         skeleton, flags = dataset.read_skeleton(clip)

@@ -9,7 +9,7 @@ from pipeline.catalog import Catalog
 from pipeline.crop import BOX, unpack_frames
 from pipeline.depth import depth_to_uint8, person_distance_mm
 from pipeline.heatmaps import render, to_grid
-from pipeline.indexing import clip_of, dataset_of
+from pipeline.indexing import dataset_of
 from pipeline.layouts import LAYOUTS
 from pipeline.opening import opened_store
 from pipeline.params import Preset
@@ -17,7 +17,7 @@ from pipeline.paths import Paths
 from pipeline.predictions import Predictions
 from pipeline.skeletons import joints_at, read_skeleton
 from pipeline.strips import Strip, Verdict
-from pipeline.values import Box, Skeleton
+from pipeline.values import Box, Clip, Skeleton
 
 
 def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions, clip_id: str) -> Strip:
@@ -35,7 +35,7 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
         clip_id=clip_id,
         label=catalog.by_id[clip_id].label_name,
         frame_numbers=numbers.tolist(),
-        frames=_source_frames(paths, preset, clip_id, skeleton, numbers),
+        frames=_source_frames(paths, preset, catalog.by_id[clip_id].clip, skeleton, numbers),
         crops=crops,
         box=box,
         joints=np.where(score[..., None] > 0, joints, np.nan),
@@ -46,12 +46,12 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
 
 
 def _source_frames(
-    paths: Paths, preset: Preset, clip_id: str, skeleton: Skeleton, numbers: NDArray[np.int32]
+    paths: Paths, preset: Preset, clip: Clip, skeleton: Skeleton, numbers: NDArray[np.int32]
 ) -> NDArray[np.uint8]:
     """(T, H, W, C): the sampled frames, decoded again."""
     dataset = dataset_of(preset.index, paths.raw)
     wanted = np.unique(numbers)
-    decoded = dict(dataset.open_video(clip_of(dataset, clip_id)).frames(wanted.tolist()))
+    decoded = dict(dataset.open_video(clip).frames(wanted.tolist()))
     if dataset.modality == "depth":
         grey = partial(
             depth_to_uint8, person_mm=person_distance_mm(skeleton), range_m=preset.crop.depth_range_metres

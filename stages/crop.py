@@ -17,7 +17,7 @@ from pipeline.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
 from pipeline.depth import depth_to_uint8, person_distance_mm
 from pipeline.dims import recipe_dims
 from pipeline.failures import Summary
-from pipeline.indexing import clip_of, dataset_of
+from pipeline.indexing import dataset_of
 from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.params import Preset
 from pipeline.paths import Paths
@@ -45,7 +45,7 @@ class CropWork:
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
         recipes = {name: self.preset.crop.recipes[name] for name in _recipes_of(arrays)}
         cuts = {name: self._cut(clip_id, name, skeleton, entry) for name in recipes}
-        source = dataset.open_video(clip_of(dataset, clip_id))
+        source = dataset.open_video(entry.clip)
         convert = self._depth(skeleton) if dataset.modality == "depth" else None
         made: Made = {}
         for name, pixels in crop_clip(source, cuts, convert=convert).items():

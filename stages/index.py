@@ -6,7 +6,14 @@ from cache import Row, file_sha256, open_store
 from pipeline.build import StoreJob, build_store
 from pipeline.catalog import write_catalog
 from pipeline.failures import Summary
-from pipeline.indexing import IndexWork, dataset_of, index_catalog, listing_failures, source_digests
+from pipeline.indexing import (
+    IndexWork,
+    index_catalog,
+    listing_failures,
+    listing_key,
+    open_dataset,
+    source_digests,
+)
 from pipeline.params import Preset
 from pipeline.paths import Paths
 from pipeline.runner import RunOptions
@@ -17,7 +24,7 @@ from pipeline.steps import INDEX
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr."""
     params = preset.index
-    dataset = dataset_of(params, paths.raw)
+    dataset = open_dataset(params, paths.raw)
     listing = dataset.listing()
     sha256 = partial(file_sha256, cache=paths.open_cache())
     digests = source_digests(dataset, listing.clips, sha256, workers=options.workers)
@@ -40,7 +47,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
             Row(clip_id, {array.name: document for array in spec.arrays})
             for clip_id, document in documents.items()
         ],
-        work=IndexWork(params, paths.raw),
+        work=IndexWork(params, paths.raw, listing_key(listing)),
         coords=lambda _: {},
         attrs={
             "dataset": paths.dataset,
