@@ -21,7 +21,7 @@ def load_preset(path: Path, name: str) -> Preset:
     try:
         return Preset.model_validate(presets[name])
     except ValidationError as error:
-        lines = "\n".join(f"  presets.{name}.{_line(problem)}" for problem in error.errors())
+        lines = "\n".join(f"  {_line(name, problem)}" for problem in error.errors())
         raise ParamError(f"{path} cannot be used:\n{lines}") from error
 
 
@@ -38,8 +38,8 @@ def _presets(path: Path) -> dict[str, Any]:
     return presets
 
 
-def _line(problem: ErrorDetails) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
+def _line(name: str, problem: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in ("presets", name, *problem["loc"]))
     if problem["type"] == "extra_forbidden":
         known = _siblings(problem["loc"])
         return f"{place}: unknown key{nearest(str(problem['loc'][-1]), known)}; it may have {sorted(known)}"

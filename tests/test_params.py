@@ -1,0 +1,122 @@
+"""params.yaml at the edge: what stands there is used, what cannot be meant is refused with its place."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from house import HOUSE
+from tiny import TINY, tiny_params
+
+from pipeline.errors import ParamError, PipelineError
+from pipeline.params import HeatmapParams, Preset
+from pipeline.presets import load_preset
+from pipeline.sampling import SamplingRule
+
+
+def written(folder: Path, document: Any) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(document if isinstance(document, str) else yaml.safe_dump(document))
+    return path
+
+
+def test_every_preset_of_ours_can_be_used() -> None:
+    path = HOUSE / "params.yaml"
+    document = yaml.safe_load(path.read_text())
+    presets = {name: load_preset(path, name) for name in document["presets"]}
+    assert {"demo", "utd_mhad"} <= presets.keys()
+    assert document["preset"] in presets
+    assert presets["utd_mhad"].pretrain.seeds == (0, 1, 2)
+
+
+def test_a_preset_becomes_frozen_values(tmp_path: Path) -> None:
+    preset = load_preset(written(tmp_path, tiny_params()), "demo")
+    assert isinstance(preset, Preset)
+    assert preset.sample == {"r4": SamplingRule(rule="centered", num_frames=4)}
+    assert preset.crop.recipes["r4"].size == (32, 32)
+    assert preset.heatmaps.use_score is HeatmapParams(recipe="r4").use_score is True
+    with pytest.raises(ValueError, match="frozen"):
+        preset.max_failed = 0.5  # type: ignore[misc]
+
+
+REFUSED = {
+    "a section misspelt": ({"crops": {}}, "presets.demo.crops: unknown key", "did you mean 'crop'?"),
+    "a key misspelt": (
+        {"heatmaps.sigm": 0.6},
+        "presets.demo.heatmaps.sigm: unknown key",
+        "did you mean 'sigma'?",
+    ),
+    "a key of a value misspelt": (
+        {"sample.r4.num_frame": 4},
+        "presets.demo.sample.r4: unknown key 'num_frame'",
+        "did you mean 'num_frames'?",
+    ),
+    "a key deep in a union misspelt": (
+        {"pretrain.backbones.video.plan": {"epochs": 2, "batch": 16, "lr": 0.1, "nestrov": True}},
+        "plan.nestrov: unknown key",
+        "did you mean 'nesterov'?",
+    ),
+    "a key of a box misspelt": (
+        {"crop.recipes.r4.box": {"rul": "square"}},
+        "presets.demo.crop.recipes.r4",
+        "rul",
+    ),
+    "a wrong type": ({"pretrain.seeds": "zero"}, "presets.demo.pretrain.seeds", "got 'zero'"),
+    "a value out of range": ({"max_failed": 2}, "presets.demo.max_failed", "got 2"),
+    "a recipe that isn't there": (
+        {"heatmaps.recipe": "r5"},
+        "presets.demo: heatmaps.recipe names 'r5'",
+        "crop.recipes has ['r4']",
+    ),
+    "a backbone that isn't there": (
+        {"train.video": ["vidoe"]},
+        "train.video names 'vidoe'",
+        "did you mean 'video'?",
+    ),
+    "a sampling rule's nonsense": ({"sample.r4.num_frames": 0}, "presets.demo.sample.r4", "0"),
+    "shards that aren't whole chunks": ({"features.shard_rows": 20}, "features.shard_rows", "multiple of 16"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(REFUSED))
+def test_refused_with_place_and_hint(tmp_path: Path, case: str) -> None:
+    changes, where, hint = REFUSED[case]
+    with pytest.raises(ParamError) as caught:
+        load_preset(written(tmp_path, tiny_params(**changes)), "demo")
+    assert where in str(caught.value)
+    assert hint in str(caught.value)
+    assert "params.yaml" in str(caught.value)
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    changes = {"heatmaps.sigm": 1, "crop.shard_row": 8, "index.protocl": "xsub"}
+    with pytest.raises(ParamError) as caught:
+        load_preset(written(tmp_path, tiny_params(**changes)), "demo")
+    assert all(place.split(".")[-1] in str(caught.value) for place in changes)
+
+
+def test_a_section_that_lacks_is_named(tmp_path: Path) -> None:
+    document = tiny_params()
+    del document["presets"]["demo"]["crop"]
+    with pytest.raises(ParamError, match=r"presets\.demo\.crop: Field required"):
+        load_preset(written(tmp_path, document), "demo")
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ("presets: [", "is not YAML"),
+        ("- 1\n", "needs a mapping called `presets`"),
+        ("dataset: demo\n", "needs a mapping called `presets`"),
+        ({"presets": {"dmeo": TINY}}, r"no preset 'demo' \(did you mean 'dmeo'\?\)"),
+        ({"presets": {"demo": None}}, "presets.demo"),
+    ],
+)
+def test_a_file_that_is_no_params_file(tmp_path: Path, document: Any, told: str) -> None:
+    with pytest.raises(ParamError, match=told):
+        load_preset(written(tmp_path, document), "demo")
+
+
+def test_no_file_at_all(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="params.yaml is not there"):
+        load_preset(tmp_path / "params.yaml", "demo")
