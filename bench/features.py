@@ -2,9 +2,9 @@
 
     python bench/features.py
 
-Writes a synthetic frames store into a temporary folder. The yardstick runs R3D-18 over prepared batches and drops
-what comes out. Our arm reads the frames, scales them, pads, embeds, and writes the features store as the
-`features` stage does.
+Writes a synthetic frames store into a temporary folder. The yardstick runs R3D-18 over prepared batches and
+drops what comes out. Our arm reads the frames, scales them, pads, embeds, and writes the features store as
+the `features` stage does.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from models.inference import embed
 from models.memory import keep_freed_memory
 from models.r3d import R3D18
 from models.seeding import seeded
-from pipeline.pixels import PixelScale
+from pipeline.pixels import PixelScale, to_float
 
 TARGET = 0.95
 """Share of the bare model's clips per second."""
@@ -40,7 +41,7 @@ def write_frames(folder: Path, clips: int) -> Path:
     """A store of random uint8 clips, (T, H, W, 1)."""
     spec = ArraySpec("frames", "uint8", (FRAMES, SIZE, SIZE, 1), ("frame", "y", "x", "channel"))
 
-    def compute(ids: list[str], _arrays: frozenset[str]) -> Iterator[tuple[str, dict[str, NDArray[np.uint8]]]]:
+    def compute(ids: list[str], _arrays: frozenset[str]) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
         for row_id in ids:
             rng = np.random.default_rng(int(row_id[1:]))
             yield row_id, {"frames": rng.integers(0, 256, spec.row_shape, dtype=np.uint8)}
@@ -63,7 +64,7 @@ def extract(folder: Path, frames: Store, model: R3D18, batch: int, run: int) -> 
     """Frames store → features store."""
     spec = ArraySpec("video_0", "float32", (model.num_features,), ("channel",), chunk_rows=64)
 
-    def compute(ids: list[str], _arrays: frozenset[str]) -> Iterator[tuple[str, dict[str, NDArray[np.float32]]]]:
+    def compute(ids: list[str], _arrays: frozenset[str]) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
         parts = [ids[start : start + batch] for start in range(0, len(ids), batch)]
         blocks = ((prepared(frames, part),) for part in parts)
         for part, features in zip(parts, embed(model, blocks, batch_size=batch), strict=True):
@@ -75,7 +76,7 @@ def extract(folder: Path, frames: Store, model: R3D18, batch: int, run: int) -> 
 
 def prepared(frames: Store, ids: list[str]) -> Tensor:
     """(n, 1, T, H, W) float32, as the network takes them."""
-    return torch.from_numpy(SCALE.apply(frames.read("frames", ids)))
+    return torch.from_numpy(to_float(frames.read("frames", ids), SCALE))
 
 
 def bare(model: R3D18, batches: list[Tensor]) -> None:
@@ -88,7 +89,9 @@ def bare(model: R3D18, batches: list[Tensor]) -> None:
 
 def main() -> int:
     """Print the median over pairs; exit status 1 below the target."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clips", type=int, default=256)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--width", type=int, default=32)

@@ -70,7 +70,7 @@ def train(features: list[Tensor], labels: Tensor, batch: int) -> None:
 def shuffled(features: list[Tensor], labels: Tensor, batch: int, epoch: int) -> Iterator[Batch]:
     """The epoch's batches; the last, smaller one is left out in both arms."""
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(mix(0, epoch)))
-    for chosen in order[: len(labels) // batch * batch].split(batch):
+    for chosen in torch.split(order[: len(labels) // batch * batch], batch):
         yield tuple(array[chosen] for array in features), labels[chosen]
 
 
@@ -80,7 +80,7 @@ def from_store(store: Path, labels: Tensor, batch: int) -> None:
     train([torch.from_numpy(opened.read(name)) for name in ARRAYS], labels, batch)
 
 
-def seconds(work: Callable[[], None]) -> float:
+def seconds(work: Callable[[], object]) -> float:
     """Wall time of one call."""
     start = time.perf_counter()
     work()
@@ -109,7 +109,9 @@ def num_weights(layer: nn.Linear) -> int:
 
 def main() -> int:
     """Print medians over pairs; exit status 1 past a target."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clips", type=int, default=56_880)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--pairs", type=int, default=3)
@@ -129,7 +131,9 @@ def main() -> int:
             rate = flops_per_clip() * options.batch * steps / in_memory
             slowdowns.append(with_store / in_memory)
             shares.append(rate / max(peak, matmul_rate()))
-            print(f"pair {pair}: store {with_store:.2f} s, memory {in_memory:.2f} s, {rate / 1e9:.0f} GFLOP/s")
+            print(
+                f"pair {pair}: store {with_store:.2f} s, memory {in_memory:.2f} s, {rate / 1e9:.0f} GFLOP/s"
+            )
     slowdown, share = median(slowdowns), median(shares)
     print(f"store over memory {slowdown:.3f} (target at most {SLOWDOWN_TARGET})")
     print(f"share of the matrix-multiply rate {share:.2f} (target at least {RATE_TARGET:.2f})")

@@ -7,6 +7,7 @@ card travels with them, and what disagrees is refused.
 import hashlib
 import json
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,10 +40,15 @@ class WeightsCard:
     def __post_init__(self) -> None:
         for name in ("options", "normalisation"):
             try:
-                plain = json.loads(json.dumps(getattr(self, name), allow_nan=False))
+                object.__setattr__(self, name, _plain(getattr(self, name)))
             except (TypeError, ValueError) as error:
                 raise CheckpointError(f"{name} of a card must be plain JSON: {error}") from error
-            object.__setattr__(self, name, plain)  # tuples become lists, as they will be when read back
+
+
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    """As it will be when read back: tuples become lists."""
+    plain: dict[str, Any] = json.loads(json.dumps(document, allow_nan=False))
+    return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +104,14 @@ def load_pretrained(
     """Fill a backbone from a file of weights; return the file's sha256.
 
     Refuses another model, stem, normalisation, shape or digest than `expected`. A classifier on top of the
-    backbone in the file is left aside. `options` that only the file or only `expected` names must agree too,
-    but for in_channels where the stem is summed.
+    backbone in the file is left aside. An option that a card does not name has the model's default.
     """
     checkpoint = decode(path, sha256=sha256) if kind == "harcache" else _torchvision(path, sha256)
     state = _backbone_state(checkpoint.state)
     if stem_channels == "summed":
         state["stem.0.weight"] = state["stem.0.weight"].sum(dim=1, keepdim=True)
-    _compare_cards(path, checkpoint.card, expected, summed=stem_channels == "summed")
+    default = _default_options(backbone)
+    _compare_cards(path, checkpoint.card, expected, default, summed=stem_channels == "summed")
     load_state(backbone, state, str(path))
     return checkpoint.sha256
 
@@ -149,8 +155,7 @@ def _name(source: Path | bytes) -> str:
 
 def _torchvision(path: Path, sha256: str | None) -> Checkpoint:
     content, digest = _content(path, sha256)
-    options = {"in_channels": KINETICS_INPUT.channels, **TORCHVISION_OPTIONS}
-    return Checkpoint(video_card(options, KINETICS_INPUT), read_torch(content, str(path)), digest)
+    return Checkpoint(video_card(TORCHVISION_OPTIONS, KINETICS_INPUT), read_torch(content, str(path)), digest)
 
 
 def _backbone_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -161,12 +166,28 @@ def _backbone_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
 
 
-def _compare_cards(path: Path, found: WeightsCard, expected: WeightsCard, *, summed: bool) -> None:
+def _default_options(backbone: nn.Module) -> dict[str, Any]:
+    """The constructor's plain defaults. What the data decide (channels, people) shows in the tensors' shapes."""
+    parameters = signature(type(backbone)).parameters.values()
+    plain = [p for p in parameters if isinstance(p.default, bool | int | float | str) or _sizes(p.default)]
+    return {p.name: p.default for p in plain if p.name not in ("in_channels", "num_people")}
+
+
+def _sizes(value: object) -> bool:
+    """Whether it is a tuple of integers, as a stride is."""
+    return isinstance(value, tuple) and all(isinstance(item, int) for item in value)
+
+
+def _compare_cards(
+    path: Path, found: WeightsCard, expected: WeightsCard, default: dict[str, Any], *, summed: bool
+) -> None:
     pairs: list[tuple[str, Any, Any]] = [("model", expected.model, found.model)]
     for part in ("options", "normalisation"):
         want, have = getattr(expected, part), getattr(found, part)
+        if part == "options":
+            want, have = (_plain({**default, **options}) for options in (want, have))
         pairs += [(f"{part}.{name}", want.get(name), have.get(name)) for name in sorted({*want, *have})]
-    skipped = {"options.in_channels", "normalisation.mean", "normalisation.std"} if summed else set()
+    skipped = {"normalisation.mean", "normalisation.std"} if summed else set()
     faults = [
         f"{n} is {have!r}, expected {want!r}" for n, want, have in pairs if want != have and n not in skipped
     ]

@@ -51,17 +51,6 @@ class VideoInput:
         """C: 3 for colour, 1 for depth."""
         return len(self.mean)
 
-    def normalise(self, frames: Tensor) -> Tensor:
-        """(B, T, H, W, C) uint8 frames, as the store keeps them → (B, C, T, H, W) float32.
-
-        The memory stays channels-last, which is what the convolutions are fastest on.
-        """
-        if frames.ndim != 5 or frames.shape[-1] != self.channels:
-            raise ShapeError(f"frames must be (B, T, H, W, {self.channels}), got {tuple(frames.shape)}")
-        scale = torch.tensor([1 / (255 * std) for std in self.std], device=frames.device)
-        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=frames.device)
-        return torch.addcmul(shift, frames.float(), scale).permute(0, 4, 1, 2, 3)
-
 
 KINETICS_INPUT = VideoInput(mean=(0.43216, 0.394666, 0.37645), std=(0.22803, 0.22145, 0.216989))
 """What torchvision's `R3D_18_Weights.KINETICS400_V1` was trained on (its own transforms)."""

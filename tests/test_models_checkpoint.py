@@ -12,7 +12,7 @@ from models.errors import CheckpointError
 from models.r3d import KINETICS_INPUT, R3D18, TORCHVISION_OPTIONS, VideoInput
 from models.seeding import seeded
 
-OPTIONS = {"in_channels": 1, "width": 4, "stem": "7x7x7"}
+OPTIONS = {"width": 4, "stem": "7x7x7"}
 DEPTH = VideoInput(frames=8, size=32, mean=(0.5,), std=(0.25,))
 CARD = video_card(OPTIONS, DEPTH)
 
@@ -58,6 +58,16 @@ def test_another_stem_is_refused_by_name(weights: Path) -> None:
     expected = video_card({**OPTIONS, "stem": "3x7x7"}, DEPTH)
     with pytest.raises(CheckpointError, match=r"options.stem is '7x7x7', expected '3x7x7'"):
         load_pretrained(R3D18(1, width=4, stem="3x7x7"), weights, expected=expected)
+
+
+def test_an_option_left_out_has_its_default(weights: Path) -> None:
+    load_pretrained(R3D18(1, width=4), weights, expected=video_card({"width": 4, "maxpool": True}, DEPTH))
+    with pytest.raises(CheckpointError, match=r"options.stem_stride is \[2, 2, 2\], expected \[1, 2, 2\]"):
+        load_pretrained(
+            R3D18(1, width=4, stem_stride=(1, 2, 2)),
+            weights,
+            expected=video_card({"width": 4, "stem_stride": (1, 2, 2)}, DEPTH),
+        )
 
 
 def test_another_normalisation_is_refused_by_name(weights: Path) -> None:
@@ -106,23 +116,23 @@ def kinetics(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_torchvisions_weights_fit_its_stem_and_normalisation_only(kinetics: Path) -> None:
-    expected = video_card({"in_channels": 3, **TORCHVISION_OPTIONS}, KINETICS_INPUT)
+    expected = video_card(TORCHVISION_OPTIONS, KINETICS_INPUT)
     backbone = R3D18(3, **TORCHVISION_OPTIONS)  # type: ignore[arg-type]
     load_pretrained(backbone, kinetics, expected=expected, kind="torchvision_r3d_18")
     with pytest.raises(CheckpointError, match=r"normalisation.mean"):
         load_pretrained(
             backbone,
             kinetics,
-            expected=video_card({"in_channels": 3, **TORCHVISION_OPTIONS}, VideoInput()),
+            expected=video_card(TORCHVISION_OPTIONS, VideoInput()),
             kind="torchvision_r3d_18",
         )
 
 
 def test_a_summed_stem_equals_one_channel_fed_three_times(kinetics: Path) -> None:
     colour, depth = (R3D18(c, **TORCHVISION_OPTIONS).eval() for c in (3, 1))  # type: ignore[arg-type]
-    expected = video_card({"in_channels": 3, **TORCHVISION_OPTIONS}, KINETICS_INPUT)
+    expected = video_card(TORCHVISION_OPTIONS, KINETICS_INPUT)
     load_pretrained(colour, kinetics, expected=expected, kind="torchvision_r3d_18")
-    one = video_card({"in_channels": 1, **TORCHVISION_OPTIONS}, VideoInput(mean=(0.4,), std=(0.2,)))
+    one = video_card(TORCHVISION_OPTIONS, VideoInput(mean=(0.4,), std=(0.2,)))
     load_pretrained(depth, kinetics, expected=one, kind="torchvision_r3d_18", stem_channels="summed")
     clips = torch.rand(1, 1, 4, 32, 32)
     with torch.no_grad():
