@@ -25,6 +25,7 @@ from pipeline.learning import learn_once, lessons
 from pipeline.opening import opened_catalog
 from pipeline.params import Preset, SkeletonBackbone, TrainingPlan, VideoBackbone
 from pipeline.paths import Paths
+from pipeline.prefetch import prefetched
 from pipeline.runner import RunOptions
 from pipeline.splits import parts_of
 from pipeline.steps import PRETRAIN
@@ -86,7 +87,7 @@ class Course:
         batches = TrainingBatches(self.source, tuple(fit_on), labels, plan.batch, seed)
         result = fit(
             model,
-            lambda epoch: _as_tensors(batches(epoch)),
+            lambda epoch: _as_tensors(prefetched(batches(epoch))),
             FitPlan(**plan.model_dump(exclude={"batch"}), seed=seed, amp=self.amp),  # type: ignore[arg-type]
             device=best_device(),
             resume=folder / "epoch.pt",

@@ -118,5 +118,5 @@ def test_a_file_that_is_no_params_file(tmp_path: Path, document: Any, told: str)
 
 
 def test_no_file_at_all(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="params.yaml is not there"):
+    with pytest.raises(PipelineError, match=r"params\.yaml is not there"):
         load_preset(tmp_path / "params.yaml", "demo")

@@ -5,7 +5,26 @@ counts here is which clip is made from what, not how well it is told apart.
 """
 
 import copy
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+import torch
+import yaml
+from house import HOUSE
+
+from pipeline.failures import Summary
+from pipeline.params import Preset
+from pipeline.paths import Paths
+from pipeline.presets import load_preset
+from pipeline.runner import RunOptions
+
+STAGES = ("index", "sample", "crop", "heatmaps", "pretrain", "features", "train", "report")
 
 PLAN: dict[str, Any] = {"epochs": 2, "batch": 16, "lr": 0.02, "weight_decay": 5.0e-4}
 
@@ -64,3 +83,82 @@ def tiny_params(**changes: Any) -> dict[str, Any]:
             inner = inner[section]
         inner[last] = value
     return {"dataset": "demo", "preset": "demo", "presets": {"demo": preset}}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with params.yaml and data/raw/demo, as a user has one."""
+
+    root: Path
+
+    @classmethod
+    def made(cls, root: Path, recordings: Path, **changes: Any) -> "Project":
+        """A new one; the recordings are copied, so that a test may change them."""
+        shutil.copytree(recordings, root / "data" / "raw" / "demo")
+        project = cls(root)
+        project.set_params(**changes)
+        return project
+
+    def copy(self, root: Path) -> "Project":
+        """The same elsewhere; files are linked, and replaced rather than written into."""
+        shutil.copytree(self.root, root, copy_function=os.link)
+        return Project(root)
+
+    def set_params(self, **changes: Any) -> None:
+        """TINY with `changes`."""
+        path = self.root / "params.yaml"
+        path.unlink(missing_ok=True)
+        path.write_text(yaml.safe_dump(tiny_params(**changes)))
+
+    @property
+    def paths(self) -> Paths:
+        return Paths(self.root, "demo")
+
+    @property
+    def raw(self) -> Path:
+        return self.paths.raw
+
+    @property
+    def preset(self) -> Preset:
+        return load_preset(self.paths.params, "demo")
+
+    def run(self, stage: str, **options: Any) -> Summary:
+        """One stage in this very process, on one thread."""
+        threads = torch.get_num_threads()
+        try:
+            return import_module(f"stages.{stage}").run(
+                self.paths, self.preset, RunOptions(**{"quiet": True, **options})
+            )
+        finally:
+            torch.set_num_threads(threads)
+
+    def run_all(self, *stages: str, **options: Any) -> dict[str, Summary]:
+        """These stages, all of them by default, in order."""
+        return {stage: self.run(stage, **options) for stage in stages or STAGES}
+
+    def command(self, *words: str) -> list[str]:
+        """A command line of cli.py."""
+        return [sys.executable, str(HOUSE / "cli.py"), *words]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a process that shall work on this project."""
+        return {**os.environ, "HARCACHE_PROJECT": str(self.root)}
+
+    def cli(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run cli.py in a process of its own."""
+        return subprocess.run(
+            self.command(*words), env=self.environment, capture_output=True, text=True, check=False
+        )
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file under a folder (or that one file) with its bytes."""
+    files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder.parent).as_posix(): path.read_bytes() for path in files}
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """New content under the name; whatever else links to the old file keeps it."""
+    path.unlink()
+    path.write_bytes(data)
