@@ -74,9 +74,10 @@ def _client(options: RunOptions, workers: int, stack: ExitStack) -> Any:
         return Client(cluster)
     try:
         return Client(options.scheduler, timeout="10s")
-    except OSError as error:
+    except (OSError, ValueError) as error:  # dask's word for an address that is none
         raise RunError(
-            f"no dask scheduler answers at {options.scheduler}: start one with `dask scheduler`"
+            f"no dask scheduler answers at {options.scheduler} ({error}): start one with `dask scheduler` "
+            "and give its address, tcp://host:port"
         ) from error
 
 

@@ -25,6 +25,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr."""
     params = preset.index
     dataset = open_dataset(params, paths.raw)
+    dataset.axis(params.protocol)  # refuses a protocol that it does not have before anything is read
     listing = dataset.listing()
     sha256 = partial(file_sha256, cache=paths.open_cache())
     digests = source_digests(dataset, listing.clips, sha256, workers=options.workers)

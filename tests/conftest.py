@@ -17,7 +17,9 @@ def one_thread() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         patch.setenv(name, "1")
-    for name in [name for name in os.environ if name.startswith("HARCACHE_") and name != "HARCACHE_REAL_DATA"]:
+    for name in [
+        name for name in os.environ if name.startswith("HARCACHE_") and name != "HARCACHE_REAL_DATA"
+    ]:
         patch.delenv(name)
     yield
     patch.undo()
@@ -53,4 +55,3 @@ def project(recordings: Path, tmp_path: Path) -> Callable[..., Project]:
         return Project.made(tmp_path / name, recordings, **changes)
 
     return make
-

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from house import HOUSE
-from tiny import STAGES, Project, content
+from tiny import STAGES, Project, content, replace_file
 from typer.testing import CliRunner, Result
 
 import cli
@@ -48,9 +48,7 @@ def test_help_imports_nothing_heavy() -> None:
         " 'cache', 'stages'}\n"
         "print(sorted(heavy & sys.modules.keys()), file=sys.stderr)"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=True
-    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=True)
     assert "Decode each video once" in ran.stdout
     assert ran.stderr.strip() == "[]"
 
@@ -81,8 +79,8 @@ def test_too_many_failures_end_with_status_1(project: Make) -> None:
 
 def test_one_unreadable_video_is_one_clips_failure(project: Make) -> None:
     mine = project()
-    clip_id = "S001C002P003R001A004"
-    (mine.raw / "nturgb+d_rgb" / f"{clip_id}_rgb.avi").write_bytes(b"this is not a video")
+    clip_id = "S001C002P002R001A004"
+    replace_file(mine.raw / "nturgb+d_rgb" / f"{clip_id}_rgb.avi", b"this is not a video")
     result = invoke(mine, "index", "demo")
     assert result.exit_code == 0
     assert "57 clips made, 0 from cache, 6 failed" in result.output
@@ -110,7 +108,9 @@ def test_a_misspelt_param(project: Make) -> None:
 
 
 def test_a_misspelt_preset(project: Make) -> None:
-    assert "no preset 'dmeo' (did you mean 'demo'?)" in refused(project(), "index", "demo", "--preset", "dmeo")
+    assert "no preset 'dmeo' (did you mean 'demo'?)" in refused(
+        project(), "index", "demo", "--preset", "dmeo"
+    )
 
 
 def test_a_misspelt_adapter_and_its_options(project: Make) -> None:
@@ -157,7 +157,7 @@ def test_no_scheduler_at_the_address(project: Make) -> None:
 
 
 def test_no_room_is_told_before_the_first_clip(
-    finished: Project, copied: Project, monkeypatch: pytest.MonkeyPatch
+    copied: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(copied.root / ".harcache" / "shards")
     copied.set_params(**{"crop.recipes": {"r4": recipe(size=[48, 48])}})
@@ -172,7 +172,7 @@ def test_no_room_is_told_before_the_first_clip(
     assert not list((copied.root / ".harcache").rglob("*.tmp"))
 
 
-def test_what_is_written_is_told_before_the_first_clip(finished: Project, copied: Project) -> None:
+def test_what_is_written_is_told_before_the_first_clip(copied: Project) -> None:
     copied.set_params(**{"crop.recipes": {"r4": recipe(size=[40, 40])}})
     ran = copied.cli("crop", "demo")
     assert ran.returncode == 0
@@ -180,7 +180,7 @@ def test_what_is_written_is_told_before_the_first_clip(finished: Project, copied
     assert " GB free" in ran.stderr
 
 
-def test_weights_whose_sha256_differs(finished: Project, copied: Project) -> None:
+def test_weights_whose_sha256_differs(copied: Project) -> None:
     weights = copied.paths.weights / "backbones" / "video_0.pt"
     backbone = copied.preset.pretrain.backbones["video"].model_dump(mode="json")
     backbone |= {"pretrained": {"path": str(weights), "sha256": "0" * 64}}
