@@ -49,7 +49,7 @@ class FitResult:
 
     history: tuple[EpochRecord, ...]
     best_epoch: int
-    """The earliest epoch of the highest val_accuracy; the last one where nothing was held out."""
+    """The latest epoch of the highest val_accuracy (its rate has fallen furthest); the last, with nothing held out."""
     state: State
     """The model's state dict after best_epoch, on the CPU; the model itself is left with it loaded."""
 
@@ -187,7 +187,7 @@ def _keep(run: _Run, record: EpochRecord, model: nn.Module, plan: FitPlan) -> No
     last = record.epoch == plan.epochs - 1
     if record.val_accuracy is None and not last:
         return
-    if record.val_accuracy is not None and best is not None and record.val_accuracy <= best:
+    if record.val_accuracy is not None and best is not None and record.val_accuracy < best:
         return
     run.best_epoch = record.epoch
     run.best_state = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}

@@ -18,11 +18,10 @@ def test_items_come_in_their_order() -> None:
 
 
 def test_an_error_is_raised_where_the_items_are_used() -> None:
-    seen = []
+    items = prefetched(_three_then_fail())
+    assert [next(items), next(items), next(items)] == [1, 2, 3]
     with pytest.raises(ValueError, match="the fourth cannot be made"):
-        for item in prefetched(_three_then_fail()):
-            seen.append(item)
-    assert seen == [1, 2, 3]
+        next(items)
 
 
 def test_leaving_early_ends_the_thread() -> None:
