@@ -1,0 +1,168 @@
+"""dvc.yaml: it names what the stages reach, read and write; and DVC itself runs it, once."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from house import HOUSE, ROOMS, modules, reached
+from tiny import STAGES, Project, content, tiny_params
+
+from pipeline.params import Preset
+
+GRAPH: dict[str, dict[str, Any]] = yaml.safe_load((HOUSE / "dvc.yaml").read_text())["stages"]
+
+NOT_IN_PARAMS = {"max_failed"}
+"""Decides a stage's exit status and not a byte of what it writes."""
+
+
+def filled(text: str) -> str:
+    return text.replace("${dataset}", "demo").replace("${preset}", "demo")
+
+
+def paths_of(entries: list[Any]) -> list[str]:
+    """Of a stage's deps, outs, metrics or plots; an entry with options is a mapping of one key."""
+    return [filled(next(iter(entry)) if isinstance(entry, dict) else entry) for entry in entries]
+
+
+def deps(stage: str) -> list[str]:
+    return paths_of(GRAPH[stage]["deps"])
+
+
+def outs(stage: str) -> list[str]:
+    return [path for kind in ("outs", "metrics", "plots") for path in paths_of(GRAPH[stage].get(kind, []))]
+
+
+def code_deps(stage: str) -> set[str]:
+    return {dep for dep in deps(stage) if dep.split("/")[0] in ROOMS}
+
+
+def sections_read(module: str) -> Iterator[str]:
+    """Names in `preset.<name>` and `self.preset.<name>`."""
+    for node in ast.walk(ast.parse(modules()[module].read_text())):
+        if isinstance(node, ast.Attribute):
+            owner = node.value
+            name = owner.id if isinstance(owner, ast.Name) else getattr(owner, "attr", "")
+            if name == "preset":
+                yield node.attr
+
+
+def test_one_dvc_stage_a_module() -> None:
+    modules_of_stages = {name.split(".")[1] for name in modules() if name.startswith("stages.")}
+    assert set(GRAPH) == set(STAGES) == modules_of_stages
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_command_names_what_decides_the_bytes_and_nothing_else(stage: str) -> None:
+    assert GRAPH[stage]["cmd"] == f"python cli.py {stage} ${{dataset}} --preset ${{preset}}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_deps_are_what_the_stage_reaches(stage: str) -> None:
+    files = {modules()[m].relative_to(HOUSE).as_posix() for m in reached(f"stages.{stage}")}
+    files -= {"stages/__init__.py"}  # empty, and its content no stage's business
+    uncovered = {f for f in files if not any(f == dep or f.startswith(f"{dep}/") for dep in code_deps(stage))}
+    assert uncovered == set()
+    needless = {d for d in code_deps(stage) if not any(f == d or f.startswith(f"{d}/") for f in files)}
+    assert needless == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_the_sections_that_the_stage_reads(stage: str) -> None:
+    told = {param.removeprefix("presets.${preset}").lstrip(".") for param in GRAPH[stage]["params"]}
+    known = set(Preset.model_fields)
+    assert told <= known | {""}  # "" is the whole preset
+    read = {name for m in reached(f"stages.{stage}") for name in sections_read(m)} & known - NOT_IN_PARAMS
+    assert read <= told or told == {""}
+
+
+def test_a_stage_reads_what_an_earlier_one_writes() -> None:
+    made = {"data/raw/demo"}
+    for stage in GRAPH:
+        assert {dep for dep in deps(stage) if dep not in code_deps(stage)} <= made
+        made |= set(outs(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_finds_its_deps_enough_and_writes_its_outs(
+    finished: Project, tmp_path: Path, stage: str
+) -> None:
+    """In a project that holds the named deps and the cache, no more: the same outs, byte for byte."""
+    alone = Project(tmp_path / "alone")
+    failures = "data/demo/failures.jsonl"  # written beside by every stage; tells, decides nothing
+    for name in [*deps(stage), ".harcache", "params.yaml", failures]:
+        if name not in code_deps(stage):
+            copy(finished.root / name, alone.root / name)
+    alone.run(stage)
+    for name in outs(stage):
+        ours, theirs = content(alone.root / name), content(finished.root / name)
+        assert ours.keys() == theirs.keys()
+        assert [file for file in ours if ours[file] != theirs[file]] == []
+
+
+def copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=os.link)
+    else:
+        shutil.copyfile(source, target)
+
+
+@pytest.fixture(scope="module")
+def checkout(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tracked files in a new git repository, the small demo in place, its preset tiny."""
+    root = tmp_path_factory.mktemp("checkout")
+    tracked = subprocess.run(["git", "ls-files"], cwd=HOUSE, capture_output=True, text=True, check=True)
+    for name in tracked.stdout.splitlines():
+        if (HOUSE / name).exists() and not name.startswith(("tests/", "bench/")):
+            copy(HOUSE / name, root / name)
+    (root / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
+    shutil.copytree(recordings, root / "data/raw/demo")
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    return root
+
+
+def dvc(root: Path, *words: str) -> str:
+    """What `dvc` of this environment says; its own settings lie in the checkout, not in the user's home."""
+    here = Path(sys.executable).parent
+    settings = {name: str(root / ".dvc" / "tmp" / name) for name in ("GLOBAL", "SYSTEM", "SITE")}
+    environment = {
+        **os.environ,
+        "PATH": f"{here}{os.pathsep}{os.environ['PATH']}",
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_GLOBAL_CONFIG_DIR": settings["GLOBAL"],
+        "DVC_SYSTEM_CONFIG_DIR": settings["SYSTEM"],
+        "DVC_SITE_CACHE_DIR": settings["SITE"],
+    }
+    ran = subprocess.run(
+        [str(here / "dvc"), *words], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+    return ran.stdout
+
+
+def test_dvc_runs_the_graph_once(checkout: Path) -> None:
+    first = dvc(checkout, "repro")
+    order = re.findall(r"Running stage '(\w+)'", first)
+    assert sorted(order) == sorted(STAGES)
+    assert order[0] == "index"
+    assert order[-1] == "report"
+    locked = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
+    assert locked.keys() == GRAPH.keys()
+    for stage in STAGES:
+        assert all((checkout / out).exists() for out in outs(stage))
+
+    assert "Data and pipelines are up to date." in dvc(checkout, "repro")
+    shown = dvc(checkout, "metrics", "show")
+    assert "fused.mean" in shown
+    assert "reports/demo/metrics.json" in shown
+
+    (shard,) = [p for p in (checkout / "data/demo/frames.zarr/r4/c").rglob("0") if p.is_file()][:1]
+    assert shard.stat().st_nlink >= 3  # our cache, the store and DVC's cache share one file
