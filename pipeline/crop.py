@@ -73,20 +73,42 @@ def crop_clip(
     places = {name: _places(samples) for name, (_, samples, _) in cuts.items()}
     crops: dict[str, Bytes] = {}
     given = 0
-    for number, decoded in source.frames(wanted.tolist()):
+    window = _around([box for _, _, box in cuts.values()])
+    for number, decoded in source.frames(wanted.tolist(), window=window):
         frame = _pixels(decoded, convert)
-        for name, (recipe, samples, box) in cuts.items():
+        for name, (recipe, samples, whole) in cuts.items():
+            box = _seen_from(window, whole)
             if number not in places[name]:
                 continue
             if name not in crops:
                 crops[name] = np.empty((samples.frames.size, *recipe.size, frame.shape[2]), dtype=np.uint8)
             crops[name][places[name][number]] = cut(frame, box, recipe)
         given += 1
+        del decoded, frame  # while they live, the decoder needs fresh memory for the next
     if given != len(wanted):
         raise VideoError(
             f"decoding gave {given} of {len(wanted)} wanted frames (last: {wanted[-1]}); decode it again"
         )
     return {name: crops[name].reshape(*cuts[name][1].frames.shape, *crops[name].shape[1:]) for name in cuts}
+
+
+def _around(boxes: list[Box]) -> Box:
+    """The smallest box that holds all boxes."""
+    return Box(
+        min(box.left for box in boxes),
+        min(box.top for box in boxes),
+        max(box.right for box in boxes),
+        max(box.bottom for box in boxes),
+    )
+
+
+def _seen_from(window: Box, box: Box) -> Box:
+    """The box, counted from the first row and column of the frame that the window shows.
+
+    Columns 10 to 20 of a window that starts at column 4: 6 to 16; of one that starts at -4: as they were.
+    """
+    left, top = max(window.left, 0), max(window.top, 0)
+    return Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
 
 
 def _places(samples: Samples) -> dict[int, NDArray[np.int64]]:

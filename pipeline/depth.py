@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import SkeletonError, VideoError
 from pipeline.matfile import read_mat
-from pipeline.values import Skeleton
+from pipeline.rgb import inside
+from pipeline.values import Box, Skeleton
 from pipeline.video import VideoFacts, check_wanted, major_minor
 
 KINECT_FPS = 30.0
@@ -41,14 +42,17 @@ class MatDepthVideo:
         height, width, num_frames = self._read().shape
         return VideoFacts(num_frames, height, width, self.fps, None)
 
-    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint16]]]:
-        """Yield (number, (H, W) uint16 millimetres) for each wanted frame."""
+    def frames(
+        self, wanted: Sequence[int], *, window: Box | None = None
+    ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+        """Yield (number, (H, W) uint16 millimetres) for each wanted frame, of a `window` only what it shows."""
         numbers = check_wanted(wanted)
         depth = self._read()
+        rows, columns = inside(window)
         for number in numbers:
             if number >= depth.shape[2]:
                 raise VideoError(f"{self.path.name}: holds {depth.shape[2]} frames, frame {number} is wanted")
-            yield number, np.ascontiguousarray(depth[:, :, number])
+            yield number, np.ascontiguousarray(depth[rows, columns, number])
 
     def _read(self) -> NDArray[np.uint16]:
         """(H, W, T); refuses what 16 bits of whole millimetres cannot hold."""

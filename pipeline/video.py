@@ -12,12 +12,12 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline.errors import VideoError
+from pipeline.rgb import RgbConverter
+from pipeline.values import Box
 
 HEADER_SLACK_FRAMES = 1
 """Headers of whole files promise up to this many frames more than there are packets."""
@@ -58,10 +58,13 @@ class VideoSource(Protocol):
     def probe(self) -> VideoFacts:
         """Count and measure without decoding more than the first frame. Raises VideoError."""
 
-    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
+    def frames(
+        self, wanted: Sequence[int], *, window: Box | None = None
+    ) -> Iterator[tuple[int, NDArray[np.generic]]]:
         """Yield (frame number, frame) for each of `wanted`, which rises strictly, in one forward pass.
 
-        A frame is (H, W, 3) uint8 RGB, or (H, W) uint16 depth in millimetres (0: not measured).
+        A frame is (H, W, 3) uint8 RGB, or (H, W) uint16 depth in millimetres (0: not measured). With a
+        `window`, only those of its rows and columns that lie in the window too: the same pixels, sooner.
         Let go of each before taking the next (`del`): with two alive, page faults double a conversion's time.
         Raises VideoError where the video cannot be decoded as far as the last wanted frame.
         """
@@ -88,6 +91,11 @@ def open_stream(path: Path, *, threads: int) -> Iterator[tuple[InputContainer, V
             if not container.streams.video:
                 raise VideoError(f"{path.name}: holds no video stream; name a video file")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise VideoError(
+                    f"{path.name}: no decoder for its video; its header is damaged, or FFmpeg lacks the codec: "
+                    "fetch or encode it again"
+                )
             stream.codec_context.thread_count = threads
             yield container, stream
     except FileNotFoundError as error:
@@ -127,20 +135,30 @@ class AvVideo:
         height, width = self._first_frame_size()
         return VideoFacts(shown, height, width, float(rate) if rate else 0.0, header_frames)
 
-    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Decode forward to the last wanted frame; the others are decoded, as codecs need, not converted."""
+    def frames(
+        self, wanted: Sequence[int], *, window: Box | None = None
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Decode forward to the last wanted frame; the others are decoded, as codecs need, not converted.
+
+        One that the decoder marks as corrupt is refused, wanted or not: what follows is drawn from it.
+        """
         numbers = check_wanted(wanted)
         if not numbers:
             return
-        reformatter = VideoReformatter()
+        convert = RgbConverter(self.path.name, window)
         pending = iter(numbers)
         number = next(pending)
         with open_stream(self.path, threads=self.threads) as (container, stream):
             index = -1
             for index, frame in enumerate(container.decode(stream)):
+                if frame.is_corrupt:
+                    raise VideoError(
+                        f"{self.path.name}: frame {index}: the decoder marks it as corrupt; "
+                        "fetch or encode the file again"
+                    )
                 if index < number:
                     continue
-                yield index, _to_rgb(frame, reformatter, f"{self.path.name}: frame {index}")
+                yield index, convert(frame, index)
                 following = next(pending, None)
                 if following is None:
                     return
@@ -165,16 +183,3 @@ def _count_packets(container: InputContainer, stream: VideoStream) -> tuple[int,
             packets += 1
             shown += not packet.is_discard
     return packets, shown
-
-
-def _to_rgb(frame: VideoFrame, reformatter: VideoReformatter, where: str) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB, upright. One reformatter serves a whole video: making one costs as much as its work."""
-    if frame.is_corrupt:
-        raise VideoError(f"{where}: the decoder marks it as corrupt; fetch or encode the file again")
-    quarter_turns, rest = divmod(frame.rotation, 90)
-    if rest:
-        raise VideoError(
-            f"{where}: turned by {frame.rotation} degrees, not a multiple of 90; encode it upright"
-        )
-    rgb = np.asarray(reformatter.reformat(frame, format="rgb24").to_ndarray(), dtype=np.uint8)
-    return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb

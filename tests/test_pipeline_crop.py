@@ -19,6 +19,7 @@ from pipeline.crop import (
     unpack_frames,
 )
 from pipeline.errors import ParamError, VideoError
+from pipeline.rgb import inside
 from pipeline.values import Box, Samples
 from pipeline.video import VideoFacts
 
@@ -37,11 +38,13 @@ class FramesInMemory:
     def probe(self) -> VideoFacts:
         return VideoFacts(1000, *self.frame.shape[:2], 30.0, None)
 
-    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
+    def frames(
+        self, wanted: Sequence[int], *, window: Box | None = None
+    ) -> Iterator[tuple[int, NDArray[np.generic]]]:
         self.passes.append(list(wanted))
         for number in wanted:
             if number < self.broken_at:
-                yield number, np.asarray(self.frame + self.frame.dtype.type(number))
+                yield number, np.asarray(self.frame + self.frame.dtype.type(number))[inside(window)]
 
 
 def colour(height: int = 8, width: int = 10) -> NDArray[np.uint8]:

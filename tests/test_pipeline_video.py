@@ -11,6 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.errors import VideoError
+from pipeline.rgb import inside
+from pipeline.values import Box
 from pipeline.video import AvVideo, VideoFacts
 
 HEIGHT, WIDTH = 64, 96
@@ -116,8 +118,43 @@ def test_a_truncated_avi_is_refused(tmp_path: Path) -> None:
     path = cut_in_packet(mpeg4_avi(tmp_path), 10)
     with pytest.raises(VideoError, match=r"mpeg4\.avi: truncated: its header promises 20 frames, it has \d+"):
         AvVideo(path).probe()
-    with pytest.raises(VideoError, match=r"decoding ended after \d+ frames, frame 19 is wanted"):
+    with pytest.raises(VideoError, match=r"frame 10: the decoder marks it as corrupt"):
         list(AvVideo(path).frames([0, 19]))
+
+
+def test_a_video_that_ends_between_two_packets_is_refused(tmp_path: Path) -> None:
+    path = mpeg4_avi(tmp_path)
+    with av.open(str(path)) as container:
+        end = next(itertools.islice(container.demux(video=0), 10, None)).pos
+    path.write_bytes(path.read_bytes()[: end - 8])  # a chunk's head is 8 bytes
+    with pytest.raises(VideoError, match="decoding ended after 10 frames, frame 19 is wanted"):
+        list(AvVideo(path).frames([0, 19]))
+
+
+def test_damage_in_a_frame_that_nobody_wants_is_refused_too(tmp_path: Path) -> None:
+    path = mpeg4_avi(tmp_path)
+    with av.open(str(path)) as container:
+        packet = next(itertools.islice(container.demux(video=0), 8, None))
+        start, stop = packet.pos + packet.size // 3, packet.pos + packet.size // 2
+    content = bytearray(path.read_bytes())
+    content[start:stop] = b"\xff" * (stop - start)
+    path.write_bytes(content)
+    assert AvVideo(path).probe().num_frames == 20
+    assert [number for number, _ in AvVideo(path).frames([0, 7])] == [0, 7]
+    with pytest.raises(VideoError, match="frame 8: the decoder marks it as corrupt"):
+        list(AvVideo(path).frames([0, 12]))
+
+
+@pytest.mark.parametrize(
+    "window",
+    [Box(33, 7, 47, 20), Box(0, 0, 1, 1), Box(-9, 5, 40, 90), Box(60, 50, 96, 64), Box(200, 0, 210, 9)],
+)
+@pytest.mark.parametrize("make", [mpeg4_avi, h264_b_frames_mp4])
+def test_a_window_shows_the_same_pixels(make: Callable[[Path], Path], window: Box, tmp_path: Path) -> None:
+    path = make(tmp_path)
+    whole, part = (dict(AvVideo(path).frames([2, 11], window=box)) for box in (None, window))
+    for number, frame in whole.items():
+        np.testing.assert_array_equal(part[number], frame[inside(window)])
 
 
 def test_a_truncated_mp4_is_refused(tmp_path: Path) -> None:
@@ -165,11 +202,11 @@ def test_only_wanted_frames_are_converted(tmp_path: Path, monkeypatch: pytest.Mo
     converted: list[int] = []
 
     class CountingReformatter:
-        def reformat(self, frame: av.VideoFrame, format: str) -> av.VideoFrame:
+        def reformat(self, frame: av.VideoFrame, format: str, threads: int) -> av.VideoFrame:
             converted.append(frame.pts)
-            return frame.reformat(format=format)
+            return frame.reformat(format=format, threads=threads)
 
-    monkeypatch.setattr("pipeline.video.VideoReformatter", CountingReformatter)
+    monkeypatch.setattr("pipeline.rgb.VideoReformatter", CountingReformatter)
     list(AvVideo(mpeg4_avi(tmp_path)).frames([1, 18]))
     assert converted == [1, 18]
 
