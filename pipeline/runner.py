@@ -31,9 +31,16 @@ class RunOptions:
         return self.scheduler is None and self.workers == 1
 
     @property
+    def cores(self) -> int:
+        """Threads that mathematics in one process may use: what the machine gives us, or OMP_NUM_THREADS."""
+        given = len(os.sched_getaffinity(0))
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        return min(given, int(asked)) if asked.isdecimal() and int(asked) > 0 else given
+
+    @property
     def threads(self) -> int:
-        """Threads that one worker may use for its mathematics: cores / workers."""
-        return max(1, len(os.sched_getaffinity(0)) // max(1, self.workers))
+        """Threads that each of several workers may use: the machine's cores, shared out."""
+        return max(1, min(self.cores, len(os.sched_getaffinity(0)) // max(1, self.workers)))
 
 
 def run_tasks(

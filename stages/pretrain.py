@@ -132,7 +132,7 @@ class Course:
 
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>-<seed>.pt, the selection's <name>-<seed>-fold.pt, trainings.json."""
-    torch.set_num_threads(options.threads * options.workers)
+    torch.set_num_threads(options.cores)
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     trainings = [

@@ -151,7 +151,7 @@ class Course:
 
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Write weights/<dataset>/heads, and under reports/<dataset> predictions, metrics, curves and confusion."""
-    torch.set_num_threads(options.threads * options.workers)
+    torch.set_num_threads(options.cores)
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
