@@ -4,6 +4,8 @@ Every pixel is the one that converting the whole frame gives: a window is widene
 starts anew anyway, and what that cannot be known of (other pixel formats, odd heights) is converted whole.
 """
 
+from typing import Any
+
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -69,10 +71,14 @@ class RgbConverter:
             halves = int(place > 0)
             rows = slice(box.top >> halves, box.bottom >> halves)
             columns = slice(box.left >> halves, -(-box.right >> halves))
-            pixels = np.frombuffer(source, np.uint8).reshape(-1, source.line_size)[rows, columns]
-            room = np.frombuffer(target, np.uint8).reshape(-1, target.line_size)
-            room[: pixels.shape[0], : pixels.shape[1]] = pixels
+            pixels = _samples(source)[rows, columns]
+            _samples(target)[: pixels.shape[0], : pixels.shape[1]] = pixels
         return self._patch
+
+
+def _samples(plane: Any) -> NDArray[np.uint8]:
+    """(rows, bytes of a row) of one plane of a frame, in place; rows may be longer than the picture is wide."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
 
 
 def _widened(window: Box, frame: VideoFrame) -> Box | None:
