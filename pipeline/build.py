@@ -68,7 +68,7 @@ def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed:
     build = Build(paths.open_cache(), f"{paths.dataset}/{job.name}", job.spec, job.rows)
     _check_room(job, build.bytes_to_write, build.cache.root, options)
     with ClipProgress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
-        tick = progress.tick if options.inline else None
+        tick = progress.tick if options.inline(len(build.tasks)) else None
         write = partial(_write, build.cache.root, job.work, tick)
         made = 0
         for receipt in run_tasks(write, build.tasks, options):

@@ -25,10 +25,9 @@ class RunOptions:
     """Address of a running dask scheduler, `tcp://host:port`; its workers share our file system."""
     quiet: bool = False
 
-    @property
-    def inline(self) -> bool:
-        """Whether tasks run in this very process."""
-        return self.scheduler is None and self.workers == 1
+    def inline(self, num_tasks: int) -> bool:
+        """Whether so many tasks run in this very process: for one alone no workers are started."""
+        return self.scheduler is None and min(self.workers, num_tasks) <= 1
 
     @property
     def cores(self) -> int:
@@ -51,7 +50,7 @@ def run_tasks(
     A worker that dies costs its shard: dask gives it to another. Raises RunError where no worker is left
     or a scheduler does not answer; an error raised by `work` itself passes through.
     """
-    if options.inline or not tasks:
+    if options.inline(len(tasks)) or not tasks:
         yield from map(work, tasks)
         return
     with ExitStack() as stack:
