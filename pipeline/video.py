@@ -1,6 +1,7 @@
 """Videos: frames counted by packets; one forward pass that converts only what is wanted."""
 
 import errno
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,12 @@ from pipeline.values import Box
 
 HEADER_SLACK_FRAMES = 1
 """Headers of whole files promise up to this many frames more than there are packets."""
+
+RIFF_HEAD_BYTES = 8
+"""Before what an AVI's size counts; writers that count them too are believed."""
+
+RIFF_UNKNOWN = 0x7FFF_FFFF
+"""Sizes from here on say that the writer did not know it."""
 
 MACHINE_ERRNOS = frozenset(
     (errno.EACCES, errno.EPERM, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR)
@@ -123,15 +130,16 @@ class AvVideo:
         return f"pyav {major_minor('av')}"
 
     def probe(self) -> VideoFacts:
-        """Count the packets and decode the first frame."""
+        """Count the packets and decode the first frame; a file that ends early is a VideoError."""
         with open_stream(self.path, threads=self.threads) as (container, stream):
-            packets, shown = _count_packets(container, stream)
+            packets, shown = self._count_packets(container, stream)
             header_frames, rate = stream.frames or None, stream.average_rate
         if header_frames is not None and header_frames > packets + HEADER_SLACK_FRAMES:
             raise VideoError(
                 f"{self.path.name}: truncated: its header promises {header_frames} frames, it has {packets}; "
                 "fetch it again"
             )
+        self._refuse_short_avi()
         height, width = self._first_frame_size()
         return VideoFacts(shown, height, width, float(rate) if rate else 0.0, header_frames)
 
@@ -174,12 +182,25 @@ class AvVideo:
             return int(frame.shape[0]), int(frame.shape[1])
         raise VideoError(f"{self.path.name}: no frame could be decoded")
 
+    def _count_packets(self, container: InputContainer, stream: VideoStream) -> tuple[int, int]:
+        """Packets that hold data, and those of them that are shown (an edit list may discard some)."""
+        packets = shown = 0
+        for packet in container.demux(stream):
+            if packet.is_corrupt:
+                raise VideoError(
+                    f"{self.path.name}: frame {packets} is there in part: truncated or damaged; fetch it again"
+                )
+            if packet.size > 0:
+                packets += 1
+                shown += not packet.is_discard
+        return packets, shown
 
-def _count_packets(container: InputContainer, stream: VideoStream) -> tuple[int, int]:
-    """Packets that hold data, and those of them that are shown (an edit list may discard some)."""
-    packets = shown = 0
-    for packet in container.demux(stream):
-        if packet.size > 0:
-            packets += 1
-            shown += not packet.is_discard
-    return packets, shown
+    def _refuse_short_avi(self) -> None:
+        """An AVI says its own length; losing only the last frame and the index is seen nowhere else."""
+        with self.path.open("rb") as file:
+            head, size, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+        promised, found = size + RIFF_HEAD_BYTES, self.path.stat().st_size
+        if (head, kind) == (b"RIFF", b"AVI ") and found + RIFF_HEAD_BYTES < promised < RIFF_UNKNOWN:
+            raise VideoError(
+                f"{self.path.name}: truncated: its header promises {promised} bytes, it has {found}; fetch it again"
+            )

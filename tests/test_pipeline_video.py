@@ -116,7 +116,7 @@ def test_a_rotated_video_is_turned_upright(tmp_path: Path) -> None:
 
 def test_a_truncated_avi_is_refused(tmp_path: Path) -> None:
     path = cut_in_packet(mpeg4_avi(tmp_path), 10)
-    with pytest.raises(VideoError, match=r"mpeg4\.avi: truncated: its header promises 20 frames, it has \d+"):
+    with pytest.raises(VideoError, match=r"mpeg4\.avi: frame 10 is there in part: truncated"):
         AvVideo(path).probe()
     with pytest.raises(VideoError, match=r"frame 10: the decoder marks it as corrupt"):
         list(AvVideo(path).frames([0, 19]))
@@ -129,6 +129,15 @@ def test_a_video_that_ends_between_two_packets_is_refused(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes()[: end - 8])  # a chunk's head is 8 bytes
     with pytest.raises(VideoError, match="decoding ended after 10 frames, frame 19 is wanted"):
         list(AvVideo(path).frames([0, 19]))
+
+
+def test_an_avi_without_its_last_frame_is_refused(tmp_path: Path) -> None:
+    path = mpeg4_avi(tmp_path)
+    with av.open(str(path)) as container:
+        end = next(itertools.islice(container.demux(video=0), 19, None)).pos
+    path.write_bytes(path.read_bytes()[: end - 8])
+    with pytest.raises(VideoError, match=r"truncated: its header promises \d+ bytes, it has \d+"):
+        AvVideo(path).probe()
 
 
 def test_damage_in_a_frame_that_nobody_wants_is_refused_too(tmp_path: Path) -> None:
