@@ -201,11 +201,12 @@ def feature_map(
 def embed(values: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
     """(N, C) -> (N, 2) by t-SNE, started from the principal components; N of 4 or more."""
     from sklearn.manifold import TSNE  # takes a second to import
+    from threadpoolctl import threadpool_limits
 
     perplexity = min(30.0, (len(values) - 1) / 3)
-    return np.asarray(
-        TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(values)
-    )
+    tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
+    with threadpool_limits(1):  # n_jobs does not bound its OpenMP: minutes of spinning where cores are shared
+        return np.asarray(tsne.fit_transform(values))
 
 
 def _scatter(axes: Axes, points: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> None:

@@ -28,7 +28,7 @@ def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> froze
                 f"hold_out.groups {list(how.groups)} must be some, not all, of the {axis}s {groups}"
             )
         return frozenset(how.groups)
-    count = max(1, round(how.share * len(groups)))
+    count = min(max(1, round(how.share * len(groups))), len(groups) - 1)
     drawn = np.random.default_rng(how.seed).permutation(groups)[:count]
     return frozenset(int(group) for group in drawn)
 

@@ -1,28 +1,14 @@
 """What several test files stand on, made once: the small demo, and a project that ran every stage on it."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import one_thread  # noqa: F401
 import pytest
 from tiny import Project
 
 from pipeline.demo import SMALL, make_demo
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """Floats depend on the thread count, and the machine is shared: one for us and for whom we start."""
-    patch = pytest.MonkeyPatch()
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        patch.setenv(name, "1")
-    for name in [
-        name for name in os.environ if name.startswith("HARCACHE_") and name != "HARCACHE_REAL_DATA"
-    ]:
-        patch.delenv(name)
-    yield
-    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -110,6 +110,10 @@ class Project:
         path.unlink(missing_ok=True)
         path.write_text(yaml.safe_dump(tiny_params(**changes)))
 
+    def forget_cache(self) -> None:
+        """As on another machine: what was made stays, how it was made is forgotten."""
+        shutil.rmtree(self.root / ".harcache")
+
     @property
     def paths(self) -> Paths:
         return Paths(self.root, "demo")
