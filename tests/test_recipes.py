@@ -1,0 +1,67 @@
+"""recipes.lock stands for the code as it is, and refuses what it does not know."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from house import HOUSE, ROOMS, modules, reached
+
+from cache import RecipeDriftError
+from pipeline.steps import STEPS, recipes
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy of our packages and the lock file."""
+    for name in ROOMS:
+        shutil.copytree(HOUSE / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HOUSE / "recipes.lock", tmp_path / "recipes.lock")
+    return tmp_path
+
+
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_the_lock_agrees_with_the_code(step: str) -> None:
+    recipes(HOUSE).check(step)
+
+
+def test_every_stage_that_caches_is_a_step() -> None:
+    stages = {name.split(".")[1] for name in modules() if name.startswith("stages.")}
+    assert STEPS.keys() == stages - {"report"}
+
+
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_a_step_reaches_what_its_imports_reach(step: str) -> None:
+    """Two readers of the same imports, written apart."""
+    told = set(recipes(HOUSE).files(f"stages.{step}"))
+    assert told == {modules()[name].relative_to(HOUSE).as_posix() for name in reached(f"stages.{step}")}
+
+
+HELPERS = {
+    "pipeline/pixels.py": {"pretrain", "features"},
+    "models/r3d.py": {"pretrain", "features"},
+    "cache/keys.py": set(STEPS),
+    "models/fusion.py": {"train"},
+}
+"""A helper, and steps that its change must stop."""
+
+
+@pytest.mark.parametrize("helper", sorted(HELPERS))
+def test_a_changed_helper_stops_the_steps_that_reach_it(house: Path, helper: str) -> None:
+    path = house / helper
+    path.write_text(path.read_text() + "\nCHANGED = 1\n")
+    reaching = {step for step in STEPS if helper in recipes(house).files(f"stages.{step}")}
+    assert reaching >= HELPERS[helper]
+    for step in STEPS:
+        if step in reaching:
+            with pytest.raises(RecipeDriftError, match=rf"changed: {helper}.*raise the version"):
+                recipes(house).check(step)
+        else:
+            recipes(house).check(step)
+
+
+def test_a_comment_and_a_docstring_stop_nothing(house: Path) -> None:
+    for helper in HELPERS:
+        path = house / helper
+        path.write_text(path.read_text() + '\n# a comment\n"""And a string that stands alone."""\n')
+    for step in STEPS:
+        recipes(house).check(step)
