@@ -2,14 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.files import replaced_folder
+from pipeline.params import PretrainParams
+from pipeline.splits import Parts
 
 Phase = Literal["selection", "final"]
+
+Ids = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,10 @@ class Training:
         return accuracy
 
 
+Learn = Callable[[int, Ids, Ids, int], Training]
+"""(seed, clips to fit, clips to select on, epochs) to a training."""
+
+
 def training_of(
     folder: Path, name: str, seed: int, phase: Phase, num_clips: int, *, from_cache: bool
 ) -> Training:
@@ -64,6 +72,24 @@ def training_of(
         weights=weights,
         from_cache=from_cache,
     )
+
+
+def course(
+    seeds: Sequence[int], parts: Parts, epochs: int, how: PretrainParams, learn: Learn
+) -> Iterator[Training]:
+    """The first seed's selection run, then every seed's final run on the whole training part.
+
+    The final runs take as many epochs as selection kept, or all where `how.select` is `last`. Without
+    `how.refit`, each seed's selection run is its final one.
+    """
+    for place, seed in enumerate(seeds):
+        if place == 0 or not how.refit:
+            selection = learn(seed, parts.fit, parts.select, epochs)
+            yield selection
+            if how.refit and how.select == "best":
+                epochs = selection.best_epoch + 1
+        if how.refit:
+            yield learn(seed, parts.training, (), epochs)
 
 
 def write_trainings(folder: Path, trainings: Sequence[Training]) -> None:

@@ -4,7 +4,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,29 +31,28 @@ from pipeline.prefetch import prefetched
 from pipeline.runner import RunOptions
 from pipeline.splits import parts_of
 from pipeline.steps import PRETRAIN
-from pipeline.trained import Phase, Training, training_of, write_trainings
+from pipeline.trained import Ids, Phase, Training, course, training_of, write_trainings
 
 EVALUATION_BATCH = 32
 
 
 @dataclass(frozen=True)
-class Course:
-    """One backbone's training: what it learns from, and for how long."""
+class Lesson:
+    """One backbone, and what it learns from."""
 
+    paths: Paths
     name: str
     params: VideoBackbone | SkeletonBackbone
     source: ClipInput
     catalog: Catalog
     amp: str
 
-    def learn(
-        self, paths: Paths, seed: int, *, fit_on: Sequence[str], select_on: Sequence[str], epochs: int
-    ) -> Training:
+    def learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on` for `epochs`, keeping the epoch that is best on `select_on` (the last, where none)."""
         plan = self.params.plan.model_copy(update={"epochs": epochs})
         keys, labels = self.source.keys(), self._labels
         document = PRETRAIN.document(
-            params={**self.params.model_dump(mode="json"), "epochs": epochs, "seed": seed, "amp": self.amp},
+            params={**self._key_params, "epochs": epochs, "seed": seed, "amp": self.amp},
             inputs={
                 "fit": lessons(fit_on, [labels[i] for i in fit_on], keys),
                 "select": lessons(select_on, [labels[i] for i in select_on], keys),
@@ -61,7 +62,7 @@ class Course:
         phase: Phase = "selection" if select_on else "final"
         title = f"{self.name}, seed {seed}, {phase}"
         learned = learn_once(
-            paths.open_cache(),
+            self.paths.open_cache(),
             document,
             lambda folder: self._train(folder, title, seed, plan, fit_on, select_on),
             {"device": best_device(), "threads": torch.get_num_threads()},
@@ -69,6 +70,11 @@ class Course:
         return training_of(learned.folder, self.name, seed, phase, len(fit_on), from_cache=learned.from_cache)
 
     @property
+    def _key_params(self) -> dict[str, Any]:
+        """Its params without the path of pretrained weights: their sha256 says which they are."""
+        return self.params.model_dump(mode="json", exclude={"pretrained": {"path"}})
+
+    @cached_property
     def _labels(self) -> dict[str, int]:
         return {entry.clip.clip_id: entry.clip.label for entry in self.catalog.entries}
 
@@ -78,8 +84,8 @@ class Course:
         title: str,
         seed: int,
         plan: TrainingPlan,
-        fit_on: Sequence[str],
-        select_on: Sequence[str],
+        fit_on: Ids,
+        select_on: Ids,
     ) -> dict[str, bytes]:
         with seeded(seed, "init", self.name):
             model = Classifier(self._network(), len(self.catalog.classes), dropout=self.params.dropout)
@@ -136,9 +142,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     trainings = [
-        training
-        for name, params in preset.pretrain.backbones.items()
-        for training in _backbone(paths, preset, catalog, name, params)
+        training for name in preset.pretrain.backbones for training in _backbone(paths, preset, catalog, name)
     ]
     write_trainings(paths.weights / "backbones", trainings)
     cached = sum(training.from_cache for training in trainings)
@@ -154,22 +158,13 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     )
 
 
-def _backbone(
-    paths: Paths, preset: Preset, catalog: Catalog, name: str, params: VideoBackbone | SkeletonBackbone
-) -> Iterator[Training]:
-    """The selection run of the first seed, then the final run of every seed on the whole training part."""
+def _backbone(paths: Paths, preset: Preset, catalog: Catalog, name: str) -> Iterator[Training]:
+    """Every training of one backbone."""
+    params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
-    course = Course(name, params, source, catalog, preset.pretrain.amp)
+    lesson = Lesson(paths, name, params, source, catalog, preset.pretrain.amp)
     parts = parts_of(catalog, source.keys(), preset.pretrain.hold_out)
-    epochs = params.plan.epochs
-    for place, seed in enumerate(preset.pretrain.seeds):
-        if place == 0 or not preset.pretrain.refit:
-            selection = course.learn(paths, seed, fit_on=parts.fit, select_on=parts.select, epochs=epochs)
-            yield selection
-            if preset.pretrain.select == "best" and preset.pretrain.refit:
-                epochs = selection.best_epoch + 1
-        if preset.pretrain.refit:
-            yield course.learn(paths, seed, fit_on=parts.training, select_on=(), epochs=epochs)
+    return course(preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, lesson.learn)
 
 
 def _as_tensors(batches: Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Iterator[Batch]:

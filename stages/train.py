@@ -30,15 +30,15 @@ from pipeline.results import FUSED, Said, with_score_sum, write_results
 from pipeline.runner import RunOptions
 from pipeline.splits import Parts, parts_of
 from pipeline.steps import TRAIN
-from pipeline.trained import Phase, Training, training_of
+from pipeline.trained import Ids, Phase, Training, course, training_of
 from pipeline.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
 
 INFERENCE_BATCH = 256
 
 
 @dataclass(frozen=True)
-class Course:
-    """One method's trainings."""
+class Lesson:
+    """One method, and what it learns from."""
 
     paths: Paths
     preset: Preset
@@ -47,15 +47,7 @@ class Course:
 
     def heads(self, parts: Parts) -> Iterator[Training]:
         """The selection run, on features of backbones that never saw the held-out clips; then the final runs."""
-        epochs = self.params.plan.epochs
-        for place, seed in enumerate(self.params.seeds):
-            if place == 0 or not self.preset.pretrain.refit:
-                selection = self._learn(seed, parts.fit, parts.select, epochs)
-                yield selection
-                if self.preset.pretrain.select == "best" and self.preset.pretrain.refit:
-                    epochs = selection.best_epoch + 1
-            if self.preset.pretrain.refit:
-                yield self._learn(seed, parts.training, (), epochs)
+        return course(self.params.seeds, parts, self.params.plan.epochs, self.preset.pretrain, self._learn)
 
     def vectors(self, seed: int, *, selection: bool) -> Vectors:
         """The features that the head of `seed` sees."""
@@ -71,7 +63,7 @@ class Course:
     def _labels(self) -> dict[str, int]:
         return {entry.clip.clip_id: entry.clip.label for entry in self.catalog.entries}
 
-    def _learn(self, seed: int, fit_on: Sequence[str], select_on: Sequence[str], epochs: int) -> Training:
+    def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
         vectors = self.vectors(seed, selection=bool(select_on))
         document = TRAIN.document(
@@ -124,8 +116,8 @@ class Course:
         folder: Path,
         vectors: Vectors,
         seed: int,
-        fit_on: Sequence[str],
-        select_on: Sequence[str],
+        fit_on: Ids,
+        select_on: Ids,
         epochs: int,
     ) -> dict[str, bytes]:
         pair = vectors.read(fit_on)
@@ -159,11 +151,11 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     heads: list[Training] = []
     said: list[Said] = []
     for method in preset.train.methods:
-        course = Course(paths, preset, catalog, method)
-        for head in course.heads(parts):
+        lesson = Lesson(paths, preset, catalog, method)
+        for head in lesson.heads(parts):
             heads.append(head)
             if head.phase == "final" or not preset.pretrain.refit:
-                said.append(course.said(head, course.vectors(head.seed, selection=False).read(parts.test)))
+                said.append(lesson.said(head, lesson.vectors(head.seed, selection=False).read(parts.test)))
     _write_heads(paths, heads)
     facts = {
         "selected_on": "val",
