@@ -103,12 +103,13 @@ def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:
         shapes[name] = row_shape(
             recipe, views=sampling.views, num_frames=sampling.num_frames, channels=channels
         )
-    pixels = {n: s for n, s in shapes.items() if recipes[n].storage != "jpeg"}
-    files = {n: s for n, s in shapes.items() if recipes[n].storage == "jpeg"}
-    dims = {
-        **recipe_dims(pixels, ("view", "frame", "y", "x", "channel")),
-        **recipe_dims(files, ("view", "frame", "byte")),
+    shown = recipe_dims({name: shape[:2] for name, shape in shapes.items()}, ("view", "frame"))
+    jpeg = {name for name, recipe in recipes.items() if recipe.storage == "jpeg"}
+    inner = {
+        **recipe_dims({n: s[2:] for n, s in shapes.items() if n not in jpeg}, ("y", "x", "channel")),
+        **recipe_dims({n: s[2:] for n, s in shapes.items() if n in jpeg}, ("jpeg_byte",)),
     }
+    dims = {name: (*shown[name], *inner[name]) for name in shapes}
     arrays = [
         ArraySpec(name, "uint8", shape, dims[name], codec="raw" if recipes[name].storage == "raw" else "zstd")
         for name, shape in shapes.items()

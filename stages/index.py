@@ -1,5 +1,6 @@
 """index: what is there, and is it sound? Catalog, skeletons, sources' sha256, failures and quality flags."""
 
+from dataclasses import replace
 from functools import partial
 
 from cache import Row, file_sha256, open_store
@@ -61,4 +62,5 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     summary = build_store(job, paths, options, max_failed=preset.max_failed)
     store = open_store(paths.store("skeletons"))
     write_catalog(paths.catalog, index_catalog(dataset, paths.dataset, params.protocol, store, digests))
-    return summary
+    absent = ", ".join(f"{count} {what}" for what, count in sorted(listing.absent.items()) if count)
+    return replace(summary, note=f"not in the folder: {absent}" if absent else "")

@@ -20,7 +20,7 @@ from pipeline.video import AvVideo
 
 FAILS: dict[Flaw, tuple[str, str]] = {
     "missing_skeleton": ("SkeletonError", "skeleton file missing"),
-    "truncated_video": ("VideoError", r"truncated: its header promises \d+ frames, it has \d+"),
+    "truncated_video": ("VideoError", r"_rgb\.avi: .*truncated.*fetch it again"),
     "unreadable_video": ("VideoError", "cannot be decoded"),
 }
 FLAGGED: dict[Flaw, str] = {
