@@ -43,6 +43,7 @@ def init(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], folder)
     shutil.copy(HOUSE / ".dvc" / "config", folder / ".dvc" / "config")
+    (folder / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
     return folder
 
 
