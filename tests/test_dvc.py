@@ -164,5 +164,5 @@ def test_dvc_runs_the_graph_once(checkout: Path) -> None:
     assert "fused.mean" in shown
     assert "reports/demo/metrics.json" in shown
 
-    (shard,) = [p for p in (checkout / "data/demo/frames.zarr/r4/c").rglob("0") if p.is_file()][:1]
+    shard = next((checkout / "data/demo/frames.zarr/r4").glob("c.0.*"))
     assert shard.stat().st_nlink >= 3  # our cache, the store and DVC's cache share one file
