@@ -13,7 +13,7 @@ BELOW = {
     "pipeline": {"pipeline", "cache"},
     "stages": {"pipeline", "models", "cache"},
     "cli": {"stages", "pipeline", "models", "cache"},
-    "bench": {"stages", "pipeline", "models", "cache"},
+    "bench": {"bench", "stages", "pipeline", "models", "cache"},
 }
 """What each room may import of ours."""
 

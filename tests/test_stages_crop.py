@@ -71,9 +71,7 @@ def test_a_video_is_decoded_once_for_all_recipes(copied: Project, monkeypatch: p
     """A second recipe, of other frames, size and storage, comes; then both are made anew."""
     old = content(copied.paths.store("frames"))
     two = {"r4": R4, "wide": WIDE}
-    copied.set_params(
-        **{"sample.r6": {"rule": "centered", "num_frames": 6}, "crop.recipes": two, "crop.shard_rows": 64}
-    )
+    copied.set_params(**{"sample.r6": {"rule": "centered", "num_frames": 6}, "crop.recipes": two})
     copied.run("sample")
     ids = {entry.clip.clip_id for entry in catalog(copied).usable()}
 
