@@ -106,8 +106,13 @@ class ArraySpec:
         """A new array of fill."""
         return np.full(shape, self.fill, dtype=self.stored)
 
+    @property
+    def key_document(self) -> dict[str, JSON]:
+        """All that decides a row's stored bytes, as JSON: part of every key. What its axes are called does not."""
+        return {name: value for name, value in self.document().items() if name != "dims"}
+
     def document(self) -> dict[str, JSON]:
-        """All that decides a row's stored bytes, as JSON: part of every key."""
+        """The whole spec as JSON."""
         return {
             "format": FORMAT, "array": self.name, "dtype": self.stored.name,
             "row_shape": list(self.row_shape), "dims": list(self.dims), "chunk": list(self.inner),
@@ -190,12 +195,12 @@ class Row:
 
 def shard_key(spec: ArraySpec, rows_per_shard: int, row_keys: tuple[str | None, ...]) -> str:
     """Name of the shard that holds these rows in this order; None is a hole or a row without this array."""
-    return key_of({"spec": {**spec.document(), "rows_per_shard": rows_per_shard}, "rows": list(row_keys)})
+    return key_of({"spec": {**spec.key_document, "rows_per_shard": rows_per_shard}, "rows": list(row_keys)})
 
 
 def entry_prefix(spec: ArraySpec) -> bytes:
     """What `entry_key` starts from; one a spec."""
-    return bytes.fromhex(key_of(spec.document()))
+    return bytes.fromhex(key_of(spec.key_document))
 
 
 def entry_key(prefix: bytes, row_key: str) -> bytes:

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,9 @@ from pipeline.paths import Paths
 from pipeline.progress import ClipProgress
 from pipeline.runner import RunOptions, run_tasks
 from pipeline.steps import plain
+
+LOST = "lost"
+"""Attribute of a store: the failures of the stages before it, and of listing."""
 
 Made = dict[str, NDArray[Any]]
 """One clip's rows, by array name."""
@@ -60,7 +63,9 @@ class StoreJob:
     """Ids in row order to the coordinates that lie beside the arrays."""
     attrs: Mapping[str, Any] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
-    """What failed before any row could be made."""
+    """What failed in this stage before any row could be made."""
+    upstream: tuple[Failure, ...] = ()
+    """What failed in the stages before: it travels with the stores."""
 
 
 def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
@@ -75,7 +80,7 @@ def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed:
             made += receipt.made
             if tick is None:
                 progress.tick(made=receipt.made, failed=receipt.failed)
-    build.finish(paths.store(job.name), job.coords(build.ids), plain(job.attrs))
+    build.finish(paths.store(job.name), job.coords(build.ids), _card(job))
     return _account(job, open_store(paths.store(job.name)), paths, made, progress.seconds, max_failed)
 
 
@@ -91,14 +96,31 @@ def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions
         )
 
 
+def _card(job: StoreJob) -> dict[str, Any]:
+    lost = [asdict(failure) for failure in (*job.upstream, *job.failures)]
+    card: dict[str, Any] = plain({**job.attrs, "stage": job.stage, LOST: lost})
+    return card
+
+
+def accounts(store: Store) -> tuple[Failure, ...]:
+    """Every clip that was lost on the way to `store`, and there: with its stage and reason."""
+    card: dict[str, Any] = store.attrs
+    return (*(Failure(**fields) for fields in card[LOST]), *_own(store, card["stage"]))
+
+
+def _own(store: Store, stage: str) -> tuple[Failure, ...]:
+    """What failed while `store` was made, a line a clip."""
+    found = {f["id"]: Failure(f["id"], stage, f["error"], f["message"]) for f in store.failures}
+    return tuple(found.values())
+
+
 def _account(
     job: StoreJob, store: Store, paths: Paths, made: int, seconds: float, max_failed: float
 ) -> Summary:
-    failures = {f["id"]: Failure(f["id"], job.stage, f["error"], f["message"]) for f in store.failures}
-    everything = (*job.failures, *failures.values())
-    write_failures(paths.failures, job.stage, everything)
-    cached = len(job.rows) - made - len(failures)
-    return Summary(job.stage, made, cached, len(everything), seconds, max_failed)
+    own = _own(store, job.stage)
+    write_failures(paths.failures, job.stage, (*job.failures, *own))
+    cached = len(job.rows) - made - len(own)
+    return Summary(job.stage, made, cached, len(job.failures) + len(own), seconds, max_failed)
 
 
 def _gb(num_bytes: int) -> str:

@@ -6,6 +6,7 @@ over, which the stage that feeds it does, so that the store stays a third of the
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,13 @@ def depth_to_uint8(
     """
     if not (range_m > 0 and np.isfinite(person_mm)):
         raise ValueError(f"range_m must be above 0 and person_mm finite, got {range_m} and {person_mm}")
+    return np.asarray(_greys(person_mm, range_m)[depth_mm])
+
+
+@lru_cache(maxsize=4)
+def _greys(person_mm: float, range_m: float) -> NDArray[np.uint8]:
+    """(NUM_DEPTHS,): the grey of every depth; one table serves all frames of a clip."""
     relative = 0.5 - (np.arange(NUM_DEPTHS) - person_mm) / (2000.0 * range_m)
-    table = np.rint(255.0 * np.clip(relative, 0.0, 1.0)).astype(np.uint8)
+    table: NDArray[np.uint8] = np.rint(255.0 * np.clip(relative, 0.0, 1.0)).astype(np.uint8)
     table[0] = 0
-    return np.asarray(table[depth_mm])
+    return table

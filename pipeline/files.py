@@ -1,33 +1,26 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, in the project's own folders."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from cache.files import remove, swap_in, write_atomic
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write `path` aside and rename it; its folder is made where it lacks."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.partial-{os.getpid()}")
-    try:
-        aside.write_bytes(content.encode() if isinstance(content, str) else content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_atomic(path, content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
-    """A new folder to fill; on success it takes the place of `path`, on an error nothing changes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.partial-{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    """A new folder to fill; on success it takes the place of `path` in one step, on an error nothing changes."""
+    aside = path.with_name(f"{path.name}.partial")
+    remove(aside)
+    aside.mkdir(parents=True)
     try:
         yield aside
-        shutil.rmtree(path, ignore_errors=True)
-        aside.replace(path)
+        swap_in(aside, path)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(aside)

@@ -83,6 +83,7 @@ class IndexWork:
     def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
         dataset = dataset_of(self.params, self.root, listed=self.listed)
         clip = clip_of(dataset, clip_id)
+        need_video(dataset, clip)
         facts = dataset.open_video(clip).probe()
         skeleton, flags = dataset.read_skeleton(clip)
         if clip.skeleton is not None and not skeleton.present.any():
@@ -106,6 +107,34 @@ def source_digests(
         clip.clip_id: {kind: digests[path] for kind, path in found.items()}
         for clip, found in zip(clips, sources, strict=True)
     }
+
+
+def changed_videos(
+    dataset: Dataset, entries: Sequence[Entry], sha256: Callable[[Path], str], *, workers: int
+) -> tuple[Failure, ...]:
+    """Clips whose video is no longer the file that `index` saw: its pixels must not go under the old one's key.
+
+    Not a verdict on a clip's bytes, so it is never cached; digests are remembered while files stay as they are.
+    """
+
+    def verdict(entry: Entry) -> Failure | None:
+        video = dataset.sources(entry.clip)["video"]
+        if not video.exists() or sha256(video) == entry.video_sha256:  # what is gone the cache may still have
+            return None
+        message = f"{video.name} changed since it was indexed: run `index` again"
+        return Failure(entry.clip.clip_id, "crop", "VideoError", message)
+
+    with ThreadPoolExecutor(max_workers=max(2, workers)) as pool:
+        return tuple(found for found in pool.map(verdict, entries) if found is not None)
+
+
+def need_video(dataset: Dataset, clip: Clip) -> None:
+    """Raise DatasetError where a clip's video is gone: that says nothing of the clip, so it must not be cached."""
+    video = dataset.sources(clip)["video"]
+    if not video.exists():
+        raise DatasetError(
+            f"{video} is not there any more: mount or fetch the recordings, or run `index` again"
+        )
 
 
 def listing_failures(listing: Listing) -> tuple[Failure, ...]:

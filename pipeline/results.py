@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.build import accounts
 from pipeline.catalog import Catalog
 from pipeline.errors import DatasetError
-from pipeline.failures import read_failures
 from pipeline.files import write_whole
 from pipeline.metrics import Roles, differences, metrics_document, scores
+from pipeline.opening import opened_store
 from pipeline.paths import Paths
 from pipeline.predictions import Predictions, join
 from pipeline.splits import Parts
@@ -120,7 +121,7 @@ def write_results(
     labels = np.array([catalog.by_id[clip_id].clip.label for clip_id in parts.test], np.int64)
     write_predictions(paths.reports / "predictions.parquet", parts.test, labels, said)
     predictions = read_predictions(paths.reports / "predictions.parquet")
-    failed = {failure.clip_id for failure in read_failures(paths.failures)}
+    failed = {failure.clip_id for failure in accounts(opened_store(paths.store("features")))}
     document = metrics_document(
         predictions,
         dataset=paths.dataset,

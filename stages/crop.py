@@ -1,6 +1,6 @@
 """crop: cut the people out of the sampled frames. Each video is decoded once for all recipes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from math import gcd
@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import ArraySpec, Row, RowFailure, StoreSpec
+from cache import ArraySpec, Row, RowFailure, StoreSpec, file_sha256
 from pipeline.boxes import box_of
-from pipeline.build import Made, StoreJob, build_store, one_by_one
+from pipeline.build import Made, StoreJob, accounts, build_store, one_by_one
 from pipeline.catalog import Catalog, Entry
 from pipeline.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
 from pipeline.depth import depth_to_uint8, person_distance_mm
 from pipeline.dims import recipe_dims
 from pipeline.failures import Summary
-from pipeline.indexing import dataset_of
+from pipeline.indexing import changed_videos, dataset_of, need_video
 from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.params import Preset
 from pipeline.paths import Paths
@@ -45,6 +45,7 @@ class CropWork:
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
         recipes = {name: self.preset.crop.recipes[name] for name in _recipes_of(arrays)}
         cuts = {name: self._cut(clip_id, name, skeleton, entry) for name in recipes}
+        need_video(dataset, entry.clip)
         source = dataset.open_video(entry.clip)
         convert = self._depth(skeleton) if dataset.modality == "depth" else None
         made: Made = {}
@@ -75,7 +76,10 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Write frames.zarr: for each recipe (clip, view, frame, y, x, channel) uint8, or JPEGs, and its boxes."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     spec = _spec(preset, catalog)
-    documents = _documents(paths, preset, catalog)
+    dataset = dataset_of(preset.index, paths.raw)
+    sha256 = partial(file_sha256, cache=paths.open_cache())
+    changed = changed_videos(dataset, catalog.usable(), sha256, workers=options.workers)
+    documents = _documents(paths, preset, catalog, {failure.clip_id for failure in changed})
     job = StoreJob(
         stage="crop",
         name="frames",
@@ -91,6 +95,8 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
             "modality": catalog.modality,
             "recipes": {name: asdict(recipe) for name, recipe in preset.crop.recipes.items()},
         },
+        failures=changed,
+        upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
     )
     return build_store(job, paths, options, max_failed=preset.max_failed)
 
@@ -120,7 +126,9 @@ def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:
     return StoreSpec((*arrays, *boxes), rows_per_shard=shard_rows, row_dim="clip")
 
 
-def _documents(paths: Paths, preset: Preset, catalog: Catalog) -> dict[str, dict[str, Any]]:
+def _documents(
+    paths: Paths, preset: Preset, catalog: Catalog, changed: Set[str]
+) -> dict[str, dict[str, Any]]:
     """For each clip and recipe, what its pixels are made of."""
     samples = opened_store(paths.need(paths.store("samples"), "sample"))
     skeletons = made_keys(opened_store(paths.need(paths.store("skeletons"), "index")), "joints_3d")
@@ -139,7 +147,8 @@ def _documents(paths: Paths, preset: Preset, catalog: Catalog) -> dict[str, dict
             for name, recipe in preset.crop.recipes.items()
         }
         for entry in catalog.usable()
-        if all(entry.clip.clip_id in of_recipe for of_recipe in chosen.values())
+        if entry.clip.clip_id not in changed
+        and all(entry.clip.clip_id in of_recipe for of_recipe in chosen.values())
     }
 
 

@@ -16,12 +16,12 @@ from models.backbones import build_backbone, num_features
 from models.checkpoint import decode, load_state
 from models.device import best_device
 from models.inference import embed
-from pipeline.build import Made, StoreJob, build_store
+from pipeline.build import Made, StoreJob, accounts, build_store
 from pipeline.catalog import Catalog
 from pipeline.dims import recipe_dims
 from pipeline.failures import Summary
 from pipeline.inputs import ClipInput, input_of
-from pipeline.opening import opened_catalog
+from pipeline.opening import opened_catalog, opened_store
 from pipeline.params import Preset
 from pipeline.paths import Paths
 from pipeline.runner import RunOptions
@@ -112,6 +112,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
             "weights": {training.array: training.sha256 for training in trainings},
             "backbones": {n: p.model_dump(mode="json") for n, p in preset.pretrain.backbones.items()},
         },
+        upstream=accounts(opened_store(paths.need(paths.store("frames"), "crop"))),
     )
     return build_store(job, paths, options, max_failed=preset.max_failed)
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
 from pipeline.boxes import box_of
-from pipeline.build import Made, StoreJob, build_store, one_by_one
+from pipeline.build import Made, StoreJob, accounts, build_store, one_by_one
 from pipeline.failures import Summary
 from pipeline.heatmaps import Canvas, HeatmapRule, to_grid
 from pipeline.layouts import LAYOUTS
@@ -73,6 +73,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
         work=HeatmapWork(paths, preset, rule),
         coords=catalog.coords,
         attrs={"dataset": paths.dataset, "layout": layout.name, **made_of},
+        upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
     )
     summary = build_store(job, paths, options, max_failed=preset.max_failed)
     return replace(summary, note=f"{params.store} of recipe {params.recipe}")

@@ -5,8 +5,9 @@ import time
 from collections import Counter
 from typing import Any
 
+from pipeline.build import accounts
 from pipeline.catalog import Catalog
-from pipeline.failures import Summary, read_failures
+from pipeline.failures import Summary
 from pipeline.figures import accuracies, confusion, curves, feature_map, runs_of
 from pipeline.files import replaced_folder, write_whole
 from pipeline.looks import strip_of
@@ -34,6 +35,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     predictions = read_predictions(paths.reports / "predictions.parquet")
     pictures = _pictures(paths, preset, catalog, predictions, document)
     strips = {name: picture for name, picture in pictures.items() if name.startswith("clip_")}
+    lost = accounts(opened_store(paths.store("features")))
     page = Report(
         dataset=paths.dataset,
         protocol=catalog.protocol,
@@ -42,7 +44,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         clips=document["clips"],
         notes=_notes(paths, preset, document),
         flags=Counter(flag for entry in catalog.entries for flag in entry.flags),
-        failures=[(f.clip_id, f.error, f"{f.stage}: {f.message}") for f in read_failures(paths.failures)],
+        failures=[(f.clip_id, f.error, f"{f.stage}: {f.message}") for f in lost],
         accuracies=pictures["accuracies"],
         confusions=[pictures[f"confusion_{name}"] for name in (*SINGLE, FUSED)],
         features=pictures["features"],

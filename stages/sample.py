@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.build import Made, StoreJob, build_store, one_by_one
+from pipeline.build import Made, StoreJob, accounts, build_store, one_by_one
 from pipeline.catalog import Entry
 from pipeline.dims import recipe_dims
 from pipeline.draws import generator_of
@@ -65,6 +65,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
         work=SampleWork(paths.catalog, rules),
         coords=catalog.coords,
         attrs={"dataset": paths.dataset, "recipes": {name: asdict(rule) for name, rule in rules.items()}},
+        upstream=accounts(opened_store(paths.need(paths.store("skeletons"), "index"))),
     )
     summary = build_store(job, paths, options, max_failed=preset.max_failed)
     return replace(summary, note=_coverage(paths, rules))

@@ -13,6 +13,7 @@ from cache import open_store
 from pipeline.boxes import box_of
 from pipeline.catalog import Catalog, read_catalog
 from pipeline.crop import BOX, crop_clip, unpack_frames
+from pipeline.errors import DatasetError
 from pipeline.skeletons import read_skeleton
 from pipeline.values import Samples
 from pipeline.video import AvVideo
@@ -68,7 +69,7 @@ class Decoding:
 
 
 def test_a_video_is_decoded_once_for_all_recipes(copied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second recipe, of other frames, size and storage, comes; then both are made anew."""
+    """A second recipe, of other frames, size and storage, comes: it alone is made; from nothing, both in one pass."""
     old = content(copied.paths.store("frames"))
     two = {"r4": R4, "wide": WIDE}
     copied.set_params(**{"sample.r6": {"rule": "centered", "num_frames": 6}, "crop.recipes": two})
@@ -79,8 +80,7 @@ def test_a_video_is_decoded_once_for_all_recipes(copied: Project, monkeypatch: p
     assert copied.run("crop").made == len(ids)
     assert decoding.videos == dict.fromkeys(ids, 1)
     samples = open_store(copied.paths.store("samples"))
-    both = np.concatenate([samples.read_row(name, CLIP).ravel() for name in ("r4", "r6")])
-    assert decoding.wanted[CLIP] == np.unique(both).tolist()  # r4's axis has another name now: made anew
+    assert decoding.wanted[CLIP] == np.unique(samples.read_row("r6", CLIP)).tolist()
 
     store = open_store(copied.paths.store("frames"))
     pixels = unpack_frames(store.read("wide", [CLIP]), store.attrs, "wide")
@@ -93,6 +93,8 @@ def test_a_video_is_decoded_once_for_all_recipes(copied: Project, monkeypatch: p
     decoding = Decoding(monkeypatch)
     assert cold.run("crop").made == len(ids)
     assert decoding.videos == dict.fromkeys(ids, 1)
+    both = np.concatenate([samples.read_row(name, CLIP).ravel() for name in ("r4", "r6")])
+    assert decoding.wanted[CLIP] == np.unique(both).tolist()
     assert content(cold.paths.store("frames")) == content(copied.paths.store("frames"))
 
 
@@ -114,16 +116,28 @@ def test_a_changed_video_costs_its_clip(copied: Project, monkeypatch: pytest.Mon
     assert changed == [CLIP]
 
 
-def test_a_video_that_breaks_between_index_and_crop_fails_alone(copied: Project) -> None:
-    """The frames that packets promised are not there when decoded."""
+def test_a_video_that_changes_between_index_and_crop_fails_alone_and_is_never_cached(copied: Project) -> None:
+    """Its pixels, or its failure, must not stand under the key of the file that `index` saw."""
     copied.forget_cache()
     path = copied.raw / catalog(copied).by_id[CLIP].clip.video
-    replace_file(path, path.read_bytes()[: path.stat().st_size // 3])
+    whole = path.read_bytes()
+    replace_file(path, whole[: len(whole) // 3])
     summary = copied.run("crop")
     assert (summary.made, summary.failed) == (57, 1)
-    assert {f["id"] for f in open_store(copied.paths.store("frames")).failures} == {CLIP}
-    assert f'"{CLIP}"' in copied.paths.failures.read_text()
-    assert copied.run("heatmaps").failed == 0
+    assert CLIP not in open_store(copied.paths.store("frames")).ids
+    assert f"{path.name} changed since it was indexed" in copied.paths.failures.read_text()
+    replace_file(path, whole)
+    summary = copied.run("crop")
+    assert (summary.made, summary.cached, summary.failed) == (1, 57, 0)
+
+
+def test_recordings_that_are_gone_stop_the_run_and_are_not_held_against_the_clips(copied: Project) -> None:
+    copied.forget_cache()
+    aside = copied.raw.rename(copied.raw.with_name("unmounted"))
+    with pytest.raises(DatasetError, match="mount or fetch the recordings"):
+        copied.run("crop")
+    aside.rename(copied.raw)
+    assert copied.run("crop").failed == 0
 
 
 def test_shards_of_any_size_hold_the_same(finished: Project, project: Callable[..., Project]) -> None:
