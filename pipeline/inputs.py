@@ -148,11 +148,11 @@ class JointInput:
 
     def plain(self, ids: Sequence[str], view: int) -> Floats:  # noqa: ARG002
         """Skeletons as they are, cut or filled to T frames."""
-        return self._stream(np.stack([window(self._base(clip_id), self.params.input) for clip_id in ids]))
+        return self._stream(np.stack([window(self._normalised(clip_id), self.params.input) for clip_id in ids]))
 
     def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
         """Skeletons augmented."""
-        bases = [self._base(clip_id) for clip_id in ids]
+        bases = [self._remembered(clip_id) for clip_id in ids]
         return self._stream(
             augment.skeletons(bases, self.layout, self.params.augment, self.params.input, rng)
         )
@@ -160,12 +160,15 @@ class JointInput:
     def _stream(self, joints: Floats) -> Floats:
         return stream(self.params.stream, joints, self.layout)
 
-    def _base(self, clip_id: str) -> Floats:
+    def _normalised(self, clip_id: str) -> Floats:
+        return normalise(read_skeleton(opened_store(self.path), clip_id), self.layout, self.params.input)
+
+    def _remembered(self, clip_id: str) -> Floats:
+        """Training comes back to a clip in every epoch; features see it once, and must not gather them all."""
         if clip_id not in self._bases:
             if len(self._bases) >= CLIPS_IN_MEMORY:
                 self._bases.clear()
-            skeleton = read_skeleton(opened_store(self.path), clip_id)
-            self._bases[clip_id] = normalise(skeleton, self.layout, self.params.input)
+            self._bases[clip_id] = self._normalised(clip_id)
         return self._bases[clip_id]
 
 
