@@ -71,8 +71,8 @@ class Lesson:
 
     @property
     def _key_params(self) -> dict[str, Any]:
-        """Its params without the path of pretrained weights: their sha256 says which they are."""
-        return self.params.model_dump(mode="json", exclude={"pretrained": {"path"}})
+        """Its name, which seeds it, and its params without the path of weights: their sha256 says which they are."""
+        return {"name": self.name, **self.params.model_dump(mode="json", exclude={"pretrained": {"path"}})}
 
     @cached_property
     def _labels(self) -> dict[str, int]:
