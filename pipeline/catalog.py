@@ -99,6 +99,11 @@ class Catalog:
         """Entries that later stages may use, of one split or of both."""
         return tuple(e for e in self.entries if e.usable and split in (None, e.split))
 
+    def labels(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """(len(ids),): their classes."""
+        found = self.by_id
+        return np.array([found[clip_id].clip.label for clip_id in ids], np.int64)
+
     def coords(self, ids: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Coordinates of a store's rows: label, split (0 train, 1 test), and frames of the video."""
         found = self.by_id

@@ -148,7 +148,9 @@ class JointInput:
 
     def plain(self, ids: Sequence[str], view: int) -> Floats:  # noqa: ARG002
         """Skeletons as they are, cut or filled to T frames."""
-        return self._stream(np.stack([window(self._normalised(clip_id), self.params.input) for clip_id in ids]))
+        return self._stream(
+            np.stack([window(self._normalised(clip_id), self.params.input) for clip_id in ids])
+        )
 
     def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
         """Skeletons augmented."""

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pipeline.build import accounts
 from pipeline.catalog import Catalog
 from pipeline.errors import DatasetError
 from pipeline.files import write_whole
+from pipeline.late_fusion import SINGLE, Said
 from pipeline.metrics import Roles, differences, metrics_document, scores
 from pipeline.opening import opened_store
 from pipeline.paths import Paths
@@ -24,21 +24,10 @@ from pipeline.predictions import Predictions, join
 from pipeline.splits import Parts
 from pipeline.trained import Training, read_trainings
 
-FUSED, SCORE_SUM = "fused", "score_sum"
-SINGLE = ("video", "skeleton")
-"""Names in metrics.json: the fusion that the params choose, late fusion, and the modalities alone."""
+FUSED = "fused"
+"""What metrics.json calls the fusion that the params choose."""
 
 PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probabilities")
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What one method with one seed said about the test clips."""
-
-    method: str
-    seed: int
-    probabilities: NDArray[np.float64]
-    """(N, K)"""
 
 
 def write_predictions(
@@ -118,8 +107,7 @@ def write_results(
 
     In metrics.json, `train`, `val`, `test` and `failed` add up to all clips; the final runs fit train and val.
     """
-    labels = np.array([catalog.by_id[clip_id].clip.label for clip_id in parts.test], np.int64)
-    write_predictions(paths.reports / "predictions.parquet", parts.test, labels, said)
+    write_predictions(paths.reports / "predictions.parquet", parts.test, catalog.labels(parts.test), said)
     predictions = read_predictions(paths.reports / "predictions.parquet")
     failed = {failure.clip_id for failure in accounts(opened_store(paths.store("features")))}
     document = metrics_document(
@@ -165,14 +153,6 @@ def describe_results(paths: Paths) -> str:
         )
     lines.append(f"report: {paths.reports / 'index.html'}")
     return "\n".join(lines)
-
-
-def with_score_sum(said: Sequence[Said]) -> list[Said]:
-    """Late fusion costs nothing: the mean of the two single modalities' probabilities, seed by seed."""
-    by_name = {(one.method, one.seed): one.probabilities for one in said}
-    seeds = [seed for method, seed in by_name if method == SINGLE[0] and (SINGLE[1], seed) in by_name]
-    sums = [Said(SCORE_SUM, s, (by_name[SINGLE[0], s] + by_name[SINGLE[1], s]) / 2) for s in seeds]
-    return [*said, *sums]
 
 
 def _write_csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -10,6 +10,7 @@ from pipeline.catalog import Catalog
 from pipeline.failures import Summary
 from pipeline.figures import accuracies, confusion, curves, feature_map, runs_of
 from pipeline.files import replaced_folder, write_whole
+from pipeline.late_fusion import SINGLE
 from pipeline.looks import strip_of
 from pipeline.metrics import confusion_over_seeds, differences, scores
 from pipeline.opening import opened_catalog, opened_store
@@ -17,7 +18,7 @@ from pipeline.page import Picture, Report, render
 from pipeline.params import Preset
 from pipeline.paths import Paths
 from pipeline.predictions import Predictions, telling_clips
-from pipeline.results import FUSED, SINGLE, read_curves, read_predictions, read_probabilities
+from pipeline.results import FUSED, read_curves, read_predictions, read_probabilities
 from pipeline.runner import RunOptions
 from pipeline.steps import STEPS, major_minor
 from pipeline.strips import clip_strip
@@ -112,7 +113,8 @@ def _notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         + ("." if len(seeds) == 1 else ", each on its own backbones."),
         f"Selected on {document['selected_on']}: whole groups of the training part, never test clips.",
         "Held-out accuracy of the selection runs: " + ", ".join(selected) + ".",
-        f"Fused is {document['fusion']}; score_sum adds the two single modalities' class probabilities.",
+        f"Fused is {document['fusion']}; score_sum is the mean of the two single modalities' class probabilities, "
+        f"weighted_sum gives the skeleton {document['skeleton_weight']:.2f} of it, as held-out clips would have it.",
     ]
 
 

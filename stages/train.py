@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +21,12 @@ from models.seeding import seeded
 from pipeline.catalog import Catalog
 from pipeline.failures import Summary
 from pipeline.files import replaced_folder
+from pipeline.late_fusion import Said, late_fusions, skeleton_weight
 from pipeline.learning import learn_once
 from pipeline.opening import opened_catalog, opened_store
 from pipeline.params import HeadParams, Preset
 from pipeline.paths import Paths
-from pipeline.results import FUSED, Said, with_score_sum, write_results
+from pipeline.results import FUSED, write_results
 from pipeline.runner import RunOptions
 from pipeline.splits import Parts, parts_of
 from pipeline.steps import TRAIN
@@ -59,9 +59,10 @@ class Lesson:
         """The section `train`."""
         return self.preset.train
 
-    @cached_property
-    def _labels(self) -> dict[str, int]:
-        return {entry.clip.clip_id: entry.clip.label for entry in self.catalog.entries}
+    def _seen(self, vectors: Vectors, ids: Ids) -> list[list[str | int]]:
+        """[id, keys of its features, label] of each clip, in order."""
+        labels = self.catalog.labels(ids).tolist()
+        return [[*keys, label] for keys, label in zip(vectors.keys(ids), labels, strict=True)]
 
     def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
@@ -75,8 +76,8 @@ class Lesson:
                 "seed": seed,
             },
             inputs={
-                "fit": [[*key, self._labels[key[0]]] for key in vectors.keys(fit_on)],
-                "select": [[*key, self._labels[key[0]]] for key in vectors.keys(select_on)],
+                "fit": self._seen(vectors, fit_on),
+                "select": self._seen(vectors, select_on),
                 "classes": len(self.catalog.classes),
             },
         )
@@ -123,8 +124,8 @@ class Lesson:
         pair = vectors.read(fit_on)
         head = self._head(pair, seed)
         plan = self.params.plan.model_dump(exclude={"batch", "epochs"})
-        batches = VectorBatches(pair, self._answers(fit_on), self.params.plan.batch, seed)
-        held_out = (vectors.read(select_on), self._answers(select_on)) if select_on else None
+        batches = VectorBatches(pair, self.catalog.labels(fit_on), self.params.plan.batch, seed)
+        held_out = (vectors.read(select_on), self.catalog.labels(select_on)) if select_on else None
         result = fit(
             head,
             lambda epoch: _as_tensors(batches(epoch)),
@@ -137,9 +138,6 @@ class Lesson:
         card = WeightsCard(self.method, self.params.options.get(self.method, {}), {"features": "as cached"})
         return {"weights.pt": encode(head.state_dict(), card), "history.json": result.document}
 
-    def _answers(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        return np.array([self._labels[clip_id] for clip_id in ids], np.int64)
-
 
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Write weights/<dataset>/heads, and under reports/<dataset> predictions, metrics, curves and confusion."""
@@ -150,19 +148,25 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     parts = parts_of(catalog, features_there(features), preset.pretrain.hold_out)
     heads: list[Training] = []
     said: list[Said] = []
+    held_out: list[Said] = []
     for method in preset.train.methods:
         lesson = Lesson(paths, preset, catalog, method)
         for head in lesson.heads(parts):
             heads.append(head)
+            if head.phase == "selection":
+                seen = lesson.vectors(head.seed, selection=True).read(parts.select)
+                held_out.append(lesson.said(head, seen))
             if head.phase == "final" or not preset.pretrain.refit:
                 said.append(lesson.said(head, lesson.vectors(head.seed, selection=False).read(parts.test)))
     _write_heads(paths, heads)
+    weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
         "selected_on": "val",
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
+        "skeleton_weight": weight,
     }
-    write_results(paths, catalog, parts, with_score_sum(said), heads, facts)
+    write_results(paths, catalog, parts, [*said, *late_fusions(said, weight)], heads, facts)
     cached = sum(head.from_cache for head in heads)
     return Summary("train", len(heads) - cached, cached, 0, time.monotonic() - began, 0.0, unit="heads")
 

@@ -13,7 +13,17 @@ from tiny import Project
 from pipeline.catalog import read_catalog
 from pipeline.results import describe_results
 
-METHODS = {"video", "skeleton", "average", "multiplication", "max", "concatenation", "fused", "score_sum"}
+METHODS = {
+    "video",
+    "skeleton",
+    "average",
+    "multiplication",
+    "max",
+    "concatenation",
+    "fused",
+    "score_sum",
+    "weighted_sum",
+}
 
 
 @pytest.fixture(scope="module")
