@@ -20,6 +20,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5
 """Okabe and Ito's, which colour-blind readers can tell apart, and two more."""
 MARKERS = "osD^vP*X"
 DOTS_PER_INCH = 130
+LEGEND_LETTERS = 56
+"""Letters of a legend that fit under a panel four inches wide."""
 
 
 def png(figure: Figure, *, trimmed: bool = False) -> bytes:
@@ -160,6 +162,8 @@ def curves(runs: Sequence[Curve]) -> bytes:
             axes.set_title(f"{phase}: {name}", fontsize=10, color=INK, loc="left")
             axes.set_xlabel("epoch", color=FAINT, fontsize=9)
             _plain(axes, "y")
+        if all(np.isnan(run.val_accuracy).all() for run in chosen):
+            _nothing_held_out(accuracy)
         handles = [
             Line2D([], [], color=COLOURS[i % len(COLOURS)], label=name) for i, name in enumerate(methods)
         ]
@@ -167,6 +171,11 @@ def curves(runs: Sequence[Curve]) -> bytes:
             handles=handles, fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5)
         )
     return png(figure)
+
+
+def _nothing_held_out(axes: Axes) -> None:
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, "nothing held out: all of the training part", ha="center", color=FAINT, fontsize=9)
 
 
 def feature_map(
@@ -181,10 +190,10 @@ def feature_map(
     chosen = np.arange(len(labels))
     if len(labels) > max_clips:
         chosen = np.sort(np.random.default_rng(seed).choice(len(labels), max_clips, replace=False))
-    figure = Figure(
-        figsize=(4.0 * len(features), 4.3 + 0.2 * np.ceil(min(len(names), 60) / (2 * len(features)))),
-        layout="constrained",
-    )
+    longest = max(len(name) for name in names) + 4
+    columns = max(1, min(2 * len(features), LEGEND_LETTERS * len(features) // longest))
+    rows = -(-min(len(names), 60) // columns)
+    figure = Figure(figsize=(4.0 * len(features), 4.3 + 0.2 * rows), layout="constrained")
     grid = figure.subplots(1, len(features), squeeze=False)[0]
     for axes, (name, values) in zip(grid, features.items(), strict=True):
         _scatter(axes, embed(values[chosen], seed=seed), labels[chosen], len(names))
@@ -193,7 +202,6 @@ def feature_map(
         handles = [
             Line2D([], [], linestyle="", **_mark(k, len(names)), label=name) for k, name in enumerate(names)
         ]
-        columns = 2 * len(features)
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=9, frameon=False)
     return png(figure)
 
