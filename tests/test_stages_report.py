@@ -22,7 +22,7 @@ METHODS = {
     "concatenation",
     "fused",
     "score_sum",
-    "weighted_sum",
+    "weighted_product",
 }
 
 
