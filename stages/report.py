@@ -114,7 +114,7 @@ def _notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         f"Selected on {document['selected_on']}: whole groups of the training part, never test clips.",
         "Held-out accuracy of the selection runs: " + ", ".join(selected) + ".",
         f"Fused is {document['fusion']}; score_sum is the mean of the two single modalities' class probabilities, "
-        f"weighted_product their product with {document['skeleton_weight']:.2f} on the skeleton, likeliest on held-out clips.",
+        f"weighted_product their product, {document['skeleton_weight']:.2f} on the skeleton as held-out clips have it.",
     ]
 
 
