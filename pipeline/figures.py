@@ -175,7 +175,8 @@ def curves(runs: Sequence[Curve]) -> bytes:
 
 def _nothing_held_out(axes: Axes) -> None:
     axes.set_axis_off()
-    axes.text(0.5, 0.5, "nothing held out: all of the training part", ha="center", color=FAINT, fontsize=9)
+    words = "nothing held out: all of the training part"
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=FAINT, fontsize=9)
 
 
 def feature_map(
