@@ -1,6 +1,5 @@
-"""NTU RGB+D: names, the text form, protocols, the published lists, partial downloads, two real files."""
+"""NTU RGB+D: names, the text form, protocols, the published lists, partial downloads."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,10 +14,6 @@ from pipeline.datasets.protocol import FLAGS, fit_to_video
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip
 
-REAL = (
-    Path(os.environ.get("HARCACHE_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    / "ntu_skeletons"
-)
 ANNA, BEN, CARL = 72057594037944734, 72057594037944738, 72057594037944740
 """Body ids as in the real files; as float64 the first two are equal."""
 
@@ -299,19 +294,3 @@ def test_published_lists_are_whole() -> None:
     assert (len(missing_skeletons(60)), len(missing_skeletons(120))) == (302, 535)
     assert missing_skeletons(60) < missing_skeletons(120)
     assert all(int(clip_id[-3:]) <= 60 for clip_id in missing_skeletons(60))
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="real NTU skeletons are not here; set HARCACHE_REAL_DATA")
-@pytest.mark.parametrize(
-    ("name", "num_frames", "people"),
-    [("S001C001P001R001A011", 82, [82, 0]), ("S001C003P008R002A058", 70, [70, 70])],
-)
-def test_real_skeletons_are_read(name: str, num_frames: int, people: list[int]) -> None:
-    skeleton, flags = read_ntu_skeleton(REAL / f"{name}.skeleton")
-    assert skeleton.score.shape == (num_frames, 2, 25)
-    assert skeleton.present.sum(axis=0).tolist() == people
-    assert flags == frozenset()
-    known = skeleton.joints_2d[skeleton.present]
-    assert known.min() >= 0
-    assert known[..., 0].max() < 1920
-    assert known[..., 1].max() < 1080
