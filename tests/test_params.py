@@ -120,3 +120,12 @@ def test_a_file_that_is_no_params_file(tmp_path: Path, document: Any, told: str)
 def test_no_file_at_all(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"params\.yaml is not there"):
         load_preset(tmp_path / "params.yaml", "demo")
+
+
+@pytest.mark.parametrize("preset", sorted(yaml.safe_load((HOUSE / "params.yaml").read_text())["presets"]))
+def test_each_preset_writes_out_every_section_that_dvc_looks_up(preset: str) -> None:
+    """DVC reads params.yaml itself: a section left to its defaults would be missing there."""
+    given = yaml.safe_load((HOUSE / "params.yaml").read_text())["presets"][preset]
+    stages = yaml.safe_load((HOUSE / "dvc.yaml").read_text())["stages"].values()
+    named = {name.split(".")[2] for stage in stages for name in stage["params"] if name.count(".") >= 2}
+    assert named <= given.keys()
