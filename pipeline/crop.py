@@ -182,11 +182,6 @@ def row_shape(recipe: CropRecipe, *, views: int, num_frames: int, channels: int)
     return views, num_frames, *recipe.size, channels
 
 
-def bytes_per_clip(recipe: CropRecipe, *, views: int, num_frames: int, channels: int) -> int:
-    """Bytes of a clip in the store before its codec: what is written at most."""
-    return int(np.prod(row_shape(recipe, views=views, num_frames=num_frames, channels=channels)))
-
-
 def jpeg_bytes(recipe: CropRecipe, channels: int) -> int:
     """Bytes kept for one JPEG; 1,024 more than a third of the pixels, for the headers of small ones."""
     return recipe.size[0] * recipe.size[1] * channels // JPEG_SHARE + 1024

@@ -16,7 +16,8 @@ from pipeline.errors import SkeletonError, VideoError
 from pipeline.matfile import read_mat
 from pipeline.rgb import inside
 from pipeline.values import Box, Skeleton
-from pipeline.video import VideoFacts, check_wanted, major_minor
+from pipeline.versions import major_minor
+from pipeline.video import VideoFacts, check_wanted
 
 KINECT_FPS = 30.0
 """Frames per second of the first Kinect (UTD-MHAD; Chen, Jafari and Kehtarnavaz, ICIP 2015)."""

@@ -1,6 +1,5 @@
 """Where each thing of a dataset lies, relative to the project's folder."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,4 +62,4 @@ class Paths:
 
     def open_cache(self) -> Cache:
         """$HARCACHE_DIR, which several people may share, or `.harcache` beside params.yaml."""
-        return Cache(Path(os.environ.get("HARCACHE_DIR") or self.root / ".harcache"))
+        return Cache.from_env(self.root / ".harcache")

@@ -6,12 +6,11 @@ reaches changed and its version did not.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 from cache import Recipes
+from pipeline.versions import major_minor
 
 Json = Any
 
@@ -44,12 +43,6 @@ def plain(value: Json) -> Json:
     if isinstance(value, Mapping):
         return {name: plain(inner) for name, inner in value.items()}
     return [plain(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-@cache
-def major_minor(package: str) -> str:
-    """`"2.15"` of an installed package's `"2.15.0+cpu"`."""
-    return ".".join(installed_version(package).split("+")[0].split(".")[:2])
 
 
 INDEX = Step("index", 1, ("numpy", "av", "scipy"))

@@ -5,7 +5,6 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.errors import VideoError
 from pipeline.rgb import RgbConverter
 from pipeline.values import Box
+from pipeline.versions import major_minor
 
 HEADER_SLACK_FRAMES = 1
 """Headers of whole files promise up to this many frames more than there are packets."""
@@ -75,11 +75,6 @@ class VideoSource(Protocol):
         Let go of each before taking the next (`del`): with two alive, page faults double a conversion's time.
         Raises VideoError where the video cannot be decoded as far as the last wanted frame.
         """
-
-
-def major_minor(package: str) -> str:
-    """Version of an installed package, cut to what may change its results: "18.1"."""
-    return ".".join(version(package).split(".")[:2])
 
 
 def check_wanted(wanted: Sequence[int]) -> list[int]:

@@ -20,10 +20,11 @@ from pipeline.paths import Paths
 from pipeline.predictions import Predictions, telling_clips
 from pipeline.results import FUSED, read_curves, read_predictions, read_probabilities
 from pipeline.runner import RunOptions
-from pipeline.steps import STEPS, major_minor
+from pipeline.steps import STEPS
 from pipeline.strips import clip_strip
 from pipeline.trained import read_trainings
 from pipeline.vectors import vectors_of
+from pipeline.versions import major_minor
 
 PACKAGES = ("torch", "torchvision", "numpy", "zarr", "av", "opencv-python")
 

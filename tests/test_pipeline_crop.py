@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pipeline.crop import (
     CropRecipe,
-    bytes_per_clip,
     crop_clip,
     cut,
     encode_jpeg,
@@ -168,9 +167,9 @@ def test_a_broken_jpeg_row_is_refused() -> None:
 def test_bytes_of_a_clip_are_those_of_the_paper_sizes() -> None:
     counts = {"views": 1, "num_frames": 16, "channels": 3}
     recipe = CropRecipe(sampling="r16", storage="raw")
-    assert bytes_per_clip(recipe, **counts) == 602_112  # 56,880 clips: 34 GB
+    assert np.prod(row_shape(recipe, **counts)) == 602_112  # 56,880 clips: 34 GB
     assert row_shape(recipe, **counts) == (1, 16, 112, 112, 3)
-    assert bytes_per_clip(replace(recipe, storage="jpeg"), **counts) == 16 * (12_544 + 1024)
+    assert np.prod(row_shape(replace(recipe, storage="jpeg"), **counts)) == 16 * (12_544 + 1024)
 
 
 def test_pixels_are_kept_as_they_are() -> None:
