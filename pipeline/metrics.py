@@ -34,12 +34,6 @@ def confusion_over_seeds(predictions: Predictions, method: str, num_classes: int
     return np.asarray(matrices.sum(axis=0))
 
 
-def per_class(confusion: Ints) -> NDArray[np.float64]:
-    """(K,): per cent right of each true class; NaN for a class without clips."""
-    totals = confusion.sum(axis=1)
-    return np.where(totals > 0, 100 * np.diag(confusion) / np.maximum(totals, 1), np.nan)
-
-
 def summarise(accuracies: NDArray[np.float64]) -> dict[str, Any]:
     """Mean and sample standard deviation over seeds; None where one seed leaves it unknown."""
     std = round(float(np.std(accuracies, ddof=1)), 4) if len(accuracies) > 1 else None
