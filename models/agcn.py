@@ -8,13 +8,16 @@ memory, that is (B·M, V, T, C): 1×1 convolutions are then plain matrix product
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.errors import ModelParamError, ShapeError
+from models.checks import check_input
+from models.cuts import FEATURES, Backbone, Cut
+from models.errors import ModelParamError
+from models.preprocessing import JointInput
 
 Edges = Sequence[tuple[int, int]]
 """(joint, its parent towards the body's centre) pairs."""
@@ -78,8 +81,14 @@ def adjacency(edges: Edges, num_joints: int) -> Tensor:
     return graph / graph.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-class AGCN(nn.Module):
+CUTS = (Cut(FEATURES, ("channel",), "every fusion head of AMFI-Net (SPEC 2.7); not the trunk itself"),)
+
+
+class AGCN(Backbone):
     """(B, C, T, V, M) joints → (B, width of the last block): the mean over people, time and joints."""
+
+    expects: ClassVar[JointInput] = JointInput(style="agcn", frames=300)
+    cuts = CUTS
 
     def __init__(
         self,
@@ -112,20 +121,15 @@ class AGCN(nn.Module):
             for i, block in enumerate(layout)
         )
 
-    def forward(self, joints: Tensor) -> Tensor:
-        """(B, C, T, V, M) → (B, width)."""
-        expected = (self.in_channels, self.num_joints, self.num_people)
-        if joints.ndim != 5 or (joints.shape[1], *joints.shape[3:]) != expected:
-            c, v, m = expected
-            raise ShapeError(f"joints must be (B, {c}, T, {v}, {m}), got {tuple(joints.shape)}")
-        if joints.shape[2] < self.min_frames:
-            raise ShapeError(f"joints must have T of {self.min_frames} or more, got {tuple(joints.shape)}")
+    def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """`features`: (B, width of the last block)."""
+        c, v, m = self.in_channels, self.num_joints, self.num_people
+        check_input("joints", joints, ("B", f"C={c}", ("T", self.min_frames), f"V={v}", f"M={m}"))
         x = self._people(joints)
         for block in self.blocks:
             x = block(x)
-        features = x.float().mean(dim=(2, 3))
-        merged: Tensor = features.view(-1, self.num_people, self.num_features).mean(dim=1)
-        return merged
+        merged = x.float().mean(dim=(2, 3)).view(-1, m, self.num_features).mean(dim=1)
+        return {self.cut(name).name: merged for name in names}
 
     def _people(self, joints: Tensor) -> Tensor:
         """(B, C, T, V, M) → normalised (B·M, C, V, T), channels-last."""

@@ -1,22 +1,20 @@
 """Every backbone by its name in params, and what a dataset decides about it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Any, Literal, cast
-
-from torch import nn
+from typing import Any, Literal
 
 from models.agcn import AGCN, AGCN_LAYOUTS, Edges, GraphBlock
-from models.classifier import Backbone
+from models.cuts import Backbone
 from models.errors import ModelParamError
 from models.r3d import R3D18
 
 BackboneKind = Literal["r3d18", "agcn"]
 
-BACKBONES: dict[BackboneKind, Callable[..., nn.Module]] = {"r3d18": R3D18, "agcn": AGCN}
+BACKBONES: dict[BackboneKind, type[Backbone]] = {"r3d18": R3D18, "agcn": AGCN}
 
 
-def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: Edges = ()) -> nn.Module:
+def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: Edges = ()) -> Backbone:
     """The backbone that `options` describe: `kind` names it, the rest are its keywords.
 
     `shape` is one clip's input: (C, T, H, W) of a video backbone, (C, T, V, M) of a skeleton backbone, whose
@@ -27,12 +25,7 @@ def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: E
     return _built(options, in_channels=shape[0], edges=edges, num_joints=shape[2], num_people=shape[3])
 
 
-def num_features(backbone: nn.Module) -> int:
-    """C: how many numbers it makes of one clip."""
-    return cast(Backbone, backbone).num_features
-
-
-def _built(options: Mapping[str, Any], **given: Any) -> nn.Module:
+def _built(options: Mapping[str, Any], **given: Any) -> Backbone:
     kind, wanted = options.get("kind"), {name: value for name, value in options.items() if name != "kind"}
     if kind not in BACKBONES:
         raise ModelParamError(f"model.kind must be one of {sorted(BACKBONES)}, got {kind!r}")

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from models.errors import CheckpointError
 from models.files import read_torch, torch_bytes
-from models.r3d import KINETICS_INPUT, TORCHVISION_OPTIONS, VideoInput
+from models.preprocessing import VideoInput
+from models.r3d import KINETICS_INPUT, TORCHVISION_OPTIONS
 
 FORMAT = 1
 

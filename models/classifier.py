@@ -1,22 +1,15 @@
 """A backbone with a linear classifier on top: what stages 1 and 2 of AMFI-Net train (SPEC 2.5)."""
 
-from typing import Protocol, cast
-
 from torch import Tensor, nn
 
+from models.cuts import Backbone
 from models.errors import ModelParamError
-
-
-class Backbone(Protocol):
-    """Any module that says how many features it makes of one clip."""
-
-    num_features: int
 
 
 class Classifier(nn.Module):
     """Backbone → dropout → linear layer: (B, num_classes) logits."""
 
-    def __init__(self, backbone: nn.Module, num_classes: int, *, dropout: float = 0.0) -> None:
+    def __init__(self, backbone: Backbone, num_classes: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         if num_classes < 2:
             raise ModelParamError(f"num_classes must be 2 or more, got {num_classes}")
@@ -24,7 +17,7 @@ class Classifier(nn.Module):
             raise ModelParamError(f"dropout must lie in [0, 1), got {dropout}")
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(cast(Backbone, backbone).num_features, num_classes)
+        self.fc = nn.Linear(backbone.num_features, num_classes)
         nn.init.normal_(self.fc.weight, std=0.01)
         nn.init.zeros_(self.fc.bias)
 

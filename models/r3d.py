@@ -4,15 +4,18 @@ B clips, C channels, T frames, H × W pixels. Tensor names are torchvision's, so
 fit where the stem is torchvision's too.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.checks import check_input
 from models.conv3d import Conv3d
-from models.errors import ModelParamError, ShapeError
+from models.cuts import FEATURES, Backbone, Cut
+from models.errors import ModelParamError
+from models.preprocessing import VideoInput
 
 Stem = Literal["7x7x7", "3x7x7"]
 """Kernel of the first convolution, T × H × W: Hara's 7×7×7, or torchvision's 3×7×7."""
@@ -23,41 +26,21 @@ MIN_SIZE = 32
 _STEM_KERNELS: dict[Stem, tuple[int, int, int]] = {"7x7x7": (7, 7, 7), "3x7x7": (3, 7, 7)}
 
 
-@dataclass(frozen=True, slots=True)
-class VideoInput:
-    """What a video backbone wants to be fed: its weights mean nothing without it."""
-
-    frames: int = 16
-    """T."""
-    size: int = 112
-    """H and W in pixels."""
-    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
-    """Of each channel, on the scale where pixels lie in [0, 1]; zeros and ones leave x / 255 (SPEC 2.1)."""
-    std: tuple[float, ...] = (1.0, 1.0, 1.0)
-    """Of each channel, same scale."""
-
-    def __post_init__(self) -> None:
-        if self.frames < 1 or self.size < 1:
-            raise ModelParamError(f"frames and size must be 1 or more, got {self.frames} and {self.size}")
-        if not self.mean or len(self.mean) != len(self.std):
-            raise ModelParamError(
-                f"mean and std need one value a channel, got {len(self.mean)} and {len(self.std)}"
-            )
-        if min(self.std) <= 0:
-            raise ModelParamError(f"std must be above 0 in each channel, got {self.std}")
-
-    @property
-    def channels(self) -> int:
-        """C: 3 for colour, 1 for depth."""
-        return len(self.mean)
-
-
 KINETICS_INPUT = VideoInput(mean=(0.43216, 0.394666, 0.37645), std=(0.22803, 0.22145, 0.216989))
 """What torchvision's `R3D_18_Weights.KINETICS400_V1` was trained on (its own transforms)."""
 
 
-class R3D18(nn.Module):
+CUTS = (
+    Cut(FEATURES, ("channel",), "every fusion head of AMFI-Net (SPEC 2.7); not the trunk itself"),
+    Cut("map", ("channel", "frame", "y", "x"), "heads that weigh places and moments", dtype="float16"),
+)
+
+
+class R3D18(Backbone):
     """(B, C, T, H, W) float32 → (B, 8 · width) features: the mean over time and space of the last stage."""
+
+    expects: ClassVar[VideoInput] = VideoInput()
+    cuts = CUTS
 
     def __init__(
         self,
@@ -85,16 +68,14 @@ class R3D18(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         self.to(memory_format=torch.channels_last_3d)
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """(B, C, T, H, W) → (B, 8 · width)."""
-        if clips.ndim != 5 or clips.shape[1] != self.in_channels:
-            raise ShapeError(f"clips must be (B, {self.in_channels}, T, H, W), got {tuple(clips.shape)}")
-        if min(clips.shape[3:]) < MIN_SIZE:
-            raise ShapeError(f"clips must be {MIN_SIZE} pixels or more a side, got {tuple(clips.shape)}")
+    def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """`features` (B, 8 · width) and `map` (B, 8 · width, T', H', W'), what `features` is the mean of."""
+        pixels = (("H", MIN_SIZE), ("W", MIN_SIZE))
+        check_input("clips", clips, ("B", f"C={self.in_channels}", ("T", 1), *pixels))
         x = self.stem(clips.contiguous(memory_format=torch.channels_last_3d))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        features: Tensor = x.float().mean(dim=(2, 3, 4))
-        return features
+        found = {"map": x, FEATURES: x.float().mean(dim=(2, 3, 4))}
+        return {name: found[self.cut(name).name] for name in names}
 
 
 TORCHVISION_OPTIONS: dict[str, object] = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from models.backbones import build_backbone, num_features
+from models.backbones import build_backbone
 from models.checkpoint import decode, load_state
 from models.device import best_device
 from models.inference import embed
@@ -150,7 +150,7 @@ def _spec(preset: Preset, trainings: tuple[Training, ...], sources: Mapping[str,
         options = preset.pretrain.backbones[training.name].model
         with torch.device("meta"):
             network = build_backbone(options, shape=source.shape, edges=source.edges)
-        shapes[training.array] = (source.num_views, num_features(network))
+        shapes[training.array] = (source.num_views, network.num_features)
     dims = recipe_dims(shapes, ("view", "channel"))
     arrays = tuple(
         ArraySpec(n, "float32", shape, dims[n], chunk_rows=CHUNK_ROWS) for n, shape in shapes.items()

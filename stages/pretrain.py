@@ -16,6 +16,7 @@ from torch import nn
 from models.backbones import build_backbone
 from models.checkpoint import WeightsCard, encode, load_pretrained
 from models.classifier import Classifier
+from models.cuts import Backbone
 from models.device import best_device
 from models.fit import Batch, EpochRecord, fit
 from models.plan import FitPlan
@@ -103,7 +104,7 @@ class Lesson:
         weights = encode(model.backbone.state_dict(), self._card())
         return {"weights.pt": weights, "history.json": result.document}
 
-    def _network(self) -> nn.Module:
+    def _network(self) -> Backbone:
         """A new backbone, or one that starts from the weights that the params name."""
         backbone = build_backbone(self.params.model, shape=self.source.shape, edges=self.source.edges)
         start = self.params.pretrained

@@ -1,0 +1,39 @@
+"""Input that a model cannot mean is refused, with what was expected and what was given."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from torch import Tensor
+
+from models.errors import ShapeError
+
+Axis: TypeAlias = "str | tuple[str, int]"
+"""An axis by its letter: `T`; with its exact size: `C=3`; or with the least it may be: `("T", 16)`."""
+
+
+def check_input(name: str, x: Tensor, axes: Sequence[Axis]) -> None:
+    """Raises ShapeError unless `x` is a floating tensor of these axes with at least one clip.
+
+    The first axis is the batch. `check_input("joints", x, ("B", "C=3", ("T", 4), "V=25", "M=2"))` refuses
+    joints of 17 points, clips of 3 frames, integer tensors and empty batches.
+    """
+    if not (x.is_floating_point() and x.ndim == len(axes) and len(x) and _sizes_fit(x, axes)):
+        kind = str(x.dtype).removeprefix("torch.")
+        expected = ", ".join(_spelled(axis) for axis in axes)
+        raise ShapeError(
+            f"{name} must be ({expected}) of floats with {_spelled(axes[0])} of 1 or more, "
+            f"got {tuple(x.shape)} of {kind}"
+        )
+
+
+def _sizes_fit(x: Tensor, axes: Sequence[Axis]) -> bool:
+    for size, axis in zip(x.shape, axes, strict=True):
+        if isinstance(axis, tuple) and size < axis[1]:
+            return False
+        if isinstance(axis, str) and "=" in axis and size != int(axis.partition("=")[2]):
+            return False
+    return True
+
+
+def _spelled(axis: Axis) -> str:
+    return axis.rpartition("=")[2] if isinstance(axis, str) else f"{axis[0]} ≥ {axis[1]}"
