@@ -19,7 +19,8 @@ from pipeline.datasets.protocol import fit_to_video
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.failures import Failure
 from pipeline.opening import made_keys
-from pipeline.params import IndexParams, nearest
+from pipeline.params import IndexParams
+from pipeline.sections import nearest
 from pipeline.skeletons import flag_names, pack, read_facts
 from pipeline.values import Clip
 

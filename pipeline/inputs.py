@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline import augment
+from pipeline.backbone_params import SkeletonBackbone, VideoBackbone
 from pipeline.crop import CropRecipe, unpack_frames
 from pipeline.draws import generator_of
 from pipeline.layouts import LAYOUTS, Layout
 from pipeline.normalise import normalise, window
 from pipeline.opening import made_keys, opened_catalog, opened_store
-from pipeline.params import Preset, SkeletonBackbone, VideoBackbone
+from pipeline.params import Preset
 from pipeline.paths import Paths
 from pipeline.pixels import to_float
 from pipeline.skeletons import read_skeleton

@@ -1,56 +1,18 @@
 """What params.yaml may say: one frozen section a stage. Rules and inputs are the values that use them."""
 
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.augment import SkeletonAugment, VideoAugment
+from pipeline.backbone_params import Backbone, TrainingPlan
 from pipeline.crop import CropRecipe
 from pipeline.heatmaps import HeatmapRule
 from pipeline.layouts import Layout
-from pipeline.normalise import SkeletonInput
-from pipeline.pixels import PixelScale
 from pipeline.sampling import SamplingRule
-from pipeline.streams import Stream
+from pipeline.sections import Options, Section, known_keys, nearest
 
-Options = dict[str, Any]
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """` (did you mean 'size'?)`, or nothing where no known name is near."""
-    close = get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def _known_keys(kind: type) -> Callable[[Any], Any]:
-    """Refuses a mapping with a key that the dataclass `kind` does not have."""
-    known = [field.name for field in fields(kind)]
-
-    def check(given: Any) -> Any:
-        for key in given if isinstance(given, dict) else ():
-            if key not in known:
-                raise ValueError(f"unknown key {key!r}{nearest(key, known)}; it may have {sorted(known)}")
-        return given
-
-    assert is_dataclass(kind)
-    return check
-
-
-Sampling = Annotated[SamplingRule, BeforeValidator(_known_keys(SamplingRule))]
-Crop = Annotated[CropRecipe, BeforeValidator(_known_keys(CropRecipe))]
-Skeletal = Annotated[SkeletonInput, BeforeValidator(_known_keys(SkeletonInput))]
-SkeletalAugment = Annotated[SkeletonAugment, BeforeValidator(_known_keys(SkeletonAugment))]
-Pixels = Annotated[PixelScale, BeforeValidator(_known_keys(PixelScale))]
-PixelAugment = Annotated[VideoAugment, BeforeValidator(_known_keys(VideoAugment))]
-
-
-class Section(BaseModel):
-    """Frozen, and refuses keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Sampling = Annotated[SamplingRule, BeforeValidator(known_keys(SamplingRule))]
+Crop = Annotated[CropRecipe, BeforeValidator(known_keys(CropRecipe))]
 
 
 class IndexParams(Section):
@@ -103,61 +65,6 @@ class HeatmapParams(Section):
             use_score=self.use_score,
             dtype="uint8",
         )
-
-
-class TrainingPlan(Section):
-    """One optimiser run (SPEC 2.5): SGD with momentum."""
-
-    epochs: int = Field(gt=0)
-    batch: int = Field(gt=0)
-    lr: float = Field(gt=0)
-    schedule: Literal["constant", "milestones", "cosine"] = "constant"
-    milestones: tuple[int, ...] = ()
-    """Epochs, counted from 0, at whose start the rate falls to a tenth."""
-    warmup_epochs: int = Field(default=0, ge=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    nesterov: bool = False
-    weight_decay: float = Field(default=5e-4, ge=0)
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-
-
-class Pretrained(Section):
-    """Weights to start from: refused unless stem, normalisation and sha256 are what is said here."""
-
-    path: str
-    sha256: str
-    kind: Literal["harcache", "torchvision_r3d_18"] = "harcache"
-
-
-class _Backbone(Section):
-    model: Options
-    """`kind` names a network of `models.backbones.BACKBONES`; the rest are its keywords."""
-    plan: TrainingPlan
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Before the classifier that trains the backbone and is then dropped."""
-    pretrained: Pretrained | None = None
-
-
-class VideoBackbone(_Backbone):
-    """A network over cropped frames."""
-
-    modality: Literal["video"]
-    recipe: str
-    """Whose frames: a name of `crop.recipes`."""
-    pixels: Pixels = PixelScale()
-    augment: PixelAugment = VideoAugment()
-
-
-class SkeletonBackbone(_Backbone):
-    """A network over joints."""
-
-    modality: Literal["skeleton"]
-    stream: Stream = "joint"
-    input: Skeletal = SkeletonInput()
-    augment: SkeletalAugment = SkeletonAugment()
-
-
-Backbone = Annotated[VideoBackbone | SkeletonBackbone, Field(discriminator="modality")]
 
 
 class HoldOut(Section):

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.errors import ParamError
-from pipeline.params import Preset, nearest
+from pipeline.params import Preset
+from pipeline.sections import nearest
 
 
 def load_preset(path: Path, name: str) -> Preset:

@@ -21,12 +21,13 @@ from models.device import best_device
 from models.fit import Batch, EpochRecord, fit
 from models.plan import FitPlan
 from models.seeding import seeded
+from pipeline.backbone_params import SkeletonBackbone, TrainingPlan, VideoBackbone
 from pipeline.catalog import Catalog
 from pipeline.failures import Summary
 from pipeline.inputs import ClipInput, TrainingBatches, input_of, plain_batches
 from pipeline.learning import learn_once, lessons
 from pipeline.opening import opened_catalog
-from pipeline.params import Preset, SkeletonBackbone, TrainingPlan, VideoBackbone
+from pipeline.params import Preset
 from pipeline.paths import Paths
 from pipeline.prefetch import prefetched
 from pipeline.runner import RunOptions

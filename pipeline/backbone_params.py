@@ -1,0 +1,71 @@
+"""What params.yaml says of a backbone: its network, its input and its training."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from pipeline.augment import SkeletonAugment, VideoAugment
+from pipeline.normalise import SkeletonInput
+from pipeline.pixels import PixelScale
+from pipeline.sections import Options, Section, known_keys
+from pipeline.streams import Stream
+
+Skeletal = Annotated[SkeletonInput, BeforeValidator(known_keys(SkeletonInput))]
+SkeletalAugment = Annotated[SkeletonAugment, BeforeValidator(known_keys(SkeletonAugment))]
+Pixels = Annotated[PixelScale, BeforeValidator(known_keys(PixelScale))]
+PixelAugment = Annotated[VideoAugment, BeforeValidator(known_keys(VideoAugment))]
+
+
+class TrainingPlan(Section):
+    """One optimiser run (SPEC 2.5): SGD with momentum."""
+
+    epochs: int = Field(gt=0)
+    batch: int = Field(gt=0)
+    lr: float = Field(gt=0)
+    schedule: Literal["constant", "milestones", "cosine"] = "constant"
+    milestones: tuple[int, ...] = ()
+    """Epochs, counted from 0, at whose start the rate falls to a tenth."""
+    warmup_epochs: int = Field(default=0, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(default=5e-4, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+
+
+class Pretrained(Section):
+    """Weights to start from: refused unless stem, normalisation and sha256 are what is said here."""
+
+    path: str
+    sha256: str
+    kind: Literal["harcache", "torchvision_r3d_18"] = "harcache"
+
+
+class _Backbone(Section):
+    model: Options
+    """`kind` names a network of `models.backbones.BACKBONES`; the rest are its keywords."""
+    plan: TrainingPlan
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Before the classifier that trains the backbone and is then dropped."""
+    pretrained: Pretrained | None = None
+
+
+class VideoBackbone(_Backbone):
+    """A network over cropped frames."""
+
+    modality: Literal["video"]
+    recipe: str
+    """Whose frames: a name of `crop.recipes`."""
+    pixels: Pixels = PixelScale()
+    augment: PixelAugment = VideoAugment()
+
+
+class SkeletonBackbone(_Backbone):
+    """A network over joints."""
+
+    modality: Literal["skeleton"]
+    stream: Stream = "joint"
+    input: Skeletal = SkeletonInput()
+    augment: SkeletalAugment = SkeletonAugment()
+
+
+Backbone = Annotated[VideoBackbone | SkeletonBackbone, Field(discriminator="modality")]
