@@ -20,7 +20,7 @@ class IndexParams(Section):
 
     adapter: str
     """A key of `pipeline.datasets.DATASETS`."""
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
     """Passed to the adapter as keywords."""
     protocol: str
     max_frames: int = Field(default=300, gt=0)
@@ -114,7 +114,7 @@ class HeadParams(Section):
     """Names of `models.heads.HEADS`."""
     fused: str = "amfi"
     """The method that `metrics.json` calls fused."""
-    options: dict[str, Options] = {}
+    options: dict[str, Options] = Field(default_factory=dict)
     """Per method, keywords of its head."""
     seeds: tuple[int, ...] = Field(min_length=1)
     plan: TrainingPlan
@@ -125,7 +125,7 @@ class ReportParams(Section):
 
     clips: int = Field(default=12, ge=0)
     tsne_clips: int = Field(default=600, gt=10)
-    ceilings: dict[str, float] = {}
+    ceilings: dict[str, float] = Field(default_factory=dict)
     """Method to the accuracy in per cent that it cannot pass; known of the demo dataset only."""
 
 
