@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,11 @@ app = typer.Typer(
 )
 recipes_app = typer.Typer(help="The tripwire against stale results: recipes.lock.", no_args_is_help=True)
 app.add_typer(recipes_app, name="recipes")
+cache_app = typer.Typer(
+    help="What the stores hold and where it came from; sharing, checking and mending them.",
+    no_args_is_help=True,
+)
+app.add_typer(cache_app, name="cache")
 
 Dataset = Annotated[str, typer.Argument(help="Name of the dataset: its recordings lie in data/raw/NAME.")]
 PresetName = Annotated[
@@ -36,6 +41,9 @@ Workers = Annotated[
 Scheduler = Annotated[
     str | None,
     typer.Option(envvar="HARCACHE_SCHEDULER", help="Address of a running dask scheduler, tcp://HOST:PORT."),
+]
+Remote = Annotated[
+    str | None, typer.Option(help="A remote of `dvc remote list`; default: the one set up as default.")
 ]
 
 
@@ -93,68 +101,32 @@ def demo(
         typer.echo(make_demo(folder, seed=seed, workers=workers))
 
 
-@app.command()
-def index(
-    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
-) -> None:
-    """List the clips, read their skeletons, count their frames, hash their files: catalog.parquet, skeletons.zarr."""
-    _run("index", dataset, preset, workers, scheduler)
+STAGES = {
+    "index": "List the clips, read their skeletons, count their frames, hash their files: "
+    "catalog.parquet, skeletons.zarr.",
+    "sample": "Choose which frames each recipe looks at: samples.zarr.",
+    "crop": "Decode each video once and cut its people out of the chosen frames: frames.zarr.",
+    "heatmaps": "Render joints as Gaussian pseudo-heatmaps: heatmaps.zarr.",
+    "pretrain": "Train one backbone a modality, choosing epochs on held-out people: weights/NAME/backbones.",
+    "features": "Run the frozen backbones over every clip: features.zarr.",
+    "train": "Train the fusion heads on cached features and test them: metrics.json, predictions.parquet.",
+    "report": "Write the page that shows it all: reports/NAME/index.html.",
+}
+"""Every stage, and what its --help says."""
 
 
-@app.command()
-def sample(
-    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
-) -> None:
-    """Choose which frames each recipe looks at: samples.zarr."""
-    _run("sample", dataset, preset, workers, scheduler)
+def _stage(name: str, told: str) -> None:
+    """Make the command of one stage; all stages are asked alike."""
+
+    @app.command(name, help=told)
+    def command(
+        dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
+    ) -> None:
+        _run(name, dataset, preset, workers, scheduler)
 
 
-@app.command()
-def crop(
-    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
-) -> None:
-    """Decode each video once and cut its people out of the chosen frames: frames.zarr."""
-    _run("crop", dataset, preset, workers, scheduler)
-
-
-@app.command()
-def heatmaps(
-    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
-) -> None:
-    """Render joints as Gaussian pseudo-heatmaps: heatmaps.zarr."""
-    _run("heatmaps", dataset, preset, workers, scheduler)
-
-
-@app.command()
-def pretrain(
-    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
-) -> None:
-    """Train one backbone a modality, choosing epochs on held-out people: weights/NAME/backbones."""
-    _run("pretrain", dataset, preset, workers, scheduler)
-
-
-@app.command()
-def features(
-    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
-) -> None:
-    """Run the frozen backbones over every clip: features.zarr."""
-    _run("features", dataset, preset, workers, scheduler)
-
-
-@app.command()
-def train(
-    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
-) -> None:
-    """Train the fusion heads on cached features and test them: metrics.json, predictions.parquet."""
-    _run("train", dataset, preset, workers, scheduler)
-
-
-@app.command()
-def report(
-    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
-) -> None:
-    """Write the page that shows it all: reports/NAME/index.html."""
-    _run("report", dataset, preset, workers, scheduler)
+for _name, _told in STAGES.items():
+    _stage(_name, _told)
 
 
 @app.command()
@@ -186,6 +158,26 @@ def recipes_bless() -> None:
 
         changed = recipes(HOUSE).bless()
         typer.echo(f"recipes.lock: {', '.join(changed) if changed else 'nothing'} changed; commit it")
+
+
+@cache_app.command("push")
+def cache_push(dataset: Dataset, remote: Remote = None) -> None:
+    """Send a dataset's stores and weights to a DVC remote: `dvc push` of what its stages wrote."""
+    _transport("push", dataset, remote)
+
+
+@cache_app.command("pull")
+def cache_pull(dataset: Dataset, remote: Remote = None) -> None:
+    """Fetch a dataset's stores and weights from a DVC remote: `dvc pull` of what dvc.lock names."""
+    _transport("pull", dataset, remote)
+
+
+def _transport(what: Literal["push", "pull"], dataset: str, remote: str | None) -> None:
+    with _explained():
+        from pipeline.paths import Paths
+        from pipeline.transport import transport
+
+        typer.echo(transport(Paths(PROJECT, dataset), what, remote))
 
 
 if __name__ == "__main__":
