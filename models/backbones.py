@@ -1,12 +1,16 @@
-"""Every backbone by its name in params, and what a dataset decides about it."""
+"""Every backbone by its name in params, a user's own by its import path, and what a dataset decides about it."""
 
+import hashlib
+import inspect
 from collections.abc import Mapping, Sequence
-from inspect import signature
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
 from models.agcn import AGCN, AGCN_LAYOUTS, Edges, GraphBlock
 from models.cuts import Backbone
 from models.errors import ModelParamError
+from models.preprocessing import JointInput
 from models.r3d import R3D18
 
 BackboneKind = Literal["r3d18", "agcn"]
@@ -17,26 +21,52 @@ BACKBONES: dict[BackboneKind, type[Backbone]] = {"r3d18": R3D18, "agcn": AGCN}
 def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: Edges = ()) -> Backbone:
     """The backbone that `options` describe: `kind` names it, the rest are its keywords.
 
-    `shape` is one clip's input: (C, T, H, W) of a video backbone, (C, T, V, M) of a skeleton backbone, whose
-    joints `edges` connect.
+    `shape` is one clip's input: (C, T, H, W) of videos and heatmaps, (C, T, V, M) of joints, which
+    `edges` connect. A `kind` of `package.module:Class` is a user's own subclass of Backbone.
     """
-    if options.get("kind") == "r3d18":
-        return _built(options, in_channels=shape[0])
-    return _built(options, in_channels=shape[0], edges=edges, num_joints=shape[2], num_people=shape[3])
-
-
-def _built(options: Mapping[str, Any], **given: Any) -> Backbone:
-    kind, wanted = options.get("kind"), {name: value for name, value in options.items() if name != "kind"}
-    if kind not in BACKBONES:
-        raise ModelParamError(f"model.kind must be one of {sorted(BACKBONES)}, got {kind!r}")
-    make = BACKBONES[kind]
-    free = sorted(set(signature(make).parameters) - set(given))
+    kind = options.get("kind")
+    make = backbone_class(kind)
+    given: dict[str, Any] = {"in_channels": shape[0]}
+    if isinstance(make.expects, JointInput):
+        given |= {"edges": edges, "num_joints": shape[2], "num_people": shape[3]}
+    wanted = {name: value for name, value in options.items() if name != "kind"}
+    free = sorted(set(inspect.signature(make).parameters) - set(given))
     unknown = sorted(set(wanted) - set(free))
     if unknown:
         raise ModelParamError(f"model {kind!r} has no option {unknown[0]!r}; it has {free}")
-    if "layout" in wanted:
+    if make is AGCN and "layout" in wanted:
         wanted["layout"] = _layout(wanted["layout"])
     return make(**given, **wanted)
+
+
+def backbone_class(kind: object) -> type[Backbone]:
+    """The class that `kind` names. Raises ModelParamError."""
+    if kind in BACKBONES:
+        return BACKBONES[kind]
+    if not isinstance(kind, str) or ":" not in kind:
+        raise ModelParamError(
+            f"model.kind must be one of {sorted(BACKBONES)}, or your own as 'package.module:Class', got {kind!r}"
+        )
+    module, _, name = kind.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ModelParamError(
+            f"model.kind {kind!r} cannot be imported: {error}; install its package, or put its folder on PYTHONPATH"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Backbone) and hasattr(found, "expects")):
+        raise ModelParamError(
+            f"model.kind {kind!r} must be a subclass of models.cuts.Backbone that says what it `expects`"
+        )
+    return found
+
+
+def code_of(kind: object) -> dict[str, str]:
+    """What names the code of a user's own backbone: its file's sha256. Of ours nothing: recipes.lock knows it."""
+    if kind in BACKBONES:
+        return {}
+    source = Path(inspect.getfile(backbone_class(kind))).read_bytes()
+    return {"code": hashlib.sha256(source).hexdigest()}
 
 
 def _layout(named: str | list[tuple[int, int]]) -> tuple[GraphBlock, ...]:

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from models.cuts import Backbone
 from models.errors import ModelParamError
+from models.fit import Loss
 
 
 class Classifier(nn.Module):
@@ -25,3 +26,14 @@ class Classifier(nn.Module):
         """What the backbone takes → (B, num_classes) logits."""
         logits: Tensor = self.fc(self.dropout(self.backbone(clips)))
         return logits
+
+
+def classifier_loss(model: Classifier, loss: Loss) -> Loss:
+    """`loss` of the logits, plus the backbone's own where it has one."""
+
+    def total(logits: Tensor, labels: Tensor) -> Tensor:
+        extra = model.backbone.extra_loss()
+        value = loss(logits, labels)
+        return value if extra is None else value + extra
+
+    return total

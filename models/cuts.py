@@ -45,6 +45,10 @@ class Backbone(nn.Module):
         """The named cuts of a batch, (B, …) each, in one pass; nothing behind the last of them is computed."""
         raise NotImplementedError
 
+    def extra_loss(self) -> Tensor | None:
+        """A loss of its own over the batch of the last training pass, to be added to the classifier's."""
+        return None
+
     def forward(self, clips: Tensor) -> Tensor:
         """(B, …) → (B, num_features)."""
         return self.at(clips, (FEATURES,))[FEATURES]

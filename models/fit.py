@@ -90,7 +90,7 @@ def fit(
     device = torch.device(device)
     keep_freed_memory()
     model.to(device)
-    loss = loss or _cross_entropy(plan)
+    loss = loss or cross_entropy(plan)
     optimiser = _optimiser(model, plan)
     run = _restore(model, optimiser, plan, resume)
     for epoch in range(len(run.history), plan.epochs):
@@ -108,7 +108,8 @@ def fit(
     return FitResult(tuple(run.history), run.best_epoch, run.best_state)
 
 
-def _cross_entropy(plan: FitPlan) -> Loss:
+def cross_entropy(plan: FitPlan) -> Loss:
+    """Mean over the batch, with the plan's label smoothing."""
     return lambda logits, labels: F.cross_entropy(
         logits.float(), labels, label_smoothing=plan.label_smoothing
     )

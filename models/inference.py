@@ -1,15 +1,18 @@
 """Frozen models on many clips: one padded batch size, so that a result never depends on its neighbours."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from models.cuts import Backbone
 from models.errors import ModelParamError, ShapeError
 from models.head import HeadOutput
 from models.memory import keep_freed_memory
+
+Found = TypeVar("Found")
 
 
 def embed(
@@ -27,6 +30,36 @@ def embed(
     either, on a CPU as long as batch_size is a multiple of the thread count: else a clip may be cut
     between two threads.
     """
+    return _embedded(model, lambda *x: (_values(model(*x)),), blocks, batch_size, device, _only)
+
+
+def embed_cuts(
+    backbone: Backbone,
+    names: Sequence[str],
+    blocks: Iterable[Tensor],
+    *,
+    batch_size: int,
+    device: torch.device | str = "cpu",
+) -> Iterator[dict[str, Tensor]]:
+    """As `embed`, of the named cuts in one pass: name to (n, …) of each cut's own dtype."""
+    kinds = [torch.float16 if backbone.cut(name).dtype == "float16" else torch.float32 for name in names]
+
+    def run(*x: Tensor) -> tuple[Tensor, ...]:
+        found = backbone.at(x[0], names)
+        return tuple(found[name].to(kind) for name, kind in zip(names, kinds, strict=True))
+
+    packed = ((block,) for block in blocks)
+    return _embedded(backbone, run, packed, batch_size, device, lambda t: dict(zip(names, t, strict=True)))
+
+
+def _embedded(
+    model: nn.Module,
+    run: Callable[..., tuple[Tensor, ...]],
+    blocks: Iterable[tuple[Tensor, ...]],
+    batch_size: int,
+    device: torch.device | str,
+    pack: Callable[[tuple[Tensor, ...]], Found],
+) -> Iterator[Found]:
     if batch_size < 1:
         raise ModelParamError(f"batch_size must be 1 or more, got {batch_size}")
     device = torch.device(device)
@@ -36,10 +69,19 @@ def embed(
         count = _num_clips(block)
         with _frozen(model):
             parts = [
-                _run(model, tuple(x[start : start + batch_size] for x in block), batch_size, device)
+                _run(run, tuple(x[start : start + batch_size] for x in block), batch_size, device)
                 for start in range(0, count, batch_size)
             ]
-        yield parts[0] if len(parts) == 1 else torch.cat(parts)
+        yield pack(tuple(p[0] if len(p) == 1 else torch.cat(p) for p in zip(*parts, strict=True)))
+
+
+def _only(tensors: tuple[Tensor, ...]) -> Tensor:
+    return tensors[0]
+
+
+def _values(output: Any) -> Tensor:
+    values: Tensor = output.logits if isinstance(output, HeadOutput) else output
+    return values.float()
 
 
 def _num_clips(block: tuple[Tensor, ...]) -> int:
@@ -52,11 +94,12 @@ def _num_clips(block: tuple[Tensor, ...]) -> int:
     return lengths.pop()
 
 
-def _run(model: nn.Module, inputs: tuple[Tensor, ...], batch_size: int, device: torch.device) -> Tensor:
+def _run(
+    run: Callable[..., tuple[Tensor, ...]], inputs: tuple[Tensor, ...], batch_size: int, device: torch.device
+) -> tuple[Tensor, ...]:
     count = len(inputs[0])
-    output: Any = model(*(_padded(x, batch_size).to(device, non_blocking=True) for x in inputs))
-    values: Tensor = output.logits if isinstance(output, HeadOutput) else output
-    return values[:count].float().cpu()
+    found = run(*(_padded(x, batch_size).to(device, non_blocking=True) for x in inputs))
+    return tuple(values[:count].cpu() for values in found)
 
 
 def _padded(x: Tensor, batch_size: int) -> Tensor:

@@ -47,6 +47,8 @@ class _Backbone(Section):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Before the classifier that trains the backbone and is then dropped."""
     pretrained: Pretrained | None = None
+    cuts: tuple[str, ...] = Field(default=("features",), min_length=1)
+    """Which of the network's cuts `features` keeps, by name (`python cli.py models`); decides no training."""
 
 
 class VideoBackbone(_Backbone):
@@ -59,6 +61,14 @@ class VideoBackbone(_Backbone):
     augment: PixelAugment = VideoAugment()
 
 
+class HeatmapBackbone(_Backbone):
+    """A network over the pseudo-heatmaps that the section `heatmaps` describes."""
+
+    modality: Literal["heatmaps"]
+    flip_chance: float = Field(default=0.0, ge=0, le=1)
+    """Chance of a mirrored clip, left and right joints exchanged; harmful where a class depends on the side."""
+
+
 class SkeletonBackbone(_Backbone):
     """A network over joints."""
 
@@ -68,4 +78,4 @@ class SkeletonBackbone(_Backbone):
     augment: SkeletalAugment = SkeletonAugment()
 
 
-Backbone = Annotated[VideoBackbone | SkeletonBackbone, Field(discriminator="modality")]
+Backbone = Annotated[VideoBackbone | HeatmapBackbone | SkeletonBackbone, Field(discriminator="modality")]

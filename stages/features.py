@@ -1,6 +1,6 @@
 """features: every clip through the frozen backbones, in batches of one fixed, padded size."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from models.backbones import build_backbone
+from models.backbones import build_backbone, code_of
 from models.checkpoint import decode, load_state
+from models.cuts import FEATURES as FEATURES_CUT
+from models.cuts import Backbone, Cut, cut_shapes
 from models.device import best_device
-from models.inference import embed
+from models.inference import embed_cuts
 from pipeline.build import Made, StoreJob, accounts, build_store
 from pipeline.catalog import Catalog
 from pipeline.dims import recipe_dims
@@ -32,6 +33,40 @@ INFERENCE_BATCH = 32
 """Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
 
 CHUNK_ROWS = 16
+CHUNK_BYTES = 65_536
+SHARD_BYTES = 256_000_000
+
+
+def array_of(training: Training, cut: str) -> str:
+    """The array that keeps a training's cut: video_0 of the features, video_0_map of the cut `map`."""
+    return training.array if cut == FEATURES_CUT else f"{training.array}_{cut}"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One array of the store."""
+
+    training: Training
+    cut: Cut
+    shape: tuple[int, ...]
+    """(A, …) of one clip."""
+    code: Mapping[str, str]
+    """Of a user's own backbone, what names its code."""
+
+    @property
+    def name(self) -> str:
+        """Of the array."""
+        return array_of(self.training, self.cut.name)
+
+    @property
+    def num_bytes(self) -> int:
+        """Of one clip."""
+        return self.cut.num_bytes(self.shape)
+
+    def params(self, sources: Mapping[str, ClipInput]) -> dict[str, Any]:
+        """What decides its rows beside weights and clip."""
+        cut = {} if self.cut.name == FEATURES_CUT else {"cut": self.cut.name}
+        return {"input": sources[self.training.name].normalisation, **cut, **self.code}
 
 
 @dataclass(frozen=True)
@@ -67,41 +102,52 @@ class _Networks:
     arrays: frozenset[str]
 
     @cached_property
-    def _loaded(self) -> dict[str, tuple[ClipInput, nn.Module]]:
-        trainings = {t.array: t for t in read_trainings(self.paths.weights / "backbones")}
-        return {name: self._load(trainings[name]) for name in sorted(self.arrays)}
+    def _wanted(self) -> list[tuple[ClipInput, Backbone, dict[str, str]]]:
+        """Each backbone with its input, and the wanted cuts' names to the arrays that keep them."""
+        found = []
+        for training in read_trainings(self.paths.weights / "backbones"):
+            cuts = self.preset.pretrain.backbones[training.name].cuts
+            kept = {cut: array_of(training, cut) for cut in cuts if array_of(training, cut) in self.arrays}
+            if kept:
+                found.append((*self._load(training), kept))
+        return found
 
-    def _load(self, training: Training) -> tuple[ClipInput, nn.Module]:
+    def _load(self, training: Training) -> tuple[ClipInput, Backbone]:
         params = self.preset.pretrain.backbones[training.name]
         source = input_of(self.paths, self.preset, params)
         network = build_backbone(params.model, shape=source.shape, edges=source.edges)
         load_state(network, decode(training.weights).state, training.file)
         return source, network
 
-    def features(self, ids: list[str]) -> dict[str, NDArray[np.float32]]:
-        """(len(ids), A, C) for each array."""
+    def features(self, ids: list[str]) -> dict[str, NDArray[Any]]:
+        """(len(ids), A, …) for each array."""
         seen: dict[str, list[NDArray[np.float32]]] = {}
         found = {}
-        for name, (source, network) in self._loaded.items():
+        for source, network, kept in self._wanted:
             key = repr(source)
             if key not in seen:
                 seen[key] = [source.plain(ids, view) for view in range(source.num_views)]
-            blocks = [(torch.from_numpy(clips),) for clips in seen[key]]
-            views = embed(network, blocks, batch_size=INFERENCE_BATCH, device=best_device())
-            found[name] = torch.stack(list(views), dim=1).numpy()
+            clips = [torch.from_numpy(view) for view in seen[key]]
+            of_views = embed_cuts(
+                network, tuple(kept), clips, batch_size=INFERENCE_BATCH, device=best_device()
+            )
+            views = list(of_views)
+            for cut, array in kept.items():
+                found[array] = torch.stack([view[cut] for view in views], dim=1).numpy()
         return found
 
 
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
-    """Write features.zarr: for each backbone and seed (clip, view, channel) float32."""
+    """Write features.zarr: each backbone's cuts for each seed, the vectors (clip, view, channel) float32."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     trainings = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
     sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
-    documents = _documents(catalog, trainings, sources, selection_on_all=not preset.pretrain.refit)
+    made = _planned(preset, trainings, sources)
+    documents = _documents(catalog, made, sources, selection_on_all=not preset.pretrain.refit)
     job = StoreJob(
         stage="features",
         name="features",
-        spec=_spec(preset, trainings, sources),
+        spec=_spec(preset, made),
         rows=[Row(clip_id, docs) for clip_id, docs in documents.items()],
         work=FeatureWork(paths, preset, options.threads),
         coords=catalog.coords,
@@ -118,13 +164,9 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
 
 
 def _documents(
-    catalog: Catalog,
-    trainings: tuple[Training, ...],
-    sources: Mapping[str, ClipInput],
-    *,
-    selection_on_all: bool,
+    catalog: Catalog, made: Sequence[Planned], sources: Mapping[str, ClipInput], *, selection_on_all: bool
 ) -> dict[str, dict[str, Any]]:
-    """For each clip, what each backbone's features are made of; a selection's of training clips only."""
+    """For each clip, what each array's row is made of; a selection's of training clips only."""
     keys = {name: source.keys() for name, source in sources.items()}
     documents: dict[str, dict[str, Any]] = {}
     for entry in catalog.usable():
@@ -132,27 +174,49 @@ def _documents(
         if any(clip_id not in of_source for of_source in keys.values()):
             continue
         documents[clip_id] = {
-            training.array: FEATURES.document(
-                params={"input": sources[training.name].normalisation},
-                weights={"backbone": training.sha256},
-                inputs={"clip": keys[training.name][clip_id]},
+            array.name: FEATURES.document(
+                params=array.params(sources),
+                weights={"backbone": array.training.sha256},
+                inputs={"clip": keys[array.training.name][clip_id]},
             )
-            for training in trainings
-            if training.phase == "final" or entry.split == "train" or selection_on_all
+            for array in made
+            if array.training.phase == "final" or entry.split == "train" or selection_on_all
         }
     return documents
 
 
-def _spec(preset: Preset, trainings: tuple[Training, ...], sources: Mapping[str, ClipInput]) -> StoreSpec:
-    shapes = {}
+def _planned(
+    preset: Preset, trainings: tuple[Training, ...], sources: Mapping[str, ClipInput]
+) -> list[Planned]:
+    """Every array; of a selection's backbone only what heads are selected on, unless it is the final one."""
+    found = []
     for training in trainings:
-        source = sources[training.name]
-        options = preset.pretrain.backbones[training.name].model
+        params, source = preset.pretrain.backbones[training.name], sources[training.name]
         with torch.device("meta"):
-            network = build_backbone(options, shape=source.shape, edges=source.edges)
-        shapes[training.array] = (source.num_views, network.num_features)
-    dims = recipe_dims(shapes, ("view", "channel"))
+            network = build_backbone(params.model, shape=source.shape, edges=source.edges)
+        whole = training.phase == "final" or not preset.pretrain.refit
+        cuts = params.cuts if whole else tuple(cut for cut in params.cuts if cut == FEATURES_CUT)
+        shapes = cut_shapes(network, source.shape, cuts)
+        code = code_of(params.model.get("kind"))
+        found += [Planned(training, network.cut(cut), (source.num_views, *shapes[cut]), code) for cut in cuts]
+    return found
+
+
+def _spec(preset: Preset, made: Sequence[Planned]) -> StoreSpec:
+    """Rows of 64 KB or more are a chunk each, and a shard holds 256 MB of the largest array at most."""
+    axes = {array.name: ("view", *array.cut.dims) for array in made}
+    dims = recipe_dims({array.name: array.shape for array in made}, axes)
+    largest = max(array.num_bytes for array in made)
+    fitting = max(CHUNK_ROWS, SHARD_BYTES // largest // CHUNK_ROWS * CHUNK_ROWS)
     arrays = tuple(
-        ArraySpec(n, "float32", shape, dims[n], chunk_rows=CHUNK_ROWS) for n, shape in shapes.items()
+        ArraySpec(
+            array.name,
+            array.cut.dtype,
+            array.shape,
+            dims[array.name],
+            chunk_rows=CHUNK_ROWS if array.num_bytes < CHUNK_BYTES else 1,
+        )
+        for array in made
     )
-    return StoreSpec(arrays, rows_per_shard=preset.features.shard_rows, row_dim="clip")
+    rows = min(preset.features.shard_rows, fitting)
+    return StoreSpec(arrays, rows_per_shard=rows, row_dim="clip")

@@ -13,15 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.backbones import build_backbone
+from models.backbones import build_backbone, code_of
 from models.checkpoint import WeightsCard, encode, load_pretrained
-from models.classifier import Classifier
+from models.classifier import Classifier, classifier_loss
 from models.cuts import Backbone
 from models.device import best_device
-from models.fit import Batch, EpochRecord, fit
+from models.fit import Batch, EpochRecord, cross_entropy, fit
 from models.plan import FitPlan
 from models.seeding import seeded
-from pipeline.backbone_params import SkeletonBackbone, TrainingPlan, VideoBackbone
+from pipeline.backbone_params import Backbone as BackboneParams
+from pipeline.backbone_params import TrainingPlan
 from pipeline.catalog import Catalog
 from pipeline.failures import Summary
 from pipeline.inputs import ClipInput, TrainingBatches, input_of, plain_batches
@@ -44,7 +45,7 @@ class Lesson:
 
     paths: Paths
     name: str
-    params: VideoBackbone | SkeletonBackbone
+    params: BackboneParams
     source: ClipInput
     catalog: Catalog
     amp: str
@@ -74,7 +75,8 @@ class Lesson:
     @property
     def _key_params(self) -> dict[str, Any]:
         """Its name, which seeds it, and its params without the path of weights: their sha256 says which they are."""
-        return {"name": self.name, **self.params.model_dump(mode="json", exclude={"pretrained": {"path"}})}
+        params = self.params.model_dump(mode="json", exclude={"cuts": True, "pretrained": {"path"}})
+        return {"name": self.name, **params, **code_of(self.params.model.get("kind"))}
 
     @cached_property
     def _labels(self) -> dict[str, int]:
@@ -93,10 +95,12 @@ class Lesson:
             model = Classifier(self._network(), len(self.catalog.classes), dropout=self.params.dropout)
         labels = np.array([self._labels[clip_id] for clip_id in fit_on], np.int64)
         batches = TrainingBatches(self.source, tuple(fit_on), labels, plan.batch, seed)
+        fit_plan = FitPlan(**plan.model_dump(exclude={"batch"}), seed=seed, amp=self.amp)  # type: ignore[arg-type]
         result = fit(
             model,
             lambda epoch: _as_tensors(prefetched(batches(epoch))),
-            FitPlan(**plan.model_dump(exclude={"batch"}), seed=seed, amp=self.amp),  # type: ignore[arg-type]
+            fit_plan,
+            loss=classifier_loss(model, cross_entropy(fit_plan)),
             device=best_device(),
             resume=folder / "epoch.pt",
             evaluate=self._evaluation(select_on) if select_on else None,
