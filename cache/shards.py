@@ -188,11 +188,12 @@ class ShardReader:
                 chunk = self.chunk(group, cell.number)
                 out[(at, *cell.row)] = self.spec.fill if chunk is None else chunk[(within, *cell.chunk)]
 
-    def row(self, number: int) -> NDArray[np.generic]:
-        """(*row_shape)."""
-        out = np.empty((1, *self.spec.row_shape), self.spec.stored)
-        self.read_into(out, [0], [number])
-        return np.asarray(out[0])
+    def group(self, number: int) -> NDArray[np.generic]:
+        """(chunk_rows, *row_shape): the rows that share their chunks."""
+        size = self.spec.chunk_rows
+        out = np.empty((size, *self.spec.row_shape), self.spec.stored)
+        self.read_into(out, range(size), range(number * size, (number + 1) * size))
+        return out
 
     def stored_row(self, number: int) -> list[bytes | None]:
         """One row's chunks as stored, checked; only where a chunk holds one row."""

@@ -101,6 +101,9 @@ class _Job:
         self._cache = cache
         self._failures: dict[int, RowFailure] = {}
         self._readers: dict[str, ShardReader] = {}
+        self._group_at: tuple[str, int] | None = None
+        self._group: NDArray[np.generic] = np.empty(0)
+        self._checked: set[tuple[str, int]] = set()
         self._places = self._usable()
         self._aside = cache.shard(plan.key).with_suffix(".tmp")
         self._writer: ShardWriter | None = None
@@ -171,11 +174,14 @@ class _Job:
         return row
 
     def _copy(self, writer: ShardWriter, place: Place) -> None:
-        reader = self._readers[place.shard]
-        if self.plan.spec.chunk_rows == 1:
-            writer.copy(reader.stored_row(place.row))
-        else:
-            writer.write(reader.row(place.row))
+        size = self.plan.spec.chunk_rows
+        if size == 1:
+            writer.copy(self._readers[place.shard].stored_row(place.row))
+            return
+        group = place.shard, place.row // size
+        if self._group_at != group:  # neighbours lie in one chunk: read it once for all of them
+            self._group_at, self._group = group, self._readers[place.shard].group(group[1])
+        writer.write(self._group[place.row % size])
 
     def _usable(self) -> dict[int, Place]:
         """The places whose bytes are still good; a damaged shard is set aside and its rows computed anew."""
@@ -194,7 +200,10 @@ class _Job:
         try:
             if place.shard not in self._readers:
                 self._readers[place.shard] = self._opened(place)
-            self._readers[place.shard].check_row(place.row)
+            group = place.shard, place.row // self.plan.spec.chunk_rows
+            if group not in self._checked:
+                self._readers[place.shard].check_row(place.row)
+                self._checked.add(group)
         except FileNotFoundError:
             return False
         except ShardError as error:

@@ -72,7 +72,7 @@ def test_every_flipped_byte_is_found(tmp_path: Path, codec: str, padded: bool) -
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
         with pytest.raises(ShardError, match="crc32c"):
-            [ShardReader(path, spec, 3).row(row) for row in range(3)]
+            [ShardReader(path, spec, 3).group(row) for row in range(3)]
 
 
 def test_a_truncated_shard_is_found(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_empty_chunks_cost_nothing_and_minus_zero_is_not_empty(tmp_path: Path) -
     size, _ = written(tmp_path / "none", spec, 2, [np.zeros(8, "f4")] * 2)
     assert size == 2 * 4 * 16 + 4  # the index alone: 8 chunks, 16 bytes each, and its checksum
     written(tmp_path / "minus", spec, 2, [np.full(8, -0.0, "f4")])
-    assert np.signbit(ShardReader(tmp_path / "minus", spec, 2).row(0)).all()
+    assert np.signbit(ShardReader(tmp_path / "minus", spec, 2).group(0)).all()
 
 
 @pytest.mark.parametrize(
