@@ -87,9 +87,10 @@ class Build:
             for name, keys in self._shards.items()
         }
         docs = {
-            array.name: [self._rows[row].docs.get(array.name) for row in self.ids]
+            array.name: {row: self._rows[row].docs[array.name] for row in self.ids
+                         if array.name in self._rows[row].docs}
             for array in self.spec.arrays
-        }
+        }  # fmt: skip
         return Publication(self.spec, self._order, self._keys, records, docs, coords, attrs)
 
     def _row_keys(self, array: str) -> tuple[str | None, ...]:

@@ -11,6 +11,9 @@ from .blobs import Blobs
 from .errors import SpecError
 from .locks import try_locked
 
+_LEFT = (".tmp", ".json.tmp", ".documents.tmp", ".lock")
+"""Ends of the names that a killed writer may leave."""
+
 log = logging.getLogger(__name__)
 
 
@@ -41,6 +44,10 @@ class Cache:
         """The shard's record, written last."""
         return self.root / "shards" / key[:2] / f"{key}.json"
 
+    def documents(self, key: str) -> Path:
+        """What the shard's rows were made of, as its stores carry it; made from the record where it lacks."""
+        return self.root / "shards" / key[:2] / f"{key}.documents"
+
     def lock(self, key: str) -> Path:
         """Held by whoever writes that shard."""
         return self.root / "shards" / key[:2] / f"{key}.lock"
@@ -63,6 +70,7 @@ class Cache:
                 return  # somebody else is at it
             log.warning("shard %s set aside in %s: %s", key, self.root / "damaged", why)
             self.record(key).unlink(missing_ok=True)  # first: a record implies a file
+            self.documents(key).unlink(missing_ok=True)
             if self.shard(key).exists():
                 (self.root / "damaged").mkdir(exist_ok=True)
                 self.shard(key).replace(self.root / "damaged" / key)
@@ -77,7 +85,7 @@ class Cache:
                 if key in found and f"{key}.json" in found:
                     with suppress(FileNotFoundError):  # set aside by somebody else this very moment
                         sizes[key] = found[key].stat().st_size
-                if {f"{key}.tmp", f"{key}.json.tmp", f"{key}.lock"} & found.keys() or key not in sizes:
+                if {f"{key}{end}" for end in _LEFT} & found.keys() or key not in sizes:
                     self._tidy(key)
         return sizes
 
@@ -90,9 +98,11 @@ class Cache:
         with try_locked(self.lock(key)) as free:
             if not free:
                 return
-            self.shard(key).with_suffix(".tmp").unlink(missing_ok=True)
-            self.record(key).with_name(f"{key}.json.tmp").unlink(missing_ok=True)
+            for end in _LEFT[:-1]:
+                self.shard(key).with_name(key + end).unlink(missing_ok=True)
             if not self.shard(key).exists():
                 self.record(key).unlink(missing_ok=True)
             elif not self.record(key).exists():
                 self.shard(key).unlink(missing_ok=True)
+            if not self.record(key).exists():
+                self.documents(key).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Keys: a digest of plain JSON, so that the same facts give the same name on every machine."""
 
 import json
+import re
 from hashlib import blake2b
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ KEY_BYTES = 20
 
 _SCALARS = frozenset({str, int, bool, type(None)})
 _INFINITY = float("inf")
+_SEAL = re.compile(rb',"seal":"([0-9a-f]{40})"\}\Z')
 
 
 def canonical(doc: JSON) -> bytes:
@@ -32,6 +34,21 @@ def key_of(doc: JSON) -> str:
 def digest_of(data: bytes) -> str:
     """40 hex digits: blake2b-160 of bytes."""
     return blake2b(data, digest_size=KEY_BYTES).hexdigest()
+
+
+def sealed(doc: dict[str, JSON]) -> bytes:
+    """A document for the disk that answers for its own bytes: its last member, `seal`, digests what is before.
+
+    {"a": 1} becomes {"a":1,"seal":"<blake2b-160 of {"a":1}>"}.
+    """
+    body = canonical(doc)
+    return b'%b,"seal":"%b"}' % (body[:-1], digest_of(body).encode())
+
+
+def seal_holds(data: bytes) -> bool:
+    """Whether not one byte of what `sealed` wrote has changed; False where there is no seal."""
+    found = _SEAL.search(data)
+    return found is not None and digest_of(data[: found.start()] + b"}").encode() == found[1]
 
 
 def _refuse_foreign(value: object, place: str) -> None:

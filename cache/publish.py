@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .documents import documents_bytes, documents_name, intact
 from .errors import SpecError
-from .files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder
+from .files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder, write_atomic
 from .home import Cache
 from .keys import FORMAT, JSON, KEY_BYTES, canonical, digest_of, key_of
+from .locks import locked
 from .metadata import StoredArray, shard_name, write_metadata
 from .records import Record, factored
 from .shards import ShardWriter
@@ -35,8 +37,8 @@ class Publication:
     """Array to N row keys."""
     records: Mapping[str, tuple[Record, ...]]
     """Array to its blocks' records."""
-    docs: Mapping[str, Sequence[JSON]]
-    """Array to n documents, None where a row has none."""
+    docs: Mapping[str, Mapping[str, JSON]]
+    """Array to its rows' documents by id."""
     coords: Mapping[str, NDArray[np.generic]]
     """Name to (n, ...)."""
     attrs: Mapping[str, JSON]
@@ -70,6 +72,10 @@ def _fill(
             name = f"{array.name}/{shard_name(block, len(array.row_shape))}"
             link_or_copy(cache.shard(record.key), folder / name)
             files[name] = {"size": record.size, "blake2b160": record.digest}
+            name = f"{array.name}/{documents_name(block)}"
+            data = _documents(cache, store, array, block)
+            link_or_copy(cache.documents(record.key), folder / name)
+            files[name] = {"size": len(data), "blake2b160": digest_of(data)}
     for coord, values in coords:
         name = f"{coord.spec.name}/{shard_name(0, len(coord.spec.row_shape))}"
         size, digest = _write_coordinate(folder / name, coord, values)
@@ -78,6 +84,24 @@ def _fill(
         data = path.read_bytes()
         files[path.relative_to(folder).as_posix()] = {"size": len(data), "blake2b160": digest_of(data)}
     _seal(folder, files)
+
+
+def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int) -> bytes:
+    """A block's documents, written into the cache where it has none that are whole."""
+    key = store.records[array.name][block].key
+    path = cache.documents(key)
+    data = path.read_bytes() if path.exists() else b""
+    if not intact(data, key):
+        step = store.spec.rows_per_shard
+        span = slice(block * step, (block + 1) * step)
+        docs = [store.docs[array.name].get(row) if row is not None else None for row in store.order[span]]
+        rows = store.records[array.name][block].rows
+        failures = {n: row.failed for n, row in enumerate(rows) if row is not None and row.failed is not None}
+        data = documents_bytes(key, array.key_document, step, docs, failures)
+        with locked(cache.lock(key)):
+            write_atomic(path, data)
+            path.chmod(0o444)  # stores link to this very file
+    return data
 
 
 def _seal(folder: Path, files: dict[str, JSON]) -> None:
@@ -170,7 +194,7 @@ def _attributes(store: Publication, coords: Sequence[StoredArray]) -> dict[str, 
         "arrays": {array.name: _layout(_stored(store, array)) for array in store.spec.arrays},
         "coords": {array.spec.name: _layout(array) for array in coords},
         "rows": len(store.order),
-        "made_of": {name: factored(docs)[0] for name, docs in sorted(store.docs.items())},
+        "made_of": {name: factored(list(docs.values()))[0] for name, docs in sorted(store.docs.items())},
     }  # fmt: skip
     return {
         **{name: store.attrs[name] for name in sorted(store.attrs)},

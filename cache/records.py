@@ -1,6 +1,8 @@
 """Records: the truth beside each shard. What each row was made of, how it ended, when and where."""
 
+import getpass
 import json
+import os
 import platform
 import socket
 from collections.abc import Mapping, Sequence
@@ -11,8 +13,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .keys import FORMAT, JSON
+from .errors import ShardError
+from .keys import FORMAT, JSON, seal_holds, sealed
 from .specs import ArraySpec
+
+_MEND = "run `python cli.py cache repair`: it makes anew only what is damaged"
+_FIELDS = frozenset(
+    {
+        "common", "digest", "format", "host", "key", "made_at", "made_with", "rows", "rows_per_shard",
+        "seconds", "size", "spec", "versions",
+    }
+)  # fmt: skip
+"""What a record held before it had a seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +80,48 @@ def record_document(
         if number in copied_from:
             row["copied_from"] = copied_from[number]
         rows.append(row)
-    document = {
+    document: dict[str, JSON] = {
         "format": FORMAT, "key": key, "spec": spec.document(), "rows_per_shard": rows_per_shard,
-        "size": size, "digest": digest, "common": common, "rows": rows, "seconds": round(seconds, 6),
-        "versions": dict(_versions()), "host": socket.gethostname(), "made_with": dict(made_with),
-        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "size": size, "digest": digest, "common": common, "rows": [*rows],
+        "seconds": round(seconds, 6),
+        "versions": dict(_versions()), "made_with": dict(made_with), **who_and_when(),
     }  # fmt: skip
-    return json.dumps(document, separators=(",", ":"), sort_keys=True).encode("ascii")
+    return sealed(document)
+
+
+def who_and_when() -> dict[str, JSON]:
+    """Host, user and time of this moment: what records say of their making, and stores never do."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"host": socket.gethostname(), "user": user, "made_at": now}
+
+
+def read_record_document(path: Path) -> dict[str, Any]:
+    """All that a record says. Raises ShardError where it is not what was written."""
+    data = path.read_bytes()
+    try:
+        document: dict[str, Any] = json.loads(data)
+        older = "seal" not in document  # records of before there were seals
+    except (ValueError, TypeError) as error:
+        raise ShardError(f"record {path} is unreadable ({error!r}); {_MEND}") from error
+    if not (seal_holds(data) or (older and not document.keys() - _FIELDS)):
+        raise ShardError(f"record {path} fails its seal; {_MEND}")
+    return document
 
 
 def read_record(path: Path) -> Record:
-    """Raises ValueError, KeyError or TypeError where the file is not a record."""
-    document = json.loads(path.read_bytes())
+    """The part of a record that the index and stores need. Raises ShardError where it is damaged."""
+    document = read_record_document(path)
+    try:
+        return _record(document)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ShardError(f"record {path} is unreadable ({error!r}); {_MEND}") from error
+
+
+def _record(document: dict[str, Any]) -> Record:
     rows = tuple(None if row is None else _row(row) for row in document["rows"])
     return Record(
         key=document["key"], spec=ArraySpec.from_document(document["spec"]),
@@ -98,9 +140,8 @@ def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:
     if not present or not all(isinstance(doc, dict) for doc in present):
         return {}, list(docs)
     shared = dict(present[0])  # type: ignore[arg-type]
-    spelled = {name: _spelled(value) for name, value in shared.items()}
     for doc in present:
-        for name in [n for n, value in shared.items() if not _same(doc, n, value, spelled[n])]:
+        for name in [n for n, value in shared.items() if not (n in doc and _same(doc[n], value))]:  # type: ignore[operator, index, call-overload]
             del shared[name]
     own = [
         {n: v for n, v in doc.items() if n not in shared} if isinstance(doc, dict) else doc for doc in docs
@@ -108,13 +149,11 @@ def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:
     return shared, list(own)
 
 
-def _same(doc: Any, name: str, value: JSON, spelled: str) -> bool:
-    if name not in doc:
-        return False
-    other = doc[name]
-    if other is value or (type(other) is str and other == value):
+def _same(one: JSON, other: JSON) -> bool:
+    """Spelled alike in JSON, where 1 and 1.0 and true differ. `repr` tells them apart too, and is faster."""
+    if one is other:
         return True
-    return bool(other == value and _spelled(other) == spelled)  # 1 == True, but not in JSON
+    return one == other and (repr(one) == repr(other) or _spelled(one) == _spelled(other))
 
 
 def _spelled(value: JSON) -> str:
