@@ -13,6 +13,10 @@ class DatasetError(PipelineError, ValueError):
     """The dataset folder as a whole is not what its adapter expects."""
 
 
+class PickleError(DatasetError):
+    """A pickle holds more than plain data, or is broken; nothing of it was run."""
+
+
 class CapacityError(PipelineError, OSError):
     """The machine cannot hold what is asked for; raised before the first clip."""
 
