@@ -17,11 +17,19 @@ from models.errors import CheckpointError
 from models.files import read_torch, torch_bytes
 from models.preprocessing import VideoInput
 from models.r3d import KINETICS_INPUT, TORCHVISION_OPTIONS
+from models.resnet import IMAGENET_INPUT, STEMS, Network
 
 FORMAT = 1
 
-WeightsKind = Literal["harcache", "torchvision_r3d_18"]
-"""Our own files, which carry their card; or torchvision's r3d_18 state dict, whose card is known."""
+WeightsKind = Literal[
+    "harcache",
+    "torchvision_r3d_18",
+    "torchvision_resnet18",
+    "torchvision_resnet34",
+    "torchvision_resnet50",
+    "torchvision_mobilenet_v2",
+]
+"""Our own files, which carry their card; or a state dict of torchvision's, whose card is known (PUBLISHED)."""
 
 StemChannels = Literal["same", "summed"]
 """summed: a 3-channel stem is summed to one channel, which equals feeding it the one channel three times."""
@@ -72,6 +80,42 @@ def video_card(options: dict[str, Any], video: VideoInput) -> WeightsCard:
     return WeightsCard("r3d18", options, normalisation)
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Weights that torchvision publishes: the card they would carry, and what their names are here."""
+
+    card: WeightsCard
+    stem: str
+    """The first convolution's weight, in our network."""
+    prefix: str = ""
+    """Before the names of their tensors, in our network; what lies outside it keeps its own values."""
+    free: frozenset[str] = frozenset()
+    """Entries of the card that such weights leave open."""
+
+
+def _image_weights(network: Network) -> Published:
+    """Of a FrameResNet's trunk: how many frames, how large, and what lies on top are free."""
+    scaled = video_card({}, IMAGENET_INPUT).normalisation
+    return Published(
+        WeightsCard("frame_resnet", {"network": network}, scaled),
+        stem=f"trunk.{STEMS[network]}.weight",
+        prefix="trunk.",
+        free=frozenset(
+            {"normalisation.frames", "normalisation.size", "options.corrected_fc", "options.frozen"}
+        ),
+    )
+
+
+PUBLISHED: dict[WeightsKind, Published] = {
+    "torchvision_r3d_18": Published(video_card(TORCHVISION_OPTIONS, KINETICS_INPUT), stem="stem.0.weight"),
+    "torchvision_resnet18": _image_weights("resnet18"),
+    "torchvision_resnet34": _image_weights("resnet34"),
+    "torchvision_resnet50": _image_weights("resnet50"),
+    "torchvision_mobilenet_v2": _image_weights("mobilenet_v2"),
+}
+"""Every kind but our own."""
+
+
 def encode(state: dict[str, Tensor], card: WeightsCard) -> bytes:
     """A file's bytes; the same weights and card give the same bytes with one version of torch."""
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(state.items())}
@@ -107,12 +151,18 @@ def load_pretrained(
     Refuses another model, stem, normalisation, shape or digest than `expected`. A classifier on top of the
     backbone in the file is left aside. An option that a card does not name has the model's default.
     """
-    checkpoint = decode(path, sha256=sha256) if kind == "harcache" else _torchvision(path, sha256)
-    state = _backbone_state(checkpoint.state)
+    published = PUBLISHED.get(kind)
+    checkpoint = decode(path, sha256=sha256) if published is None else _torchvision(path, sha256, published)
+    free = set() if published is None else set(published.free)
     if stem_channels == "summed":
-        state["stem.0.weight"] = state["stem.0.weight"].sum(dim=1, keepdim=True)
-    default = _default_options(backbone)
-    _compare_cards(path, checkpoint.card, expected, default, summed=stem_channels == "summed")
+        free |= {"normalisation.mean", "normalisation.std"}
+    _compare_cards(path, checkpoint.card, expected, _default_options(backbone), free)
+    state = _backbone_state(checkpoint.state)
+    if published is not None:
+        state = _renamed(state, published, backbone)
+    if stem_channels == "summed":
+        stem = "stem.0.weight" if published is None else published.stem
+        state[stem] = state[stem].sum(dim=1, keepdim=True)
     load_state(backbone, state, str(path))
     return checkpoint.sha256
 
@@ -154,9 +204,22 @@ def _name(source: Path | bytes) -> str:
     return "weights" if isinstance(source, bytes) else str(source)
 
 
-def _torchvision(path: Path, sha256: str | None) -> Checkpoint:
+def _torchvision(path: Path, sha256: str | None, published: Published) -> Checkpoint:
     content, digest = _content(path, sha256)
-    return Checkpoint(video_card(TORCHVISION_OPTIONS, KINETICS_INPUT), read_torch(content, str(path)), digest)
+    return Checkpoint(published.card, read_torch(content, str(path)), digest)
+
+
+def _renamed(state: dict[str, Tensor], published: Published, backbone: nn.Module) -> dict[str, Tensor]:
+    """torchvision's tensors by our names, and the backbone's own of what such files lack.
+
+    They lack what lies outside the prefix, and files from before 2018 count no batches.
+    """
+    kept = {
+        name: tensor
+        for name, tensor in backbone.state_dict().items()
+        if not name.startswith(published.prefix) or name.endswith(".num_batches_tracked")
+    }
+    return kept | {published.prefix + name: tensor for name, tensor in state.items()}
 
 
 def _backbone_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -164,7 +227,7 @@ def _backbone_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
     prefix = "backbone."
     if any(name.startswith(prefix) for name in state):
         return {name[len(prefix) :]: tensor for name, tensor in state.items() if name.startswith(prefix)}
-    return {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
+    return {name: tensor for name, tensor in state.items() if not name.startswith(("fc.", "classifier."))}
 
 
 def _default_options(backbone: nn.Module) -> dict[str, Any]:
@@ -180,7 +243,7 @@ def _sizes(value: object) -> bool:
 
 
 def _compare_cards(
-    path: Path, found: WeightsCard, expected: WeightsCard, default: dict[str, Any], *, summed: bool
+    path: Path, found: WeightsCard, expected: WeightsCard, default: dict[str, Any], free: set[str]
 ) -> None:
     pairs: list[tuple[str, Any, Any]] = [("model", expected.model, found.model)]
     for part in ("options", "normalisation"):
@@ -188,9 +251,8 @@ def _compare_cards(
         if part == "options":
             want, have = (_plain({**default, **options}) for options in (want, have))
         pairs += [(f"{part}.{name}", want.get(name), have.get(name)) for name in sorted({*want, *have})]
-    skipped = {"normalisation.mean", "normalisation.std"} if summed else set()
     faults = [
-        f"{n} is {have!r}, expected {want!r}" for n, want, have in pairs if want != have and n not in skipped
+        f"{n} is {have!r}, expected {want!r}" for n, want, have in pairs if want != have and n not in free
     ]
     if faults:
         raise CheckpointError(

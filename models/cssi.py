@@ -1,0 +1,130 @@
+"""CSSIModel: skeleton and RGB fused segment by segment, reasoned over as a T × d matrix (SPEC 1).
+
+B clips, T segments, d = 256 numbers a segment.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from models.checks import check_input
+from models.cuts import Backbone, Cut
+from models.errors import ModelParamError, ShapeError
+from models.preprocessing import VideoInput
+from models.pvrm import PVRM, MatrixHead
+from models.resnet import (
+    CORRECTED_WIDTH,
+    CUTS,
+    FRAMES,
+    IMAGENET_INPUT,
+    SEGMENTS,
+    corrected,
+)
+
+MATRIX = Cut(
+    "matrix",
+    ("frame", "channel"),
+    "PVRM, LSTM and 3-D CNN heads behind a frozen fusion; not the fusion, DINet-R or ResNet, nor fresh segments",
+    dtype="float16",
+)
+"""F of eq. (1): (T, d). Of CSSIModel as a whole, not of one modality's backbone."""
+
+HIDDEN = 512
+
+
+class SegmentFusion(nn.Module):
+    """f_t = MLP([f_t^skel ; f_t^rgb]) (eq. 1, Fig. 1): batch norm, linear, ReLU, linear. 658,176 parameters."""
+
+    def __init__(self, in_features: int = 1024, dim: int = 256) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(in_features)
+        self.mlp = nn.Sequential(
+            nn.Linear(in_features, HIDDEN), nn.ReLU(inplace=True), nn.Linear(HIDDEN, dim)
+        )
+
+    def forward(self, segments: Tensor) -> Tensor:
+        """(B, T, in_features) → (B, T, d); statistics are over all segments of all clips."""
+        flat = segments.flatten(0, 1).to(self.norm.weight.dtype)  # cached segments are float16
+        fused: Tensor = self.mlp(self.norm(flat))
+        return fused.view(*segments.shape[:2], -1)
+
+
+class CachedFrames(Backbone):
+    """Stands in for a frozen FrameResNet where its `frames` were cached: (B, T, width) → the cuts behind them."""
+
+    expects: ClassVar[VideoInput] = IMAGENET_INPUT
+    cuts = CUTS
+
+    def __init__(self, width: int = 512, *, corrected_fc: bool = False) -> None:
+        """Options as the FrameResNet's that made the features; `width` is its network's."""
+        super().__init__()
+        if width < 1:
+            raise ModelParamError(f"width must be 1 or more, got {width}")
+        self.width = width
+        self.corrected_fc = nn.Linear(width, CORRECTED_WIDTH) if corrected_fc else None
+        self.num_features = CORRECTED_WIDTH if corrected_fc else width
+
+    def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """As FrameResNet.at, from cached `frames` of any float type."""
+        wanted = [self.cut(name).name for name in names]
+        check_input("frames", clips, ("B", ("T", 1), f"channels={self.width}"))
+        frames = clips if self.corrected_fc is None else clips.to(self.corrected_fc.weight.dtype)
+        found = {FRAMES: frames, **corrected(frames, self.corrected_fc)}
+        return {name: found[name] for name in wanted}
+
+
+class CSSIModel(nn.Module):
+    """One input a stream, skeleton first → (B, num_classes) logits.
+
+    Both streams make CSSIModel; one alone makes the rows of Tables 4 and 5:
+
+        CSSIModel(60, skeleton=DINetR(edges, 25), video=FrameResNet())(joints, frames)
+        CSSIModel(60, skeleton=DINetR(edges, 25), head=LSTMHead)(joints)
+
+    A stream is a backbone with the cut `segments`, all of one T: FrameResNet, CachedFrames, DINetR.
+    """
+
+    cuts: ClassVar[tuple[Cut, ...]] = (MATRIX,)
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        skeleton: Backbone | None = None,
+        video: Backbone | None = None,
+        head: Callable[[int, int], MatrixHead] = PVRM,
+        dim: int = 256,
+    ) -> None:
+        """`head` is PVRM, LSTMHead or Conv3dHead, or a partial of one: it gets num_classes and dim."""
+        super().__init__()
+        streams = {"skeleton": skeleton, "video": video}
+        self.streams = nn.ModuleDict({name: stream for name, stream in streams.items() if stream is not None})
+        if not self.streams:
+            raise ModelParamError(
+                "CSSIModel needs a skeleton backbone, a video backbone, or both, got neither"
+            )
+        self.fusion = SegmentFusion(sum(stream.num_features for stream in self._backbones()), dim)
+        self.head = head(num_classes, dim)
+
+    def matrix(self, *clips: Tensor) -> Tensor:
+        """(B, T, d): eq. (1), the cut that heads can be trained on alone."""
+        if len(clips) != len(self.streams):
+            raise ShapeError(f"needs one input for each of {list(self.streams)}, got {len(clips)}")
+        found = [b.at(x, (SEGMENTS,))[SEGMENTS] for b, x in zip(self._backbones(), clips, strict=True)]
+        if len({segments.shape[:2] for segments in found}) > 1:
+            raise ShapeError(
+                f"{list(self.streams)} must show the same clips and segments, got (B, T) of "
+                f"{[tuple(segments.shape[:2]) for segments in found]}"
+            )
+        matrix: Tensor = self.fusion(torch.cat(found, dim=2))
+        return matrix
+
+    def forward(self, *clips: Tensor) -> Tensor:
+        """What the streams take, skeleton first → (B, num_classes) logits."""
+        logits: Tensor = self.head(self.matrix(*clips))
+        return logits
+
+    def _backbones(self) -> list[Backbone]:
+        return [stream for stream in self.streams.values() if isinstance(stream, Backbone)]
