@@ -147,6 +147,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     torch.set_num_threads(options.cores)
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    _refuse_unknown_cuts(paths, preset)
     trainings = [
         training for name in preset.pretrain.backbones for training in _backbone(paths, preset, catalog, name)
     ]
@@ -162,6 +163,16 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
         note=_note(trainings),
         unit="trainings",
     )
+
+
+def _refuse_unknown_cuts(paths: Paths, preset: Preset) -> None:
+    """Before hours of training, what `features` would refuse after them."""
+    for params in preset.pretrain.backbones.values():
+        source = input_of(paths, preset, params)
+        with torch.device("meta"):
+            network = build_backbone(params.model, shape=source.shape, edges=source.edges)
+        for name in params.cuts:
+            network.cut(name)
 
 
 def _backbone(paths: Paths, preset: Preset, catalog: Catalog, name: str) -> Iterator[Training]:

@@ -44,6 +44,7 @@ class Lesson:
     preset: Preset
     catalog: Catalog
     method: str
+    """A name of `models.heads.HEADS`, or the backbone that the head sees alone."""
 
     def heads(self, parts: Parts) -> Iterator[Training]:
         """The selection run, on features of backbones that never saw the held-out clips; then the final runs."""
@@ -52,7 +53,14 @@ class Lesson:
     def vectors(self, seed: int, *, selection: bool) -> Vectors:
         """The features that the head of `seed` sees."""
         store = opened_store(self.paths.store("features"))
-        return vectors_of(store, self.params, self.preset.pretrain, seed, selection=selection)
+        return vectors_of(store, self._sides, self.preset.pretrain, seed, selection=selection)
+
+    @property
+    def _sides(self) -> HeadParams:
+        """The params, with the one backbone on both sides where the head sees it alone."""
+        if self.method not in self.params.alone:
+            return self.params
+        return self.params.model_copy(update={"skeleton": (self.method,), "video": (self.method,)})
 
     @property
     def params(self) -> HeadParams:
@@ -105,7 +113,7 @@ class Lesson:
         options = {"unequal": "project", **self.params.options.get(self.method, {})}
         with seeded(seed, "init", self.method):
             return build_head(
-                self.method,  # type: ignore[arg-type]
+                "skeleton" if self.method in self.params.alone else self.method,  # type: ignore[arg-type]
                 len(self.catalog.classes),
                 skeleton_dim=pair[0].shape[1],
                 video_dim=pair[1].shape[1],
@@ -149,7 +157,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     heads: list[Training] = []
     said: list[Said] = []
     held_out: list[Said] = []
-    for method in preset.train.methods:
+    for method in (*preset.train.methods, *preset.train.alone):
         lesson = Lesson(paths, preset, catalog, method)
         for head in lesson.heads(parts):
             heads.append(head)
