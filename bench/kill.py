@@ -1,88 +1,57 @@
 """SIGKILL in every stage at random moments: does the run go on, and end with the same bytes?
 
-    python bench/kill.py --rounds 3 --seed 0
+    python bench/kill.py --total 200 --kills 5 --seed 0
+    python bench/kill.py --total 40 --kills 2 --workers 2
 
-Builds a small demo once undisturbed. Then, each round anew, every stage is killed at a moment drawn from
-its own duration, `--kills` times, and run to its end. Whatever the stage wrote must equal the undisturbed
-build's byte for byte; clips whose shards were whole must not be made again, nor whole epochs be trained again.
-Exit status 1 where either fails.
+Builds a small demo once undisturbed. Then, each round anew, every stage is killed at moments drawn from its own
+duration, up to `--kills` times, and run to its end; rounds go on until `--total` kills struck a running stage.
+Whatever the stage wrote must equal the undisturbed build's byte for byte. No run may compute a row of a shard
+that was recorded when it began, no more shards than workers may be in flight at a kill, and no whole epoch may
+be trained again. Exit status 1 where one of these fails.
 """
 
 import argparse
 import hashlib
-import json
-import os
+import multiprocessing
 import random
-import signal
-import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.project import STAGES, environment, make_project, make_recordings
-from cache.records import read_record
+from bench.kill_log import Ended, forked, load_stages
+from bench.project import STAGES, make_project, make_recordings
 from pipeline.paths import Paths
-
-READY = "ready"
 
 EARLY_SHARE = 0.7
 """Of a stage's undisturbed duration, within which it is killed: later it is often done by then."""
 
 
-def child(stage: str, root: Path, workers: int) -> None:
-    """Run one stage; what it imports is loaded before the clock starts."""
-    from importlib import import_module
+@dataclass
+class Tally:
+    """What all the kills came to."""
 
-    from pipeline.presets import load_preset
-    from pipeline.runner import RunOptions
+    kills: int = 0
+    """That struck a running stage."""
+    late: int = 0
+    """Moments at which the stage was done already."""
+    in_flight: int = 0
+    """Shards begun and not recorded when the kill came."""
+    most_in_flight: int = 0
+    rows: int = 0
+    """Rows computed, by killed and finishing runs together."""
+    rows_twice: int = 0
+    """Rows computed that had been computed before: the price of the kills."""
+    wrong: int = 0
 
-    run = import_module(f"stages.{stage}").run
-    paths = Paths(root, "demo")
-    preset = load_preset(paths.params, "demo")
-    print(READY, flush=True)
-    summary = run(paths, preset, RunOptions(workers=workers))
-    print(json.dumps({"made": getattr(summary, "made", 0)}), flush=True)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a stage's process ended."""
-
-    seconds: float
-    """From its readiness."""
-    made: int | None
-    """Clips or trainings; None where it was killed."""
-    epochs: int
-    """Epochs of the backbones that it said were done."""
-
-
-def start(stage: str, paths: Paths, workers: int, *, kill_after: float | None = None) -> Ended:
-    """Run a stage to its end, or kill it and its workers so many seconds after it was ready."""
-    command = [sys.executable, __file__, "--child", stage, str(paths.root), "--workers", str(workers)]
-    log = paths.root / "stderr.txt"
-    with log.open("w") as stderr, subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment(paths), start_new_session=True
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        if process.stdout.readline().strip() != READY:
-            raise RuntimeError(f"{stage} did not start: {log.read_text()[-2000:]}")
-        began = time.monotonic()
-        if kill_after is not None:
-            try:
-                process.wait(kill_after)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-        said = process.stdout.read()
-        status = process.wait()
-    if status not in (0, -signal.SIGKILL):
-        raise RuntimeError(f"{stage} ended with {status}: {log.read_text()[-2000:]}")
-    made = json.loads(said)["made"] if status == 0 else None
-    return Ended(time.monotonic() - began, made, log.read_text().count(": epoch "))
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills struck a running stage ({self.late} more came after its end); {self.in_flight} "
+            f"shards were in flight, at most {self.most_in_flight} at once; {self.rows_twice} of {self.rows} rows "
+            "computed were computed for a second time, each in a shard in flight"
+        )
 
 
 def digests(paths: Paths) -> dict[str, str]:
@@ -94,56 +63,103 @@ def digests(paths: Paths) -> dict[str, str]:
     }
 
 
-def whole_rows(paths: Paths, since: set[str]) -> int:
-    """Clips made since, all of whose arrays' shards have a record; those that failed aside."""
-    found: dict[str, set[str]] = {}
-    for path in (paths.root / ".harcache" / "shards").glob("*/*.json"):
-        if path.name in since:
-            continue
-        record = read_record(path)
-        rows = {row.id for row in record.rows if row is not None and row.failed is None}
-        found.setdefault(record.spec.name, set()).update(rows)
-    return len(set.intersection(*found.values())) if found else 0
+def recorded(paths: Paths) -> set[str]:
+    """Keys of the shards that have a record."""
+    return {path.stem for path in (paths.root / ".harcache" / "shards").glob("*/*.json")}
 
 
-def records(paths: Paths) -> set[str]:
-    """Names of all records."""
-    return {path.name for path in (paths.root / ".harcache" / "shards").glob("*/*.json")}
+class Victim:
+    """One stage of one project, killed now and then; remembers what was computed, and by how many runs."""
+
+    def __init__(self, stage: str, paths: Paths, workers: int, tally: Tally) -> None:
+        self.stage, self.paths, self.workers, self.tally = stage, paths, workers, tally
+        self.epochs = 0
+        self.again = 0
+        """Rows computed although their shard was recorded: none may be."""
+        self.crowded = 0
+        """Kills that found more shards in flight than there are workers."""
+        self._known: set[str] = set()
+
+    def run(self, kill_after: float | None = None) -> Ended:
+        """Run it, to its end or to the kill."""
+        before = recorded(self.paths)
+        ended = forked(self.stage, self.paths, self.workers, kill_after=kill_after)
+        self.epochs += ended.epochs
+        self.again += sum(not before.isdisjoint(keys) for _, keys in ended.computed)
+        rows = {row for row, _ in ended.computed}
+        self.tally.rows += len(rows)
+        self.tally.rows_twice += len(rows & self._known)
+        self._known |= rows
+        if ended.made is None:
+            self._count(ended)
+        return ended
+
+    def _count(self, ended: Ended) -> None:
+        """Blocks in flight: those begun of which a shard has no record. A block's arrays are one task."""
+        whole = recorded(self.paths)
+        blocks = {keys for _, keys in ended.computed if not whole.issuperset(keys)}
+        self.tally.kills += 1
+        self.tally.in_flight += len(blocks)
+        self.tally.most_in_flight = max(self.tally.most_in_flight, len(blocks))
+        self.crowded += len(blocks) > self.workers
 
 
-def disturbed(
-    stage: str, paths: Paths, calm: Ended, expected: dict[str, str], rng: random.Random, options: Any
-) -> bool:
-    """Kill the stage, finish it, compare; says whether all is well."""
-    before = records(paths)
-    moments, epochs, ended = [], 0, None
-    for _ in range(options.kills):
-        moments.append(rng.uniform(0, EARLY_SHARE * calm.seconds))
-        ended = start(stage, paths, options.workers, kill_after=moments[-1])
-        epochs += ended.epochs
-        if ended.made is not None:
+def disturbed(victim: Victim, calm: Ended, expected: dict[str, str], moments: list[float]) -> bool:
+    """Kill the stage at these moments of as many runs, finish it, compare; says whether all is well."""
+    struck = []
+    done = False
+    for moment in moments:
+        done = victim.run(moment).made is not None
+        if done:
+            victim.tally.late += 1
             break
-    kept, killed = 0, ended is None or ended.made is None
-    if ended is None or ended.made is None:
-        kept = whole_rows(paths, before)
-        ended = start(stage, paths, options.workers)
-        epochs += ended.epochs
-    got = digests(paths)
+        struck.append(moment)
+    if not done:
+        victim.run()
+    got = digests(victim.paths)
     different = sorted({name for name, _ in got.items() ^ expected.items()})
-    again = (
-        0 if stage in ("pretrain", "train", "report") else max(0, (ended.made or 0) + kept - (calm.made or 0))
-    )
-    repeated = max(0, epochs - calm.epochs)
-    well = not different and not again and not repeated
-    at = ", ".join(f"{moment:.2f}" for moment in moments)
-    done = "" if killed else " (it was done before)"
+    repeated = max(0, victim.epochs - calm.epochs)
+    well = not (different or victim.again or victim.crowded or repeated)
     print(
-        f"  {'well ' if well else 'WRONG'} {stage:9} killed at {at}{done} of {calm.seconds:.2f} s; whole clips kept "
-        f"{kept}, made again {again}; epochs trained again {repeated}; {len(got)} files, "
-        f"{len(different)} differ {different[:3] or ''}",
+        f"  {'well ' if well else 'WRONG'} {victim.stage:9} killed at {', '.join(f'{m:.2f}' for m in struck) or '-'} "
+        f"of {calm.seconds:.2f} s; rows of recorded shards computed again {victim.again}; epochs trained again "
+        f"{repeated}; {len(got)} files, {len(different)} differ {different[:3] or ''}",
         flush=True,
     )
     return well
+
+
+def undisturbed(paths: Paths, workers: int) -> tuple[dict[str, Ended], dict[str, dict[str, str]]]:
+    """How each stage ends by itself, and the digests of all files after it."""
+    calm, expected = {}, {}
+    for stage in STAGES:
+        calm[stage] = forked(stage, paths, workers)
+        expected[stage] = digests(paths)
+    took = ", ".join(f"{stage} {ended.seconds:.1f}" for stage, ended in calm.items())
+    print(f"undisturbed: {len(expected[STAGES[-1]])} files; seconds: {took}", flush=True)
+    return calm, expected
+
+
+def killed_rounds(folder: Path, options: argparse.Namespace) -> Tally:
+    """Rounds until enough kills have struck."""
+    rng, tally = random.Random(options.seed), Tally()
+    recordings = folder / "recordings"
+    drawing = multiprocessing.get_context("fork").Process(target=make_recordings, args=(recordings,))
+    drawing.start()  # in a process of its own: what it loads starts threads, which no fork survives
+    drawing.join()
+    calm, expected = undisturbed(make_project(folder / "calm", recordings), options.workers)
+    number = 0
+    while tally.kills < options.total:
+        print(f"round {number}, {tally.kills} kills so far:", flush=True)
+        paths = make_project(folder / f"round{number}", recordings)
+        for stage in STAGES:
+            wanted = stage in (options.stage or STAGES)
+            kills = min(options.kills, options.total - tally.kills) if wanted else 0
+            moments = [rng.uniform(0, EARLY_SHARE * calm[stage].seconds) for _ in range(kills)]
+            victim = Victim(stage, paths, options.workers, tally)
+            tally.wrong += not disturbed(victim, calm[stage], expected[stage], moments)
+        number += 1
+    return tally
 
 
 def main() -> None:
@@ -151,35 +167,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=3, help="builds, each with kills in every stage")
-    parser.add_argument("--kills", type=int, default=1, help="kills of each stage in a round")
+    parser.add_argument("--total", type=int, default=24, help="kills that must strike a running stage")
+    parser.add_argument("--kills", type=int, default=1, help="kills of each stage in a round, at most")
     parser.add_argument("--seed", type=int, default=0, help="draws the moments")
     parser.add_argument("--workers", type=int, default=1, help="processes of each stage; all are killed")
     parser.add_argument("--stage", choices=STAGES, action="append", help="kill only these; default: all")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
-        child(options.child[0], Path(options.child[1]), options.workers)
-        return
-    rng = random.Random(options.seed)
+    load_stages()
     with TemporaryDirectory() as folder:
-        recordings = make_recordings(Path(folder) / "recordings")
-        calm_paths = make_project(Path(folder) / "calm", recordings)
-        calm, expected = {}, {}
-        for stage in STAGES:
-            calm[stage] = start(stage, calm_paths, options.workers)
-            expected[stage] = digests(calm_paths)
-        wrong = 0
-        for number in range(options.rounds):
-            print(f"round {number}:", flush=True)
-            paths = make_project(Path(folder) / f"round{number}", recordings)
-            for stage in STAGES:
-                if stage in (options.stage or STAGES):
-                    wrong += not disturbed(stage, paths, calm[stage], expected[stage], rng, options)
-                else:
-                    start(stage, paths, options.workers)
-    print("every kill recovered from" if not wrong else f"{wrong} WRONG")
-    sys.exit(wrong > 0)
+        tally = killed_rounds(Path(folder), options)
+    print(f"{tally}\n{'every kill recovered from' if not tally.wrong else f'{tally.wrong} WRONG'}")
+    sys.exit(tally.wrong > 0)
 
 
 if __name__ == "__main__":

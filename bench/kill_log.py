@@ -1,0 +1,110 @@
+"""Runs a stage in a forked process that writes down each row it computes, so that none is computed twice unseen.
+
+Forked, since what takes a process seconds to import is then there at once: 200 kills cost their stages' time.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pipeline.build
+from bench.project import STAGES, environment
+from cache import Receipt, Task, write_block
+from pipeline.paths import Paths
+from pipeline.presets import load_preset
+from pipeline.runner import RunOptions
+
+LOG = "computed.jsonl"
+ENDED = "ended.json"
+STDERR = "stderr.txt"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a stage's process ended."""
+
+    seconds: float
+    made: int | None
+    """Clips or trainings; None where it was killed."""
+    epochs: int
+    """Epochs of backbones and heads that it said were done."""
+    computed: tuple[tuple[str, tuple[str, ...]], ...]
+    """(row, keys of the shards that it was computed for), in the order of computing."""
+
+
+def load_stages() -> None:
+    """Import what the stages need, before the first fork."""
+    for stage in STAGES:
+        import_module(f"stages.{stage}")
+
+
+def forked(stage: str, paths: Paths, workers: int, *, kill_after: float | None = None) -> Ended:
+    """Run a stage to its end, or kill it and its workers so many seconds after it began."""
+    log = paths.root / LOG
+    seen = len(_lines(log))
+    (paths.root / ENDED).unlink(missing_ok=True)
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(stage, paths, workers))
+    began = time.monotonic()
+    process.start()
+    process.join(kill_after)
+    if process.is_alive():
+        assert process.pid is not None  # it was started
+        _kill_group(process.pid)
+        process.join()
+    seconds = time.monotonic() - began
+    said = (paths.root / STDERR).read_text()
+    if process.exitcode not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"{stage} ended with {process.exitcode}: {said[-2000:]}")
+    made = json.loads((paths.root / ENDED).read_text())["made"] if process.exitcode == 0 else None
+    rows = (json.loads(line) for line in _lines(log)[seen:])
+    return Ended(seconds, made, said.count(": epoch "), tuple((row, tuple(keys)) for row, keys in rows))
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def _kill_group(pid: int) -> None:
+    """The process and its workers; alone where it had no time to become a group."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _child(stage: str, paths: Paths, workers: int) -> None:
+    os.setsid()
+    handle = os.open(paths.root / STDERR, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(handle, sys.stdout.fileno())
+    os.dup2(handle, sys.stderr.fileno())
+    os.environ.update(environment(paths))
+    run = import_module(f"stages.{stage}").run
+    with patch.object(pipeline.build, "_write", write_logged):
+        summary = run(paths, load_preset(paths.params, "demo"), RunOptions(workers=workers))
+    (paths.root / ENDED).write_text(json.dumps({"made": getattr(summary, "made", 0)}))
+
+
+def write_logged(root: Path, work: pipeline.build.Work, _: object, task: Task) -> Receipt:
+    """What pipeline.build does with a task, and a line for every row computed; workers import it by name."""
+    keys = {shard.spec.name: shard.key for shard in task.shards}
+
+    def compute(ids: list[str], arrays: frozenset[str]) -> Iterator[Any]:
+        handle = os.open(root.parent / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        try:
+            for made in work.compute(ids, arrays):
+                line = json.dumps([made[0], sorted(keys[name] for name in arrays)])
+                os.write(handle, f"{line}\n".encode())  # one write: whole, or not there
+                yield made
+        finally:
+            os.close(handle)
+
+    return write_block(root, task, compute, made_with=work.made_with)
