@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from cache import Build, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
+from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
 from pipeline.errors import CapacityError, ClipError
 from pipeline.failures import Failure, Summary, write_failures
 from pipeline.paths import Paths
@@ -70,7 +70,20 @@ class StoreJob:
 
 def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
     """Compute what the cache lacks, link the rest, and write data/<dataset>/<name>.zarr and failures.jsonl."""
-    build = Build(paths.open_cache(), f"{paths.dataset}/{job.name}", job.spec, job.rows)
+    store, made, seconds = make_store(
+        job, paths.open_cache(), f"{paths.dataset}/{job.name}", paths.store(job.name), options
+    )
+    return _account(job, store, paths, made, seconds, max_failed)
+
+
+def make_store(
+    job: StoreJob, cache: Cache, name: str, out: Path, options: RunOptions
+) -> tuple[Store, int, float]:
+    """The store at `out`, how many rows were computed for it, and in how many seconds.
+
+    `name` is where the cache remembers the order of its rows; raises CapacityError where it cannot fit.
+    """
+    build = Build(cache, name, job.spec, job.rows)
     _check_room(job, build.bytes_to_write, build.cache.root, options)
     with ClipProgress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
@@ -80,8 +93,8 @@ def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed:
             made += receipt.made
             if tick is None:
                 progress.tick(made=receipt.made, failed=receipt.failed)
-    build.finish(paths.store(job.name), job.coords(build.ids), _card(job))
-    return _account(job, open_store(paths.store(job.name)), paths, made, progress.seconds, max_failed)
+    build.finish(out, job.coords(build.ids), _card(job))
+    return open_store(out), made, progress.seconds
 
 
 def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions) -> None:
