@@ -15,7 +15,7 @@ from cache import RowFailure, Store, key_of
 from pipeline.build import Made, one_by_one
 from pipeline.catalog import Catalog, Entry
 from pipeline.datasets import DATASETS, Dataset, Listing
-from pipeline.datasets.protocol import fit_to_video
+from pipeline.datasets.protocol import Digested, fit_to_video
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.failures import Failure
 from pipeline.opening import made_keys
@@ -100,14 +100,18 @@ def source_digests(
     dataset: Dataset, clips: Sequence[Clip], sha256: Callable[[Path], str], *, workers: int
 ) -> dict[str, dict[str, str]]:
     """sha256 of each clip's sources, by clip id and then by what the source is (`video`, `skeleton`)."""
-    sources = [dataset.sources(clip) for clip in clips]
-    paths = [path for found in sources for path in found.values()]
     with ThreadPoolExecutor(max_workers=max(2, workers)) as pool:  # hashing releases the interpreter
-        digests = dict(zip(paths, pool.map(sha256, paths), strict=True))
-    return {
-        clip.clip_id: {kind: digests[path] for kind, path in found.items()}
-        for clip, found in zip(clips, sources, strict=True)
-    }
+        found = pool.map(lambda clip: _digests(dataset, clip, sha256), clips)
+        return {clip.clip_id: digests for clip, digests in zip(clips, found, strict=True)}
+
+
+def _digests(dataset: Dataset, clip: Clip, sha256: Callable[[Path], str]) -> dict[str, str]:
+    return {kind: _digest(dataset, clip, kind, path, sha256) for kind, path in dataset.sources(clip).items()}
+
+
+def _digest(dataset: Dataset, clip: Clip, kind: str, path: Path, sha256: Callable[[Path], str]) -> str:
+    own = dataset.digests(clip) if isinstance(dataset, Digested) else {}
+    return own.get(kind) or sha256(path)
 
 
 def changed_videos(
@@ -120,7 +124,9 @@ def changed_videos(
 
     def verdict(entry: Entry) -> Failure | None:
         video = dataset.sources(entry.clip)["video"]
-        if not video.exists() or sha256(video) == entry.video_sha256:  # what is gone the cache may still have
+        if not video.exists():  # what is gone the cache may still have
+            return None
+        if _digest(dataset, entry.clip, "video", video, sha256) == entry.video_sha256:
             return None
         message = f"{video.name} changed since it was indexed: run `index` again"
         return Failure(entry.clip.clip_id, "crop", "VideoError", message)

@@ -83,9 +83,27 @@ UTD_20 = Layout(
 )  # fmt: skip
 """Kinect v1, as in UTD-MHAD."""
 
+COCO_17 = Layout(
+    name="coco_17",
+    joints=(
+        "nose", "left_eye", "right_eye", "left_ear", "right_ear",
+        "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+        "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+    ),
+    bones=(
+        (15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6), (9, 7), (7, 5),
+        (10, 8), (8, 6), (5, 0), (6, 0), (1, 0), (3, 1), (2, 0), (4, 2),
+    ),
+    centre=0,
+    spine=(0, 0),
+    shoulders=(6, 5),
+    pairs=((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
+)  # fmt: skip
+"""COCO's key points in pixels; bones and centre (the nose) as PYSKL's graph has them. It has no spine."""
+
 WHOLE_FRAME = Layout(
     name="whole_frame", joints=("centre",), bones=(), centre=0, spine=(0, 0), shoulders=(0, 0), pairs=()
 )
 """Stands in where a dataset has no skeletons: one joint, never known, so that boxes are whole frames."""
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU_25, UTD_20, WHOLE_FRAME)}
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU_25, UTD_20, COCO_17, WHOLE_FRAME)}

@@ -4,10 +4,16 @@ from collections.abc import Callable
 
 from pipeline.datasets.ntu import Ntu
 from pipeline.datasets.protocol import Card, Dataset, Listing
+from pipeline.datasets.pyskl import Pyskl
 from pipeline.datasets.table import Table
 from pipeline.datasets.utd_mhad import UtdMhad
 
-DATASETS: dict[str, Callable[..., Dataset]] = {"ntu": Ntu, "table": Table, "utd_mhad": UtdMhad}
+DATASETS: dict[str, Callable[..., Dataset]] = {
+    "ntu": Ntu,
+    "pyskl": Pyskl,
+    "table": Table,
+    "utd_mhad": UtdMhad,
+}
 """Every adapter by its name; called as `DATASETS[name](root, **options)`."""
 
 __all__ = ["DATASETS", "Card", "Dataset", "Listing"]

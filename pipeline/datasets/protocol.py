@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -97,6 +97,14 @@ class Dataset(Protocol):
 
     def open_video(self, clip: Clip) -> VideoSource:
         """The clip's video; nothing is read yet."""
+
+
+@runtime_checkable
+class Digested(Protocol):
+    """A dataset of many clips in one file: the file's digest says nothing of a single clip."""
+
+    def digests(self, clip: Clip) -> dict[str, str]:
+        """sha256 of the clip's own part, for those of its `sources` that are shared."""
 
 
 def fit_to_video(skeleton: Skeleton, num_video_frames: int) -> tuple[Skeleton, frozenset[str]]:

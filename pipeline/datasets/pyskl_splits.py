@@ -1,0 +1,61 @@
+"""The protocols that PYSKL's `split` spells: "xsub_train" and "xsub_val", "train1" and "test1", "train" and "test"."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from pipeline.errors import DatasetError
+from pipeline.values import Split
+
+_NAME = re.compile(r"(?:(?P<protocol>.+)_)?(?P<side>train|val|test)(?P<fold>\d*)")
+UNNAMED = "split"
+"""Protocol of parts that are called train and test alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Who is on which side of one protocol."""
+
+    train: frozenset[str]
+    test: frozenset[str]
+
+    def of(self, clip_id: str, protocol: str) -> Split:
+        """The clip's side; DatasetError where it has none."""
+        if clip_id in self.train:
+            return "train"
+        if clip_id in self.test:
+            return "test"
+        raise DatasetError(f"pyskl: {clip_id} is on no side of {protocol!r}: take another protocol")
+
+    def refuse_gaps(self, ids: Collection[str], protocol: str) -> None:
+        """DatasetError, counted, where some of `ids` are on no side."""
+        without = sorted(set(ids) - self.train - self.test)
+        if without:
+            raise DatasetError(
+                f"pyskl: {len(without)} of {len(ids)} annotations, {without[0]} first, are on no side of "
+                f"{protocol!r}: take another protocol, or write a file of those that are"
+            )
+
+
+def protocols_of(split: Mapping[str, frozenset[str]]) -> dict[str, Sides]:
+    """Every protocol that has both sides, sorted. Where there is val and test, val trains."""
+    parts: dict[str, dict[str, frozenset[str]]] = {}
+    for name, ids in split.items():
+        if match := _NAME.fullmatch(name):
+            protocol = (match["protocol"] or UNNAMED) + match["fold"]
+            parts.setdefault(protocol, {})[match["side"]] = ids
+    return {
+        protocol: _sides(protocol, found)
+        for protocol, found in sorted(parts.items())
+        if "train" in found and len(found) > 1
+    }
+
+
+def _sides(protocol: str, parts: Mapping[str, frozenset[str]]) -> Sides:
+    train, test = parts["train"], parts["test" if "test" in parts else "val"]
+    both = train & test
+    if both:
+        raise DatasetError(
+            f"pyskl: {len(both)} clips, {min(both)} first, train and test in {protocol!r}: the file is wrong"
+        )
+    return Sides(train | parts["val"] - test if "test" in parts and "val" in parts else train, test)
