@@ -139,6 +139,37 @@ def summary(dataset: Dataset) -> None:
         typer.echo(describe_results(Paths(PROJECT, dataset)))
 
 
+@app.command()
+def extract(
+    videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
+    backbone: Annotated[str, typer.Option(help="A network over video of `models`, or package.module:Class.")],
+    out: Annotated[Path, typer.Option(help="Store to write, as features.zarr.")],
+    weights: Annotated[Path | None, typer.Option(help="Its weights; without them it is untrained.")] = None,
+    kind: Annotated[str, typer.Option(help="Whose weights: harcache, torchvision_r3d_18, …")] = "harcache",
+    cut: Annotated[list[str], typer.Option(help="What to keep; more than one may be named.")] = ["features"],  # noqa: B006
+    views: Annotated[int, typer.Option(min=1, help="Windows of each video.")] = 1,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="Frames from one to the next; default: spread over the video.")
+    ] = None,
+    max_failed: Annotated[float, typer.Option(help="Share of the videos that may fail.")] = 0.0,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+) -> None:
+    """Videos in, features out, through the same cache; no dataset, no skeleton and no DVC."""
+    with _explained():
+        from pipeline.paths import Paths
+        from pipeline.runner import RunOptions
+        from pipeline.steps import recipes
+        from stages.extract import Request, run
+
+        recipes(HOUSE).check("extract")
+        request = Request(backbone, weights, kind, tuple(cut), views, stride)  # type: ignore[arg-type]
+        cache = Paths(PROJECT, "extract").open_cache()
+        done = run(videos, request, out, cache, RunOptions(workers, scheduler), max_failed=max_failed)
+        typer.echo(done)
+        raise typer.Exit(done.exit_code)
+
+
 @recipes_app.command("check")
 def recipes_check() -> None:
     """Say whether any step's code changed while its version did not."""

@@ -52,8 +52,9 @@ HEATMAPS = Step("heatmaps", 1, ("numpy",))
 PRETRAIN = Step("pretrain", 1, ("numpy", "torch"))
 FEATURES = Step("features", 1, ("numpy", "torch"))
 TRAIN = Step("train", 1, ("numpy", "torch"))
+EXTRACT = Step("extract", 1, ("numpy", "av", "opencv-python", "torch"))
 
-STEPS = {step.name: step for step in (INDEX, SAMPLE, CROP, HEATMAPS, PRETRAIN, FEATURES, TRAIN)}
+STEPS = {step.name: step for step in (INDEX, SAMPLE, CROP, HEATMAPS, PRETRAIN, FEATURES, TRAIN, EXTRACT)}
 
 PACKAGES = ("stages", "pipeline", "models", "cache")
 """Whose code a step may reach."""

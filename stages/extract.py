@@ -1,0 +1,229 @@
+"""extract: videos in, features out. No dataset, no skeletons, no DVC; the same cache."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cache import ArraySpec, Cache, Row, RowFailure, StoreSpec, file_sha256
+from models.backbones import backbone_class, build_backbone, code_of
+from models.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
+from models.cuts import FEATURES, Backbone, cut_shapes
+from models.device import best_device
+from models.errors import ModelParamError
+from models.inference import embed_cuts
+from models.preprocessing import VideoInput
+from models.seeding import seeded
+from pipeline.build import Made, StoreJob, make_store
+from pipeline.crop import CropRecipe, crop_clip
+from pipeline.dims import recipe_dims
+from pipeline.errors import ClipError
+from pipeline.failures import Summary
+from pipeline.pixels import PixelScale, to_float
+from pipeline.runner import RunOptions
+from pipeline.sampling import SamplingRule, sample
+from pipeline.steps import EXTRACT
+from pipeline.values import Box
+from pipeline.video import AvVideo
+from pipeline.video_files import video_ids
+
+BATCH_BYTES = 256_000_000
+MOST_CLIPS = 32
+CHUNK_ROWS, SHARD_ROWS = 16, 1024
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one call asks for."""
+
+    backbone: str
+    """A name of `models.backbones.BACKBONES` over videos, or `package.module:Class`."""
+    weights: Path | None = None
+    """None: untrained, with a warning; the same on every machine with one version of torch."""
+    kind: WeightsKind = "harcache"
+    cuts: tuple[str, ...] = (FEATURES,)
+    views: int = 1
+    """How many windows of each video."""
+    stride_frames: int | None = None
+    """From one frame to the next; None spreads the frames over the whole video."""
+
+    @cached_property
+    def card(self) -> WeightsCard | None:
+        """What the weights say of themselves."""
+        return None if self.weights is None else weights_card(self.weights, self.kind)
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """Of the network: as its weights were made with."""
+        if self.card is None:
+            return {"kind": self.backbone}
+        if self.card.model != self.backbone:
+            raise ModelParamError(
+                f"{self.weights} holds weights of {self.card.model!r}, asked for is {self.backbone!r}"
+            )
+        return {"kind": self.card.model, **self.card.options}
+
+    @cached_property
+    def expects(self) -> VideoInput:
+        """How pixels must come: as the weights were learned, else as the network declares."""
+        declared = backbone_class(self.backbone).expects
+        if not isinstance(declared, VideoInput):
+            raise ModelParamError(
+                f"{self.backbone!r} is fed {type(declared).__name__}, not video; `extract` takes networks over "
+                "video, `features` all of them"
+            )
+        if self.card is None:
+            return declared
+        told = self.card.normalisation
+        known = {name: told[name] for name in ("frames", "size", "mean", "std") if name in told}
+        scale = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        return replace(declared, **{**known, **scale})
+
+    @property
+    def rule(self) -> SamplingRule:
+        """Which frames are seen."""
+        if self.stride_frames is None:
+            return SamplingRule(rule="centered", num_frames=self.expects.frames, views=self.views)
+        return SamplingRule(
+            rule="strided", num_frames=self.expects.frames, views=self.views, stride_frames=self.stride_frames
+        )
+
+    @cached_property
+    def network(self) -> Backbone:
+        """Loaded, on the CPU."""
+        with seeded(0, "init", self.backbone):
+            network = build_backbone(self.options, shape=self.expects.shape)
+        if self.weights is not None and self.card is not None:
+            load_pretrained(network, self.weights, expected=self.card, kind=self.kind)
+        return network
+
+
+@dataclass(frozen=True)
+class ExtractWork:
+    """Decodes whole frames of each video and runs the network over them."""
+
+    request: Request
+    videos: Mapping[str, Path]
+    threads: int
+    batch: int
+    made_with: Mapping[str, Any] = field(default_factory=dict)
+
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+        """Yield each video's cuts; one that cannot be decoded is a failure."""
+        torch.set_num_threads(self.threads)
+        remaining = iter(ids)
+        while some := list(islice(remaining, self.batch)):
+            yield from self._some(some, sorted(arrays))
+
+    def _some(self, ids: list[str], cuts: list[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+        clips: dict[str, NDArray[np.float32]] = {}
+        failed: dict[str, RowFailure] = {}
+        for video_id in ids:
+            try:
+                clips[video_id] = self._clip(video_id)
+            except ClipError as error:
+                failed[video_id] = RowFailure(type(error).__name__, str(error))
+        made = self._cuts(list(clips.values()), cuts) if clips else {}
+        places = {video_id: place for place, video_id in enumerate(clips)}
+        for video_id in ids:
+            if video_id in failed:
+                yield video_id, failed[video_id]
+            else:
+                yield video_id, {cut: values[places[video_id]] for cut, values in made.items()}
+
+    def _clip(self, video_id: str) -> NDArray[np.float32]:
+        """(A, C, T, H, W)"""
+        expects = self.request.expects
+        source = AvVideo(self.videos[video_id], threads=1)
+        facts = source.probe()
+        recipe = CropRecipe(sampling="", size=(expects.size, expects.size), storage="raw")
+        whole = Box(0, 0, facts.width, facts.height)
+        samples = sample(self.request.rule, facts.num_frames)
+        (pixels,) = crop_clip(source, {"frames": (recipe, samples, whole)}).values()
+        return to_float(pixels, PixelScale(mean=expects.mean, std=expects.std))
+
+    def _cuts(self, clips: Sequence[NDArray[np.float32]], cuts: list[str]) -> dict[str, NDArray[Any]]:
+        """(n, A, …) of each cut."""
+        views = [torch.from_numpy(np.stack(view)) for view in zip(*clips, strict=True)]
+        found = list(
+            embed_cuts(self.request.network, cuts, views, batch_size=self.batch, device=best_device())
+        )
+        return {cut: torch.stack([view[cut] for view in found], dim=1).numpy() for cut in cuts}
+
+
+def run(
+    videos: Sequence[Path],
+    request: Request,
+    out: Path,
+    cache: Cache,
+    options: RunOptions,
+    *,
+    max_failed: float,
+) -> Summary:
+    """Write the store `out`: for each cut (clip, view, …), one row a video, under the video's name."""
+    began = time.monotonic()
+    if request.weights is None:
+        print(f"extract: no --weights: {request.backbone} is untrained", file=sys.stderr)
+    named = video_ids(videos)
+    documents = _documents(named, request, cache)
+    batch = max(1, min(MOST_CLIPS, BATCH_BYTES // (4 * int(np.prod(request.expects.shape)))))
+    made_with = {"device": best_device(), "threads": options.threads, "inference_batch": batch}
+    job = StoreJob(
+        stage="extract",
+        name=out.stem,
+        spec=_spec(request),
+        rows=[
+            Row(video_id, dict.fromkeys(request.cuts, document)) for video_id, document in documents.items()
+        ],
+        work=ExtractWork(request, named, options.threads, batch, made_with),
+        coords=lambda ids: {"file": np.array([quote(named[i].name) for i in ids], "S")},
+        attrs={
+            "backbone": request.options,
+            "input": asdict(request.expects),
+            "sampling": asdict(request.rule),
+        },
+    )
+    store, made, _ = make_store(job, cache, f"extract/{out.name}", out, options)
+    failed = len({failure["id"] for failure in store.failures})
+    seconds = time.monotonic() - began
+    return Summary("extract", made, len(named) - made - failed, failed, seconds, max_failed, unit="videos")
+
+
+def _documents(named: Mapping[str, Path], request: Request, cache: Cache) -> dict[str, dict[str, Any]]:
+    """What each video's row is made of."""
+    weights = {} if request.weights is None else {"backbone": file_sha256(request.weights, cache)}
+    params = {
+        "backbone": request.options,
+        "input": asdict(request.expects),
+        "sampling": asdict(request.rule),
+        **code_of(request.backbone),
+    }
+    return {
+        video_id: EXTRACT.document(
+            params=params, weights=weights, inputs={"video_sha256": file_sha256(path, cache)}
+        )
+        for video_id, path in named.items()
+    }
+
+
+def _spec(request: Request) -> StoreSpec:
+    with torch.device("meta"):
+        network = build_backbone(request.options, shape=request.expects.shape)
+    cuts = {name: network.cut(name) for name in request.cuts}
+    shapes = cut_shapes(network, request.expects.shape, request.cuts)
+    rows = {name: (request.views, *shapes[name]) for name in cuts}
+    dims = recipe_dims(rows, {name: ("view", *cut.dims) for name, cut in cuts.items()})
+    arrays = [
+        ArraySpec(name, cut.dtype, rows[name], dims[name], chunk_rows=CHUNK_ROWS)
+        for name, cut in cuts.items()
+    ]
+    return StoreSpec(tuple(arrays), rows_per_shard=SHARD_ROWS, row_dim="clip")
