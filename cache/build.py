@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .cells import index_bytes
 from .errors import BuildError
 from .home import Cache
 from .index import Index, Place, synced_index
@@ -14,8 +15,8 @@ from .locks import locked
 from .order import arranged, read_order, write_order
 from .publish import Publication, publish
 from .records import read_record
-from .shards import index_bytes
 from .specs import ArraySpec, Row, StoreSpec, entry_key, entry_prefix, shard_key
+from .standing import mark, standing
 from .tasks import PlannedShard, Task
 
 _CHUNK_OVERHEAD_BYTES = 64  # crc32c, and what zstd adds to bytes that don't compress
@@ -29,11 +30,12 @@ class Build:
         self.cache = cache
         self.name = name
         self.spec = spec
+        mark(cache.root)
         self._rows = _by_id(rows, spec)
         self._order = arranged(read_order(cache.order(name)), self._rows)
         self._keys = {array.name: self._row_keys(array.name) for array in spec.arrays}
         self._shards = {array.name: self._shard_keys(array) for array in spec.arrays}
-        with synced_index(cache) as index:
+        with standing(cache.root), synced_index(cache) as index:
             self.tasks: tuple[Task, ...] = self._plan(index)
         """One a block of rows that lacks a shard. Where `rows_to_make` is 0, all its rows can be copied."""
 
@@ -64,9 +66,16 @@ class Build:
         attrs: the store's card, plain JSON: what it is, licence, recipe. Raises BuildError where a task
         has not been written.
         """
-        self._refuse_unwritten()
+        out = Path(out)
+        with standing(self.cache.root, out.parent):
+            self._refuse_unwritten()
+            self._publish(out, coords, attrs)
+
+    def _publish(
+        self, out: Path, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]
+    ) -> None:
         with locked(self.cache.order(self.name).with_suffix(".lock")):
-            publish(self.cache, self._publication(coords, attrs), Path(out))
+            publish(self.cache, self._publication(coords, attrs), out)
             write_order(self.cache.order(self.name), self._order)
 
     def _refuse_unwritten(self) -> None:

@@ -14,7 +14,7 @@ from .errors import ShardError, StoreError
 from .keys import FORMAT, JSON, canonical, key_of
 from .metadata import shard_name
 from .publish import HOUSE, KEYS, MANIFEST
-from .shards import ShardReader
+from .shard_reading import ShardReader
 from .specs import ArraySpec
 
 

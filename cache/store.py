@@ -15,7 +15,7 @@ from .errors import StoreError
 from .keys import FORMAT, JSON, digest_of, key_of
 from .metadata import shard_name
 from .publish import HOUSE, KEYS, MANIFEST
-from .shards import ShardReader
+from .shard_reading import ShardReader
 from .specs import ArraySpec
 
 _OPEN_SHARDS = 128

@@ -16,7 +16,8 @@ from .index import Place
 from .keys import JSON
 from .locks import locked
 from .records import RowFailure, record_document
-from .shards import ShardReader, ShardWriter
+from .shard_reading import ShardReader
+from .shards import ShardWriter
 from .tasks import PlannedShard, Receipt, Task
 
 Made: TypeAlias = "tuple[str, Mapping[str, NDArray[np.generic]] | RowFailure]"

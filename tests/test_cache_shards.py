@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from cache import ArraySpec, ShardError, SpecError, StoreSpec
 from cache.metadata import StoredArray, shard_name, write_metadata
-from cache.shards import ShardReader, ShardWriter
+from cache.shard_reading import ShardReader
+from cache.shards import ShardWriter
 
 
 def written(path: Path, spec: ArraySpec, rows_per_shard: int, rows: list) -> tuple[int, str]:

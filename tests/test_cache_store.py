@@ -22,7 +22,7 @@ from cache import (
     open_store,
     write_block,
 )
-from cache.shards import ShardReader
+from cache.shard_reading import ShardReader
 
 
 @pytest.fixture

@@ -1,0 +1,38 @@
+"""Unpacking zstd without trusting it: a frame says how much it holds, and that is read before room is made.
+
+Source: RFC 8878, section 3.1.1.1 (the frame header).
+"""
+
+from numcodecs.zstd import Zstd
+
+_MAGIC = b"\x28\xb5\x2f\xfd"
+_DICT_BYTES = (0, 1, 2, 4)
+_SIZE_BYTES = (0, 2, 4, 8)
+_SINGLE_SEGMENT = 0x20
+
+
+def unpacked(zstd: Zstd, data: memoryview, expected: int) -> memoryview:
+    """The frame's content. Raises ValueError where that is not `expected` bytes, before anything is unpacked."""
+    held = content_size(bytes(data[:18]))
+    if held != expected:
+        raise ValueError(f"its frame holds {held} bytes, expected {expected}")
+    try:
+        content = memoryview(zstd.decode(data))
+    except RuntimeError as error:  # what numcodecs raises of a damaged frame
+        raise ValueError(str(error)) from error
+    if len(content) != expected:
+        raise ValueError(f"it holds {len(content)} bytes, expected {expected}")
+    return content
+
+
+def content_size(head: bytes) -> int | None:
+    """What a frame's first 18 bytes say that it holds; None where they don't, or are no frame's."""
+    if len(head) < 6 or head[:4] != _MAGIC:
+        return None
+    descriptor = head[4]
+    single = bool(descriptor & _SINGLE_SEGMENT)
+    length = _SIZE_BYTES[descriptor >> 6] or int(single)
+    start = 5 + (not single) + _DICT_BYTES[descriptor & 3]
+    if length == 0 or len(head) < start + length:
+        return None
+    return int.from_bytes(head[start : start + length], "little") + (256 if length == 2 else 0)
