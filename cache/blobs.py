@@ -29,7 +29,7 @@ class Blobs:
         folder = self._folder(key_of(doc))
         if not folder.exists():
             return None
-        why = _damage(folder)
+        why = blob_damage(folder)
         if why is None:
             return folder
         self._set_aside(folder, why)
@@ -46,7 +46,7 @@ class Blobs:
             if name in (_RECORD, "", "..") or Path(name).name != name:
                 raise SpecError(f"a blob's file needs a plain name other than {_RECORD}, got {name!r}")
         with locked(folder.with_name(f"{key}.lock")):
-            if folder.exists() and _damage(folder) is None:
+            if folder.exists() and blob_damage(folder) is None:
                 log.info("blob %s was made by another process meanwhile; its files stay", key)
             else:
                 self._write(folder, _contents(key, doc, files, record))
@@ -86,7 +86,7 @@ class Blobs:
     def _set_aside(self, folder: Path, why: str) -> None:
         target = self.root / "damaged" / folder.name
         with locked(folder.with_name(f"{folder.name}.lock")):
-            if not folder.exists() or _damage(folder) is None:
+            if not folder.exists() or blob_damage(folder) is None:
                 return  # another process has dealt with it
             log.warning("blob %s set aside in %s: %s", folder, target, why)
             target.parent.mkdir(exist_ok=True)
@@ -103,19 +103,29 @@ def _contents(key: str, doc: JSON, files: Mapping[str, bytes], record: JSON) -> 
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     document["digest"] = key_of(document)
-    return {**files, _RECORD: json.dumps(document, indent=1, sort_keys=True).encode("ascii")}
+    return {**files, _RECORD: _spelled(document)}
 
 
-def _damage(folder: Path) -> str | None:
-    """Why the folder is not what was put there; None where it is."""
+def blob_damage(folder: Path) -> str | None:
+    """Why the folder is not what was put there, every byte of every file; None where it is."""
     try:
-        document: dict[str, Any] = json.loads((folder / _RECORD).read_bytes())
+        data = (folder / _RECORD).read_bytes()
+        document: dict[str, Any] = json.loads(data)
         told = document.pop("digest")
-        if key_of(document) != told:
+        if key_of(document) != told or _spelled({**document, "digest": told}) != data:
             return f"{_RECORD} does not match its own digest"
+        if not key_of(document["doc"]) == document["key"] == folder.name:
+            return f"{_RECORD} is that of blob {document['key']}"
+        strangers = {path.name for path in folder.iterdir()} - {_RECORD, *document["files"]}
+        if strangers:
+            return f"{', '.join(sorted(strangers))}: not among its files"
         for name, facts in document["files"].items():
             if digest_of((folder / name).read_bytes()) != facts["blake2b160"]:
                 return f"{name} is not what was written"
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         return f"unreadable ({error!r})"
     return None
+
+
+def _spelled(document: dict[str, JSON]) -> bytes:
+    return json.dumps(document, indent=1, sort_keys=True).encode("ascii")

@@ -74,7 +74,7 @@ def parse_documents(data: bytes, where: str) -> Documents:
         raise ShardError(f"{where}: the documents fail their crc32c")
     try:
         content: dict[str, Any] = json.loads(Zstd().decode(data[:-_TAIL]))
-        found = _documents(content)
+        found = documents_from(content)
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ShardError(f"{where}: the documents are unreadable ({error!r})") from error
     told = data[-_TAIL:-_CRC_BYTES].hex()
@@ -83,19 +83,22 @@ def parse_documents(data: bytes, where: str) -> Documents:
     return found
 
 
-def _documents(content: dict[str, Any]) -> Documents:
+def documents_from(content: Mapping[str, Any]) -> Documents:
+    """What such a file's content, or a shard's record, says its rows were made of; all keys digested anew.
+
+    Raises what comes of a content of another form: ValueError, KeyError, TypeError, AttributeError.
+    """
+    spec = {name: value for name, value in content["spec"].items() if name != "dims"}
     common, rows = content["common"], content["rows"]
     docs = tuple(None if row is None else _whole(common, row["doc"]) for row in rows)
     keys = tuple(None if doc is None else key_of(doc) for doc in docs)
-    key = key_of(
-        {"spec": {**content["spec"], "rows_per_shard": content["rows_per_shard"]}, "rows": list(keys)}
-    )
+    key = key_of({"spec": {**spec, "rows_per_shard": content["rows_per_shard"]}, "rows": list(keys)})
     failures = {
         number: RowFailure(**row["failed"])
         for number, row in enumerate(rows)
         if row is not None and "failed" in row
     }
-    return Documents(key, content["spec"], content["rows_per_shard"], docs, keys, failures)
+    return Documents(key, spec, content["rows_per_shard"], docs, keys, failures)
 
 
 def _whole(common: dict[str, JSON], own: JSON) -> JSON:

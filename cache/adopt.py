@@ -1,0 +1,127 @@
+"""Adopting: the shards of a store that came from elsewhere become the cache's own, after every byte was checked."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from .documents import Documents
+from .errors import StoreError
+from .faults import Fault, Hashes
+from .files import full_disk_explained, link_or_copy, sync_folder, write_atomic
+from .home import Cache
+from .locks import locked
+from .order import read_order, write_order
+from .parts import Parts, read_manifest, read_parts
+from .records import record_document
+from .verify import verify_store
+
+_WRITABLE = 0o222
+_TOLD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What an adoption took in."""
+
+    store: Path
+    taken: int
+    """Shards that the cache did not have."""
+    known: int
+    """Shards that it had."""
+    bytes: int
+    """Of the shards taken; hard links where the file system has them."""
+    ordered: bool
+    """Whether the rows' order was taken too: the next build of this store then keeps every row in its place."""
+
+    def __str__(self) -> str:
+        order = ", and the order of its rows" if self.ordered else ""
+        return f"{self.store}: {self.taken} shards taken ({self.bytes:,} bytes), {self.known} known already{order}"
+
+
+def adopt_store(folder: Path, cache: Cache, name: str | None = None, hashes: Hashes | None = None) -> Adopted:
+    """Verify the whole store, then link its shards into the cache, each with a record made of its documents.
+
+    name: the store's name in builds (as "demo/frames"), under which its row order is kept, unless there is
+    one already. Raises StoreError where one byte is not as published, or documents don't give the keys:
+    nothing is taken then.
+    """
+    folder = Path(folder)
+    verified = verify_store(folder, hashes)
+    if verified.faults:
+        raise StoreError(
+            f"store {folder} is not adopted: {_told(verified.faults)}. Fetch it again, or mend it: "
+            f"python cli.py cache repair {folder}"
+        )
+    parts, files = read_parts(folder), read_manifest(folder).files
+    ids = parts.ids()
+    taken = known = size = 0
+    for array, part in sorted(parts.arrays.items()):
+        for block in parts.blocks(array):
+            facts = files[part.shard(block)]
+            if adopt_shard(parts, array, block, cache, ids, str(facts["blake2b160"])):
+                taken, size = taken + 1, size + int(facts["size"])
+            else:
+                known += 1
+    ordered = name is not None and _keep_order(cache, name, ids)
+    return Adopted(folder, taken, known, size, ordered)
+
+
+def adopt_shard(
+    parts: Parts, array: str, block: int, cache: Cache, ids: tuple[str | None, ...], digest: str
+) -> bool:
+    """Take one block's shard and documents, known to be whole; False where the cache has that shard."""
+    part, documents = parts.arrays[array], parts.documents(array, block)
+    key = documents.key
+    with locked(cache.lock(key)):
+        if cache.holds(key):
+            return False
+        with full_disk_explained(cache.shard(key), f"shard {key}"):
+            _take(parts.folder / part.shard(block), cache.shard(key))
+            _take(parts.folder / part.documents(block), cache.documents(key))
+            sync_folder(cache.shard(key).parent)
+        span = parts.span(array, block)
+        record = _record(
+            parts, array, documents, ids[span.start : span.stop], digest, cache.shard(key).stat().st_size
+        )
+        write_atomic(cache.record(key), record)
+    return True
+
+
+def _record(
+    parts: Parts, array: str, documents: Documents, ids: tuple[str | None, ...], digest: str, size: int
+) -> bytes:
+    """What is known of a shard that was made elsewhere: not when, and not in how long."""
+    return record_document(
+        key=documents.key, spec=parts.arrays[array].spec, rows_per_shard=documents.rows_per_shard, size=size,
+        digest=digest, ids=ids, row_keys=documents.row_keys, docs=documents.docs, failures=documents.failures,
+        copied_from={}, seconds=0.0, made_with={"adopted": True},
+    )  # fmt: skip
+
+
+def _take(source: Path, target: Path) -> None:
+    """A read-only link under the cache's name, or a copy where the file can't be had so."""
+    aside = target.with_name(f"{target.name}.tmp")
+    aside.unlink(missing_ok=True)
+    link_or_copy(source, aside)
+    try:
+        if aside.stat().st_mode & _WRITABLE:
+            aside.chmod(0o444)
+    except PermissionError:  # another's file, that others may write to: a link would not stay what it is
+        aside.unlink()
+        shutil.copyfile(source, aside)
+        aside.chmod(0o444)
+    aside.rename(target)
+
+
+def _keep_order(cache: Cache, name: str, ids: tuple[str | None, ...]) -> bool:
+    path = cache.order(name)
+    with locked(path.with_suffix(".lock")):
+        if read_order(path) is not None:
+            return False
+        write_order(path, ids)
+    return True
+
+
+def _told(faults: tuple[Fault, ...]) -> str:
+    more = f" and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
+    return "; ".join(str(fault) for fault in faults[:_TOLD]) + more

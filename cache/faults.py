@@ -1,0 +1,84 @@
+"""What checking finds: one fault a damaged thing, and the sum of a check."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+from .keys import KEY_BYTES
+
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One file, record or place that is not what was written."""
+
+    place: str
+    """The file, relative to what was checked."""
+    what: str
+    array: str | None = None
+    rows: tuple[str, ...] = ()
+    """Ids of the rows that can't be trusted; "row 7" where the ids themselves are lost."""
+
+    def __str__(self) -> str:
+        where = f" (array {self.array})" if self.array else ""
+        more = f" and {len(self.rows) - _SHOWN} more" if len(self.rows) > _SHOWN else ""
+        rows = f"; rows {', '.join(self.rows[:_SHOWN])}{more}" if self.rows else ""
+        return f"{self.place}{where}: {self.what}{rows}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a check went through and what it found."""
+
+    folder: Path
+    files: int
+    bytes: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Every row that can't be trusted, once."""
+        return tuple(dict.fromkeys(row for fault in self.faults for row in fault.rows))
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 where anything is damaged."""
+        return int(bool(self.faults))
+
+    def __str__(self) -> str:
+        size = f"{self.files:,} files, {self.bytes:,} bytes"
+        if not self.faults:
+            return f"{self.folder}: whole ({size})"
+        return "\n".join(
+            [f"{self.folder}: {len(self.faults)} damaged ({size} checked)", *_indented(self.faults)]
+        )
+
+
+def _indented(faults: Sequence[Fault]) -> list[str]:
+    return [f"  {fault}" for fault in faults]
+
+
+@dataclass
+class Hashes:
+    """Digests of files, each inode read once a check: a store and its cache share most of theirs."""
+
+    files: int = 0
+    bytes: int = 0
+    _known: dict[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
+
+    def of(self, path: Path) -> tuple[int, str]:
+        """Size in bytes and blake2b-160 of a file. Raises OSError."""
+        with path.open("rb") as file:
+            stat = os.fstat(file.fileno())
+            inode = stat.st_dev, stat.st_ino
+            if inode not in self._known:
+                digest = blake2b(digest_size=KEY_BYTES)
+                while data := file.read(1 << 20):
+                    digest.update(data)
+                self._known[inode] = stat.st_size, digest.hexdigest()
+        self.files += 1
+        self.bytes += stat.st_size
+        return self._known[inode]

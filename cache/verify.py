@@ -1,0 +1,182 @@
+"""Verifying a store: every byte of every file against the manifest, and every document against its key."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .errors import ShardError, StoreError
+from .faults import Fault, Hashes, Verified
+from .parts import Manifest, Part, Parts, damaged_rows, read_manifest, read_parts
+from .publish import MANIFEST
+from .specs import shard_key
+
+
+def verify_store(folder: Path, hashes: Hashes | None = None) -> Verified:
+    """Read all of a store and list everything that is not as it was published; never stops at the first.
+
+    Also found: files that the store should not have, shards that stand in each other's place, documents
+    that do not give the keys under which the rows stand.
+    """
+    folder = Path(folder)
+    hashes = hashes or Hashes()
+    files, size = hashes.files, hashes.bytes
+    check = _Check(folder, read_manifest(folder), hashes)
+    faults = tuple(check.faults())
+    return Verified(folder, hashes.files - files, hashes.bytes - size, faults)
+
+
+@dataclass(frozen=True)
+class _Check:
+    folder: Path
+    manifest: Manifest
+    hashes: Hashes
+
+    def faults(self) -> Iterator[Fault]:
+        """Every fault: the manifest, its files in order, what should not be there, what contradicts itself."""
+        if self.manifest.damage is not None:
+            yield Fault(MANIFEST, self.manifest.damage)
+        damaged: set[str] = set()
+        for name, facts in sorted(self.manifest.files.items()):
+            found = self._file(name, facts)
+            if found is not None:
+                damaged.add(name)
+                yield found
+        yield from self._strangers()
+        yield from self._structure(damaged)
+
+    def _file(self, name: str, facts: Mapping[str, Any]) -> Fault | None:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            return Fault(name, "a name that leads out of the store")
+        try:
+            size, digest = self.hashes.of(self.folder / name)
+        except FileNotFoundError:
+            return self._fault(name, "missing", every=True)
+        except OSError as error:
+            return self._fault(name, f"unreadable ({error})", every=True)
+        if size != facts["size"]:
+            return self._fault(name, f"{size:,} bytes, the manifest says {facts['size']:,}", every=size == 0)
+        if digest != facts["blake2b160"]:
+            return self._fault(name, "its content is not what was written")
+        return None
+
+    def _fault(self, name: str, what: str, *, every: bool = False) -> Fault:
+        """The fault of a file; where it is a shard or a block's documents, with the rows that it concerns."""
+        array, block, part = self._owner.get(name, (None, None, None))
+        if array is None or self._parts is None or array not in self._parts.arrays or block is None:
+            return Fault(name, what, array)
+        assert part is not None  # an array's shard has its part
+        span = self._parts.span(array, block)
+        if name != part.shard(block) or every:
+            return Fault(name, what, array, self._named(span))
+        told, bad = damaged_rows(self.folder / name, part)
+        rows = [row for within, row in enumerate(span) if within in bad]
+        return Fault(name, f"{what}: {told}", array, self._named(rows or span))
+
+    def _named(self, rows: "list[int] | range") -> tuple[str, ...]:
+        """Ids of rows; holes have no name, and where the ids can't be read numbers stand for them."""
+        if self._ids is None:
+            return tuple(f"row {row}" for row in rows)
+        return tuple(found for row in rows if (found := self._ids[row]) is not None)
+
+    @cached_property
+    def _parts(self) -> Parts | None:
+        try:
+            return read_parts(self.folder)
+        except StoreError:
+            return None  # told as a fault of zarr.json
+
+    @cached_property
+    def _ids(self) -> tuple[str | None, ...] | None:
+        try:
+            return self._parts.ids() if self._parts is not None else None
+        except (ShardError, OSError, UnicodeDecodeError, KeyError, IndexError):
+            return None  # told as a fault of the coordinate's file
+
+    @cached_property
+    def _owner(self) -> dict[str, tuple[str, int | None, Part | None]]:
+        """File to (array, block, part); a coordinate has no block that rows could be named from."""
+        owner: dict[str, tuple[str, int | None, Part | None]] = {}
+        if self._parts is None:
+            return {name: (name.split("/")[0], None, None) for name in self.manifest.files if "/" in name}
+        for name, part in self._parts.coords.items():
+            owner[part.shard(0)] = owner[f"{name}/zarr.json"] = (name, None, part)
+        for name, part in self._parts.arrays.items():
+            owner[f"{name}/zarr.json"] = (name, None, part)
+            for block in self._parts.blocks(name):
+                owner[part.shard(block)] = owner[part.documents(block)] = (name, block, part)
+        return owner
+
+    def _strangers(self) -> Iterator[Fault]:
+        """What lies in the folder and stands in no manifest, empty folders too."""
+        if not self.manifest.files:
+            return
+        known = {MANIFEST, *self.manifest.files}
+        folders = {str(parent) for name in known for parent in PurePosixPath(name).parents}
+        for top, inner, names in os.walk(self.folder):
+            place = Path(top).relative_to(self.folder).as_posix()
+            for name in sorted(names):
+                path = (PurePosixPath(place) / name).as_posix()
+                if path not in known:
+                    yield Fault(path, "not one of the store's files")
+            for name in sorted(inner):
+                path = (PurePosixPath(place) / name).as_posix()
+                if path not in folders and not any((Path(top) / name).iterdir()):
+                    yield Fault(path, "an empty folder that is not the store's")
+
+    def _structure(self, damaged: set[str]) -> Iterator[Fault]:
+        """What the store should have by its own description, and whether rows are what their keys say."""
+        try:
+            parts = read_parts(self.folder)
+        except StoreError as error:
+            if "zarr.json" not in damaged:
+                yield Fault("zarr.json", str(error))
+            return
+        listed = self.manifest.files
+        for name in sorted(self._owner):
+            if name in listed or (self.manifest.damage and not listed and (self.folder / name).exists()):
+                continue
+            yield self._fault(
+                name, "missing: the manifest doesn't list it, the store's description does", every=True
+            )
+        if not listed:
+            yield from self._by_checksums()
+        for array in sorted(parts.arrays):
+            yield from self._documents(parts, array, damaged)
+
+    def _by_checksums(self) -> Iterator[Fault]:
+        """Without a manifest: what the shards' own checksums find."""
+        for name, (_, block, part) in sorted(self._owner.items()):
+            if (
+                part is not None
+                and (block is None or name == part.shard(block))
+                and not name.endswith(".json")
+            ):
+                _, bad = damaged_rows(self.folder / name, part)
+                if bad:
+                    yield self._fault(name, "damaged")
+
+    def _documents(self, parts: Parts, array: str, damaged: set[str]) -> Iterator[Fault]:
+        """Documents whose keys are not those under which the rows stand."""
+        part = parts.arrays[array]
+        try:
+            keys = parts.row_keys(array)
+        except (ShardError, OSError, KeyError, ValueError, IndexError):
+            return  # the coordinate's file is damaged, and told
+        for block in parts.blocks(array):
+            name = part.documents(block)
+            if name in damaged or not (self.folder / name).exists():
+                continue
+            try:
+                found = parts.documents(array, block)
+            except (ShardError, OSError) as error:
+                yield self._fault(name, str(error))
+                continue
+            span = parts.span(array, block)
+            wrong = [row for row, key in zip(span, found.row_keys, strict=False) if key != keys[row]]
+            told = shard_key(part.spec, part.rows_per_shard, keys[span.start : span.stop])
+            if wrong or found.key != told:
+                what = f"documents of shard {found.key}, its rows' keys say {told}"
+                yield Fault(name, what, array, self._named(wrong or span))
