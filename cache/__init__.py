@@ -12,6 +12,7 @@ from .errors import (
     SpaceError,
     SpecError,
     StoreError,
+    UnreachableError,
 )
 from .home import Cache
 from .keys import FORMAT, JSON, key_of
@@ -46,6 +47,7 @@ __all__ = [
     "StoreError",
     "StoreSpec",
     "Task",
+    "UnreachableError",
     "file_sha256",
     "key_of",
     "open_store",

@@ -3,7 +3,8 @@
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from .errors import SpecError
 from .files import full_disk_explained, remove, sync_folder
 from .keys import FORMAT, JSON, digest_of, key_of
 from .locks import locked
+from .standing import mark, standing
 
 _RECORD = "record.json"
 log = logging.getLogger(__name__)
@@ -52,6 +54,13 @@ class Blobs:
                 self._write(folder, _contents(key, doc, files, record))
             remove(self._work(key))
         return folder
+
+    @contextmanager
+    def alone(self, doc: JSON) -> Iterator[None]:
+        """Nobody else makes this blob meanwhile; waits, so that the second of two finds what the first made."""
+        mark(self.root)
+        with standing(self.root), locked(self.root / "work" / f"{key_of(doc)}.lock"):
+            yield
 
     def workdir(self, doc: JSON) -> Path:
         """A folder of one's own to resume from, kept until `put`."""

@@ -21,6 +21,10 @@ class SpaceError(CacheError, OSError):
     """The file system is full (or the quota is); nothing half-written is left."""
 
 
+class UnreachableError(CacheError, OSError):
+    """The file system refuses: read-only, forbidden, or gone from under the cache."""
+
+
 class ShardError(CacheError, ValueError):
     """A shard's bytes are not what was written: truncated, or a checksum differs."""
 

@@ -18,6 +18,7 @@ from .locks import locked
 from .records import RowFailure, record_document
 from .shard_reading import ShardReader
 from .shards import ShardWriter
+from .standing import standing
 from .tasks import PlannedShard, Receipt, Task
 
 Made: TypeAlias = "tuple[str, Mapping[str, NDArray[np.generic]] | RowFailure]"
@@ -36,6 +37,7 @@ def write_block(
     cache = Cache(cache_root)
     began = time.perf_counter()
     with ExitStack() as held:
+        held.enter_context(standing(cache.root))
         for shard in task.shards:
             held.enter_context(locked(cache.lock(shard.key)))
         jobs = [held.enter_context(_Job(cache, shard)) for shard in task.shards if not cache.holds(shard.key)]

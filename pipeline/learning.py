@@ -24,13 +24,15 @@ def learn_once(
 ) -> Learned:
     """The files learned for `document`; where the cache has none, `train(folder)` makes them.
 
-    `folder` outlives a killed run: what `train` leaves there is where the next run goes on.
+    `folder` outlives a killed run: what `train` leaves there is where the next run goes on. Of two processes
+    that want the same, one trains and the other waits.
     """
-    found = cache.blobs.find(document)
-    if found is not None:
-        return Learned(found, from_cache=True)
-    files = train(cache.blobs.workdir(document))
-    return Learned(cache.blobs.put(document, files, record), from_cache=False)
+    with cache.blobs.alone(document):
+        found = cache.blobs.find(document)
+        if found is not None:
+            return Learned(found, from_cache=True)
+        files = train(cache.blobs.workdir(document))
+        return Learned(cache.blobs.put(document, files, record), from_cache=False)
 
 
 def lessons(ids: Sequence[str], labels: Sequence[int], keys: Mapping[str, str]) -> list[list[str | int]]:
