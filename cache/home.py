@@ -75,6 +75,16 @@ class Cache:
                 (self.root / "damaged").mkdir(exist_ok=True)
                 self.shard(key).replace(self.root / "damaged" / key)
 
+    def discard(self, key: str) -> int:
+        """Remove a shard for good, unless somebody is at it; gives the bytes of its files."""
+        size = 0
+        with try_locked(self.lock(key)) as free:
+            for path in (self.record(key), self.documents(key), self.shard(key)) if free else ():
+                with suppress(FileNotFoundError):
+                    size += path.stat().st_size
+                    path.unlink()
+        return size
+
     def sweep(self) -> dict[str, int]:
         """Remove what a killed writer left (unless someone is at it). Gives each whole shard's size."""
         sizes: dict[str, int] = {}

@@ -57,10 +57,16 @@ class _Check:
         except OSError as error:
             return self._fault(name, f"unreadable ({error})", every=True)
         if size != facts["size"]:
-            return self._fault(name, f"{size:,} bytes, the manifest says {facts['size']:,}", every=size == 0)
+            what = f"{size:,} bytes, {self._witness} says {facts['size']:,}"
+            return self._fault(name, what, every=size == 0)
         if digest != facts["blake2b160"]:
-            return self._fault(name, "its content is not what was written")
+            return self._fault(name, f"its content is not what {self._witness} says")
         return None
+
+    @property
+    def _witness(self) -> str:
+        """A damaged manifest may accuse a file that is whole."""
+        return "the manifest" if self.manifest.damage is None else "the damaged manifest"
 
     def _fault(self, name: str, what: str, *, every: bool = False) -> Fault:
         """The fault of a file; where it is a shard or a block's documents, with the rows that it concerns."""

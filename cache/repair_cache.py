@@ -1,0 +1,88 @@
+"""Repairing a cache: what is damaged leaves, what is good of it stays, and documents are written again."""
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from .documents import documents_bytes, documents_from
+from .errors import ShardError
+from .faults import Fault
+from .files import remove, write_atomic
+from .home import Cache
+from .locks import locked
+from .parts import Part
+from .records import read_record_document
+from .salvage import salvage
+from .specs import ArraySpec
+from .verify_cache import verify_cache
+
+
+@dataclass
+class RepairedCache:
+    """What a repair did to a cache. What was set aside comes back with the next build, or from a store."""
+
+    root: Path
+    set_aside: list[str] = field(default_factory=list)
+    """Damaged shards, blobs and row orders, and files that are none of the cache's: now in damaged/."""
+    salvaged: list[str] = field(default_factory=list)
+    """Shards that hold the good rows of those set aside."""
+    rewritten: list[str] = field(default_factory=list)
+    """Documents written again from their records."""
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.root}: {len(self.set_aside)} set aside, {len(self.salvaged)} salvaged in part, "
+            f"{len(self.rewritten)} documents written again"
+        ]
+        return "\n".join([*lines, *(f"  set aside: {place}" for place in self.set_aside)])
+
+
+def repair_cache(cache: Cache) -> RepairedCache:
+    """Verify all of the cache and take what is damaged out of use, so that nothing is built upon it."""
+    done = RepairedCache(cache.root)
+    for fault in verify_cache(cache).faults:
+        kind, *_, name = PurePosixPath(fault.place).parts
+        key = name.split(".")[0]
+        if (
+            kind != "shards"
+            or name not in (key, f"{key}.json", f"{key}.documents")
+            or not cache.record(key).exists()
+        ):
+            _move(cache, fault, done)
+        elif name.endswith(".documents"):
+            _write_documents(cache, key, done)
+        else:
+            _set_aside(cache, key, fault, done)
+    return done
+
+
+def _write_documents(cache: Cache, key: str, done: RepairedCache) -> None:
+    """From the record, which says the same."""
+    made_of = documents_from(read_record_document(cache.record(key)))
+    data = documents_bytes(key, made_of.spec, made_of.rows_per_shard, made_of.docs, made_of.failures)
+    with locked(cache.lock(key)):
+        write_atomic(cache.documents(key), data)
+        cache.documents(key).chmod(0o444)
+    done.rewritten.append(key)
+
+
+def _set_aside(cache: Cache, key: str, fault: Fault, done: RepairedCache) -> None:
+    try:
+        document = read_record_document(cache.record(key))
+        made_of = documents_from(document)
+        part = Part(ArraySpec.from_document(document["spec"]), made_of.rows_per_shard, {})
+        ids = [None if row is None else row["id"] for row in document["rows"]]
+        kept = salvage(cache, part, made_of, cache.shard(key), ids) if made_of.key == key else None
+    except (ShardError, ValueError, KeyError, TypeError, AttributeError):
+        kept = None  # the record is what is damaged: nothing says what the rows are
+    if kept is not None:
+        done.salvaged.append(kept)
+    cache.set_aside(key, str(fault))
+    done.set_aside.append(str(fault))
+
+
+def _move(cache: Cache, fault: Fault, done: RepairedCache) -> None:
+    target = cache.root / "damaged" / fault.place.replace("/", "-")
+    target.parent.mkdir(exist_ok=True)
+    remove(target)
+    (cache.root / fault.place).replace(target)
+    done.set_aside.append(str(fault))
