@@ -1,0 +1,136 @@
+"""Zero-DCE: a night image is lit by curves that a small network estimates from it (Guo et al., CVPR 2020).
+
+The paper's MDIFE-Net has no public definition; this is the family that it names, curve estimation, and named
+for what it is (SPEC 4.4). Tensor names are the official code's, so that its files of weights fit. N images,
+T frames, H × W pixels.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.checks import check_input
+from models.errors import CheckpointError, ModelParamError, ShapeError
+from models.files import read_torch
+
+NUM_CURVES = 8
+"""The curve is applied so often, each time with strengths of its own."""
+
+ShareCurves = Literal["clip_mean", "frame"]
+"""clip_mean: one set of curves a clip, estimated on the mean of its frames, so that brightness does not
+flicker. frame: curves of its own for every frame, as for single images."""
+
+Enhance = Callable[[Tensor], Tensor]
+"""(T, H, W, 3) uint8 frames of one clip → the same shape and kind."""
+
+
+class ZeroDCE(nn.Module):
+    """(N, 3, H, W) in [0, 1] → (N, 24, H, W) strengths in (-1, 1): of 8 curves, for each pixel and colour."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        if width < 1:
+            raise ModelParamError(f"width must be 1 or more, got {width}")
+        self.e_conv1 = _conv(3, width)
+        self.e_conv2 = _conv(width, width)
+        self.e_conv3 = _conv(width, width)
+        self.e_conv4 = _conv(width, width)
+        self.e_conv5 = _conv(2 * width, width)
+        self.e_conv6 = _conv(2 * width, width)
+        self.e_conv7 = _conv(2 * width, 3 * NUM_CURVES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Seven 3×3 convolutions; the last three see the first three again, in reverse order."""
+        check_input("images", images, ("N", "C=3", ("H", 1), ("W", 1)))
+        x1 = F.relu(self.e_conv1(images))
+        x2 = F.relu(self.e_conv2(x1))
+        x3 = F.relu(self.e_conv3(x2))
+        x4 = F.relu(self.e_conv4(x3))
+        x5 = F.relu(self.e_conv5(torch.cat([x3, x4], dim=1)))
+        x6 = F.relu(self.e_conv6(torch.cat([x2, x5], dim=1)))
+        return torch.tanh(self.e_conv7(torch.cat([x1, x6], dim=1)))
+
+    def enhance(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] → the same, lit by its own curves."""
+        return apply_curves(images, self(images))
+
+
+def _conv(in_channels: int, channels: int) -> nn.Conv2d:
+    conv = nn.Conv2d(in_channels, channels, 3, padding=1)
+    nn.init.normal_(conv.weight, std=0.02)
+    return conv
+
+
+def apply_curves(images: Tensor, curves: Tensor) -> Tensor:
+    """LE(x) = x + a (x² - x), once for each of the 8 strengths a; a below 0 brightens.
+
+    `curves` (N, 24, H, W) or (1, 24, H, W) for all images. 0 and 1 stay where they are; x = 0.5 and a = -1
+    give 0.75.
+    """
+    for strength in curves.chunk(NUM_CURVES, dim=1):
+        images = images + strength * (images.square() - images)
+    return images
+
+
+@torch.inference_mode()
+def enhance_frames(network: ZeroDCE, frames: Tensor, *, share_curves: ShareCurves = "clip_mean") -> Tensor:
+    """(T, H, W, 3) uint8 frames of one clip → the same, lit; one frame at a time, so that memory stays flat."""
+    if share_curves not in get_args(ShareCurves):
+        raise ModelParamError(
+            f"share_curves must be one of {list(get_args(ShareCurves))}, got {share_curves!r}"
+        )
+    if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not len(frames):
+        kind = str(frames.dtype).removeprefix("torch.")
+        raise ShapeError(
+            f"frames must be (T, H, W, 3) of uint8, T 1 or more, got {tuple(frames.shape)} of {kind}"
+        )
+    shared = None
+    if share_curves == "clip_mean":
+        mean = frames.to(torch.float32).mean(dim=0, keepdim=True)
+        shared = network(mean.permute(0, 3, 1, 2).contiguous() / 255)
+    return torch.stack([_lit(network, frame, shared) for frame in frames])
+
+
+def _lit(network: ZeroDCE, frame: Tensor, curves: Tensor | None) -> Tensor:
+    """(H, W, 3) uint8 → the same."""
+    image = frame.permute(2, 0, 1).unsqueeze(0).contiguous() / 255
+    lit = apply_curves(image, network(image) if curves is None else curves)
+    return lit.squeeze(0).permute(1, 2, 0).mul(255).round().clamp(0, 255).to(torch.uint8)
+
+
+def load_zero_dce(path: Path, *, sha256: str) -> ZeroDCE:
+    """The network in eval mode from a plain state dict: ours, or the official code's.
+
+    Raises CheckpointError where the file's digest is another, or its tensors are not those of this network.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be read: {error.strerror}; train one, or correct the path"
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
+        raise CheckpointError(
+            f"{path} has sha256 {digest}, expected {sha256}; correct the params, or fetch it again"
+        )
+    network, state = ZeroDCE(), read_torch(content, str(path))
+    own = network.state_dict()
+    faults = [name for name in sorted(own.keys() | state.keys()) if _shape(own, name) != _shape(state, name)]
+    if faults:
+        raise CheckpointError(
+            f"{path} does not hold Zero-DCE's weights: {faults[0]} is {_shape(state, faults[0])}, expected "
+            f"{_shape(own, faults[0])}; give a state dict of its seven convolutions"
+        )
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def _shape(state: dict[str, Any], name: str) -> tuple[int, ...] | None:
+    tensor = state.get(name)
+    return tuple(tensor.shape) if isinstance(tensor, Tensor) else None
