@@ -81,9 +81,7 @@ class PlaneConv3d(nn.Conv3d):
         if self.kernel_size[0] == 1:
             return self._on_frames(input, 0)
         if self.kernel_size[1:] == (1, 1):
-            weight, padding = self.weight.squeeze(-1), (self.kernel_size[0] // 2, 0)
-            y = F.conv2d(input.flatten(3), weight, padding=padding, groups=self.groups)
-            return y.view(*y.shape[:3], *input.shape[3:])
+            return self._on_places(input)
         if input.device.type == "cpu" and torch.is_grad_enabled():
             return self._split(input)
         return super().forward(input)
@@ -93,6 +91,13 @@ class PlaneConv3d(nn.Conv3d):
         weight = self.weight[:, :, tap].contiguous()
         y = F.conv2d(frames, weight, None, _pair(self.stride), _pair(self.padding), groups=self.groups)
         return y.view(x.shape[0], x.shape[2], *y.shape[1:]).transpose(1, 2)
+
+    def _on_places(self, x: Tensor) -> Tensor:
+        # By way of (B, T, H·W, C): flattened as it stands, one clip would lose its memory format.
+        lines = x.permute(0, 2, 3, 4, 1).flatten(2, 3).permute(0, 3, 1, 2)
+        padding = (self.kernel_size[0] // 2, 0)
+        y = F.conv2d(lines, self.weight.squeeze(-1), padding=padding, groups=self.groups)
+        return y.view(*y.shape[:3], *x.shape[3:])
 
     def _split(self, x: Tensor) -> Tensor:
         """Σ over taps: the frame that the tap sees, convolved with the tap. Three taps."""
