@@ -4,9 +4,11 @@ from .blobs import Blobs
 from .build import Build
 from .digests import Digests, file_sha256
 from .errors import (
+    ArchiveError,
     BuildError,
     CacheError,
     KeyDocError,
+    MergeError,
     RecipeDriftError,
     ShardError,
     SpaceError,
@@ -26,6 +28,7 @@ from .writing import Compute, write_block
 __all__ = [
     "FORMAT",
     "JSON",
+    "ArchiveError",
     "ArraySpec",
     "Blobs",
     "Build",
@@ -35,6 +38,7 @@ __all__ = [
     "Compute",
     "Digests",
     "KeyDocError",
+    "MergeError",
     "Receipt",
     "RecipeDriftError",
     "Recipes",

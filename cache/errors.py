@@ -33,5 +33,13 @@ class StoreError(CacheError, ValueError):
     """A store cannot be opened or read: not a store, incomplete, or an id it does not hold."""
 
 
+class ArchiveError(StoreError):
+    """What came from elsewhere is not to be trusted: names, links, sizes or claims that cannot be."""
+
+
+class MergeError(StoreError):
+    """Stores do not belong together: other specs, other recipes, or one row with two contents."""
+
+
 class RecipeDriftError(CacheError, RuntimeError):
     """A step's code changed and its version did not: cached results could be stale."""

@@ -118,14 +118,21 @@ class Manifest:
     """Name relative to the store to {"size", "blake2b160"}."""
     damage: str | None
     """What is wrong with the manifest itself; what it lists is then a hint at best."""
+    digest: str = ""
+    """Its own: it names the whole store's content."""
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest, checked against its own digest, byte for byte; empty where it can't be understood."""
+    """The folder's manifest; empty where there is none."""
     try:
         data = (folder / MANIFEST).read_bytes()
     except FileNotFoundError:
         return Manifest({}, "missing: no store, or never finished")
+    return parse_manifest(data)
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """A manifest, checked against its own digest, byte for byte; empty where it can't be understood."""
     try:
         content: dict[str, JSON] = json.loads(data)
         files: Any = content["files"]
@@ -137,7 +144,7 @@ def read_manifest(folder: Path) -> Manifest:
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return Manifest({}, f"unreadable ({error!r})")
-    return Manifest(listed, None if sound else "does not match its own digest")
+    return Manifest(listed, None if sound else "does not match its own digest", str(told))
 
 
 def damaged_rows(path: Path, part: Part) -> tuple[str, frozenset[int]]:
