@@ -11,7 +11,7 @@ from .errors import ShardError, StoreError
 from .faults import Fault, Hashes, Verified
 from .files import link_or_copy, remove
 from .home import Cache
-from .parts import Part, Parts, manifest_of, read_manifest, read_parts
+from .parts import Part, Parts, parse_manifest, read_manifest, read_parts
 from .publish import MANIFEST
 from .records import read_record_document
 from .salvage import salvage
@@ -99,7 +99,7 @@ class _Repair:
         """A damaged manifest first: all else is measured by it."""
         if read_manifest(self.folder).damage is not None:
             copy = self.fetch(MANIFEST)
-            if copy is not None and manifest_of(copy.read_bytes()).damage is None:
+            if copy is not None and parse_manifest(copy.read_bytes()).damage is None:
                 self._put(copy, MANIFEST, self.done.refetched)
 
     def clean_cache(self) -> None:
