@@ -1,6 +1,7 @@
 """One command a stage; no logic. Stages are imported inside the commands, so that --help answers at once."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ PROJECT = Path(os.environ.get("HARCACHE_PROJECT") or HOUSE)
 """Folder of params.yaml, data, weights and reports: the house itself unless HARCACHE_PROJECT says otherwise."""
 REFUSED = 2
 """Exit status where nothing was done; 1 says that too many clips failed."""
+TERMINATED = 128 + signal.SIGTERM
+"""Exit status after SIGTERM, as a shell gives it."""
 
 app = typer.Typer(
     help="Raw recordings of people in, trustworthy feature caches and fusion heads out. "
@@ -51,8 +54,10 @@ Remote = Annotated[
 def _explained() -> Iterator[None]:
     """Turns our errors, and the machine's, into a message and an exit status; no traceback."""
     from cache.errors import CacheError
+    from cache.standing import advice
     from pipeline.errors import PipelineError
 
+    before = signal.signal(signal.SIGTERM, _terminated)
     wanted: tuple[type[BaseException], ...] = (CacheError, PipelineError, OSError)
     try:
         from models.errors import ModelError
@@ -65,8 +70,21 @@ def _explained() -> Iterator[None]:
     except wanted as error:
         if os.environ.get("HARCACHE_TRACEBACK"):
             raise
-        typer.secho(f"{type(error).__name__}: {error}", fg=typer.colors.RED, err=True)
+        what_to_do = advice(error) if isinstance(error, OSError) else ""
+        typer.secho(f"{type(error).__name__}: {error}{what_to_do}", fg=typer.colors.RED, err=True)
         raise typer.Exit(REFUSED) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminated(*_: object) -> None:
+    """Leave through every `finally`: SIGTERM alone would leave half-written files for the next run to sweep."""
+    typer.secho(
+        "Terminated: whole shards stay, half-written ones are removed; run the same command again to go on",
+        fg=typer.colors.RED,
+        err=True,
+    )
+    raise SystemExit(TERMINATED)
 
 
 def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: str | None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .errors import SpaceError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -22,7 +22,7 @@ def full_disk_explained(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL or isinstance(error, SpaceError):
+        if error.errno not in FULL or isinstance(error, SpaceError):
             raise
         raise SpaceError(
             error.errno,

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import CacheError, UnreachableError
+from .files import FULL
 
 MARK = "CACHEDIR.TAG"
 _SIGNATURE = (
@@ -18,7 +19,7 @@ _SIGNATURE = (
 )
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _BROKEN = frozenset({errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT})
-_ADVICE = "Whole shards stay, half-written ones count for nothing"
+_KEPT = "Whole shards stay, half-written ones count for nothing"
 
 
 def mark(root: Path) -> None:
@@ -41,6 +42,19 @@ def standing(root: Path, *others: Path) -> Iterator[None]:
         yield
 
 
+def advice(error: OSError) -> str:
+    """What to do about what the machine said of some other folder; nothing where it is ours or needs no word."""
+    if isinstance(error, CacheError):
+        return ""
+    if error.errno in FULL:
+        return f". {_KEPT}. Free some room there, and run the same command again"
+    if error.errno in _FORBIDDEN:
+        return f". {_KEPT}. Mount it writable or ask for the right to write there, and run the same command again"
+    if error.errno in _BROKEN:
+        return f". {_KEPT}. See that the folder is mounted and whole, and run the same command again"
+    return ""
+
+
 @contextmanager
 def _told(root: Path, *folders: Path) -> Iterator[None]:
     try:
@@ -59,12 +73,12 @@ def _what(error: OSError, root: Path, folders: tuple[Path, ...]) -> str | None:
     )
     if error.errno in _FORBIDDEN and inside:
         return (
-            f"cannot be written: {error.strerror}. {_ADVICE}. Mount it writable or ask for the right to write "
+            f"cannot be written: {error.strerror}. {_KEPT}. Mount it writable or ask for the right to write "
             "there (a cache may lie elsewhere: HARCACHE_DIR), and run the same command again"
         )
     if (error.errno in _BROKEN and inside) or _vanished(root):
         return (
-            f"the cache {root} has vanished while in use ({error.strerror}). {_ADVICE}. Mount it again (an empty "
+            f"the cache {root} has vanished while in use ({error.strerror}). {_KEPT}. Mount it again (an empty "
             f"folder in its place is not the cache; a new one needs the file {MARK} in it), and run the same "
             "command again"
         )
