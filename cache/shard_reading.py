@@ -52,11 +52,14 @@ class ShardReader:
     ) -> None:
         """out[places[i]] = row rows[i], or its part [start, stop) along the row's first axis."""
         straight = out.flags.c_contiguous and out.dtype == self.spec.stored
+        runs = None
         if self._local is not None and straight and out.shape[1:] == self.spec.row_shape:
-            for place, row, count in _runs(places, rows):
-                self._read_rows(out[place : place + count], row)
-        else:
+            runs = self._runs(places, rows)
+        if runs is None:
             self._read_cells(out, places, rows, start, stop)
+        else:
+            for place, row, count in runs:
+                self._read_rows(out[place : place + count], row)
 
     def group(self, number: int) -> NDArray[np.generic]:
         """(chunk_rows, *row_shape): the rows that share their chunks."""
@@ -101,6 +104,22 @@ class ShardReader:
             at.append(place)
             within.append(row % size)
         return {group: (_picked(at), _picked(within)) for group, (at, within) in groups.items()}
+
+    def _runs(
+        self, places: Sequence[int] | NDArray[np.intp], rows: Sequence[int] | NDArray[np.intp]
+    ) -> list[tuple[int, int, int]] | None:
+        """(place, row, count) of each stretch in which both rise by one; None where chunks are the better way.
+
+        Rows 4, 5, 9 at places 0, 1, 2: (0, 4, 2), (2, 9, 1). Shuffled rows would read each chunk once a row.
+        """
+        if len(rows) <= 1:
+            return [(int(place), int(row), 1) for place, row in zip(places, rows, strict=True)]
+        at, of = np.asarray(places), np.asarray(rows)
+        breaks = (np.flatnonzero((np.diff(at) != 1) | (np.diff(of) != 1)) + 1).tolist()
+        if len(breaks) >= 2 * len(np.unique(of // self.spec.chunk_rows)):
+            return None
+        starts, ends = [0, *breaks], [*breaks, len(of)]
+        return [(int(at[low]), int(of[low]), high - low) for low, high in zip(starts, ends, strict=True)]
 
     def _read_rows(self, out: NDArray[np.generic], first: int) -> None:
         """Rows from `first` on. Chunks of 16, rows 10 to 40: part of chunk 0, all of chunk 1, part of 2."""
@@ -208,20 +227,6 @@ class ShardReader:
             f"{self._source.where} of array {self.spec.name!r} is damaged: {what}. "
             "Remove the store's folder and run its stage again; only what is damaged is made anew"
         )
-
-
-def _runs(
-    places: Sequence[int] | NDArray[np.intp], rows: Sequence[int] | NDArray[np.intp]
-) -> Iterator[tuple[int, int, int]]:
-    """(place, row, count) of each stretch in which both rise by one. Rows 4, 5, 9 at 0, 1, 2: (0, 4, 2), (2, 9, 1)."""
-    if len(rows) == 1:
-        yield int(places[0]), int(rows[0]), 1
-        return
-    at, of = np.asarray(places), np.asarray(rows)
-    breaks = (np.flatnonzero((np.diff(at) != 1) | (np.diff(of) != 1)) + 1).tolist()
-    for low, high in zip([0, *breaks], [*breaks, len(of)], strict=True):
-        if high > low:
-            yield int(at[low]), int(of[low]), high - low
 
 
 def _picked(numbers: list[int]) -> _Picked:
