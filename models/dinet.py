@@ -82,7 +82,7 @@ class DINetR(Backbone):
         self.register_buffer("member", member, persistent=False)
         self.pem = _mlp(2 * in_channels + len(self.parts), 64, EMBEDDING)
         self.psm = _mlp(num_joints * EMBEDDING, 2048, WIDTH)
-        self.ism = _Interaction(self.parts if angles else ())
+        self.ism = _Interaction(self.parts, angles=angles)
         self.out = nn.Linear(2 * WIDTH, NUM_FEATURES)
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
@@ -93,10 +93,7 @@ class DINetR(Backbone):
         position, velocity, present = _motion(joints, self.centre)
         part = self.member.t().expand(*position.shape[:3], -1, -1)
         embedded = self.pem(torch.cat([position, velocity, part], dim=-1).to(self.out.weight.dtype))
-        mean_of_part = self.member / self.member.sum(dim=1, keepdim=True)
-        both = torch.cat(
-            [self._posture(embedded, present), self.ism(embedded, position, present, mean_of_part)], -1
-        )
+        both = torch.cat([self._posture(embedded, present), self.ism(embedded, position, present)], -1)
         segments = self.out(both)
         found = {SEGMENTS: segments, FEATURES: segments.float().mean(dim=1)}
         return {name: found[name] for name in wanted}
@@ -117,27 +114,30 @@ class _Interaction(nn.Module):
     mean, which changes nothing (both are linear) and leaves a twentieth of the multiplications.
     """
 
-    def __init__(self, angled: Parts) -> None:
-        """`angled`: parts whose first three joints make an angle; none leaves angles out."""
+    def __init__(self, parts: Parts, *, angles: bool) -> None:
         super().__init__()
-        self.angled = angled
+        self.parts, self.angles = parts, angles
         self.pair = nn.Linear(2 * EMBEDDING + 1, WIDTH)
         self.last = nn.Linear(WIDTH, WIDTH)
 
-    def forward(self, embedded: Tensor, position: Tensor, present: Tensor, mean: Tensor) -> Tensor:
-        """(B, T, M, V, 128), (B, T, M, V, C), (B, T, M) and the (P, V) mean of parts → (B, T, 256)."""
+    def forward(self, embedded: Tensor, position: Tensor, present: Tensor) -> Tensor:
+        """(B, T, M, V, 128), (B, T, M, V, C) and (B, T, M) → (B, T, 256)."""
         if embedded.shape[2] < 2:
             return embedded.new_zeros(*embedded.shape[:2], WIDTH)
-        parts = mean.to(embedded.dtype) @ embedded
-        if self.angled:
-            angles = torch.stack([_angle(position, part) for part in self.angled], dim=3)
+        parts = self._means(embedded)
+        if self.angles:
+            angles = torch.stack([_angle(position, part) for part in self.parts], dim=3)
             parts = parts + F.pad(angles, (0, EMBEDDING - 2)).to(parts.dtype)
-        centres = mean @ position
+        centres = self._means(position)
         a, b = centres[:, :, 0, :, None], centres[:, :, 1, None]
         distance = torch.linalg.vector_norm(a - b, dim=-1, keepdim=True)
         flag = present.prod(dim=2)[..., None]
         found: Tensor = self.last(self._pairs(parts, distance.to(parts.dtype)))
         return found * flag.to(found.dtype)
+
+    def _means(self, values: Tensor) -> Tensor:
+        """(B, T, M, V, …) → (B, T, M, P, …). Not a matrix product: autocast would round positions to bfloat16."""
+        return torch.stack([values[:, :, :, list(part)].mean(dim=3) for part in self.parts], dim=3)
 
     def _pairs(self, parts: Tensor, distance: Tensor) -> Tensor:
         """(B, T, 2, P, 128), (B, T, P, P, 1) → (B, T, 256): the mean of g's hidden layer over 2 · P² pairs."""

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from models.errors import FitError
 from models.files import read_torch, write_torch
@@ -29,6 +30,8 @@ Loss = Callable[[Any, Tensor], Tensor]
 """(what the model returned, labels) → a scalar."""
 
 State = dict[str, Tensor]
+
+ADAM_SECOND_BETA = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +118,13 @@ def cross_entropy(plan: FitPlan) -> Loss:
     )
 
 
-def _optimiser(model: nn.Module, plan: FitPlan) -> torch.optim.SGD:
+def _optimiser(model: nn.Module, plan: FitPlan) -> Optimizer:
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if plan.optimiser == "adam":
+        betas = (plan.momentum, ADAM_SECOND_BETA)
+        return torch.optim.Adam(learning, plan.lr, betas, weight_decay=plan.weight_decay, fused=True)
     return torch.optim.SGD(
-        [parameter for parameter in model.parameters() if parameter.requires_grad],
+        learning,
         lr=plan.lr,
         momentum=plan.momentum,
         nesterov=plan.nesterov and plan.momentum > 0,
@@ -128,7 +135,7 @@ def _optimiser(model: nn.Module, plan: FitPlan) -> torch.optim.SGD:
 
 def _epoch(
     model: nn.Module,
-    optimiser: torch.optim.SGD,
+    optimiser: Optimizer,
     batches: Iterator[Batch],
     plan: FitPlan,
     *,
@@ -155,7 +162,7 @@ def _epoch(
 
 def _step(
     model: nn.Module,
-    optimiser: torch.optim.SGD,
+    optimiser: Optimizer,
     inputs: tuple[Tensor, ...],
     labels: Tensor,
     plan: FitPlan,
@@ -194,7 +201,7 @@ def _keep(run: _Run, record: EpochRecord, model: nn.Module, plan: FitPlan) -> No
     run.best_state = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
 
 
-def _save(path: Path, model: nn.Module, optimiser: torch.optim.SGD, plan: FitPlan, run: _Run) -> None:
+def _save(path: Path, model: nn.Module, optimiser: Optimizer, plan: FitPlan, run: _Run) -> None:
     document = {
         "plan": asdict(plan),
         "model": model.state_dict(),
@@ -206,7 +213,7 @@ def _save(path: Path, model: nn.Module, optimiser: torch.optim.SGD, plan: FitPla
     write_torch(path, document)
 
 
-def _restore(model: nn.Module, optimiser: torch.optim.SGD, plan: FitPlan, path: Path | None) -> _Run:
+def _restore(model: nn.Module, optimiser: Optimizer, plan: FitPlan, path: Path | None) -> _Run:
     """The run that the file holds, loaded into model and optimiser; a fresh one where there is no file."""
     if path is None or not path.exists():
         return _Run([], 0, {})

@@ -10,18 +10,24 @@ from models.errors import ModelParamError
 
 Schedule = Literal["constant", "milestones", "cosine"]
 
+Optimiser = Literal["sgd", "adam"]
+
 Amp = Literal["off", "bf16", "auto"]
 """bf16: bfloat16 autocast (AVX-512 BF16 or a GPU); auto: bf16 on a GPU that has it, else float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitPlan:
-    """SGD with momentum; all that decides the result, besides the model, the data and the machine."""
+    """All that decides the result, besides the model, the data and the machine."""
 
     epochs: int
     lr: float
+    optimiser: Optimiser = "sgd"
+    """adam is CSSIModel's (SPEC 1.5): weight decay is added to the gradient, as with sgd."""
     momentum: float = 0.9
+    """Of adam its first beta; the second is 0.999."""
     nesterov: bool = True
+    """Of sgd only."""
     weight_decay: float = 5e-4
     schedule: Schedule = "constant"
     milestones: tuple[int, ...] = ()
@@ -41,6 +47,8 @@ class FitPlan:
                 f"epochs must be 1 or more and warmup_epochs between 0 and them, got {self.epochs} and "
                 f"{self.warmup_epochs}"
             )
+        if self.optimiser not in ("sgd", "adam"):
+            raise ModelParamError(f"optimiser must be 'sgd' or 'adam', got {self.optimiser!r}")
         if not self.lr > 0 or not self.gamma > 0 or not self.weight_decay >= 0:
             raise ModelParamError(
                 f"lr and gamma must be above 0 and weight_decay 0 or more, got {self.lr}, {self.gamma}, "

@@ -17,11 +17,13 @@ PixelAugment = Annotated[VideoAugment, BeforeValidator(known_keys(VideoAugment))
 
 
 class TrainingPlan(Section):
-    """One optimiser run (SPEC 2.5): SGD with momentum."""
+    """One optimiser run: SGD with momentum (SPEC 2.5), or Adam, whose first beta `momentum` then is (SPEC 1.5)."""
 
     epochs: int = Field(gt=0)
     batch: int = Field(gt=0)
     lr: float = Field(gt=0)
+    optimiser: Literal["sgd", "adam"] = Field(default="sgd", exclude_if=lambda named: named == "sgd")
+    """Left out of documents where it is sgd: cache keys of trainings from before Adam stay what they were."""
     schedule: Literal["constant", "milestones", "cosine"] = "constant"
     milestones: tuple[int, ...] = ()
     """Epochs, counted from 0, at whose start the rate falls to a tenth."""
@@ -37,7 +39,14 @@ class Pretrained(Section):
 
     path: str
     sha256: str
-    kind: Literal["harcache", "torchvision_r3d_18"] = "harcache"
+    kind: Literal[
+        "harcache",
+        "torchvision_r3d_18",
+        "torchvision_resnet18",
+        "torchvision_resnet34",
+        "torchvision_resnet50",
+        "torchvision_mobilenet_v2",
+    ] = "harcache"
 
 
 class _Backbone(Section):

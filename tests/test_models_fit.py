@@ -77,6 +77,25 @@ def test_an_interrupted_run_ends_bit_for_bit_as_an_undisturbed_one(
     assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
 
 
+def test_adam_goes_on_bit_for_bit_too(tmp_path: Path) -> None:
+    plan = FitPlan(epochs=3, lr=0.005, optimiser="adam", weight_decay=0.001)
+    data, file = batches_of(3, 8, 2, 1), tmp_path / "run.pt"
+    undisturbed = fit(agcn_with_dropout(), data, plan)
+    with pytest.raises(KilledError):
+        fit(agcn_with_dropout(), data, plan, resume=file, progress=die_after(0))
+    assert_same(fit(agcn_with_dropout(), data, plan, resume=file), undisturbed)
+
+
+def test_one_step_of_adam_by_hand() -> None:
+    """The first step is lr · g / (|g| + 1e-8), g the gradient plus weight decay times the weight (Kingma & Ba)."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 2.0)
+    plan = FitPlan(epochs=1, lr=0.1, optimiser="adam", weight_decay=0.5)
+    batch = ((torch.ones(1, 1),), torch.zeros(1, dtype=torch.int64))
+    fit(model, lambda _: iter([batch]), plan, loss=lambda said, _: -1.5 * said.sum())
+    assert model.weight.item() == pytest.approx(2.0 + 0.1)  # g = -1.5 + 0.5 · 2 < 0: a whole step up
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     data = batches_of(3, 8, 2, 1)
     first = fit(agcn_with_dropout(), data, PLAN, resume=tmp_path / "run.pt")
@@ -162,6 +181,7 @@ def test_learning_rates_by_hand() -> None:
     [
         ({"epochs": 0}, "epochs must be 1 or more"),
         ({"lr": 0.0}, "lr and gamma"),
+        ({"optimiser": "adamw"}, "optimiser must be 'sgd' or 'adam', got 'adamw'"),
         ({"momentum": 1.0}, "momentum"),
         ({"milestones": (1,)}, "milestones go with"),
         ({"grad_clip": 0.0}, "grad_clip"),

@@ -39,6 +39,30 @@ def test_a_preset_becomes_frozen_values(tmp_path: Path) -> None:
         preset.max_failed = 0.5  # type: ignore[misc]
 
 
+SGD_DOCUMENT = {
+    "epochs": 12,
+    "batch": 16,
+    "lr": 0.05,
+    "schedule": "cosine",
+    "milestones": [],
+    "warmup_epochs": 1,
+    "momentum": 0.9,
+    "nesterov": True,
+    "weight_decay": 0.0005,
+    "label_smoothing": 0.0,
+}
+"""The demo's plan as it went into cache keys before there was another optimiser."""
+
+
+def test_a_plan_with_sgd_keeps_the_document_that_keys_are_made_of() -> None:
+    demo = load_preset(HOUSE / "params.yaml", "demo")
+    plan = demo.pretrain.backbones["video"].plan
+    assert plan.model_dump(mode="json") == SGD_DOCUMENT
+    assert demo.pretrain.backbones["video"].model_dump(mode="json")["plan"] == SGD_DOCUMENT
+    adam = plan.model_copy(update={"optimiser": "adam"})
+    assert adam.model_dump(mode="json") == {**SGD_DOCUMENT, "optimiser": "adam"}
+
+
 REFUSED = {
     "a section misspelt": ({"crops": {}}, "presets.demo.crops: unknown key", "did you mean 'crop'?"),
     "a key misspelt": (
