@@ -32,6 +32,8 @@ class Summary:
     """Share of the clips that may fail."""
     note: str = ""
     unit: str = "clips"
+    told_in: str = "failures.jsonl"
+    """Where each failure stands with its reason."""
 
     @property
     def exit_code(self) -> int:
@@ -45,7 +47,7 @@ class Summary:
         if self.note:
             line += f"; {self.note}"
         if self.exit_code:
-            line += f"; more than max_failed = {self.max_failed:.1%} failed: see failures.jsonl"
+            line += f"; more than max_failed = {self.max_failed:.1%} failed: see {self.told_in}"
         return line
 
 

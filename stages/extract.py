@@ -195,7 +195,9 @@ def run(
     store, made, _ = make_store(job, cache, f"extract/{out.name}", out, options)
     failed = len({failure["id"] for failure in store.failures})
     seconds = time.monotonic() - began
-    return Summary("extract", made, len(named) - made - failed, failed, seconds, max_failed, unit="videos")
+    told = f"the attribute failures of {out}"
+    cached = len(named) - made - failed
+    return Summary("extract", made, cached, failed, seconds, max_failed, unit="videos", told_in=told)
 
 
 def _documents(named: Mapping[str, Path], request: Request, cache: Cache) -> dict[str, dict[str, Any]]:
