@@ -82,7 +82,8 @@ class PlaneConv3d(nn.Conv3d):
             return self._on_frames(input, 0)
         if self.kernel_size[1:] == (1, 1):
             return self._on_places(input)
-        if input.device.type == "cpu" and torch.is_grad_enabled():
+        learns = torch.is_grad_enabled() and (input.requires_grad or self.weight.requires_grad)
+        if learns and input.device.type == "cpu":
             return self._split(input)
         return super().forward(input)
 

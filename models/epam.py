@@ -1,0 +1,208 @@
+"""EPAM-Net: colour frames weighed by attention from pose, a classifier on each stream (SPEC 3.3 and 3.6).
+
+B clips, K classes, C channels, T frames, H × W places. The head stands on cuts of the two trunks, so the same
+module serves the whole network and training on a cache of frozen trunks.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.attention import AttentionKind, build_attention
+from models.checks import check_input
+from models.cuts import FEATURES
+from models.errors import ModelParamError, ShapeError
+from models.head import HeadOutput
+from models.xnets import MAP, PoseXShiftNet, RGBXShiftNet, XNet
+
+Fusion = Literal["logits", "softmax"]
+"""What the two streams' scores are before they are added: the official code adds logits, the paper says
+"predictions", which softmax makes of them."""
+
+Stream = Literal["rgb", "pose"]
+
+DROPOUT = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EPAMOutput(HeadOutput):
+    """What EPAM-Net says about B clips; `logits` are the fused scores, for softmax log of the mean probability."""
+
+    rgb: Tensor
+    """(B, K) logits of the attended RGB stream."""
+    pose: Tensor
+    """(B, K) logits of the pose stream."""
+
+
+class EPAMHead(nn.Module):
+    """Attention and both classifiers, on cuts of the trunks: what a cache of frozen trunks can train."""
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        attention: AttentionKind | Literal["none"] = "nested",
+        fusion: Fusion = "logits",
+        rgb_channels: int = 432,
+        pose_channels: int = 216,
+        num_frames: int = 16,
+        dropout: float = DROPOUT,
+    ) -> None:
+        """`num_frames` of the RGB stream; only the rival attention's size depends on it. `attention` none is
+        fusion of scores alone (Table 3, row 3)."""
+        super().__init__()
+        _check_options(num_classes, fusion, rgb_channels, pose_channels, dropout)
+        self.num_classes, self.fusion = num_classes, fusion
+        self.rgb_channels, self.pose_channels = rgb_channels, pose_channels
+        self.attention = (
+            None
+            if attention == "none"
+            else build_attention(attention, channels=pose_channels, num_frames=num_frames)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.fc_rgb, self.fc_pose = (
+            _classifier(rgb_channels, num_classes),
+            _classifier(pose_channels, num_classes),
+        )
+
+    @property
+    def reads(self) -> tuple[tuple[Stream, str], ...]:
+        """Stream and cut of each thing that forward takes, in order."""
+        if self.attention is None:
+            return (("rgb", FEATURES), ("pose", FEATURES))
+        return (("rgb", MAP), ("pose", FEATURES), ("pose", self.attention.reads))
+
+    def forward(self, rgb: Tensor, pose: Tensor, view: Tensor | None = None) -> EPAMOutput:
+        """What `reads` says: RGB map (B, C, T, H, W), pose features (B, C) and what the attention reads.
+
+        Half-precision cuts are taken as they come from a cache.
+        """
+        check_input("pose features", pose, ("B", f"C={self.pose_channels}"))
+        rgb_features = self._attended(rgb, view)
+        if len(rgb_features) != len(pose):
+            raise ShapeError(f"rgb and pose must hold the same clips, got {len(rgb)} and {len(pose)}")
+        rgb_logits = self.fc_rgb(self.dropout(rgb_features))
+        pose_logits = self.fc_pose(self.dropout(pose.to(self.fc_pose.weight.dtype)))
+        return EPAMOutput(fuse_scores(rgb_logits, pose_logits, self.fusion), rgb=rgb_logits, pose=pose_logits)
+
+    def _attended(self, rgb: Tensor, view: Tensor | None) -> Tensor:
+        """Mean over frames and places of f_r' = f_r + f_r ⊗ A_ST: (B, C)."""
+        if (view is None) != (self.attention is None):
+            raise ShapeError(
+                f"this head takes {[' '.join(cut) for cut in self.reads]}, got {3 - (view is None)} tensors"
+            )
+        dtype = self.fc_rgb.weight.dtype
+        if self.attention is None or view is None:
+            check_input("rgb features", rgb, ("B", f"C={self.rgb_channels}"))
+            return rgb.to(dtype)
+        check_input("rgb map", rgb, ("B", f"C={self.rgb_channels}", "T", "H", "W"))
+        if (len(rgb), *rgb.shape[2:]) != (len(view), *view.shape[2:]):
+            raise ShapeError(
+                "the rgb map and what the attention reads of pose must agree in clips, frames and places, got "
+                f"{tuple(rgb.shape)} and {tuple(view.shape)}; the pose backbone's frame_stride is its frames "
+                "over the RGB stream's"
+            )
+        weights = 1 + self.attention(view.to(dtype))
+        return attended_mean(rgb.to(dtype), weights)
+
+    def loss(self, output: EPAMOutput, labels: Tensor) -> Tensor:
+        """Cross-entropy of the RGB stream + that of the pose stream, means over the batch."""
+        return F.cross_entropy(output.rgb.float(), labels) + F.cross_entropy(output.pose.float(), labels)
+
+
+def attended_mean(maps: Tensor, weights: Tensor) -> Tensor:
+    """(B, C, T, H, W) and (B, 1, T, H, W) → (B, C): the mean of their product, which is never laid out."""
+    flat = maps.flatten(2)
+    return torch.bmm(flat, weights.flatten(2).transpose(1, 2)).squeeze(2) / flat.shape[2]
+
+
+def fuse_scores(rgb: Tensor, pose: Tensor, fusion: Fusion) -> Tensor:
+    """Two (B, K) logits → (B, K): their sum, or log of the mean of their softmax."""
+    if fusion == "logits":
+        return rgb + pose
+    return ((rgb.float().softmax(dim=1) + pose.float().softmax(dim=1)) / 2).log()
+
+
+class EPAMNet(nn.Module):
+    """Both trunks and the head: 2,538,717 parameters with 60 classes, the paper's 2.5 M."""
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        rgb: XNet | None = None,
+        pose: PoseXShiftNet | None = None,
+        attention: AttentionKind | Literal["none"] = "nested",
+        fusion: Fusion = "logits",
+        num_frames: int = 16,
+        dropout: float = DROPOUT,
+        frozen_trunks: bool = False,
+    ) -> None:
+        """Trunks are fresh X-ShiftNets unless given, pretrained ones say. With `frozen_trunks` only the head
+        learns and the trunks stay in eval mode: the variant that a cache can serve (SPEC 3.6)."""
+        super().__init__()
+        self.rgb, self.pose = rgb or RGBXShiftNet(), pose or PoseXShiftNet()
+        self.head = EPAMHead(
+            num_classes,
+            attention=attention,
+            fusion=fusion,
+            rgb_channels=self.rgb.num_features if attention == "none" else self.rgb.num_channels,
+            pose_channels=self.pose.num_features,
+            num_frames=num_frames,
+            dropout=dropout,
+        )
+        self.frozen_trunks = frozen_trunks
+        if frozen_trunks:
+            self.rgb.requires_grad_(False)
+            self.pose.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "EPAMNet":
+        """Frozen trunks keep their running statistics: they stay in eval mode."""
+        super().train(mode)
+        if self.frozen_trunks:
+            self.rgb.eval()
+            self.pose.eval()
+        return self
+
+    def forward(self, clips: Tensor, heatmaps: Tensor) -> EPAMOutput:
+        """Frames (B, 3, T, H, W) and heatmaps (B, 17, frame_stride · T, H', W') → both streams' logits."""
+        if len(clips) != len(heatmaps):
+            raise ShapeError(
+                f"frames and heatmaps must be of the same clips, got {len(clips)} and {len(heatmaps)}"
+            )
+        cuts = {"rgb": self._cuts("rgb", clips), "pose": self._cuts("pose", heatmaps)}
+        output: EPAMOutput = self.head(*(cuts[stream][cut] for stream, cut in self.head.reads))
+        return output
+
+    def _cuts(self, stream: Stream, x: Tensor) -> dict[str, Tensor]:
+        trunk = self.rgb if stream == "rgb" else self.pose
+        return trunk.at(x, [cut for of, cut in self.head.reads if of == stream])
+
+    def loss(self, output: EPAMOutput, labels: Tensor) -> Tensor:
+        """The head's."""
+        return self.head.loss(output, labels)
+
+
+def _classifier(features: int, num_classes: int) -> nn.Linear:
+    layer = nn.Linear(features, num_classes)
+    nn.init.normal_(layer.weight, std=0.01)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _check_options(
+    num_classes: int, fusion: str, rgb_channels: int, pose_channels: int, dropout: float
+) -> None:
+    if num_classes < 2:
+        raise ModelParamError(f"num_classes must be 2 or more, got {num_classes}")
+    if fusion not in ("logits", "softmax"):
+        raise ModelParamError(f"fusion must be logits or softmax, got {fusion!r}")
+    if min(rgb_channels, pose_channels) < 1:
+        raise ModelParamError(
+            f"rgb_channels and pose_channels must be 1 or more, got {rgb_channels} and {pose_channels}"
+        )
+    if not 0 <= dropout < 1:
+        raise ModelParamError(f"dropout must lie in [0, 1), got {dropout}")
