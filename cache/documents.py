@@ -16,10 +16,13 @@ from numcodecs.zstd import Zstd
 from .errors import ShardError
 from .keys import FORMAT, JSON, KEY_BYTES, canonical, key_of
 from .records import RowFailure, factored
+from .unpacking import content_size, unpacked
 
 _LEVEL = 3
 _CRC_BYTES = 4
 _TAIL = KEY_BYTES + _CRC_BYTES
+MAX_DOCUMENTS_BYTES = 512 << 20
+"""What the documents of one shard may unpack to; 16,384 rows of 2 KB are 32 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,15 @@ def parse_documents(data: bytes, where: str) -> Documents:
     """What the file says, every key digested anew. Raises ShardError that names `where`."""
     if len(data) <= _TAIL or data[-_CRC_BYTES:] != _crc(data[:-_CRC_BYTES]):
         raise ShardError(f"{where}: the documents fail their crc32c")
+    size = content_size(data[:18])
+    if size is None or size > MAX_DOCUMENTS_BYTES:
+        raise ShardError(
+            f"{where}: the documents claim to be {size} bytes, {MAX_DOCUMENTS_BYTES} are read at most"
+        )
     try:
-        content: dict[str, Any] = json.loads(Zstd().decode(data[:-_TAIL]))
+        content: dict[str, Any] = json.loads(unpacked(Zstd(), memoryview(data)[:-_TAIL], size).tobytes())
         found = documents_from(content)
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ShardError(f"{where}: the documents are unreadable ({error!r})") from error
     told = data[-_TAIL:-_CRC_BYTES].hex()
     if found.key != told:

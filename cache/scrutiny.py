@@ -1,0 +1,101 @@
+"""Everything that can be held against a stranger's store once its bytes are those of its manifest.
+
+What can't be: whether rows truly are what their documents say. That only who made them can vouch for, by the
+manifest's digest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import ArchiveError, ShardError, SpecError, StoreError
+from .faults import Hashes
+from .keys import JSON, key_of
+from .parts import Part, Parts, read_parts
+from .publish import HOUSE
+from .records import factored
+from .shard_reading import ShardReader
+from .specs import Row
+from .store import open_store
+from .verify import verify_store
+
+
+def scrutinise(folder: Path, where: str, hashes: Hashes) -> int:
+    """Gives how many rows it holds. Raises ArchiveError with the first thing that can't be true.
+
+    where: what messages call the store, which may lie aside still.
+    """
+    try:
+        store = open_store(folder)
+        store.close()
+        verified = verify_store(folder, hashes)
+        if verified.faults:
+            raise ArchiveError(f"{where}: {verified.faults[0]}")
+        parts = read_parts(folder)
+        rows = _Rows(parts.ids(), {array: parts.row_keys(array) for array in sorted(parts.arrays)})
+        _refuse_rows(rows)
+        for part in (*parts.arrays.values(), *parts.coords.values()):
+            _refuse_chunks(parts, part)
+        _refuse_told(parts, rows)
+    except ArchiveError:
+        raise
+    except (StoreError, ShardError, SpecError) as error:
+        raise ArchiveError(
+            f"{where} is not to be trusted: {str(error).replace(str(folder), where)}"
+        ) from error
+    return len(store)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    ids: tuple[str | None, ...]
+    keys: Mapping[str, tuple[str | None, ...]]
+    """Array to its rows' keys."""
+
+
+def _refuse_rows(rows: _Rows) -> None:
+    """Ids that name rows, keys where there are rows, and none in holes."""
+    for number, row_id in enumerate(rows.ids):
+        made = any(keys[number] is not None for keys in rows.keys.values())
+        if row_id is None and made:
+            raise ArchiveError(f"row {number} has a key and no id")
+        if row_id is not None:
+            Row(row_id, {})  # refuses what is no id
+
+
+def _refuse_chunks(parts: Parts, part: Part) -> None:
+    """Every chunk read as a reader will: within its shard, crc32c, and as large as the shape says."""
+    for block in range(-(-parts.num_rows // part.rows_per_shard)):
+        reader = ShardReader(parts.folder / part.shard(block), part.spec, part.rows_per_shard)
+        try:
+            for group in range(part.rows_per_shard // part.spec.chunk_rows):
+                reader.group(group)
+        finally:
+            reader.close()
+
+
+def _refuse_told(parts: Parts, rows: _Rows) -> None:
+    """`made_of` and `failures`, which people read, against the documents, which keys are made of."""
+    failed: set[tuple[str | None, str]] = set()
+    for array in sorted(parts.arrays):
+        docs: list[JSON] = []
+        for block in parts.blocks(array):
+            read, span = parts.documents(array, block), parts.span(array, block)
+            docs += [doc for doc in read.docs if doc is not None]
+            failed |= {(rows.ids[span[row]], array) for row in read.failures}
+        if key_of(parts.attrs[HOUSE]["made_of"].get(array)) != key_of(factored(docs)[0]):
+            raise ArchiveError(f"its card tells of another recipe for {array!r} than its documents do")
+    told = _told_failures(parts, rows)
+    if told != failed:
+        row_id, array = min(told ^ failed, key=str)
+        raise ArchiveError(f"its card and its documents disagree whether {row_id!r} failed in {array!r}")
+
+
+def _told_failures(parts: Parts, rows: _Rows) -> set[tuple[str | None, str]]:
+    """(id, array); an entry without an array stands for all arrays that the row has."""
+    number = {row_id: row for row, row_id in enumerate(rows.ids)}
+    told: set[tuple[str | None, str]] = set()
+    for entry in parts.attrs["failures"]:
+        having = [array for array, keys in rows.keys.items() if keys[number[entry["id"]]] is not None]
+        told |= {(entry["id"], array) for array in ([entry["array"]] if "array" in entry else having)}
+    return told
