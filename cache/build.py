@@ -1,6 +1,7 @@
 """Building a store: plan it against the cache, hand out what is missing, publish what is there."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ from .errors import BuildError
 from .home import Cache
 from .index import Index, Place, synced_index
 from .keys import JSON, key_of
-from .locks import locked
+from .locks import Shared, locked
 from .order import arranged, read_order, write_order
 from .publish import Publication, publish
 from .records import read_record
 from .specs import ArraySpec, Row, StoreSpec, entry_key, entry_prefix, shard_key
 from .standing import mark, standing
 from .tasks import PlannedShard, Task
+from .uses import remember_use
 
 _CHUNK_OVERHEAD_BYTES = 64  # crc32c, and what zstd adds to bytes that don't compress
 
@@ -31,6 +33,8 @@ class Build:
         self.name = name
         self.spec = spec
         mark(cache.root)
+        with standing(cache.root):
+            self._at_work = Shared(cache.in_use)
         self._rows = _by_id(rows, spec)
         self._order = arranged(read_order(cache.order(name)), self._rows)
         self._keys = {array.name: self._row_keys(array.name) for array in spec.arrays}
@@ -77,6 +81,9 @@ class Build:
         with locked(self.cache.order(self.name).with_suffix(".lock")):
             publish(self.cache, self._publication(coords, attrs), out)
             write_order(self.cache.order(self.name), self._order)
+        facts: dict[str, JSON] = {"name": self.name, "rows": len(self._rows), "made": self.rows_to_make}
+        remember_use(self.cache, Path(out), shards=chain.from_iterable(self._shards.values()), facts=facts)
+        self._at_work.release()
 
     def _refuse_unwritten(self) -> None:
         missing = [(task.block, shard.spec.name) for task in self.tasks for shard in task.shards

@@ -36,6 +36,11 @@ class Cache:
         """Learned files, kept by what they were learned from."""
         return Blobs(self.root)
 
+    @property
+    def in_use(self) -> Path:
+        """Held by every build from its plan to its end, so that nothing it counts on is collected."""
+        return self.root / "in_use"
+
     def shard(self, key: str) -> Path:
         """Where the shard of that key lies; a record beside it says that it is whole."""
         return self.root / "shards" / key[:2] / key

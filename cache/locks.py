@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +30,34 @@ def try_locked(path: Path) -> Iterator[bool]:
     finally:
         if handle is not None:
             _release(path, handle)
+
+
+class Shared:
+    """Held together with others from its making to `release`, or its end; keeps out who wants `path` alone."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with full_disk_explained(path, "a lock"):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self.release = weakref.finalize(self, os.close, handle)
+        """Let go; happens by itself with the object's end."""
+        fcntl.flock(handle, fcntl.LOCK_SH)
+
+
+@contextmanager
+def locked_alone(path: Path) -> Iterator[bool]:
+    """Hold `path` against every `Shared`; never waits: gives False where somebody holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)  # it stays: others may wait on it
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
 
 
 def _acquire(path: Path, how: int) -> int | None:

@@ -1,0 +1,120 @@
+"""What there is: the stores of a project and what the cache holds, in one table."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import StoreError
+from .home import Cache
+from .parts import read_manifest, read_parts
+from .uses import Use, read_uses
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLine:
+    """One store."""
+
+    folder: Path
+    rows: int
+    """Without holes; 0 where the store can't be read."""
+    shards: int
+    bytes: int
+    """Of all its files, as its manifest lists them."""
+    cached: float | None
+    """Share of its rows that the last build did not compute; None where no build is known here."""
+    made_by: str
+    """user@host, time of the last build."""
+    problem: str = ""
+
+    def __str__(self) -> str:
+        if self.problem:
+            return f"{self.folder}: {self.problem}"
+        rate = "not built here" if self.cached is None else f"{self.cached:.1%} from cache"
+        return (
+            f"{self.folder}: {self.rows:,} rows, {self.shards:,} shards, {_size(self.bytes)}, "
+            f"{rate}, {self.made_by}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything that `cache ls` shows."""
+
+    stores: tuple[StoreLine, ...]
+    elsewhere: tuple[StoreLine, ...]
+    """Stores that other folders, or other hosts, made of the same cache."""
+    root: Path
+    shards: tuple[int, int]
+    """Number and bytes."""
+    blobs: tuple[int, int]
+    work: tuple[int, int]
+    damaged: tuple[int, int]
+
+    def __str__(self) -> str:
+        lines = [str(line) for line in self.stores] or [
+            "no store in this project yet: `dvc repro` makes them"
+        ]
+        lines += [f"elsewhere: {line}" for line in self.elsewhere]
+        counts = (
+            ("shards", self.shards),
+            ("learned blobs", self.blobs),
+            ("in work", self.work),
+            ("damaged", self.damaged),
+        )
+        told = ", ".join(f"{number:,} {what} ({_size(size)})" for what, (number, size) in counts)
+        return "\n".join([*lines, f"cache {self.root}: {told}"])
+
+
+def inventory(cache: Cache, stores: Iterable[Path]) -> Inventory:
+    """List `stores`, further uses of the cache, and what lies in it. Nothing is verified."""
+    uses = {use.out: use for use in read_uses(cache)}
+    folders = [Path(folder).absolute() for folder in stores]
+    lines = tuple(_line(folder, uses.get(folder)) for folder in folders)
+    rest = tuple(_gone(use) for out, use in uses.items() if out not in folders and use.shards)
+    return Inventory(
+        lines, rest, cache.root, _count(cache.root, "shards/*/*"), _count(cache.root, "blobs/*/*"),
+        _count(cache.root, "work/*"), _count(cache.root, "damaged/*"),
+    )  # fmt: skip
+
+
+def _line(folder: Path, use: Use | None) -> StoreLine:
+    manifest = read_manifest(folder)
+    try:
+        parts = read_parts(folder)
+        rows = sum(row is not None for row in parts.ids())
+    except (StoreError, OSError, ValueError) as error:
+        return StoreLine(folder, 0, 0, 0, None, "", f"cannot be read ({error}): `cache repair` mends it")
+    shards = sum(len(parts.blocks(array)) for array in parts.arrays)
+    size = sum(int(facts["size"]) for facts in manifest.files.values())
+    return StoreLine(folder, rows, shards, size, _rate(use), _who(use))
+
+
+def _gone(use: Use) -> StoreLine:
+    """A use of which only the cache's note is at hand."""
+    return StoreLine(use.out, int(use.facts.get("rows", 0)), len(use.shards), 0, _rate(use), _who(use))
+
+
+def _rate(use: Use | None) -> float | None:
+    if use is None or "rows" not in use.facts:
+        return None
+    rows = int(use.facts["rows"])
+    return (rows - int(use.facts["made"])) / rows
+
+
+def _who(use: Use | None) -> str:
+    return "not made here" if use is None else f"{use.user}@{use.host} {use.made_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _count(root: Path, pattern: str) -> tuple[int, int]:
+    """Number of entries (a shard's record and documents don't count as ones), and the bytes of their files."""
+    found = [path for path in root.glob(pattern) if path.suffix not in (".lock", ".tmp")]
+    number = sum(path.suffix not in (".json", ".documents") for path in found)
+    files = [f for path in found for f in ([path] if path.is_file() else path.rglob("*")) if f.is_file()]
+    return number, sum(path.stat().st_size for path in files)
+
+
+def _size(num_bytes: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if num_bytes >= size:
+            return f"{num_bytes / size:.1f} {unit}"
+    return f"{num_bytes} bytes"
