@@ -7,15 +7,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from models.agcn import AGCN, AGCN_LAYOUTS, Edges, GraphBlock
+from models.agcn import AGCN, AGCN_LAYOUTS, GraphBlock
 from models.cuts import Backbone
+from models.dinet import DINetR
 from models.errors import ModelParamError
+from models.graphs import Edges
 from models.preprocessing import JointInput
 from models.r3d import R3D18
+from models.resnet import FrameResNet
 
-BackboneKind = Literal["r3d18", "agcn"]
+BackboneKind = Literal["r3d18", "agcn", "frame_resnet", "dinet_r"]
 
-BACKBONES: dict[BackboneKind, type[Backbone]] = {"r3d18": R3D18, "agcn": AGCN}
+BACKBONES: dict[BackboneKind, type[Backbone]] = {
+    "r3d18": R3D18,
+    "agcn": AGCN,
+    "frame_resnet": FrameResNet,
+    "dinet_r": DINetR,
+}
 
 
 def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: Edges = ()) -> Backbone:

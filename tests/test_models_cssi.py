@@ -15,8 +15,8 @@ from models.dinet import DINetR
 from models.errors import ModelParamError, ShapeError
 from models.fit import fit
 from models.inference import embed_cuts
-from models.plan import FitPlan
-from models.pvrm import Conv3dHead, LSTMHead
+from models.plan import Amp, FitPlan
+from models.pvrm import PVRM, Conv3dHead, LSTMHead
 from models.resnet import FrameResNet
 from models.seeding import seeded
 from pipeline.layouts import NTU_25
@@ -148,15 +148,17 @@ def test_the_corrected_fc_is_trained_on_cached_frames() -> None:
     assert still == []
 
 
-def test_it_learns_with_the_papers_optimiser() -> None:
-    """Adam 0.005, weight decay 0.001 (section 4.1), on cached frames of three kinds."""
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+def test_it_learns_with_the_papers_optimiser(amp: Amp) -> None:
+    """Adam 0.005, weight decay 0.001 (section 4.1), on cached frames of three kinds and joints of none."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(12) % 3
     given = torch.randn(12, SEGMENTS, 16, generator=generator) + 2 * F.one_hot(labels, 16)[:, None]
     with seeded(0, "model"):
-        model = CSSIModel(3, video=CachedFrames(16), head=partial(LSTMHead, hidden=32), dim=36)
-    plan = FitPlan(epochs=6, lr=0.005, optimiser="adam", weight_decay=0.001)
-    result = fit(model, lambda _: iter([((given,), labels)]), plan)
+        head = partial(PVRM, widths=(4, 8, 8))
+        model = CSSIModel(3, skeleton=skeleton(), video=CachedFrames(16), head=head, dim=36)
+    plan = FitPlan(epochs=6, lr=0.005, optimiser="adam", weight_decay=0.001, amp=amp)
+    result = fit(model, lambda _: iter([((joints(12), given), labels)]), plan)
     assert result.history[-1].train_loss < 0.5 * result.history[0].train_loss
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.backbones import build_backbone
 from models.body_parts import checked_parts, parts_of
 from models.classifier import Classifier
 from models.counting import count, num_parameters
@@ -166,6 +167,14 @@ def test_any_layout_of_joints_works(bones: Any, num_joints: int, num_people: int
         "features": (2, 512),
         "segments": (2, 8, 512),
     }
+
+
+def test_params_name_it_and_may_list_its_parts() -> None:
+    options = {"kind": "dinet_r", "parts": [[0, 1, 2], [3, 4], [5, 6]], "merge": "mean"}
+    with torch.device("meta"):
+        model = build_backbone(options, shape=(2, 8, 7, 1), edges=PERSON)
+    assert isinstance(model, DINetR)
+    assert (model.parts, model.merge, model.in_channels, model.num_people) == (PERSON_PARTS, "mean", 2, 1)
 
 
 def test_cuts_are_of_the_shapes_they_say() -> None:

@@ -8,6 +8,7 @@ import torch
 import torchvision
 from torch import nn
 
+from models.backbones import build_backbone
 from models.checkpoint import PUBLISHED, WeightsCard, WeightsKind, encode, load_pretrained, video_card
 from models.counting import count, num_parameters
 from models.cuts import cut_shapes
@@ -219,6 +220,13 @@ def test_our_own_files_keep_the_corrected_fc(tmp_path: Path) -> None:
     (tmp_path / "own.pt").write_bytes(encode(model.state_dict(), card(corrected_fc=True)))
     load_pretrained(fresh, tmp_path / "own.pt", expected=card(corrected_fc=True))
     assert torch.equal(fresh.corrected_fc.weight, model.corrected_fc.weight)
+
+
+def test_params_name_it_as_its_cards_do() -> None:
+    with torch.device("meta"):
+        model = build_backbone({"kind": card().model, "network": "mobilenet_v2"}, shape=(1, 8, 32, 32))
+    assert isinstance(model, FrameResNet)
+    assert (model.in_channels, model.network, model.num_features) == (1, "mobilenet_v2", 1280)
 
 
 def test_every_published_kind_names_a_stem_that_is_there() -> None:
