@@ -52,7 +52,7 @@ def forked(stage: str, paths: Paths, workers: int, *, kill_after: float | None =
     log = paths.root / LOG
     seen = len(_lines(log))
     (paths.root / ENDED).unlink(missing_ok=True)
-    process = multiprocessing.get_context("fork").Process(target=_child, args=(stage, paths, workers))
+    process = multiprocessing.get_context("fork").Process(target=logged_stage, args=(stage, paths, workers))
     began = time.monotonic()
     process.start()
     process.join(kill_after)
@@ -81,12 +81,15 @@ def _kill_group(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _child(stage: str, paths: Paths, workers: int) -> None:
+def logged_stage(stage: str, paths: Paths, workers: int, cache: Path | None = None) -> None:
+    """Run a stage in this process, which becomes a group of its own; `cache`: a folder that others use too."""
     os.setsid()
     handle = os.open(paths.root / STDERR, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(handle, sys.stdout.fileno())
     os.dup2(handle, sys.stderr.fileno())
     os.environ.update(environment(paths))
+    if cache is not None:
+        os.environ["HARCACHE_DIR"] = str(cache)
     run = import_module(f"stages.{stage}").run
     with patch.object(pipeline.build, "_write", write_logged):
         summary = run(paths, load_preset(paths.params, "demo"), RunOptions(workers=workers))
