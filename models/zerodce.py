@@ -6,7 +6,6 @@ T frames, H × W pixels.
 """
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -24,9 +23,6 @@ NUM_CURVES = 8
 ShareCurves = Literal["clip_mean", "frame"]
 """clip_mean: one set of curves a clip, estimated on the mean of its frames, so that brightness does not
 flicker. frame: curves of its own for every frame, as for single images."""
-
-Enhance = Callable[[Tensor], Tensor]
-"""(T, H, W, 3) uint8 frames of one clip → the same shape and kind."""
 
 
 class ZeroDCE(nn.Module):
@@ -79,16 +75,24 @@ def apply_curves(images: Tensor, curves: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def enhance_frames(network: ZeroDCE, frames: Tensor, *, share_curves: ShareCurves = "clip_mean") -> Tensor:
-    """(T, H, W, 3) uint8 frames of one clip → the same, lit; one frame at a time, so that memory stays flat."""
+    """(A, T, H, W, 3) uint8 frames of A views → the same, lit; each view is a clip of its own.
+
+    One frame at a time, so that memory stays flat and a frame's result does not depend on how many there are.
+    """
     if share_curves not in get_args(ShareCurves):
         raise ModelParamError(
             f"share_curves must be one of {list(get_args(ShareCurves))}, got {share_curves!r}"
         )
-    if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not len(frames):
+    if frames.dtype != torch.uint8 or frames.ndim != 5 or frames.shape[4] != 3 or not frames.numel():
         kind = str(frames.dtype).removeprefix("torch.")
         raise ShapeError(
-            f"frames must be (T, H, W, 3) of uint8, T 1 or more, got {tuple(frames.shape)} of {kind}"
+            f"frames must be (A, T, H, W, 3) of uint8, none of them 0, got {tuple(frames.shape)} of {kind}"
         )
+    return torch.stack([_lit_view(network, view, share_curves) for view in frames])
+
+
+def _lit_view(network: ZeroDCE, frames: Tensor, share_curves: ShareCurves) -> Tensor:
+    """(T, H, W, 3) uint8 → the same."""
     shared = None
     if share_curves == "clip_mean":
         mean = frames.to(torch.float32).mean(dim=0, keepdim=True)

@@ -62,8 +62,8 @@ def spatial_consistency(images: Tensor, enhanced: Tensor) -> Tensor:
     rows, columns = padded[..., 1:-1], padded[:, :, 1:-1]
     up, down = rows[:, :, :-2], rows[:, :, 2:]
     left, right = columns[..., :-2], columns[..., 2:]
-    moved: Tensor = change - torch.stack([up, down, left, right])
-    return moved.square().sum(dim=0).mean()
+    neighbours = torch.stack([up, down, left, right])
+    return (change - neighbours).square().sum(dim=0).mean()
 
 
 def colour_constancy(enhanced: Tensor) -> Tensor:
@@ -73,7 +73,8 @@ def colour_constancy(enhanced: Tensor) -> Tensor:
     """
     red, green, blue = enhanced.mean(dim=(2, 3)).unbind(dim=1)
     differences = torch.stack([red - green, red - blue, green - blue], dim=1)
-    return torch.linalg.vector_norm(differences.square(), dim=1).mean()
+    lengths: Tensor = torch.linalg.vector_norm(differences.square(), dim=1)
+    return lengths.mean()
 
 
 def exposure_control(enhanced: Tensor, *, patch: int = 16, well_lit: float = 0.6) -> Tensor:

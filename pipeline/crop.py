@@ -6,7 +6,7 @@ not fit is encoded at the next lower quality that does. A decoder stops at the J
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import cv2
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.boxes import BoxRule
+from pipeline.enhance import EnhanceRule
 from pipeline.errors import ParamError, VideoError
 from pipeline.values import Box, Samples
 from pipeline.video import VideoSource
@@ -46,6 +47,14 @@ class CropRecipe:
     """`area`: the mean over what each pixel covers. `auto`: nearly the same, two to five times as fast."""
     storage: Literal["raw", "zstd", "jpeg"] = "zstd"
     jpeg_quality: int = 90
+    enhance: EnhanceRule | None = None
+    """Lights the resized frames; None leaves them."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All that decides a row's bytes. Of a recipe without `enhance`, what it was before there was one."""
+        facts = {name: value for name, value in asdict(self).items() if name != "enhance"}
+        return facts if self.enhance is None else {**facts, "enhance": self.enhance.facts}
 
     def __post_init__(self) -> None:
         if min(self.size) < 1:

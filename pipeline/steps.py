@@ -25,15 +25,23 @@ class Step:
     """Packages whose major.minor version decides the result's bytes."""
 
     def document(
-        self, *, params: Json, inputs: Mapping[str, Json], weights: Mapping[str, str] | None = None
+        self,
+        *,
+        params: Json,
+        inputs: Mapping[str, Json],
+        weights: Mapping[str, str] | None = None,
+        runtime: tuple[str, ...] = (),
     ) -> dict[str, Json]:
-        """All that a result is made of; its digest is the result's key. JSON values only."""
+        """All that a result is made of; its digest is the result's key. JSON values only.
+
+        `runtime` names packages that decided this one result beside the step's own.
+        """
         return {
             "step": self.name,
             "version": self.version,
             "params": plain(params),
             "weights": dict(weights or {}),
-            "runtime": {package: major_minor(package) for package in self.runtime},
+            "runtime": {package: major_minor(package) for package in (*self.runtime, *runtime)},
             "inputs": dict(inputs),
         }
 

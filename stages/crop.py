@@ -1,10 +1,11 @@
 """crop: cut the people out of the sampled frames. Each video is decoded once for all recipes."""
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from math import gcd
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from pipeline.catalog import Catalog, Entry
 from pipeline.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
 from pipeline.depth import depth_to_uint8, person_distance_mm
 from pipeline.dims import recipe_dims
+from pipeline.enhance import EnhanceRule
+from pipeline.errors import ParamError
 from pipeline.failures import Summary
 from pipeline.indexing import changed_videos, dataset_of, need_video
 from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
@@ -26,6 +29,9 @@ from pipeline.skeletons import read_skeleton
 from pipeline.steps import CROP
 from pipeline.values import Box, Samples, Skeleton
 
+if TYPE_CHECKING:
+    from models.zerodce import ZeroDCE
+
 
 @dataclass(frozen=True)
 class CropWork:
@@ -33,7 +39,14 @@ class CropWork:
 
     paths: Paths
     preset: Preset
-    made_with: Mapping[str, str] = field(default_factory=dict)
+    threads: int = 1
+    """Of an enhancer, in each worker."""
+
+    @property
+    def made_with(self) -> Mapping[str, Any]:
+        """Where enhancers ran; without one there is nothing to tell."""
+        enhanced = any(recipe.enhance for recipe in self.preset.crop.recipes.values())
+        return {"device": "cpu", "threads": self.threads} if enhanced else {}
 
     def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
         """Yield each clip's pixels and boxes."""
@@ -49,8 +62,9 @@ class CropWork:
         source = dataset.open_video(entry.clip)
         convert = self._depth(skeleton) if dataset.modality == "depth" else None
         made: Made = {}
-        for name, pixels in crop_clip(source, cuts, convert=convert).items():
-            jpeg = recipes[name].storage == "jpeg"
+        for name, cropped in crop_clip(source, cuts, convert=convert).items():
+            rule, jpeg = recipes[name].enhance, recipes[name].storage == "jpeg"
+            pixels = cropped if rule is None else self._lit(cropped, rule)
             made[name] = encode_jpeg(pixels, recipes[name]) if jpeg else pixels
             box = cuts[name][2]
             made[BOX + name] = np.array([box.left, box.top, box.right, box.bottom], np.int32)
@@ -64,6 +78,19 @@ class CropWork:
         box = box_of(recipe.box, skeleton, entry.height, entry.width)
         return recipe, Samples(frames, entry.num_frames), box
 
+    def _lit(self, crops: NDArray[np.uint8], rule: EnhanceRule) -> NDArray[np.uint8]:
+        """(A, T, H, W, 3) → the same; on a CPU, so that any worker makes the same bytes."""
+        import torch  # a second or two, which recipes without an enhancer need not wait
+
+        from models.zerodce import enhance_frames
+
+        torch.set_num_threads(self.threads)
+        network = _enhancer(self.paths.root / rule.weights, rule.sha256)
+        lit: NDArray[np.uint8] = enhance_frames(
+            network, torch.from_numpy(crops), share_curves=rule.share_curves
+        ).numpy()
+        return lit
+
     def _depth(self, skeleton: Skeleton) -> partial[NDArray[np.uint8]]:
         return partial(
             depth_to_uint8,
@@ -75,6 +102,7 @@ class CropWork:
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Write frames.zarr: for each recipe (clip, view, frame, y, x, channel) uint8, or JPEGs, and its boxes."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    _check_enhancers(paths, preset, catalog)
     spec = _spec(preset, catalog)
     dataset = dataset_of(preset.index, paths.raw)
     sha256 = partial(file_sha256, cache=paths.open_cache())
@@ -88,12 +116,12 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
             Row(clip_id, {array.name: recipes[array.name.removeprefix(BOX)] for array in spec.arrays})
             for clip_id, recipes in documents.items()
         ],
-        work=CropWork(paths, preset),
+        work=CropWork(paths, preset, options.threads),
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,
             "modality": catalog.modality,
-            "recipes": {name: asdict(recipe) for name, recipe in preset.crop.recipes.items()},
+            "recipes": {name: recipe.facts for name, recipe in preset.crop.recipes.items()},
         },
         failures=changed,
         upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
@@ -137,12 +165,13 @@ def _documents(
     return {
         entry.clip.clip_id: {
             name: CROP.document(
-                params={**asdict(recipe), **depth},
+                params={**recipe.facts, **depth},
                 inputs={
                     "video": entry.video_sha256,
                     "skeleton": skeletons[entry.clip.clip_id],
                     "samples": chosen[name][entry.clip.clip_id],
                 },
+                runtime=() if recipe.enhance is None else ("torch",),
             )
             for name, recipe in preset.crop.recipes.items()
         }
@@ -150,6 +179,25 @@ def _documents(
         if entry.clip.clip_id not in changed
         and all(entry.clip.clip_id in of_recipe for of_recipe in chosen.values())
     }
+
+
+def _check_enhancers(paths: Paths, preset: Preset, catalog: Catalog) -> None:
+    """Read every enhancer's weights before the first clip. Raises CheckpointError, or ParamError for depth."""
+    for name, recipe in preset.crop.recipes.items():
+        if recipe.enhance is None:
+            continue
+        if catalog.channels != 3:
+            raise ParamError(
+                f"crop.recipes.{name}.enhance lights colour videos, these are {catalog.modality}: leave it out"
+            )
+        _enhancer(paths.root / recipe.enhance.weights, recipe.enhance.sha256)
+
+
+@lru_cache(maxsize=4)
+def _enhancer(weights: Path, sha256: str) -> "ZeroDCE":
+    from models.zerodce import load_zero_dce
+
+    return load_zero_dce(weights, sha256=sha256)
 
 
 def _recipes_of(arrays: frozenset[str]) -> list[str]:

@@ -131,8 +131,8 @@ def test_a_loss_that_is_no_number_stops_training() -> None:
 
 
 def frames_of_two_lights() -> Tensor:
-    """(3, 8, 8, 3) uint8: frames of 40, 60 and 200."""
-    return torch.tensor([40, 60, 200], dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 8, 8, 3)
+    """(1, 3, 8, 8, 3) uint8: frames of 40, 60 and 200."""
+    return torch.tensor([40, 60, 200], dtype=torch.uint8).view(1, 3, 1, 1, 1).expand(1, 3, 8, 8, 3)
 
 
 def test_frames_of_a_clip_share_their_curves_or_not() -> None:
@@ -140,20 +140,27 @@ def test_frames_of_a_clip_share_their_curves_or_not() -> None:
     with torch.no_grad():
         mean = torch.full((1, 3, 8, 8), 100 / 255)
         curves = network(mean)
-        images = frames.permute(0, 3, 1, 2) / 255
+        images = frames[0].permute(0, 3, 1, 2) / 255
         shared = apply_curves(images, curves).permute(0, 2, 3, 1)
         own = network.enhance(images).permute(0, 2, 3, 1)
     for share, expected in (("clip_mean", shared), ("frame", own)):
         found = enhance_frames(network, frames, share_curves=share)  # type: ignore[arg-type]
         assert found.dtype == torch.uint8
-        assert (found.float() - 255 * expected.clamp(0, 1)).abs().max() <= 0.51
+        assert (found[0].float() - 255 * expected.clamp(0, 1)).abs().max() <= 0.51
     assert not torch.equal(
         enhance_frames(network, frames), enhance_frames(network, frames, share_curves="frame")
     )
 
 
+def test_each_view_is_a_clip_of_its_own() -> None:
+    network, frames = fill(ZeroDCE()), frames_of_two_lights()
+    both = torch.cat([frames, frames.flip(1) // 2])
+    assert torch.equal(enhance_frames(network, both)[:1], enhance_frames(network, frames))
+    assert torch.equal(enhance_frames(network, both)[1:], enhance_frames(network, both[1:]))
+
+
 def test_one_frame_alone_has_the_curves_of_its_clip() -> None:
-    network, frame = fill(ZeroDCE()), frames_of_two_lights()[1:2]
+    network, frame = fill(ZeroDCE()), frames_of_two_lights()[:, 1:2]
     assert torch.equal(enhance_frames(network, frame), enhance_frames(network, frame, share_curves="frame"))
 
 
@@ -171,10 +178,10 @@ def test_what_cannot_be_enhanced_is_refused() -> None:
     network = ZeroDCE(width=4)
     with pytest.raises(ShapeError, match=r"images must be \(N, 3, H ≥ 1, W ≥ 1\).*got \(1, 1, 8, 8\)"):
         network(torch.zeros(1, 1, 8, 8))
-    with pytest.raises(ShapeError, match=r"\(T, H, W, 3\) of uint8.*got \(2, 8, 8, 1\) of uint8"):
-        enhance_frames(network, torch.zeros(2, 8, 8, 1, dtype=torch.uint8))
-    with pytest.raises(ShapeError, match=r"got \(2, 8, 8, 3\) of float32"):
-        enhance_frames(network, torch.zeros(2, 8, 8, 3))
+    with pytest.raises(ShapeError, match=r"\(A, T, H, W, 3\) of uint8.*got \(1, 2, 8, 8, 1\) of uint8"):
+        enhance_frames(network, torch.zeros(1, 2, 8, 8, 1, dtype=torch.uint8))
+    with pytest.raises(ShapeError, match=r"got \(1, 2, 8, 8, 3\) of float32"):
+        enhance_frames(network, torch.zeros(1, 2, 8, 8, 3))
     with pytest.raises(ModelParamError, match=r"clip_mean.*frame.*got 'clip'"):
         enhance_frames(network, frames_of_two_lights(), share_curves="clip")  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match=r"images must be 16 pixels or more each way, got \(1, 3, 8, 8\)"):

@@ -1,0 +1,68 @@
+"""enhance: train Zero-DCE on a dataset's own dark frames, without reference. crop then uses its weights."""
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.device import best_device
+from models.files import torch_bytes
+from models.zerodce_fit import EnhancerPlan, fit_zero_dce
+from pipeline.files import write_whole
+from pipeline.frame_draws import FrameDraws, training_frames
+from pipeline.opening import opened_catalog
+from pipeline.paths import Paths
+from pipeline.runner import RunOptions
+
+
+@dataclass(frozen=True)
+class Enhancer:
+    """What training came to."""
+
+    out: Path
+    sha256: str
+    clips: int
+    losses: tuple[float, ...]
+    """Mean of each epoch."""
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"enhance: {len(self.losses)} epochs on one frame each of {self.clips} training clips in "
+            f"{self.seconds:.0f} s, loss {self.losses[0]:.3f} to {self.losses[-1]:.3f}; for a recipe of crop:\n"
+            f"enhance: {{kind: zero_dce, weights: {self.out}, sha256: {self.sha256}}}"
+        )
+
+
+def run(paths: Paths, options: RunOptions, *, recipe: str, out: Path, plan: EnhancerPlan) -> Enhancer:
+    """Learn from the training clips of `recipe` in frames.zarr, and write a plain state dict to `out`."""
+    torch.set_num_threads(options.cores)
+    began = time.monotonic()
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    store = paths.need(paths.store("frames"), "crop")
+    frames = training_frames(store, catalog, recipe, batch=plan.batch, seed=plan.seed)
+    network, losses = fit_zero_dce(
+        lambda epoch: _as_tensors(frames, epoch),
+        plan,
+        device=best_device(),
+        progress=None if options.quiet else _printer(plan.epochs),
+    )
+    content = torch_bytes(network.state_dict())
+    write_whole(out, content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Enhancer(out, sha256, len(frames.ids), losses, time.monotonic() - began)
+
+
+def _as_tensors(frames: FrameDraws, epoch: int) -> Iterator[Tensor]:
+    return (torch.from_numpy(images) for images in frames(epoch))
+
+
+def _printer(epochs: int) -> Callable[[int, float], None]:
+    return lambda epoch, loss: print(
+        f"enhance: epoch {epoch + 1} of {epochs}, loss {loss:.3f}", file=sys.stderr
+    )
