@@ -5,9 +5,11 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from cli_cache import Shell, cache_app
 
 HOUSE = Path(__file__).resolve().parent
 PROJECT = Path(os.environ.get("HARCACHE_PROJECT") or HOUSE)
@@ -26,10 +28,6 @@ app = typer.Typer(
 )
 recipes_app = typer.Typer(help="The tripwire against stale results: recipes.lock.", no_args_is_help=True)
 app.add_typer(recipes_app, name="recipes")
-cache_app = typer.Typer(
-    help="What the stores hold and where it came from; sharing, checking and mending them.",
-    no_args_is_help=True,
-)
 app.add_typer(cache_app, name="cache")
 
 Dataset = Annotated[str, typer.Argument(help="Name of the dataset: its recordings lie in data/raw/NAME.")]
@@ -45,9 +43,11 @@ Scheduler = Annotated[
     str | None,
     typer.Option(envvar="HARCACHE_SCHEDULER", help="Address of a running dask scheduler, tcp://HOST:PORT."),
 ]
-Remote = Annotated[
-    str | None, typer.Option(help="A remote of `dvc remote list`; default: the one set up as default.")
-]
+
+
+@app.callback()
+def _shell(context: typer.Context) -> None:
+    context.obj = Shell(PROJECT, _explained)
 
 
 @contextmanager
@@ -207,26 +207,6 @@ def recipes_bless() -> None:
 
         changed = recipes(HOUSE).bless()
         typer.echo(f"recipes.lock: {', '.join(changed) if changed else 'nothing'} changed; commit it")
-
-
-@cache_app.command("push")
-def cache_push(dataset: Dataset, remote: Remote = None) -> None:
-    """Send a dataset's stores and weights to a DVC remote: `dvc push` of what its stages wrote."""
-    _transport("push", dataset, remote)
-
-
-@cache_app.command("pull")
-def cache_pull(dataset: Dataset, remote: Remote = None) -> None:
-    """Fetch a dataset's stores and weights from a DVC remote: `dvc pull` of what dvc.lock names."""
-    _transport("pull", dataset, remote)
-
-
-def _transport(what: Literal["push", "pull"], dataset: str, remote: str | None) -> None:
-    with _explained():
-        from pipeline.paths import Paths
-        from pipeline.transport import transport
-
-        typer.echo(transport(Paths(PROJECT, dataset), what, remote))
 
 
 if __name__ == "__main__":

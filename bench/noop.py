@@ -23,7 +23,17 @@ from bench.project import HOUSE, make_project, make_recordings
 TARGET = 3.0
 """Times as long as in an empty project."""
 
-LINKED = ("cache", "models", "pipeline", "stages", "cli.py", "recipes.lock", "dvc.yaml", ".dvcignore")
+LINKED = (
+    "cache",
+    "models",
+    "pipeline",
+    "stages",
+    "cli.py",
+    "cli_cache.py",
+    "recipes.lock",
+    "dvc.yaml",
+    ".dvcignore",
+)
 """What the project takes over from this checkout."""
 
 

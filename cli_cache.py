@@ -1,0 +1,130 @@
+"""The commands under `python cli.py cache`; no logic. What they need of cli.py comes with typer's context."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What cli.py gives its commands."""
+
+    project: Path
+    """Folder of params.yaml, data and weights."""
+    explained: Callable[[], AbstractContextManager[None]]
+    """Turns our errors into a message and an exit status."""
+
+    def job(self, stage: str, dataset: str, preset: str | None = None, workers: int = 1) -> Any:
+        """The `StoreJob` that a stage would build now: its rows and what each is made of. Computes no clip."""
+        from pipeline.paths import Paths
+        from pipeline.presets import load_preset
+        from pipeline.runner import RunOptions
+
+        paths = Paths(self.project, dataset)
+        return import_module(f"stages.{stage}").plan(
+            paths, load_preset(paths.params, preset or dataset), RunOptions(workers)
+        )
+
+
+cache_app = typer.Typer(
+    help="What the stores hold and where it came from; sharing, checking and mending them.",
+    no_args_is_help=True,
+)
+
+Stores = Annotated[
+    list[Path] | None, typer.Argument(help="Stores; default: every store of the project, data/*/*.zarr.")
+]
+Dataset = Annotated[str, typer.Argument(help="Name of the dataset: its recordings lie in data/raw/NAME.")]
+Remote = Annotated[
+    str | None, typer.Option(help="A remote of `dvc remote list`; default: the one set up as default.")
+]
+PresetName = Annotated[
+    str | None,
+    typer.Option("--preset", help="Section of params.yaml under `presets`; default: the dataset's name."),
+]
+
+
+def _say(context: typer.Context, ask: Callable[[Shell, Any], object]) -> None:
+    """Ask `pipeline.upkeep`, print what comes, and end with its exit status."""
+    shell: Shell = context.obj
+    with shell.explained():
+        said = ask(shell, import_module("pipeline.upkeep"))
+        typer.echo(said)
+        raise typer.Exit(getattr(said, "exit_code", 0))
+
+
+@cache_app.command("ls")
+def ls(context: typer.Context) -> None:
+    """List the stores and what the cache holds: rows, shards, size, share from cache, who made it and when."""
+    _say(context, lambda shell, upkeep: upkeep.listed(shell.project))
+
+
+@cache_app.command("why")
+def why(
+    context: typer.Context,
+    clip: Annotated[str, typer.Argument(help="A clip's id, as in catalog.parquet.")],
+    dataset: Annotated[str | None, typer.Option(help="Its dataset; default: every one that has it.")] = None,
+    array: Annotated[str | None, typer.Option(help="One array, as r16 or video_0; default: all.")] = None,
+    preset: PresetName = None,
+) -> None:
+    """Tell what a clip's entries were made of; where present params or files ask for others, the difference."""
+    _say(
+        context,
+        lambda shell, upkeep: upkeep.explained(shell.project, clip, dataset, array, preset, shell.job),
+    )
+
+
+@cache_app.command("verify")
+def verify(context: typer.Context, stores: Stores = None) -> None:
+    """Check every byte of stores, or of all stores and the whole cache; lists all that is damaged, status 1."""
+    _say(context, lambda shell, upkeep: upkeep.verified(shell.project, stores))
+
+
+@cache_app.command("repair")
+def repair(context: typer.Context, stores: Stores = None, preset: PresetName = None) -> None:
+    """Mend what `verify` finds: linked from the cache, else taken from DVC's cache, else only that computed."""
+    _say(context, lambda shell, upkeep: upkeep.repaired(shell.project, stores, preset, shell.job))
+
+
+@cache_app.command("adopt")
+def adopt(context: typer.Context, stores: Stores = None) -> None:
+    """Take the shards of pulled or imported stores into the cache, and pulled weights too; verified first."""
+    _say(context, lambda shell, upkeep: upkeep.adopted(shell.project, stores))
+
+
+@cache_app.command("gc")
+def gc(
+    context: typer.Context,
+    delete: Annotated[bool, typer.Option("--delete", help="Do it; without this it is only told.")] = False,
+    days: Annotated[float, typer.Option(min=0, help="Keep whatever is younger.")] = 7.0,
+) -> None:
+    """Remove what no store and no weights need: shards, learned blobs, work left lying, damaged files."""
+    _say(context, lambda shell, upkeep: upkeep.collected(shell.project, delete=delete, days=days))
+
+
+@cache_app.command("push")
+def push(context: typer.Context, dataset: Dataset, remote: Remote = None) -> None:
+    """Send a dataset's stores and weights to a DVC remote: `dvc push` of what its stages wrote."""
+    _transport(context, "push", dataset, remote)
+
+
+@cache_app.command("pull")
+def pull(context: typer.Context, dataset: Dataset, remote: Remote = None) -> None:
+    """Fetch a dataset's stores and weights from a DVC remote: `dvc pull` of what dvc.lock names."""
+    _transport(context, "pull", dataset, remote)
+
+
+def _transport(
+    context: typer.Context, what: Literal["push", "pull"], dataset: str, remote: str | None
+) -> None:
+    shell: Shell = context.obj
+    with shell.explained():
+        from pipeline.paths import Paths
+        from pipeline.transport import transport
+
+        typer.echo(transport(Paths(shell.project, dataset), what, remote))
