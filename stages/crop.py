@@ -99,8 +99,8 @@ class CropWork:
         )
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
-    """Write frames.zarr: for each recipe (clip, view, frame, y, x, channel) uint8, or JPEGs, and its boxes."""
+def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
+    """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     _check_enhancers(paths, preset, catalog)
     spec = _spec(preset, catalog)
@@ -108,7 +108,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     sha256 = partial(file_sha256, cache=paths.open_cache())
     changed = changed_videos(dataset, catalog.usable(), sha256, workers=options.workers)
     documents = _documents(paths, preset, catalog, {failure.clip_id for failure in changed})
-    job = StoreJob(
+    return StoreJob(
         stage="crop",
         name="frames",
         spec=spec,
@@ -126,7 +126,11 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
         failures=changed,
         upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
     )
-    return build_store(job, paths, options, max_failed=preset.max_failed)
+
+
+def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+    """Write frames.zarr: for each recipe (clip, view, frame, y, x, channel) uint8, or JPEGs, and its boxes."""
+    return build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
 
 
 def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:

@@ -137,14 +137,14 @@ class _Networks:
         return found
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
-    """Write features.zarr: each backbone's cuts for each seed, the vectors (clip, view, channel) float32."""
+def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
+    """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     trainings = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
     sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
     made = _planned(preset, trainings, sources)
     documents = _documents(catalog, made, sources, selection_on_all=not preset.pretrain.refit)
-    job = StoreJob(
+    return StoreJob(
         stage="features",
         name="features",
         spec=_spec(preset, made),
@@ -160,7 +160,11 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
         },
         upstream=accounts(opened_store(paths.need(paths.store("frames"), "crop"))),
     )
-    return build_store(job, paths, options, max_failed=preset.max_failed)
+
+
+def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+    """Write features.zarr: each backbone's cuts for each seed, the vectors (clip, view, channel) float32."""
+    return build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
 
 
 def _documents(

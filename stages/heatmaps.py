@@ -46,8 +46,8 @@ class HeatmapWork:
         return {"maps": maps.reshape(views, length, *maps.shape[1:])}
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
-    """Write heatmaps.zarr: `maps` (clip, view, frame, channel, y, x) uint8, or `grid_joints` and `grid_score`."""
+def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa: ARG001
+    """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     samples = opened_store(paths.need(paths.store("samples"), "sample"))
     skeletons = opened_store(paths.need(paths.store("skeletons"), "index"))
@@ -65,7 +65,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
         )
         for clip_id in ids
     }
-    job = StoreJob(
+    return StoreJob(
         stage="heatmaps",
         name="heatmaps",
         spec=spec,
@@ -75,8 +75,12 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
         attrs={"dataset": paths.dataset, "layout": layout.name, **made_of},
         upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
     )
-    summary = build_store(job, paths, options, max_failed=preset.max_failed)
-    return replace(summary, note=f"{params.store} of recipe {params.recipe}")
+
+
+def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+    """Write heatmaps.zarr: `maps` (clip, view, frame, channel, y, x) uint8, or `grid_joints` and `grid_score`."""
+    summary = build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
+    return replace(summary, note=f"{preset.heatmaps.store} of recipe {preset.heatmaps.recipe}")
 
 
 def _arrays(preset: Preset, rule: HeatmapRule, people: tuple[int, ...]) -> tuple[ArraySpec, ...]:

@@ -1,11 +1,13 @@
 """index: what is there, and is it sound? Catalog, skeletons, sources' sha256, failures and quality flags."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from cache import Row, file_sha256, open_store
 from pipeline.build import StoreJob, build_store
 from pipeline.catalog import write_catalog
+from pipeline.datasets import Dataset, Listing
 from pipeline.failures import Summary
 from pipeline.indexing import (
     IndexWork,
@@ -22,14 +24,42 @@ from pipeline.skeletons import skeleton_spec
 from pipeline.steps import INDEX
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What the folder of recordings holds now."""
+
+    dataset: Dataset
+    listing: Listing
+    digests: Mapping[str, Mapping[str, str]]
+    """sha256 of each clip's sources, by what each is."""
+
+
+def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
+    """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
+    return _job(paths, preset, _found(paths, preset, options))
+
+
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr."""
-    params = preset.index
-    dataset = open_dataset(params, paths.raw)
-    dataset.axis(params.protocol)  # refuses a protocol that it does not have before anything is read
+    found = _found(paths, preset, options)
+    summary = build_store(_job(paths, preset, found), paths, options, max_failed=preset.max_failed)
+    store, protocol = open_store(paths.store("skeletons")), preset.index.protocol
+    catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests)
+    write_catalog(paths.catalog, catalog)
+    absent = ", ".join(f"{count} {what}" for what, count in sorted(found.listing.absent.items()) if count)
+    return replace(summary, note=f"not in the folder: {absent}" if absent else "")
+
+
+def _found(paths: Paths, preset: Preset, options: RunOptions) -> _Found:
+    dataset = open_dataset(preset.index, paths.raw)
+    dataset.axis(preset.index.protocol)  # refuses a protocol that it does not have before anything is read
     listing = dataset.listing()
     sha256 = partial(file_sha256, cache=paths.open_cache())
-    digests = source_digests(dataset, listing.clips, sha256, workers=options.workers)
+    return _Found(dataset, listing, source_digests(dataset, listing.clips, sha256, workers=options.workers))
+
+
+def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
+    dataset, params = found.dataset, preset.index
     spec = skeleton_spec(
         dataset.layout,
         max_frames=params.max_frames,
@@ -38,10 +68,10 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     )
     key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows"})
     documents = {
-        clip.clip_id: INDEX.document(params=key_params, inputs=digests[clip.clip_id])
-        for clip in listing.clips
+        clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
+        for clip in found.listing.clips
     }
-    job = StoreJob(
+    return StoreJob(
         stage="index",
         name="skeletons",
         spec=spec,
@@ -49,7 +79,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
             Row(clip_id, {array.name: document for array in spec.arrays})
             for clip_id, document in documents.items()
         ],
-        work=IndexWork(params, paths.raw, listing_key(listing)),
+        work=IndexWork(params, paths.raw, listing_key(found.listing)),
         coords=lambda _: {},
         attrs={
             "dataset": paths.dataset,
@@ -57,10 +87,5 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
             "params": key_params,
             **dataset.card.attrs,
         },
-        failures=listing_failures(listing),
+        failures=listing_failures(found.listing),
     )
-    summary = build_store(job, paths, options, max_failed=preset.max_failed)
-    store = open_store(paths.store("skeletons"))
-    write_catalog(paths.catalog, index_catalog(dataset, paths.dataset, params.protocol, store, digests))
-    absent = ", ".join(f"{count} {what}" for what, count in sorted(listing.absent.items()) if count)
-    return replace(summary, note=f"not in the folder: {absent}" if absent else "")

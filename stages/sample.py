@@ -44,13 +44,13 @@ class SampleWork:
         }
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
-    """Write samples.zarr: for each recipe (clip, view, frame) int32."""
+def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa: ARG001
+    """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     rules = preset.sample
     shapes = {name: (rule.views, rule.num_frames) for name, rule in rules.items()}
     dims = recipe_dims(shapes, ("view", "frame"))
-    job = StoreJob(
+    return StoreJob(
         stage="sample",
         name="samples",
         spec=StoreSpec(
@@ -67,8 +67,12 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
         attrs={"dataset": paths.dataset, "recipes": {name: asdict(rule) for name, rule in rules.items()}},
         upstream=accounts(opened_store(paths.need(paths.store("skeletons"), "index"))),
     )
-    summary = build_store(job, paths, options, max_failed=preset.max_failed)
-    return replace(summary, note=_coverage(paths, rules))
+
+
+def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+    """Write samples.zarr: for each recipe (clip, view, frame) int32."""
+    summary = build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
+    return replace(summary, note=_coverage(paths, preset.sample))
 
 
 def _document(rule: SamplingRule, entry: Entry) -> dict[str, Any]:
