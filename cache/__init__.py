@@ -18,6 +18,7 @@ from .errors import (
 )
 from .home import Cache
 from .keys import FORMAT, JSON, key_of
+from .reader import ArrayView, Card, Reader, open
 from .recipes import Recipes
 from .records import RowFailure
 from .specs import ArraySpec, Row, StoreSpec
@@ -30,15 +31,18 @@ __all__ = [
     "JSON",
     "ArchiveError",
     "ArraySpec",
+    "ArrayView",
     "Blobs",
     "Build",
     "BuildError",
     "Cache",
     "CacheError",
+    "Card",
     "Compute",
     "Digests",
     "KeyDocError",
     "MergeError",
+    "Reader",
     "Receipt",
     "RecipeDriftError",
     "Recipes",
@@ -54,6 +58,7 @@ __all__ = [
     "UnreachableError",
     "file_sha256",
     "key_of",
+    "open",
     "open_store",
     "write_block",
 ]

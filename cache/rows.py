@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .contents import Contents
 from .errors import StoreError
+from .keys import digest_of
 from .parts import Part
 from .publish import KEYS
 from .shard_reading import Check, ShardReader
@@ -100,6 +101,16 @@ class Rows:
     def made(self, array: str) -> NDArray[np.bool_]:
         """(len(ids),): whether that array was made for the row, or tried to."""
         return np.asarray(self._row_keys[self.numbers, self._column(array)].any(axis=1))
+
+    def file(self, name: str) -> bytes:
+        """A whole file that the manifest lists, checked against its digest. Raises StoreError."""
+        if name not in self.contents.files:
+            raise StoreError(f"store {self.contents.where} has no file {name}")
+        facts = self.contents.files[name]
+        data = self._files.whole(name, limit=facts.size)
+        if digest_of(data) != facts.digest:
+            raise self.contents.broken(f"{name} was changed since the store was made")
+        return data
 
     def close(self) -> None:
         """Give the file handles back; the next read opens them again."""

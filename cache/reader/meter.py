@@ -1,0 +1,20 @@
+"""Counting what comes over the network."""
+
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Meter:
+    """What came over the network so far."""
+
+    bytes: int = 0
+    """Of bodies; headers are not counted."""
+    requests: int = 0
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, num_bytes: int) -> None:
+        """Count one answer."""
+        with self._guard:
+            self.bytes += num_bytes
+            self.requests += 1

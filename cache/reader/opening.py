@@ -1,0 +1,108 @@
+"""Opening a store wherever it lies: a folder, a zip, a URL."""
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from ..contents import read_contents
+from ..errors import ShardError, StoreError
+from ..rows import Rows
+from ..shard_reading import Check
+from ..sources import Files, LocalFile, LocalFiles, Source
+from .meter import Meter
+from .reader import Reader
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+
+
+class _Remote(Files, Protocol):
+    def single(self) -> Source: ...
+
+
+def open(
+    address: str | Path, *, check: Check = "first", cache_dir: str | Path | None = None,
+    storage_options: Mapping[str, Any] | None = None, timeout_seconds: float = 60.0,
+) -> Reader:  # fmt: skip
+    """Open the store at `address`: a folder or a zip of one, as a path, an http(s):// URL, or s3:// through fsspec.
+
+    The manifest, the description and the files' sizes are checked now, each chunk's crc32c when the chunk is first
+    read, or with check="always" whenever it is. cache_dir keeps what was fetched for the next time. storage_options go
+    to fsspec (endpoint_url, anon, …); of http(s) they may hold `headers`. Raises StoreError with the reason.
+    """
+    meter = Meter()
+    options = dict(storage_options or {})
+    files = _files(str(address), options, timeout_seconds, meter)
+    if cache_dir is not None and _scheme(str(address)) not in ("", "file"):
+        from .kept import (
+            KeptFiles,  # what is needed nowhere else stays out of `import harstore`: it is to be quick
+        )
+
+        files = KeptFiles(files, Path(cache_dir))
+    try:
+        rows = Rows(files, read_contents(files), check=check)
+    except ShardError as error:
+        files.close()
+        raise StoreError(str(error)) from error
+    except BaseException:
+        files.close()
+        raise
+    reopen = partial(
+        open, address, check=check, cache_dir=cache_dir, storage_options=storage_options,
+        timeout_seconds=timeout_seconds,
+    )  # fmt: skip
+    return Reader(rows, meter, reopen)
+
+
+def _scheme(address: str) -> str:
+    found = _URL.match(address)
+    return found[1].lower() if found else ""
+
+
+def _files(address: str, options: dict[str, Any], timeout_seconds: float, meter: Meter) -> Files:
+    scheme = _scheme(address)
+    if scheme in ("", "file"):
+        return _local(Path(unquote(urlsplit(address).path)) if scheme else Path(address))
+    if scheme in ("http", "https"):
+        from .web import WebFiles
+
+        headers = options.pop("headers", {})
+        if options:
+            raise StoreError(f"of storage_options http(s) takes `headers` only, got {sorted(options)}")
+        web = WebFiles(address, headers=headers, timeout_seconds=timeout_seconds, meter=meter)
+        return _unzipped(web, urlsplit(address).path)
+    from .objects import ObjectFiles
+
+    return _unzipped(ObjectFiles(address, options=options, meter=meter), address)
+
+
+def _unzipped(files: _Remote, path: str) -> Files:
+    """The files themselves, or those in the zip that the address names."""
+    if not path.lower().endswith(".zip"):
+        return files
+    try:
+        whole = files.single()
+    except FileNotFoundError as error:
+        raise StoreError(f"there is no {files.where}") from error
+    from .remote import PartOfFile
+    from .zipped import ZipFiles
+
+    def part(start: int, size: int) -> Source:
+        return PartOfFile(whole, start=start, size=size)
+
+    return ZipFiles(whole, part)
+
+
+def _local(path: Path) -> Files:
+    if path.is_dir():
+        return LocalFiles(path)
+    if not path.is_file():
+        raise StoreError(f"there is no store at {path}: expected its folder, or a zip of it")
+    from .zipped import ZipFiles
+
+    def part(start: int, size: int) -> Source:
+        return LocalFile(path, start=start, size=size)
+
+    return ZipFiles(LocalFile(path), part)

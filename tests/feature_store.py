@@ -1,0 +1,91 @@
+"""A small features store for the tests of the reader: two arrays, labels and splits, one failure, one hole."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache import ArraySpec, Build, Cache, Row, RowFailure, StoreSpec, write_block
+
+CLASSES = ("wave", "sit", "throw")
+VIDEO = ArraySpec("video_0", "float32", (2, 8), ("view", "channel"), chunk_rows=4)
+SKELETON = ArraySpec(
+    "skeleton_0", "float32", (1, 5), ("one_view", "skeleton_channel"), chunk_rows=8, codec="zstd"
+)
+FRAMES = ArraySpec("frames", "uint8", (6, 3), ("frame", "x"), chunk=(2, 3), codec="zstd", padded=True)
+SPEC = StoreSpec((VIDEO, SKELETON, FRAMES), rows_per_shard=16, row_dim="clip")
+BAD = "c013"
+"""The clip that failed."""
+UNMADE = "c014"
+"""The clip that has no skeleton features."""
+GONE = "c005"
+"""The clip that was removed: row 5 is a hole."""
+CARD: dict[str, Any] = {
+    "title": "Made up", "dataset": "made_up", "protocol": "cross_subject", "stage": "features",
+    "licence": "CC0", "citation": "Nobody, Nowhere, 2026", "url": "https://example.org/made_up",
+    "classes": list(CLASSES), "weights": {"video_0": "ab" * 32},
+}  # fmt: skip
+
+
+def number(clip_id: str) -> int:
+    """13 of c013."""
+    return int(clip_id[1:])
+
+
+def label(clip_id: str) -> int:
+    """Of a clip, in turn."""
+    return number(clip_id) % len(CLASSES)
+
+
+def content(clip_id: str) -> dict[str, NDArray[Any]]:
+    """What a clip holds: noise of its own, and its class on top of it; the first frames only."""
+    rng = np.random.default_rng(number(clip_id))
+    video = rng.normal(size=(2, 8)).astype(np.float32)
+    video[:, label(clip_id)] += 6
+    frames = np.zeros((6, 3), np.uint8)
+    frames[: number(clip_id) % 6] = number(clip_id) % 250 + 1
+    return {"video_0": video, "skeleton_0": rng.random((1, 5), np.float32), "frames": frames}
+
+
+def document(clip_id: str, array: str) -> dict[str, Any]:
+    """What a row is made of."""
+    made = {"step": "features", "version": 3, "params": {"size": 112}, "runtime": {"torch": "2.15"}}
+    return {**made, "weights": {"backbone": "ab" * 32}, "inputs": {"clip": clip_id, "array": array}}
+
+
+def make_store(folder: Path, *, clips: int = 40) -> Path:
+    """Build it in `folder`, first with all clips, then without GONE."""
+    cache, out = Cache(folder / "cache"), folder / "features.zarr"
+    every = [f"c{i:03d}" for i in range(clips)]
+    for ids in (every, [clip_id for clip_id in every if clip_id != GONE]):
+        build = Build(cache, "made_up/features", SPEC, [_row(clip_id) for clip_id in ids])
+        for task in build.tasks:
+            write_block(cache.root, task, _compute)
+        coords = {
+            "label": np.array([label(i) for i in build.ids], np.int32),
+            "split": np.array([int(number(i) % 4 == 3) for i in build.ids], np.int8),
+            "place": np.array([b"lab" if number(i) % 2 else b"home" for i in build.ids]),
+        }
+        build.finish(out, coords, CARD)
+    return out
+
+
+def _row(clip_id: str) -> Row:
+    arrays = [array.name for array in SPEC.arrays if (clip_id, array.name) != (UNMADE, "skeleton_0")]
+    return Row(clip_id, {array: document(clip_id, array) for array in arrays})
+
+
+def _compute(ids: list[str], _: frozenset[str]) -> Iterator[tuple[str, dict[str, NDArray[Any]] | RowFailure]]:
+    for clip_id in ids:
+        yield clip_id, RowFailure("VideoError", "it is black") if clip_id == BAD else content(clip_id)
+
+
+def zipped(store: Path, out: Path, *, compression: int = zipfile.ZIP_STORED) -> Path:
+    """The store's files at a zip's root."""
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        for path in sorted(path for path in store.rglob("*") if path.is_file()):
+            archive.write(path, path.relative_to(store).as_posix())
+    return out
