@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,8 @@ class Built:
     plan_seconds: float
     write_seconds: float
     finish_seconds: float
+    cpu_seconds: float
+    """Of all three, without what other programs and the disk took."""
 
     @property
     def seconds(self) -> float:
@@ -90,7 +92,7 @@ def build(cache: Cache, out: Path, wanted: list[Row], layout: StoreSpec, name: s
             computed.append(clip)
             yield clip, {array: content(documents[clip][array]) for array in arrays}
 
-    started = perf_counter()
+    started, cpu = perf_counter(), process_time()
     plan = Build(cache, name, layout, wanted)
     planned = perf_counter()
     receipts = [write_block(cache.root, task, compute) for task in plan.tasks]
@@ -99,4 +101,7 @@ def build(cache: Cache, out: Path, wanted: list[Row], layout: StoreSpec, name: s
     plan.finish(out, {"label": label}, {"title": "synthetic features", "stage": "features"})
     ended = perf_counter()
     shards = sum(len(receipt.shards) for receipt in receipts)
-    return Built(tuple(computed), shards, planned - started, written - planned, ended - written)
+    return Built(
+        computed=tuple(computed), shards=shards, plan_seconds=planned - started,
+        write_seconds=written - planned, finish_seconds=ended - written, cpu_seconds=process_time() - cpu,
+    )  # fmt: skip
