@@ -15,15 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checks import check_input
-from models.cuts import FEATURES, Backbone, Cut
+from models.cuts import FEATURES, Cut
 from models.errors import ModelParamError
+from models.graphs import NUM_SUBSETS, Edges, adjacency
 from models.preprocessing import JointInput
-
-Edges = Sequence[tuple[int, int]]
-"""(joint, its parent towards the body's centre) pairs."""
-
-NUM_SUBSETS = 3
-"""Root, centripetal and centrifugal neighbours."""
+from models.sf_backbone import HeadLosses, SFBackbone
+from models.sfhead import SFHead, SFHeadChoice, sf_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +61,10 @@ AGCN_LAYOUTS: dict[AGCNLayout, tuple[GraphBlock, ...]] = {
 """The official code's, AMFI-Net's (its text, and official plus 512), and one for demos on a CPU."""
 
 
-def adjacency(edges: Edges, num_joints: int) -> Tensor:
-    """(3, V, V) float32: itself, towards the centre, away from it; each column sums to 1 or is empty.
-
-    Entry [k, u, v] is how much of joint u enters joint v. Worked example, a chain 2 → 1 → 0 of three joints,
-    edges ((1, 0), (2, 1)): [1, 0, 1] = [1, 1, 2] = 1, because a parent enters its child in subset 1.
-    """
-    for joint, parent in edges:
-        if joint == parent or not (0 <= joint < num_joints and 0 <= parent < num_joints):
-            raise ModelParamError(f"edge {(joint, parent)} must join two different joints below {num_joints}")
-    graph = torch.zeros(NUM_SUBSETS, num_joints, num_joints)
-    graph[0] = torch.eye(num_joints)
-    for joint, parent in edges:
-        graph[1, parent, joint] = 1
-        graph[2, joint, parent] = 1
-    return graph / graph.sum(dim=1, keepdim=True).clamp(min=1)
-
-
 CUTS = (Cut(FEATURES, ("channel",), "every fusion head of AMFI-Net (SPEC 2.7); not the trunk itself"),)
 
 
-class AGCN(Backbone):
+class AGCN(SFBackbone):
     """(B, C, T, V, M) joints → (B, width of the last block): the mean over people, time and joints."""
 
     expects: ClassVar[JointInput] = JointInput(style="agcn", frames=300)
@@ -100,8 +80,9 @@ class AGCN(Backbone):
         layout: Sequence[GraphBlock] = AGCN_LAYOUTS["official_10"],
         dropout: float = 0.0,
         adaptive: bool = True,
+        sf_head: SFHeadChoice = None,
     ) -> None:
-        """`adaptive=False` leaves out C_k, the graph made from the clip itself (eq. 6)."""
+        """`adaptive=False` leaves out C_k, the graph made from the clip itself (eq. 6); `sf_head=8`: SPEC 5.2."""
         super().__init__()
         if not layout:
             raise ModelParamError("layout must hold at least one block, got none")
@@ -113,11 +94,20 @@ class AGCN(Backbone):
         self.in_channels, self.num_joints, self.num_people = in_channels, num_joints, num_people
         self.num_features = layout[-1].width
         self.min_frames = math.prod(block.stride for block in layout)
+        self.sf_head = sf_options(sf_head)
         self.data_bn = nn.BatchNorm1d(num_people * num_joints * in_channels)
         graph = adjacency(edges, num_joints)
         widths = [in_channels, *(block.width for block in layout)]
         self.blocks = nn.ModuleList(
-            _Block(widths[i], block, graph, residual=i > 0, dropout=dropout, adaptive=adaptive)
+            _Block(
+                widths[i],
+                block,
+                graph,
+                residual=i > 0,
+                dropout=dropout,
+                adaptive=adaptive,
+                sf_head=self.head(block.width),
+            )
             for i, block in enumerate(layout)
         )
 
@@ -125,9 +115,10 @@ class AGCN(Backbone):
         """`features`: (B, width of the last block)."""
         c, v, m = self.in_channels, self.num_joints, self.num_people
         check_input("joints", joints, ("B", f"C={c}", ("T", self.min_frames), f"V={v}", f"M={m}"))
+        losses = self.losses_for(joints)
         x = self._people(joints)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, losses)
         merged = x.float().mean(dim=(2, 3)).view(-1, m, self.num_features).mean(dim=1)
         return {self.cut(name).name: merged for name in names}
 
@@ -197,7 +188,7 @@ class _GraphConv(nn.Module):
 
 
 class _Block(nn.Module):
-    """Graph convolution, then a 9×1 convolution over time, and the residual."""
+    """Graph convolution, SF-Head where wanted, then a 9×1 convolution over time, and the residual."""
 
     def __init__(
         self,
@@ -208,10 +199,12 @@ class _Block(nn.Module):
         residual: bool,
         dropout: float,
         adaptive: bool,
+        sf_head: SFHead | None,
     ) -> None:
         super().__init__()
         width, stride = block.width, block.stride
         self.gcn = _GraphConv(in_width, width, graph, adaptive=adaptive)
+        self.sf_head = sf_head
         self.dropout = nn.Dropout(dropout)
         self.tcn = _TimeConv(width, width, kernel=9, stride=stride)
         self.residual: nn.Module | None = None
@@ -219,9 +212,13 @@ class _Block(nn.Module):
             same = in_width == width and stride == 1
             self.residual = nn.Identity() if same else _TimeConv(in_width, width, kernel=1, stride=stride)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, losses: HeadLosses | None = None) -> Tensor:
         """(N, C, V, T) → (N, width, V, ⌈T / stride⌉)."""
-        y = self.tcn(self.dropout(self.gcn(x)))
+        y = self.gcn(x)
+        if self.sf_head is not None:
+            y = self.sf_head(y.transpose(2, 3), losses).transpose(2, 3)
+            y = y.contiguous(memory_format=torch.channels_last)
+        y = self.tcn(self.dropout(y))
         return F.relu(y if self.residual is None else y.add_(self.residual(x)), inplace=True)
 
 

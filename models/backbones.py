@@ -7,20 +7,27 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+from models.aagcn import AAGCN
 from models.agcn import AGCN, AGCN_LAYOUTS, GraphBlock
+from models.ctrgcn import CTRGCN
 from models.cuts import Backbone
 from models.dinet import DINetR
 from models.errors import ModelParamError
+from models.graph_backbone import GraphBackbone
 from models.graphs import Edges
 from models.preprocessing import JointInput
 from models.r3d import R3D18
 from models.resnet import FrameResNet
+from models.stgcn import STGCN
 
-BackboneKind = Literal["r3d18", "agcn", "frame_resnet", "dinet_r"]
+BackboneKind = Literal["r3d18", "agcn", "aagcn", "ctrgcn", "stgcn", "frame_resnet", "dinet_r"]
 
 BACKBONES: dict[BackboneKind, type[Backbone]] = {
     "r3d18": R3D18,
     "agcn": AGCN,
+    "aagcn": AAGCN,
+    "ctrgcn": CTRGCN,
+    "stgcn": STGCN,
     "frame_resnet": FrameResNet,
     "dinet_r": DINetR,
 }
@@ -42,7 +49,7 @@ def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: E
     unknown = sorted(set(wanted) - set(free))
     if unknown:
         raise ModelParamError(f"model {kind!r} has no option {unknown[0]!r}; it has {free}")
-    if make is AGCN and "layout" in wanted:
+    if issubclass(make, (AGCN, GraphBackbone)) and "layout" in wanted:
         wanted["layout"] = _layout(wanted["layout"])
     return make(**given, **wanted)
 

@@ -1,0 +1,112 @@
+"""AAGCN: AGCN with attention, the "2s-AGCN" of SF-Head's Table 4 (Shi et al., TIP 2020; SPEC 5.1).
+
+As FR-Head's zoo has it, which is the authors' code. N people (of all clips), C channels, T frames, V joints.
+Layers are separate and named as there.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.agcn import GraphBlock
+from models.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
+from models.graphs import NUM_SUBSETS, Edges
+from models.sfhead import SFHeadChoice
+from models.stgcn import SubsetConv, stacked
+
+TIME_TAPS = 9
+
+
+class AAGCN(GraphBackbone):
+    """(B, C, T, V, M) joints → (B, 256). With SF-Heads in all blocks: `sf_head=8`."""
+
+    def __init__(
+        self,
+        edges: Edges,
+        num_joints: int,
+        *,
+        num_people: int = 2,
+        in_channels: int = 3,
+        layout: Sequence[GraphBlock] = OFFICIAL,
+        adaptive: bool = True,
+        attention: bool = True,
+        sf_head: SFHeadChoice = None,
+    ) -> None:
+        """`adaptive=False` keeps the skeleton's graph; `attention=False` weighs no joints, frames or channels."""
+
+        def layers(in_width: int, block: GraphBlock, graph: Tensor) -> tuple[nn.Module, nn.Module]:
+            gcn: nn.Module = _GraphConv(in_width, block.width, graph, adaptive=adaptive)
+            if attention:
+                gcn = _Attentive(in_width, block.width, graph, adaptive=adaptive)
+            return gcn, TimeConv(block.width, block.width, kernel=TIME_TAPS, stride=block.stride)
+
+        super().__init__(
+            edges,
+            num_joints,
+            num_people=num_people,
+            in_channels=in_channels,
+            layout=layout,
+            sf_head=sf_head,
+            layers=layers,
+        )
+
+
+class _GraphConv(SubsetConv):
+    """Graphs A + alpha · tanh(theta(x)_u · phi(x)_v): the skeleton's, learned, plus the clip's own."""
+
+    def __init__(self, in_width: int, width: int, graph: Tensor, *, adaptive: bool) -> None:
+        super().__init__(in_width, width)
+        self.adaptive, self.inner = adaptive, width // 4
+        self.PA: Tensor
+        if adaptive:
+            self.PA = nn.Parameter(graph.clone())
+            self.alpha = nn.Parameter(torch.zeros(1))
+            self.conv_a = nn.ModuleList(nn.Conv2d(in_width, self.inner, 1) for _ in range(NUM_SUBSETS))
+            self.conv_b = nn.ModuleList(nn.Conv2d(in_width, self.inner, 1) for _ in range(NUM_SUBSETS))
+        else:
+            self.register_buffer("PA", graph, persistent=False)
+        self.initialise()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T, V) → (N, width, T, V)."""
+        return self.gathered(x, self._graphs(x) if self.adaptive else self.PA[None])
+
+    def _graphs(self, x: Tensor) -> Tensor:
+        """(N, 3, V, V)."""
+        n, _, t, v = x.shape
+        shape = n, NUM_SUBSETS, self.inner * t, v
+        theta = F.conv2d(x, *stacked(self.conv_a, dim=0)).view(shape)
+        phi = F.conv2d(x, *stacked(self.conv_b, dim=0)).view(shape)
+        own = torch.tanh(torch.matmul(theta.transpose(2, 3), phi) / (self.inner * t))
+        return torch.addcmul(self.PA, own, self.alpha)
+
+
+class _Attentive(_GraphConv):
+    """Then joints, frames and channels weighted, one after the other; each weight lies between 1 and 2."""
+
+    def __init__(self, in_width: int, width: int, graph: Tensor, *, adaptive: bool) -> None:
+        super().__init__(in_width, width, graph, adaptive=adaptive)
+        joints = graph.shape[-1]
+        taps = joints if joints % 2 else joints - 1
+        self.conv_ta = nn.Conv1d(width, 1, 9, padding=4)
+        self.conv_sa = nn.Conv1d(width, 1, taps, padding=taps // 2)
+        self.fc1c = nn.Linear(width, width // 2)
+        self.fc2c = nn.Linear(width // 2, width)
+        nn.init.xavier_normal_(self.conv_sa.weight)
+        nn.init.kaiming_normal_(self.fc1c.weight)
+        for layer in (self.conv_ta, self.fc2c):
+            nn.init.zeros_(layer.weight)
+        for layer in (self.conv_ta, self.conv_sa, self.fc1c, self.fc2c):
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T, V) → (N, width, T, V). The later means are taken of sums that the earlier weights went into."""
+        y = super().forward(x)
+        joints = 1 + torch.sigmoid(self.conv_sa(y.mean(2)))  # (N, 1, V)
+        frames_of = torch.matmul(y, joints.unsqueeze(3))[..., 0] / y.shape[3]  # (N, C, T)
+        frames = 1 + torch.sigmoid(self.conv_ta(frames_of))  # (N, 1, T)
+        channels_of = (frames_of * frames).mean(2)
+        channels = 1 + torch.sigmoid(self.fc2c(torch.relu(self.fc1c(channels_of))))  # (N, C)
+        return y * (frames.unsqueeze(3) * joints.unsqueeze(2)) * channels[:, :, None, None]
