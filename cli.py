@@ -29,6 +29,10 @@ app = typer.Typer(
 recipes_app = typer.Typer(help="The tripwire against stale results: recipes.lock.", no_args_is_help=True)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(cache_app, name="cache")
+pyskl_app = typer.Typer(
+    help="Skeletons from and for PYSKL, as its pickles of annotations.", no_args_is_help=True
+)
+app.add_typer(pyskl_app, name="pyskl")
 
 Dataset = Annotated[str, typer.Argument(help="Name of the dataset: its recordings lie in data/raw/NAME.")]
 PresetName = Annotated[
@@ -186,6 +190,47 @@ def extract(
         done = run(videos, request, out, cache, RunOptions(workers, scheduler), max_failed=max_failed)
         typer.echo(done)
         raise typer.Exit(done.exit_code)
+
+
+@app.command()
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
+) -> None:
+    """Parameters and FLOPs of every network, counted from its module, beside the papers' figures."""
+    with _explained():
+        from models import table
+        from pipeline.layouts import NTU_25
+
+        rows = table.rows(NTU_25.bones, NTU_25.num_joints)
+        typer.echo(table.as_json(rows) if as_json else table.as_text(rows))
+
+
+@pyskl_app.command("export")
+def pyskl_export(
+    dataset: Dataset,
+    out: Annotated[Path, typer.Option(help="Pickle to write.")],
+    joints: Annotated[str, typer.Option(help="2d (pixels) or 3d (metres).")] = "2d",
+    half: Annotated[bool, typer.Option("--half", help="float16, as PYSKL's own files of pixels.")] = False,
+) -> None:
+    """Write an indexed dataset's skeletons, split by its protocol."""
+    with _explained():
+        from pipeline.paths import Paths
+        from pipeline.pyskl_export import export_pyskl
+
+        typer.echo(export_pyskl(Paths(PROJECT, dataset), out, joints=joints, half=half))  # type: ignore[arg-type]
+
+
+@pyskl_app.command("import")
+def pyskl_import(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PYSKL's pickle.")],
+    dataset: Annotated[str, typer.Argument(help="New dataset: the file goes to data/raw/NAME.")],
+) -> None:
+    """Read a pickle without running any of it, place it as a dataset, and say what to write in params.yaml."""
+    with _explained():
+        from pipeline.paths import Paths
+        from pipeline.pyskl_import import import_pyskl
+
+        typer.echo(import_pyskl(file, Paths(PROJECT, dataset)))
 
 
 @recipes_app.command("check")

@@ -1,5 +1,6 @@
 """The commands under `python cli.py cache`; no logic. What they need of cli.py comes with typer's context."""
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -105,6 +106,63 @@ def gc(
 ) -> None:
     """Remove what no store and no weights need: shards, learned blobs, work left lying, damaged files."""
     _say(context, lambda shell, upkeep: upkeep.collected(shell.project, delete=delete, days=days))
+
+
+@cache_app.command("diff")
+def diff(
+    context: typer.Context,
+    a: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A store's folder.")],
+    b: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Another.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say how two stores differ: clips, parameters, weights, contents; status 1 where they do."""
+    with context.obj.explained():
+        from cache.diff import diff_stores
+
+        found = diff_stores(a, b)
+        typer.echo(json.dumps(found.document(), indent=1) if as_json else found)
+        raise typer.Exit(found.exit_code)
+
+
+@cache_app.command("export")
+def export(
+    context: typer.Context,
+    store: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A store's folder.")],
+    out: Annotated[Path, typer.Argument(help="File to write: .zip for Zarr and `import`, .h5 for h5py.")],
+) -> None:
+    """Write a store as one file, every byte of it checked on the way."""
+    with context.obj.explained():
+        from cache.export import export_store
+
+        typer.echo(export_store(store, out))
+
+
+@cache_app.command("import")
+def import_(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="A zip, a store's folder, or an http(s) address of either.")],
+    to: Annotated[Path, typer.Option(help="Where the store shall lie, as data/demo/features.zarr.")],
+    adopt: Annotated[bool, typer.Option(help="Take its shards into the cache too.")] = True,
+    digest: Annotated[str | None, typer.Option(help="The store's digest, as its publisher tells it.")] = None,
+) -> None:
+    """Place a store that came from elsewhere; all of it is checked before any of it is trusted."""
+    with context.obj.explained():
+        from pipeline.sharing import import_into
+
+        typer.echo(import_into(context.obj.project, source, to, adopt=adopt, digest=digest))
+
+
+@cache_app.command("merge")
+def merge(
+    context: typer.Context,
+    stores: Annotated[list[Path], typer.Argument(exists=True, file_okay=False, help="Two stores or more.")],
+    to: Annotated[Path, typer.Option(help="Store to write.")],
+) -> None:
+    """Put stores of one recipe together; what is in several must be the same, or is refused by name."""
+    with context.obj.explained():
+        from cache.merge import merge_stores
+
+        typer.echo(merge_stores(stores, to))
 
 
 @cache_app.command("push")

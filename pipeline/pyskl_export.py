@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cache import Store
 from cache.files import full_disk_explained, sync_folder
 from pipeline.catalog import Catalog, Entry
+from pipeline.datasets.protocol import check_choice
 from pipeline.errors import DatasetError
 from pipeline.opening import made_keys, opened_catalog, opened_store
 from pipeline.paths import Paths
@@ -42,6 +43,7 @@ def export_pyskl(paths: Paths, out: Path, *, joints: JointKind = "2d", half: boo
     joints: pixels or metres; a file of PYSKL's holds one kind. half: float16, as PYSKL's own files of pixels;
     beyond 1,024 pixels that is steps of one. Raises DatasetError where no clip has such joints.
     """
+    check_choice(joints, get_args(JointKind), "joints")
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     store = opened_store(paths.need(paths.store("skeletons"), "index"))
     made = made_keys(store, "score")
