@@ -78,9 +78,8 @@ def _what(error: OSError, root: Path, folders: tuple[Path, ...]) -> str | None:
         )
     if (error.errno in _BROKEN and inside) or _vanished(root):
         return (
-            f"the cache {root} has vanished while in use ({error.strerror}). {_KEPT}. Mount it again (an empty "
-            f"folder in its place is not the cache; a new one needs the file {MARK} in it), and run the same "
-            "command again"
+            f"the cache {root} has vanished while in use ({error.strerror}). {_KEPT}. Mount it again, and run "
+            "the same command again"
         )
     return None
 
