@@ -19,8 +19,23 @@ from models.preprocessing import JointInput
 from models.r3d import R3D18
 from models.resnet import FrameResNet
 from models.stgcn import STGCN
+from models.two_path import TwoPath
+from models.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
 
-BackboneKind = Literal["r3d18", "agcn", "aagcn", "ctrgcn", "stgcn", "frame_resnet", "dinet_r"]
+BackboneKind = Literal[
+    "r3d18",
+    "agcn",
+    "aagcn",
+    "ctrgcn",
+    "stgcn",
+    "frame_resnet",
+    "dinet_r",
+    "two_path",
+    "rgb_xshift",
+    "pose_xshift",
+    "x3d_m",
+    "x3d_s",
+]
 
 BACKBONES: dict[BackboneKind, type[Backbone]] = {
     "r3d18": R3D18,
@@ -30,6 +45,11 @@ BACKBONES: dict[BackboneKind, type[Backbone]] = {
     "stgcn": STGCN,
     "frame_resnet": FrameResNet,
     "dinet_r": DINetR,
+    "two_path": TwoPath,
+    "rgb_xshift": RGBXShiftNet,
+    "pose_xshift": PoseXShiftNet,
+    "x3d_m": X3DM,
+    "x3d_s": X3DS,
 }
 
 

@@ -65,13 +65,17 @@ def count(module: nn.Module, *inputs: Sequence[int] | Tensor) -> Counts:
 def _run(module: nn.Module, inputs: Sequence[Tensor]) -> tuple[int, int]:
     """(MACs, what mmcv's rule adds to them). The mode of the module is put back."""
     training = [(part, part.training) for part in module.modules()]
+    learning = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
     try:
+        module.requires_grad_(False)  # torch's counter stumbles over parts of parameters that want gradients
         # inference_mode would hand composite operations over whole
         with torch.no_grad(), FlopCounterMode(display=False) as products, _Elementwise() as others:
             module.eval()(*inputs)
     finally:
         for part, mode in training:
             part.training = mode
+        for parameter, wanted in learning:
+            parameter.requires_grad_(wanted)
     return products.get_total_flops() // 2, others.total
 
 

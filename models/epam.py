@@ -51,7 +51,7 @@ class EPAMHead(nn.Module):
         num_frames: int = 16,
         dropout: float = DROPOUT,
     ) -> None:
-        """`num_frames` of the RGB stream; only the rival attention's size depends on it. `attention` none is
+        """`num_frames` is the RGB stream's: only the rival attention's size depends on it. `attention` none is
         fusion of scores alone (Table 3, row 3)."""
         super().__init__()
         _check_options(num_classes, fusion, rgb_channels, pose_channels, dropout)
@@ -63,10 +63,8 @@ class EPAMHead(nn.Module):
             else build_attention(attention, channels=pose_channels, num_frames=num_frames)
         )
         self.dropout = nn.Dropout(dropout)
-        self.fc_rgb, self.fc_pose = (
-            _classifier(rgb_channels, num_classes),
-            _classifier(pose_channels, num_classes),
-        )
+        self.fc_rgb = _classifier(rgb_channels, num_classes)
+        self.fc_pose = _classifier(pose_channels, num_classes)
 
     @property
     def reads(self) -> tuple[tuple[Stream, str], ...]:

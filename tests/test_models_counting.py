@@ -100,9 +100,11 @@ def test_a_shared_weight_is_one_parameter_and_costs_each_time() -> None:
 def test_shapes_and_tensors_agree_and_the_module_is_left_as_it_was() -> None:
     model = nn.Sequential(conv(bias=True), nn.BatchNorm3d(8), nn.ReLU(), nn.MaxPool3d(2)).train()
     model[1].eval()
+    model[0].requires_grad_(False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     assert count(model, torch.randn(1, 3, 2, 4, 4)) == count(model, (1, 3, 2, 4, 4))
     assert [part.training for part in model] == [True, False, True, True]
+    assert [p.requires_grad for p in model.parameters()] == [False, False, True, True]
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
 

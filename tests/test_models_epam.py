@@ -104,6 +104,18 @@ def test_the_attended_mean_is_eq_4s_residual() -> None:
     torch.testing.assert_close(attended_mean(maps, 1 + attention), expected)
 
 
+@pytest.mark.parametrize("attention", ["nested", "rival"])
+def test_the_rgb_logits_are_those_of_the_map_and_its_attended_self(attention: Any) -> None:
+    net = small_net(attention=attention)
+    maps, pose, view = cached(net, *clips())
+    with torch.no_grad():
+        found = net.head(maps, pose, view)
+        attended = maps + maps * net.head.attention(view)
+        torch.testing.assert_close(found.rgb, net.head.fc_rgb(attended.mean(dim=(2, 3, 4))))
+        torch.testing.assert_close(found.pose, net.head.fc_pose(pose))
+        torch.testing.assert_close(found.logits, found.rgb + found.pose)
+
+
 def test_score_fusion_by_hand() -> None:
     rgb, pose = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 3.0]]).log1p()
     assert fuse_scores(rgb, pose, "logits").tolist() == pose.tolist()

@@ -8,6 +8,7 @@ from fill import digest, fill, ramp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.backbones import build_backbone
 from models.classifier import Classifier
 from models.counting import count, num_parameters
 from models.cuts import FEATURES, Backbone, cut_shapes
@@ -312,6 +313,17 @@ def test_wrong_clips_are_refused(clips: Tensor, message: str) -> None:
 def test_options_that_cannot_be_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelParamError, match=message):
         small_rgb(**options)
+
+
+def test_params_name_each_network() -> None:
+    options = {"width": 8, "blocks": [1, 2]}
+    for kind, network in (("rgb_xshift", RGBXShiftNet), ("x3d_m", X3DM)):
+        assert type(build_backbone({"kind": kind, **options}, shape=(3, 16, 32, 32))) is network
+    for kind, network in (("pose_xshift", PoseXShiftNet), ("x3d_s", X3DS)):
+        built = build_backbone({"kind": kind, "frame_stride": 2, **options}, shape=(5, 48, 56, 56))
+        assert type(built) is network
+        assert isinstance(built, PoseXShiftNet)
+        assert (built.in_channels, built.frame_stride) == (5, 2)
 
 
 def test_other_refusals() -> None:
