@@ -76,7 +76,9 @@ def why(
     """Tell what a clip's entries were made of; where present params or files ask for others, the difference."""
     _say(
         context,
-        lambda shell, upkeep: upkeep.explained(shell.project, clip, dataset, array, preset, shell.job),
+        lambda shell, _: import_module("pipeline.why").explained(
+            shell.project, clip, dataset, array, preset, shell.job
+        ),
     )
 
 

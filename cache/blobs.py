@@ -115,6 +115,12 @@ def _contents(key: str, doc: JSON, files: Mapping[str, bytes], record: JSON) -> 
     return {**files, _RECORD: _spelled(document)}
 
 
+def blob_document(folder: Path) -> JSON:
+    """What the blob in that folder was made of."""
+    document: JSON = json.loads((folder / _RECORD).read_bytes())["doc"]
+    return document
+
+
 def blob_damage(folder: Path) -> str | None:
     """Why the folder is not what was put there, every byte of every file; None where it is."""
     try:

@@ -29,10 +29,15 @@ class Made:
     record: Mapping[str, Any] | None = None
     """Of the shard that holds it: host, user, made_at, seconds, made_with, versions; None where unknown."""
 
-    def lines(self) -> list[str]:
-        """Readable: the key, each leaf of the document by its place, and how it came to be."""
+    def lines(self, names: Mapping[str, str] | None = None) -> list[str]:
+        """Readable: the key, each leaf of the document by its place, and how it came to be.
+
+        names: key of another entry to what it is, shown where the document speaks of it.
+        """
         head = f"{self.array} of {self.row_id}: key {self.key}"
-        told = [f"  {place}: {_shown(value)}" for place, value in leaves(self.doc)]
+        told = [
+            f"  {place}: {_shown(value)}{_named(names or {}, value)}" for place, value in leaves(self.doc)
+        ]
         if self.failed is not None:
             told.append(f"  failed: {self.failed.error}: {self.failed.message}")
         if self.record is not None:
@@ -125,6 +130,10 @@ def _story(record: Mapping[str, Any]) -> str:
     how = ", ".join(f"{name} {value}" for name, value in {**record["versions"], **made_with}.items())
     rows = sum(row is not None for row in record["rows"])
     return f"{who}, a shard of {rows} rows in {record['seconds']:.1f} s, with {how}"
+
+
+def _named(names: Mapping[str, str], value: JSON) -> str:
+    return f" ({names[value]})" if isinstance(value, str) and value in names else ""
 
 
 def _shown(value: JSON) -> str:

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,13 +11,20 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
+from cache.parts import read_parts
+from cache.publish import HOUSE
+from pipeline.adoption import adopt_before_build
 from pipeline.errors import CapacityError, ClipError
 from pipeline.failures import Failure, Summary, write_failures
 from pipeline.paths import Paths
 from pipeline.progress import ClipProgress
 from pipeline.runner import RunOptions, run_tasks
-from pipeline.steps import plain
+from pipeline.steps import code_facts, plain
 
+ORIGINS = "origins"
+"""Attribute of a store: for each store that it was made from, directly or not, what all its rows have in common."""
+CODE = "code"
+"""Attribute of a store: the step that made it, its version, and the digest of its code in recipes.lock."""
 LOST = "lost"
 """Attribute of a store: the failures of the stages before it, and of listing."""
 
@@ -66,14 +73,28 @@ class StoreJob:
     """What failed in this stage before any row could be made."""
     upstream: tuple[Failure, ...] = ()
     """What failed in the stages before: it travels with the stores."""
+    reads: tuple[str, ...] = ()
+    """Names of the stores that the rows are made from."""
 
 
 def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
     """Compute what the cache lacks, link the rest, and write data/<dataset>/<name>.zarr and failures.jsonl."""
-    store, made, seconds = make_store(
-        job, paths.open_cache(), f"{paths.dataset}/{job.name}", paths.store(job.name), options
-    )
+    cache, name, out = paths.open_cache(), f"{paths.dataset}/{job.name}", paths.store(job.name)
+    adopted = adopt_before_build(paths.root, cache, name, out)
+    if adopted is not None and not options.quiet:
+        print(f"{job.stage}: adopted {adopted}", file=sys.stderr)
+    store, made, seconds = make_store(_with_origins(job, paths), cache, name, out, options)
     return _account(job, store, paths, made, seconds, max_failed)
+
+
+def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
+    """The job with what its store shall tell of its making: code, and what the stores before it were made of."""
+    origins: dict[str, Any] = {}
+    for name in job.reads:
+        card = read_parts(paths.store(name)).attrs
+        origins |= card.get(ORIGINS, {})
+        origins[name] = {"code": card.get(CODE), "made_of": card[HOUSE]["made_of"]}
+    return replace(job, attrs={**job.attrs, ORIGINS: origins, CODE: code_facts(job.stage)})
 
 
 def make_store(

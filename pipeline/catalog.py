@@ -105,14 +105,25 @@ class Catalog:
         return np.array([found[clip_id].clip.label for clip_id in ids], np.int64)
 
     def coords(self, ids: Sequence[str]) -> dict[str, NDArray[Any]]:
-        """Coordinates of a store's rows: label, split (0 train, 1 test), and frames of the video."""
+        """Coordinates of a store's rows: label, split (0 train, 1 test), frames of the video, sha256 of the sources.
+
+        A sha256 is (32,) uint8: zeros where a clip has no such file.
+        """
         found = self.by_id
         rows = [found[clip_id] for clip_id in ids]
         return {
             "label": np.array([e.clip.label for e in rows], np.int32),
             "split": np.array([int(e.split == "test") for e in rows], np.int8),
             "num_frames": np.array([e.num_frames for e in rows], np.int32),
+            "video_sha256": _digests([e.video_sha256 for e in rows]),
+            "skeleton_sha256": _digests([e.skeleton_sha256 for e in rows]),
         }
+
+
+def _digests(words: Sequence[str | None]) -> NDArray[np.uint8]:
+    """(N, 32) of N sha256 in hexadecimal."""
+    joined = b"".join(bytes.fromhex(word or "00" * 32) for word in words)
+    return np.frombuffer(joined, np.uint8).reshape(len(words), 32)
 
 
 def write_catalog(path: Path, catalog: Catalog) -> None:

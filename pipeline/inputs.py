@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +23,11 @@ Floats = NDArray[np.float32]
 
 class ClipInput(Protocol):
     """One backbone's view of the dataset."""
+
+    @property
+    def path(self) -> Path:
+        """The store that it is read from."""
+        ...
 
     @property
     def num_views(self) -> int:

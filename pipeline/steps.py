@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cache import Recipes
+from cache import Recipes, key_of
 from pipeline.versions import major_minor
 
 Json = Any
@@ -64,8 +64,16 @@ EXTRACT = Step("extract", 1, ("numpy", "av", "opencv-python", "torch"))
 
 STEPS = {step.name: step for step in (INDEX, SAMPLE, CROP, HEATMAPS, PRETRAIN, FEATURES, TRAIN, EXTRACT)}
 
+HOUSE = Path(__file__).resolve().parent.parent
+"""Folder that holds our packages."""
 PACKAGES = ("stages", "pipeline", "models", "cache")
 """Whose code a step may reach."""
+
+
+def code_facts(step: str) -> dict[str, Json]:
+    """Which code makes a step's results: its version, and the digest of all files of ours that it reaches."""
+    files = recipes(HOUSE).files(f"stages.{step}")
+    return {"step": step, "version": STEPS[step].version, "recipe": key_of(dict(files))}
 
 
 def recipes(house: Path) -> Recipes:

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from cache import Cache
+from cache.blobs import blob_document
+from cache.uses import remember_use
 from pipeline.files import replaced_folder
 from pipeline.params import PretrainParams
 from pipeline.splits import Parts
@@ -14,6 +17,11 @@ from pipeline.splits import Parts
 Phase = Literal["selection", "final"]
 
 Ids = tuple[str, ...]
+
+TRAININGS = "trainings.json"
+DOCUMENTS = "documents.json"
+_TOLD = ("name", "seed", "phase", "num_clips", "best_epoch", "history", "sha256", "key")
+"""What trainings.json tells of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +39,12 @@ class Training:
     """For each epoch: epoch, lr, train_loss, val_accuracy."""
     sha256: str
     """Of the weights' file."""
+    key: str
+    """Of the document that names it in the cache: what it saw, and how it learned."""
     weights: bytes
     from_cache: bool
+    made_of: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """That document; empty where it was read from a folder: documents.json has it."""
 
     @property
     def array(self) -> str:
@@ -43,6 +55,12 @@ class Training:
     def file(self) -> str:
         """Its file in weights/<dataset>/backbones."""
         return f"{self.array}.pt"
+
+    @property
+    def history_json(self) -> bytes:
+        """The blob's history.json, as `training_of` reads it."""
+        told = {"best_epoch": self.best_epoch, "epochs": list(self.history)}
+        return json.dumps(told, sort_keys=True).encode("ascii")
 
     @property
     def val_accuracy(self) -> float | None:
@@ -61,6 +79,7 @@ def training_of(
     """The training whose files lie in a blob's `folder`: weights.pt and history.json."""
     history = json.loads((folder / "history.json").read_text())
     weights = (folder / "weights.pt").read_bytes()
+    made_of: Any = blob_document(folder)
     return Training(
         name,
         seed,
@@ -69,8 +88,10 @@ def training_of(
         best_epoch=history["best_epoch"],
         history=tuple(history["epochs"]),
         sha256=hashlib.sha256(weights).hexdigest(),
+        key=folder.name,
         weights=weights,
         from_cache=from_cache,
+        made_of=made_of,
     )
 
 
@@ -92,21 +113,27 @@ def course(
             yield learn(seed, parts.training, (), epochs)
 
 
-def write_trainings(folder: Path, trainings: Sequence[Training]) -> None:
-    """Write all weights and trainings.json into `folder`, replacing what was there in one step."""
-    facts = [{k: v for k, v in asdict(t).items() if k not in ("weights", "from_cache")} for t in trainings]
+def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -> None:
+    """Write all weights, trainings.json and documents.json into `folder`, replacing what was there in one step.
+
+    The documents let another machine's cache take the weights over: see `adopt_learned`.
+    """
+    facts = [{name: getattr(training, name) for name in _TOLD} for training in trainings]
+    documents = {training.array: training.made_of for training in trainings}
     with replaced_folder(folder) as aside:
         for training in trainings:
             (aside / training.file).write_bytes(training.weights)
-        (aside / "trainings.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        (aside / TRAININGS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        (aside / DOCUMENTS).write_text(json.dumps(documents, sort_keys=True, separators=(",", ":")) + "\n")
+    remember_use(cache, folder, blobs=[training.key for training in trainings])
 
 
 def read_trainings(folder: Path) -> tuple[Training, ...]:
-    """What `write_trainings` wrote; weights are read from their files."""
-    facts = json.loads((folder / "trainings.json").read_text())
+    """What `write_trainings` wrote, without the documents; weights are read from their files."""
+    facts = json.loads((folder / TRAININGS).read_text())
     found = []
     for fact in facts:
-        known = {**fact, "history": tuple(fact["history"])}
+        known = {"key": "", **fact, "history": tuple(fact["history"])}
         blank = Training(**known, weights=b"", from_cache=True)
-        found.append(Training(**known, weights=(folder / blank.file).read_bytes(), from_cache=True))
+        found.append(replace(blank, weights=(folder / blank.file).read_bytes()))
     return tuple(found)

@@ -125,6 +125,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
         },
         failures=changed,
         upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
+        reads=("skeletons", "samples"),
     )
 
 

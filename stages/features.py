@@ -159,6 +159,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
             "backbones": {n: p.model_dump(mode="json") for n, p in preset.pretrain.backbones.items()},
         },
         upstream=accounts(opened_store(paths.need(paths.store("frames"), "crop"))),
+        reads=tuple(sorted({source.path.stem for source in sources.values()})),
     )
 
 

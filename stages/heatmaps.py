@@ -74,6 +74,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
         coords=catalog.coords,
         attrs={"dataset": paths.dataset, "layout": layout.name, **made_of},
         upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
+        reads=("skeletons", "samples"),
     )
 
 

@@ -21,6 +21,7 @@ from models.device import best_device
 from models.fit import Batch, EpochRecord, cross_entropy, fit
 from models.plan import FitPlan
 from models.seeding import seeded
+from pipeline.adopted_weights import adopt_learned
 from pipeline.backbone_params import Backbone as BackboneParams
 from pipeline.backbone_params import TrainingPlan
 from pipeline.catalog import Catalog
@@ -148,10 +149,11 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     _refuse_unknown_cuts(paths, preset)
+    adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
     trainings = [
         training for name in preset.pretrain.backbones for training in _backbone(paths, preset, catalog, name)
     ]
-    write_trainings(paths.weights / "backbones", trainings)
+    write_trainings(paths.weights / "backbones", trainings, paths.open_cache())
     cached = sum(training.from_cache for training in trainings)
     return Summary(
         "pretrain",

@@ -66,6 +66,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
         coords=catalog.coords,
         attrs={"dataset": paths.dataset, "recipes": {name: asdict(rule) for name, rule in rules.items()}},
         upstream=accounts(opened_store(paths.need(paths.store("skeletons"), "index"))),
+        reads=("skeletons",),
     )
 
 

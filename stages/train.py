@@ -1,7 +1,7 @@
 """train: stage 3 of AMFI-Net and the fusions it is compared with, on cached features; then the test clips, once."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from models.heads import build_head
 from models.inference import embed
 from models.plan import FitPlan
 from models.seeding import seeded
+from pipeline.adopted_weights import adopt_learned
 from pipeline.catalog import Catalog
 from pipeline.failures import Summary
-from pipeline.files import replaced_folder
 from pipeline.late_fusion import Said, late_fusions, skeleton_weight
 from pipeline.learning import learn_once
 from pipeline.opening import opened_catalog, opened_store
@@ -30,7 +30,7 @@ from pipeline.results import FUSED, write_results
 from pipeline.runner import RunOptions
 from pipeline.splits import Parts, parts_of
 from pipeline.steps import TRAIN
-from pipeline.trained import Ids, Phase, Training, course, training_of
+from pipeline.trained import Ids, Phase, Training, course, training_of, write_trainings
 from pipeline.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
 
 INFERENCE_BATCH = 256
@@ -153,6 +153,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
+    adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = parts_of(catalog, features_there(features), preset.pretrain.hold_out)
     heads: list[Training] = []
     said: list[Said] = []
@@ -166,7 +167,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
                 held_out.append(lesson.said(head, seen))
             if head.phase == "final" or not preset.pretrain.refit:
                 said.append(lesson.said(head, lesson.vectors(head.seed, selection=False).read(parts.test)))
-    _write_heads(paths, heads)
+    write_trainings(paths.weights / "heads", heads, paths.open_cache())
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
         "selected_on": "val",
@@ -177,12 +178,6 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     write_results(paths, catalog, parts, [*said, *late_fusions(said, weight)], heads, facts)
     cached = sum(head.from_cache for head in heads)
     return Summary("train", len(heads) - cached, cached, 0, time.monotonic() - began, 0.0, unit="heads")
-
-
-def _write_heads(paths: Paths, heads: Sequence[Training]) -> None:
-    with replaced_folder(paths.weights / "heads") as folder:
-        for head in heads:
-            (folder / head.file).write_bytes(head.weights)
 
 
 def _as_tensors(batches: Iterator[tuple[Pair, NDArray[np.int64]]]) -> Iterator[Batch]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -32,9 +31,7 @@ def store(project: Project, name: str) -> dict[str, bytes]:
 def cold(finished: Project, tmp_path: Path) -> Project:
     """The finished project with its catalog, samples, skeletons and weights, but an empty cache."""
     mine = finished.copy(tmp_path / "cold")
-    mine.forget_cache()
-    for name in ("frames", "features"):
-        shutil.rmtree(mine.paths.store(name))
+    mine.forget_cache("frames", "features")
     return mine
 
 

@@ -89,7 +89,7 @@ def test_a_video_is_decoded_once_for_all_recipes(copied: Project, monkeypatch: p
     assert {name for name in old if "/r4/" in name} <= content(copied.paths.store("frames")).keys()
 
     cold = copied.copy(copied.root.parent / "cold")
-    cold.forget_cache()
+    cold.forget_cache("frames")
     decoding = Decoding(monkeypatch)
     assert cold.run("crop").made == len(ids)
     assert decoding.videos == dict.fromkeys(ids, 1)
@@ -118,7 +118,7 @@ def test_a_changed_video_costs_its_clip(copied: Project, monkeypatch: pytest.Mon
 
 def test_a_video_that_changes_between_index_and_crop_fails_alone_and_is_never_cached(copied: Project) -> None:
     """Its pixels, or its failure, must not stand under the key of the file that `index` saw."""
-    copied.forget_cache()
+    copied.forget_cache("frames")
     path = copied.raw / catalog(copied).by_id[CLIP].clip.video
     whole = path.read_bytes()
     replace_file(path, whole[: len(whole) // 3])
@@ -132,7 +132,7 @@ def test_a_video_that_changes_between_index_and_crop_fails_alone_and_is_never_ca
 
 
 def test_recordings_that_are_gone_stop_the_run_and_are_not_held_against_the_clips(copied: Project) -> None:
-    copied.forget_cache()
+    copied.forget_cache("frames")
     aside = copied.raw.rename(copied.raw.with_name("unmounted"))
     with pytest.raises(DatasetError, match="mount or fetch the recordings"):
         copied.run("crop")

@@ -110,9 +110,11 @@ class Project:
         path.unlink(missing_ok=True)
         path.write_text(yaml.safe_dump(tiny_params(**changes)))
 
-    def forget_cache(self) -> None:
-        """As on another machine: what was made stays, how it was made is forgotten."""
+    def forget_cache(self, *stores: str) -> None:
+        """As on another machine that got all but `stores`: those left can be adopted, these must be made."""
         shutil.rmtree(self.root / ".harcache")
+        for name in stores:
+            shutil.rmtree(self.paths.store(name))
 
     @property
     def paths(self) -> Paths:
