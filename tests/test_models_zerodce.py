@@ -33,8 +33,8 @@ ENHANCED = {
 
 
 def dark_images(count: int) -> Tensor:
-    """(count, 3, 32, 32) around 0.1, each another."""
-    waves = torch.sin(torch.linspace(0, 40, count * 3 * 32 * 32)).reshape(count, 3, 32, 32)
+    """(count, 3, 16, 16) around 0.1, each another."""
+    waves = torch.sin(torch.linspace(0, 40, count * 3 * 16 * 16)).reshape(count, 3, 16, 16)
     return 0.1 + 0.05 * waves
 
 
