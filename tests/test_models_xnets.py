@@ -13,7 +13,7 @@ from models.classifier import Classifier
 from models.counting import count, num_parameters
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.errors import ModelParamError, ShapeError
-from models.xblocks import PlaneConv3d, XBlock, channel_pool, shift_in_time, squeezed_width
+from models.xblocks import PlaneConv3d, channel_pool
 from models.xnets import CHANNEL_POOL, MAP, STRIDED_MAP, X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
 
 RGB_CLIP, POSE_CLIP = (3, 16, 224, 224), (17, 48, 56, 56)
@@ -130,54 +130,6 @@ def test_trunks_equal_the_official_ones(
         assert found[name] == pytest.approx(value, rel=1e-4), name
 
 
-def test_squeezed_widths_of_the_networks() -> None:
-    assert [squeezed_width(width) for width in (54, 108, 216, 432)] == [8, 8, 16, 32]
-
-
-def test_a_shift_by_hand() -> None:
-    frames = torch.tensor([[1.0, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]]).reshape(1, 4, 3, 1, 1)
-    found = shift_in_time(frames, 4).reshape(4, 3).tolist()
-    assert found == [[2, 3, 0], [0, 4, 5], [7, 8, 9], [10, 11, 12]]
-
-
-@pytest.mark.parametrize("division", [2, 3, 8])
-def test_a_shifts_gradient_is_right(division: int) -> None:
-    x = torch.randn(2, 8, 3, 2, 1, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: shift_in_time(x, division), x)
-    assert torch.autograd.gradgradcheck(lambda x: shift_in_time(x, division), x)
-    with torch.no_grad():
-        without_gradient = shift_in_time(x, division)
-    assert torch.equal(shift_in_time(x, division), without_gradient)
-
-
-CONVOLUTIONS: list[dict[str, Any]] = [
-    {"out_channels": 6, "kernel_size": 1},
-    {"out_channels": 6, "kernel_size": 1, "stride": (1, 2, 2)},
-    {"out_channels": 6, "kernel_size": (1, 3, 3), "padding": (0, 1, 1)},
-    {"out_channels": 4, "kernel_size": (1, 3, 3), "padding": (0, 1, 1), "stride": (1, 2, 2), "groups": 4},
-    {"out_channels": 4, "kernel_size": (5, 1, 1), "padding": (2, 0, 0), "groups": 4},
-    {"out_channels": 4, "kernel_size": (3, 3, 3), "padding": 1, "stride": (1, 2, 2), "groups": 4},
-]
-
-
-@pytest.mark.parametrize("num_frames", [2, 5])
-@pytest.mark.parametrize("clips", [1, 2])
-@pytest.mark.parametrize("options", CONVOLUTIONS)
-def test_planes_convolve_as_volumes(options: dict[str, Any], clips: int, num_frames: int) -> None:
-    ours = fill(PlaneConv3d(4, bias=False, **options)).double()
-    theirs = nn.Conv3d(4, bias=False, **options).double()
-    theirs.load_state_dict(ours.state_dict())
-    x = ramp(clips, 4, num_frames, 6, 5).double().contiguous(memory_format=torch.channels_last_3d)
-    with torch.no_grad():
-        torch.testing.assert_close(ours(x), theirs(x))
-    x.requires_grad_()
-    expected = theirs(x)
-    wave = torch.cos(0.1 * torch.arange(expected.numel()).reshape(expected.shape)).double()
-    found = torch.autograd.grad(ours(x), (x, ours.weight), wave)
-    for value, right in zip(found, torch.autograd.grad(expected, (x, theirs.weight), wave), strict=True):
-        torch.testing.assert_close(value, right)
-
-
 @pytest.mark.parametrize("name", sorted(SMALL))
 @pytest.mark.parametrize("clips", [1, 2])
 def test_no_layer_leaves_the_memory_format_that_makes_it_fast(name: str, clips: int) -> None:
@@ -204,16 +156,6 @@ def test_every_parameter_learns(name: str) -> None:
     F.cross_entropy(model(ramp(4, *clip)), torch.arange(4)).backward()
     still = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert still == []
-
-
-def test_a_fresh_block_is_the_identity_whose_last_scale_learns_first() -> None:
-    block = XBlock(8, 8, stride=1, se=True, temporal="shift", shift_division=4)
-    x = torch.rand(2, 8, 4, 6, 6)
-    out = block(x)
-    torch.testing.assert_close(out, x)
-    out.square().sum().backward()
-    moved = {name for name, p in block.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
-    assert moved == {"conv3.bn.weight", "conv3.bn.bias"}
 
 
 def test_without_shift_no_frame_knows_its_neighbours() -> None:
