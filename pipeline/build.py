@@ -93,8 +93,16 @@ def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
     for name in job.reads:
         card = read_parts(paths.store(name)).attrs
         origins |= card.get(ORIGINS, {})
-        origins[name] = {"code": card.get(CODE), "made_of": card[HOUSE]["made_of"]}
+        origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[HOUSE]["made_of"])}
     return replace(job, attrs={**job.attrs, ORIGINS: origins, CODE: code_facts(job.stage)})
+
+
+def _recipes(made_of: Mapping[str, Any]) -> dict[str, Any]:
+    """Of each array, what its rows were made by; what all inputs happen to share is no recipe, and no two labs'."""
+    return {
+        array: {name: value for name, value in document.items() if name != "inputs"}
+        for array, document in made_of.items()
+    }
 
 
 def make_store(
