@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from .shard_reading import Check, ShardReader
 from .sources import Files
 
 _OPEN_SHARDS = 128
+_SHORT_RUN = 8
+"""Rows; where runs are shorter on average, rows are gathered chunk by chunk."""
 
 
 class Rows:
@@ -61,13 +64,12 @@ class Rows:
         """(len(rows), *row_shape): these rows in this order."""
         part = self.part(array)
         out = np.empty((len(rows), *part.spec.row_shape), part.spec.stored)
-        blocks = rows // part.rows_per_shard
-        order = np.arange(len(rows)) if (np.diff(blocks) >= 0).all() else np.argsort(blocks, kind="stable")
-        bounds = np.flatnonzero(np.diff(blocks[order])) + 1
-        for places in np.split(order, bounds) if len(rows) else ():
-            block = int(blocks[places[0]])
-            within = rows[places] - block * part.rows_per_shard
-            self._reader(array, part, block).read_into(out, places, within)
+        breaks = (np.flatnonzero(rows[1:] - rows[:-1] != 1) + 1).tolist()
+        if len(breaks) * _SHORT_RUN > len(rows):
+            self._read_scattered(array, part, rows, out)
+        else:
+            for low, high in pairwise([0, *breaks, len(rows)]):
+                self._read_run(array, part, int(rows[low]) if high else 0, out[low:high])
         return out
 
     def read_one(
@@ -82,7 +84,11 @@ class Rows:
             shape = (max(0, last - first), *shape[1:])
         out = np.empty((1, *shape), part.spec.stored)
         block, within = divmod(row, part.rows_per_shard)
-        self._reader(array, part, block).read_into(out, (0,), (within,), first, last)
+        reader = self._reader(array, part, block)
+        if shape is part.spec.row_shape:
+            reader.read_run(out, within)
+        else:
+            reader.read_into(out, (0,), (within,), first, last)
         return np.asarray(out[0])
 
     def coord(self, name: str) -> NDArray[Any]:
@@ -143,6 +149,25 @@ class Rows:
         if part.attrs.get("encoding") == "ascii":
             return out.view(f"S{out.shape[-1]}")[..., 0]
         return out
+
+    def _read_run(self, array: str, part: Part, first: int, out: NDArray[Any]) -> None:
+        """Rows that follow each other, from `first` on, shard by shard."""
+        done = 0
+        while done < len(out):
+            block, within = divmod(first + done, part.rows_per_shard)
+            count = min(len(out) - done, part.rows_per_shard - within)
+            self._reader(array, part, block).read_run(out[done : done + count], within)
+            done += count
+
+    def _read_scattered(self, array: str, part: Part, rows: NDArray[np.intp], out: NDArray[Any]) -> None:
+        """Rows in any order, each shard's together."""
+        blocks = rows // part.rows_per_shard
+        order = np.argsort(blocks, kind="stable")
+        bounds = (np.flatnonzero(np.diff(blocks[order])) + 1).tolist()
+        for low, high in pairwise([0, *bounds, len(rows)]):
+            places, block = order[low:high], int(blocks[order[low]])
+            within = rows[places] - block * part.rows_per_shard
+            self._reader(array, part, block).read_into(out, places, within)
 
     def _reader(self, array: str, part: Part, block: int) -> ShardReader:
         with self._guard:

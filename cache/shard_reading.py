@@ -21,6 +21,8 @@ Check: TypeAlias = Literal["first", "always"]
 
 _Picked: TypeAlias = "int | slice | list[int]"
 _BATCH_BYTES = 1 << 20
+"""Read at a time, and still in the processor's cache when its checksums are computed."""
+_KNOWN_BATCH_BYTES = 1 << 22
 _MAX_BUFFERS = 1024  # IOV_MAX
 
 
@@ -34,6 +36,7 @@ class ShardReader:
         self.spec = spec
         self._source: Source = LocalFile(source) if isinstance(source, Path) else source
         self.close = self._source.close
+        self._row_bytes = math.prod(spec.row_shape) * spec.stored.itemsize
         self._chunk_bytes = math.prod(spec.chunk_shape) * spec.stored.itemsize
         self._index = self._read_index(index_bytes(spec, rows_per_shard))
         self._seen = np.zeros(self._index.shape[:2], bool) if check == "first" else None
@@ -50,10 +53,9 @@ class ShardReader:
         start: int = 0,
         stop: int | None = None,
     ) -> None:
-        """out[places[i]] = row rows[i], or its part [start, stop) along the row's first axis."""
-        straight = out.flags.c_contiguous and out.dtype == self.spec.stored
+        """out[places[i]] = row rows[i], or its part [start, stop) along the row's first axis; stored dtype."""
         runs = None
-        if self._local is not None and straight and out.shape[1:] == self.spec.row_shape:
+        if self._local is not None and out.flags.c_contiguous and out.shape[1:] == self.spec.row_shape:
             runs = self._runs(places, rows)
         if runs is None:
             self._read_cells(out, places, rows, start, stop)
@@ -61,11 +63,18 @@ class ShardReader:
             for place, row, count in runs:
                 self._read_rows(out[place : place + count], row)
 
+    def read_run(self, out: NDArray[np.generic], first: int) -> None:
+        """out[i] = row first + i; `out` is contiguous."""
+        if self._local is not None:
+            self._read_rows(out, first)
+        else:
+            self._read_cells(out, range(len(out)), range(first, first + len(out)), 0, None)
+
     def group(self, number: int) -> NDArray[np.generic]:
         """(chunk_rows, *row_shape): the rows that share their chunks."""
         size = self.spec.chunk_rows
         out = np.empty((size, *self.spec.row_shape), self.spec.stored)
-        self.read_into(out, range(size), range(number * size, (number + 1) * size))
+        self.read_run(out, number * size)
         return out
 
     def stored_row(self, number: int) -> list[bytes | None]:
@@ -116,7 +125,7 @@ class ShardReader:
             return [(int(place), int(row), 1) for place, row in zip(places, rows, strict=True)]
         at, of = np.asarray(places), np.asarray(rows)
         breaks = (np.flatnonzero((np.diff(at) != 1) | (np.diff(of) != 1)) + 1).tolist()
-        if len(breaks) >= 2 * len(np.unique(of // self.spec.chunk_rows)):
+        if breaks and len(breaks) >= 2 * len(np.unique(of // self.spec.chunk_rows)):
             return None
         starts, ends = [0, *breaks], [*breaks, len(of)]
         return [(int(at[low]), int(of[low]), high - low) for low, high in zip(starts, ends, strict=True)]
@@ -137,9 +146,9 @@ class ShardReader:
         """Some rows of one chunk: only their bytes where the chunk was checked before."""
         group, within = divmod(first, self.spec.chunk_rows)
         if self._seen is not None and self._seen[group, 0]:
-            flat = out.reshape(-1).view(np.uint8)
-            offset = int(self._index[group, 0, 0]) + within * self.spec.row_bytes
-            self._read_exactly([flat], offset, group)
+            flat = out.reshape(-1).view(np.uint8).data
+            offset = int(self._index[group, 0, 0]) + within * self._row_bytes
+            self._read_exactly([flat], len(flat), offset, group)
             return
         (data,) = self._stored([(group, 0)])
         out[...] = self.spec.fill if data is None else self._decoded(data)[within : within + len(out)]
@@ -149,7 +158,8 @@ class ShardReader:
         flat = out.reshape(-1).view(np.uint8).reshape(-1, self._chunk_bytes)
         offsets = self._index[first : first + len(flat), 0, 0]
         stride = self._chunk_bytes + CRC_BYTES
-        batch = max(1, min(_BATCH_BYTES // stride, _MAX_BUFFERS // 2))
+        known = self._seen is not None and bool(self._seen[first : first + len(flat)].all())
+        batch = max(1, min((_KNOWN_BATCH_BYTES if known else _BATCH_BYTES) // stride, _MAX_BUFFERS // 2))
         breaks = (
             np.flatnonzero(np.diff(offsets) != stride) + 1
         )  # empty chunks all break: their offsets are alike
@@ -158,27 +168,30 @@ class ShardReader:
                 out[low * self.spec.chunk_rows : high * self.spec.chunk_rows] = self.spec.fill
                 continue
             for start in range(low, high, batch):
-                self._read_batch(flat[start : min(start + batch, high)], first + start, int(offsets[start]))
+                chunks = flat[start : min(start + batch, high)]
+                self._read_batch(chunks, first + start, int(offsets[start]), known=known)
 
-    def _read_batch(self, chunks: NDArray[np.uint8], first: int, offset: int) -> None:
+    def _read_batch(self, chunks: NDArray[np.uint8], first: int, offset: int, *, known: bool) -> None:
         """Neighbouring chunks (n, bytes) into their places, their checksums beside."""
-        tails = np.empty((len(chunks), CRC_BYTES), np.uint8)
-        parts = list(chunks)
-        buffers = [part for pair in zip(parts, tails, strict=True) for part in pair]
-        self._read_exactly(buffers, offset, first)
-        span = slice(first, first + len(chunks))
-        if self._seen is not None and self._seen[span, 0].all():
+        num, size = chunks.shape
+        flat, tails = chunks.reshape(-1).data, memoryview(bytearray(CRC_BYTES * num))
+        buffers = [tails[:CRC_BYTES]] * (2 * num)  # where nobody looks at them, one place does for all
+        buffers[::2] = [flat[at : at + size] for at in range(0, num * size, size)]
+        if not known:
+            buffers[1::2] = [tails[at : at + CRC_BYTES] for at in range(0, num * CRC_BYTES, CRC_BYTES)]
+        self._read_exactly(buffers, num * (size + CRC_BYTES), offset, first)
+        if known:
             return
-        crcs = np.array([google_crc32c.value(part) for part in parts], "<u4")
-        wrong = np.flatnonzero(crcs != tails.view("<u4")[:, 0])
+        crcs = np.array([google_crc32c.value(chunk) for chunk in chunks], "<u4")
+        wrong = np.flatnonzero(crcs != np.frombuffer(tails, "<u4"))
         if len(wrong):
             raise self._damaged(f"chunk ({first + int(wrong[0])}, 0) fails its crc32c")
         if self._seen is not None:
-            self._seen[span, 0] = True
+            self._seen[first : first + num, 0] = True
 
-    def _read_exactly(self, buffers: list[NDArray[np.uint8]], offset: int, group: int) -> None:
+    def _read_exactly(self, buffers: list[memoryview], wanted: int, offset: int, group: int) -> None:
         assert self._local is not None  # read_into chose this way
-        if self._local.read_into(offset, buffers) != sum(map(len, buffers)):
+        if self._local.read_into(offset, buffers, wanted) != wanted:
             raise self._damaged(f"it ends within chunk ({group}, 0)")
 
     def _stored(self, numbers: Sequence[tuple[int, int]]) -> Iterator[bytes | None]:

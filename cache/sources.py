@@ -7,9 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .errors import StoreError
 
 Range: TypeAlias = tuple[int, int]
@@ -86,24 +83,18 @@ class LocalFile:
         """Each range's bytes, read when asked for."""
         return (self.read(offset, length) for offset, length in ranges)
 
-    def read_into(self, offset: int, buffers: Sequence[NDArray[np.uint8]]) -> int:
-        """Fill the buffers one after the other with what follows `offset`; gives how many bytes there were."""
-        wanted = sum(map(len, buffers))
-        found = _preadv(self._handle, buffers, self._start + offset)
+    def read_into(self, offset: int, buffers: Sequence[memoryview], wanted: int) -> int:
+        """Fill the buffers, `wanted` bytes in all, with what follows `offset`; gives how many bytes there were."""
+        found = os.preadv(self._handle, buffers, self._start + offset)
         while 0 < found < wanted:  # a signal or a network mount may cut a read short
-            rest = _after(buffers, found)
-            more = _preadv(self._handle, rest, self._start + offset + found)
+            more = os.preadv(self._handle, _after(buffers, found), self._start + offset + found)
             if more == 0:
                 break
             found += more
         return found
 
 
-def _preadv(handle: int, buffers: Sequence[NDArray[np.uint8]], offset: int) -> int:
-    return os.preadv(handle, buffers, offset)  # type: ignore[arg-type]  # arrays are buffers; their stubs don't say
-
-
-def _after(buffers: Sequence[NDArray[np.uint8]], filled: int) -> list[NDArray[np.uint8]]:
+def _after(buffers: Sequence[memoryview], filled: int) -> list[memoryview]:
     """What is left to fill. Buffers of 3, 4 and 5 bytes after 4: the second's last 3, and the third."""
     rest = []
     for buffer in buffers:
