@@ -1,29 +1,13 @@
 """Exporting: a whole store as one file, verified as it is read, and there whole or not at all."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from .archives import write_zip
 from .errors import StoreError
+from .exported import Exported
 from .parts import read_manifest
 from .publish import MANIFEST
 from .store import open_store
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """The file that was written."""
-
-    path: Path
-    rows: int
-    arrays: tuple[str, ...]
-    bytes: int
-    digest: str
-    """The store's own, from its manifest: who imports the file can ask for it."""
-
-    def __str__(self) -> str:
-        arrays = ", ".join(self.arrays)
-        return f"{self.path}: {self.rows} rows of {arrays}, {self.bytes:,} bytes; digest {self.digest}"
 
 
 def export_store(store: Path, out: Path) -> Exported:

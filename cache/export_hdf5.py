@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import StoreError
-from .export import Exported
+from .exported import Exported
 from .files import full_disk_explained, sync_folder
 from .keys import FORMAT
 from .parts import Parts, read_manifest, read_parts

@@ -1,0 +1,111 @@
+"""docs/interchange.md as its readers meet it: its snippets, and its commands one after the other."""
+
+import json
+import pickle
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from cache_small import Computer, build, bytes_of, rows_of
+from house import HOUSE
+from test_pipeline_pyskl import NTU, ntu_file
+from tiny import tiny_params
+from typer.testing import CliRunner, Result
+
+import cli
+from cache import Cache, Row
+
+TEXT = (HOUSE / "docs" / "interchange.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder with one store of six rows, data/demo/features.zarr."""
+    monkeypatch.setattr(cli, "PROJECT", tmp_path)
+    monkeypatch.delenv("HARCACHE_DIR", raising=False)
+    build(Cache(tmp_path / ".harcache"), tmp_path / "data/demo/features.zarr", rows_of(*range(6)),
+          Computer(bad=frozenset({"r000"})))  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def said(*words: str, status: int = 0) -> str:
+    ran: Result = CliRunner().invoke(cli.app, list(words))
+    assert ran.exit_code == status, ran.output
+    return ran.output
+
+
+def test_the_snippets_read_what_was_exported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for ending in ("zip", "h5"):
+        assert "digest" in said("cache", "export", "data/demo/features.zarr", f"features.{ending}")
+    capsys.readouterr()
+    assert len(SNIPPETS) == 2
+    for snippet in SNIPPETS:
+        exec(compile(snippet, "interchange.md", "exec"), {})
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("small {")
+    assert "'features': (6, 5)" in told[0]
+    assert told[1:] == ["small (6, 5) ['clip', 'channel']", "r001 1 [1. 2. 3. 4. 5.]"]
+    assert not list(project.glob("features*partial*"))
+
+
+def test_export_import_and_diff(project: Path) -> None:
+    said("cache", "export", "data/demo/features.zarr", "features.zip")
+    told = said("cache", "import", "features.zip", "--to", "data/other/features.zarr")
+    assert "6 rows" in told
+    assert "6 known already" in told
+    assert bytes_of(project / "data/other/features.zarr") == bytes_of(project / "data/demo/features.zarr")
+    assert (project / ".harcache/orders/other/features.json").exists()
+    assert "agree" in said("cache", "diff", "data/demo/features.zarr", "data/other/features.zarr")
+    said("cache", "import", "features.zip", "--to", "elsewhere/a.zarr", "--no-adopt")
+    build(Cache(project / "lab"), project / "b.zarr", rows_of(*range(5)))
+    told = said("cache", "diff", "--json", "data/demo/features.zarr", "b.zarr", status=1)
+    assert json.loads(told)["only_a"] == ["r005"]
+    refused = said("cache", "import", "features.zip", "--to", "c.zarr", "--digest", "0" * 40, status=2)
+    assert "is another store" in refused
+
+
+def test_merge_and_its_refusal(project: Path) -> None:
+    for name, numbers in (("a", (0, 1)), ("b", (2, 3)), ("c", (3, 4))):
+        rows = [
+            Row(row.id, {array: {"inputs": {"video": row.id}} for array in row.docs})
+            for row in rows_of(*numbers)
+        ]
+        build(Cache(project / name), project / f"{name}.zarr", rows)
+    assert "5 rows from 2 + 2 + 2" in said("cache", "merge", "a.zarr", "b.zarr", "c.zarr", "--to", "out.zarr")
+    told = said("cache", "merge", "a.zarr", "data/demo/features.zarr", "--to", "no.zarr", status=2)
+    assert "made by other recipes" in told
+    assert not (project / "no.zarr").exists()
+
+
+def test_a_pickle_becomes_a_dataset_and_leaves_again(project: Path) -> None:
+    ntu_file(project / "given")
+    told = said("pyskl", "import", "given/annotations.pkl", "hrnet")
+    assert "6 clips of coco_17, 0 unusable; protocols: xsub" in told
+    params, printed = tiny_params(), yaml.safe_load(told[told.index("presets:") :])
+    params["presets"] = {"hrnet": {**params["presets"]["demo"], **printed["presets"]["hrnet"]}}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cache.recipes.Recipes.check", lambda *_: None)  # another test's business
+        assert "6 clips made" in said("index", "hrnet")
+    assert "6 annotations" in said("pyskl", "export", "hrnet", "--out", "back.pkl")
+    found = pickle.loads((project / "back.pkl").read_bytes())
+    assert [one["frame_dir"] for one in found["annotations"]] == NTU
+    assert "joints must be one of ['2d', '3d']" in said(
+        "pyskl", "export", "hrnet", "--out", "no.pkl", "--joints", "4d", status=2
+    )
+    assert "is there already" in said("pyskl", "import", "given/annotations.pkl", "hrnet", status=2)
+
+
+def test_a_hostile_file_ends_in_a_message(project: Path) -> None:
+    with zipfile.ZipFile(project / "bad.zip", "w") as archive:
+        archive.writestr("../x", b"x")
+    told = said("cache", "import", "bad.zip", "--to", "c.zarr", status=2)
+    assert told.startswith("ArchiveError: bad.zip: '../x' is no name of a store's file")
+    (project / "bad.pkl").write_bytes(pickle.dumps({"annotations": np.array([Path("x")], object)}))
+    assert "PickleError: bad.pkl: byte" in said("pyskl", "import", "bad.pkl", "bad", status=2)
+    assert not (project / "data/raw/bad").exists()
