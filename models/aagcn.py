@@ -77,10 +77,12 @@ class _GraphConv(SubsetConv):
         """(N, 3, V, V)."""
         n, _, t, v = x.shape
         shape = n, NUM_SUBSETS, self.inner * t, v
-        theta = F.conv2d(x, *stacked(self.conv_a, dim=0)).view(shape)
-        phi = F.conv2d(x, *stacked(self.conv_b, dim=0)).view(shape)
-        own = torch.tanh(torch.matmul(theta.transpose(2, 3), phi) / (self.inner * t))
-        return torch.addcmul(self.PA, own, self.alpha)
+        scale = (self.inner * t) ** -0.5  # before the product, which half precision could not hold without
+        theta, phi = (
+            F.conv2d(x, *(values * scale for values in stacked(convs, dim=0))).view(shape)
+            for convs in (self.conv_a, self.conv_b)
+        )
+        return torch.addcmul(self.PA, torch.tanh(torch.matmul(theta.transpose(2, 3), phi)), self.alpha)
 
 
 class _Attentive(_GraphConv):

@@ -42,12 +42,14 @@ class SFBackbone(Backbone):
 
     def losses_for(self, joints: Tensor) -> HeadLosses | None:
         """What the heads of a pass over (B, C, T, V, M) joints report to; None unless one learns from it."""
-        return self.start_losses(joints.detach().ne(0).flatten(1, 3).any(dim=1)) if self._learns else None
+        if not self._learns:
+            return self.start_losses(None)
+        return self.start_losses(joints.detach().ne(0).flatten(1, 3).any(dim=1))
 
-    def start_losses(self, present: Tensor) -> HeadLosses | None:
+    def start_losses(self, present: Tensor | None) -> HeadLosses | None:
         """As `losses_for`, of people who are known to have data: (B, M) bool."""
         self._losses = None
-        if self.sf_head is not None and self._learns:
+        if self._learns and self.sf_head is not None and present is not None:
             self._losses = HeadLosses(present, self.sf_head.loss)
         return self._losses
 

@@ -1,0 +1,255 @@
+"""CTR-GCN, alone and with SF-Heads: published sizes, the official network's numbers, its cuts (SPEC 5, 6 and 7)."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from fill import digest, fill, ramp
+from skeleton_models import (
+    CHAIN,
+    LAYOUTS,
+    SMALL,
+    WRONG_INPUTS,
+    before_a_norm,
+    input_gradient,
+    num_parameters,
+    relative_error,
+    unreached,
+    waves,
+)
+from torch import nn
+
+from models.classifier import Classifier
+from models.ctrgcn import CTRGCN, _TimeMax
+from models.cuts import FEATURES, cut_shapes
+from models.errors import ModelParamError, ShapeError
+from models.graph_backbone import LAST_BLOCK, LastBlock
+from models.sfhead import SFHead
+from pipeline.layouts import NTU_25
+
+CTRGCN_JOINT_120 = {
+    "first": [0.027994, 0.042557, 0.039705, 0.015775, -0.022461, -0.059992],
+    "sum": 0.10509,
+    "abs_sum": 4.63501,
+    "dot_cos": 0.04644,
+}
+"""The official network, filled by rule, on ramp(1, 3, 64, 25, 2): the spec's golden.json."""
+
+INPUT_GRADIENT = {
+    "first": [0.0381468, -0.1755583, 0.0229129, -0.2707709, -0.0423427, -0.1773779],
+    "abs_sum": 627.588016,
+    "dot_cos": -8.5301,
+}
+"""Of Uason-Chen/CTR-GCN @e13d758 with 120 classes in training mode: `input_gradient` of waves(2, 3, 16, 25, 2)."""
+
+BEFORE_A_NORM = (
+    "down.0.bias",
+    "residual.conv.bias",
+    "branches.0.0.bias",
+    "branches.0.3.conv.bias",
+    "branches.1.0.bias",
+    "branches.1.3.conv.bias",
+    "branches.2.0.bias",
+    "branches.3.0.bias",
+)
+
+
+def ntu(classes: int = 120, **options: Any) -> Classifier:
+    return Classifier(CTRGCN(NTU_25.bones, 25, **options), classes)
+
+
+def small(**options: Any) -> CTRGCN:
+    return CTRGCN(CHAIN, 5, **{**SMALL, **options})
+
+
+@pytest.mark.parametrize(
+    ("classes", "sf_head", "expected"), [(60, None, 1_446_672), (120, None, 1_462_092), (120, 8, 1_465_484)]
+)
+def test_it_has_the_papers_size(classes: int, sf_head: int | None, expected: int) -> None:
+    assert num_parameters(ntu(classes, sf_head=sf_head)) == expected
+
+
+def test_every_block_holds_a_head() -> None:
+    heads = [module for module in ntu(sf_head=8).modules() if isinstance(module, SFHead)]
+    assert [num_parameters(head) for head in heads] == [320] * 4 + [336] * 3 + [368] * 3
+
+
+def test_it_equals_the_official_network() -> None:
+    with torch.no_grad():
+        found = digest(fill(ntu())(ramp(1, 3, 64, 25, 2)))
+    for name, expected in CTRGCN_JOINT_120.items():
+        assert found[name] == pytest.approx(expected, rel=1e-4, abs=1e-5), name
+
+
+def test_its_gradient_in_training_equals_the_official_networks() -> None:
+    found = digest(input_gradient(ntu(), waves(2, 3, 16, 25, 2)))
+    for name, expected in INPUT_GRADIENT.items():
+        assert found[name] == pytest.approx(expected, rel=1e-5), name
+
+
+def test_its_tensors_are_named_as_in_the_official_code() -> None:
+    names = set(CTRGCN(NTU_25.bones, 25).state_dict())
+    assert {
+        "data_bn.weight",
+        "l1.gcn1.PA",
+        "l1.gcn1.convs.2.conv4.weight",
+        "l5.residual.conv.weight",
+    } <= names
+    assert {"l10.tcn1.branches.1.3.conv.weight", "l8.gcn1.down.1.running_var", "l2.gcn1.alpha"} <= names
+
+
+@pytest.mark.parametrize("sf_head", [None, 2])
+def test_gradients_reach_all_that_can_learn(sf_head: int | None) -> None:
+    model = Classifier(small(sf_head=sf_head), 3)
+    expected = before_a_norm(model, BEFORE_A_NORM)
+    expected |= {name for name, _ in model.named_parameters() if ".sf_head.bn." in name}  # never called
+    assert unreached(model, waves(4, 3, 8, 5, 2)) == expected
+
+
+def test_the_graph_refines_itself_only_where_alpha_lets_it() -> None:
+    plain, x = fill(small()), waves(2, 3, 8, 5, 2).float()
+    with torch.no_grad():
+        for block in plain.blocks:
+            block.gcn1.alpha.zero_()  # type: ignore[operator, union-attr]
+        before = plain(x)
+        plain.blocks[1].gcn1.convs[0].conv4.weight.mul_(2)  # type: ignore[index, operator, union-attr]
+        assert torch.equal(plain(x), before)
+        plain.blocks[1].gcn1.alpha.fill_(0.5)  # type: ignore[operator, union-attr]
+        assert not torch.allclose(plain(x), before)
+
+
+def test_a_fixed_graph_has_no_parameters_but_the_same_start() -> None:
+    model = small(adaptive=False)
+    assert num_parameters(small()) - num_parameters(model) == 3 * 3 * 25
+    assert model(waves(2, 3, 8, 5, 2).float()).shape == (2, 32)
+
+
+@pytest.mark.parametrize("frames", [4, 5])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_maximum_over_time_is_max_pooling(frames: int, stride: int) -> None:
+    x = waves(2, 3, frames, 5).abs().requires_grad_()
+    ours, theirs = _TimeMax(stride)(x), nn.MaxPool2d((3, 1), (stride, 1), (1, 0))(x)
+    assert torch.equal(ours, theirs)
+    grads = [torch.autograd.grad((y * waves(*y.shape)).sum(), x)[0] for y in (ours, theirs)]
+    torch.testing.assert_close(*grads)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_it_builds_over_every_layout(layout: str) -> None:
+    edges, joints = LAYOUTS[layout]
+    model = CTRGCN(edges, joints, num_people=1, in_channels=2, sf_head=2, **SMALL)
+    assert model(torch.randn(2, 2, 8, joints, 1)).shape == (2, 32)
+
+
+# ------------------------------------------------------------------------------------------- cuts
+
+
+def test_cuts_have_the_declared_shapes_and_sizes() -> None:
+    model = CTRGCN(NTU_25.bones, 25, sf_head=8)
+    shapes = cut_shapes(model, model.expects.shape, (FEATURES, LAST_BLOCK))
+    assert shapes == {FEATURES: (256,), LAST_BLOCK: (2, 256, 16, 25)}
+    assert [len(cut.dims) for cut in model.cuts] == [1, 4]
+    assert model.cut(LAST_BLOCK).num_bytes(shapes[LAST_BLOCK]) == 409_600
+    assert model.cut(FEATURES).num_bytes(shapes[FEATURES]) == 1024
+
+
+@pytest.mark.parametrize("sf_head", [None, 2])
+def test_the_last_block_goes_on_from_its_cut(sf_head: int | None) -> None:
+    model, x = fill(small(sf_head=sf_head)), waves(3, 3, 8, 5, 2).float()
+    with torch.no_grad():
+        found = model.at(x, (FEATURES, LAST_BLOCK))
+        again = LastBlock(model).eval()(found[LAST_BLOCK])
+        cached = LastBlock(model).eval()(found[LAST_BLOCK].half())
+    assert torch.equal(again, found[FEATURES])
+    torch.testing.assert_close(cached, found[FEATURES], rtol=2e-3, atol=2e-3)
+
+
+def test_nothing_behind_the_cut_is_computed() -> None:
+    model = small().eval()
+    model.blocks[-1].register_forward_hook(lambda *_: pytest.fail("the last block ran"))
+    with torch.no_grad():
+        assert model.at(torch.randn(1, 3, 8, 5, 2), (LAST_BLOCK,))[LAST_BLOCK].shape == (1, 2, 32, 4, 5)
+
+
+def test_the_last_block_learns_alone() -> None:
+    backbone = fill(small(sf_head=2))
+    maps = backbone.at(waves(3, 3, 8, 5, 2).float(), (LAST_BLOCK,))[LAST_BLOCK].detach()
+    model = Classifier(LastBlock(backbone), 3).train()
+    loss = nn.functional.cross_entropy(model(maps), torch.arange(3))
+    extra = model.backbone.extra_loss()
+    assert extra is not None
+    (loss + extra).backward()
+    assert backbone.blocks[0].gcn1.PA.grad is None  # type: ignore[union-attr]
+    assert backbone.blocks[-1].gcn1.PA.grad.abs().sum() > 0  # type: ignore[union-attr, operator]
+    assert backbone.blocks[-1].sf_head.w.grad.abs().sum() > 0  # type: ignore[union-attr, operator]
+
+
+def test_the_last_block_says_which_maps_it_wants() -> None:
+    with pytest.raises(ShapeError, match=r"\(B, 2, 32, T ≥ 1, 5\).*got \(3, 2, 16, 4, 5\)"):
+        LastBlock(small())(torch.zeros(3, 2, 16, 4, 5))
+
+
+# ---------------------------------------------------------------------------------- losses of heads
+
+
+def test_the_extra_loss_is_there_after_a_training_pass_only() -> None:
+    model, x = small(sf_head=2), torch.randn(3, 3, 8, 5, 2)
+    assert model.extra_loss() is None
+    model.train()(x)
+    extra = model.extra_loss()
+    assert extra is not None
+    assert extra.requires_grad
+    model.eval()(x)
+    assert model.extra_loss() is None
+    plain = small().train()
+    plain(x)
+    assert plain.extra_loss() is None
+
+
+def test_a_trained_pass_can_still_be_copied_and_measured() -> None:
+    model = small(sf_head=2).train()
+    model(torch.randn(3, 3, 8, 5, 2))
+    assert copy.deepcopy(model).extra_loss() is None
+    assert cut_shapes(model, (3, 8, 5, 2), (FEATURES,)) == {FEATURES: (32,)}
+
+
+def test_heads_can_be_stripped_at_inference() -> None:
+    x = waves(2, 3, 8, 5, 2).float()
+    kept, stripped, bare = (
+        fill(small(sf_head=choice)) for choice in (2, {"groups": 2, "strip_at_inference": True}, None)
+    )
+    with torch.no_grad():
+        assert torch.equal(stripped(x), bare(x))
+        assert not torch.allclose(kept(x), bare(x))
+        torch.testing.assert_close(stripped.train()(x), kept.train()(x))
+
+
+# ------------------------------------------------------------------------------ precision and refusals
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sf_head", "limit"),
+    [(torch.bfloat16, None, 8e-2), (torch.bfloat16, 8, 8e-2), (torch.float16, 8, 1e-2)],
+)
+def test_low_precision_stays_near(dtype: torch.dtype, sf_head: int | None, limit: float) -> None:
+    assert relative_error(lambda: CTRGCN(NTU_25.bones, 25, sf_head=sf_head), dtype) < limit
+
+
+@pytest.mark.parametrize(("joints", "message"), WRONG_INPUTS)
+def test_it_says_which_shape_it_wants(joints: torch.Tensor, message: str) -> None:
+    with pytest.raises(ShapeError, match=rf"\(B, 3, T ≥ 2, 5, 2\) of floats.*{message}"):
+        small()(joints)
+
+
+def test_it_refuses_what_cannot_be() -> None:
+    with pytest.raises(ModelParamError, match=r"\(5, 0\).*below 5"):
+        CTRGCN(((5, 0),), 5)
+    with pytest.raises(ModelParamError, match="two blocks or more, got 0"):
+        small(layout=())
+    with pytest.raises(ModelParamError, match="must be 1 or more"):
+        small(num_people=0)
+    with pytest.raises(ModelParamError, match="multiple of 4 · groups = 32, got 16"):
+        small(sf_head=8)
+    with pytest.raises(ModelParamError, match="no cut 'map'"):
+        small().at(torch.zeros(1, 3, 8, 5, 2), ("map",))
