@@ -9,10 +9,12 @@ from .errors import StoreError
 from .faults import Fault, Hashes
 from .files import full_disk_explained, link_or_copy, sync_folder, write_atomic
 from .home import Cache
-from .locks import locked
+from .locks import Shared, locked
 from .order import read_order, write_order
 from .parts import Parts, read_manifest, read_parts
 from .records import record_document
+from .standing import mark, standing
+from .uses import remember_use
 from .verify import verify_store
 
 _WRITABLE = 0o222
@@ -52,18 +54,30 @@ def adopt_store(folder: Path, cache: Cache, name: str | None = None, hashes: Has
             f"store {folder} is not adopted: {_told(verified.faults)}. Fetch it again, or mend it: "
             f"python cli.py cache repair {folder}"
         )
-    parts, files = read_parts(folder), read_manifest(folder).files
-    ids = parts.ids()
+    mark(cache.root)
+    with standing(cache.root):
+        at_work = Shared(cache.in_use)
+        done = _adopted(read_parts(folder), cache, name)
+        at_work.release()
+    return done
+
+
+def _adopted(parts: Parts, cache: Cache, name: str | None) -> Adopted:
+    files, ids = read_manifest(parts.folder).files, parts.ids()
+    keys: list[str] = []
     taken = known = size = 0
     for array, part in sorted(parts.arrays.items()):
         for block in parts.blocks(array):
             facts = files[part.shard(block)]
+            keys.append(parts.documents(array, block).key)
             if adopt_shard(parts, array, block, cache, ids, str(facts["blake2b160"])):
                 taken, size = taken + 1, size + int(facts["size"])
             else:
                 known += 1
     ordered = name is not None and _keep_order(cache, name, ids)
-    return Adopted(folder, taken, known, size, ordered)
+    if not parts.folder.is_relative_to(cache.root):  # else it is links to another copy, gone in a moment
+        remember_use(cache, parts.folder, shards=keys)
+    return Adopted(parts.folder, taken, known, size, ordered)
 
 
 def adopt_shard(

@@ -89,8 +89,9 @@ def _garbage(cache: Cache, needed: frozenset[str], since: datetime) -> Iterator[
     )
     for kind, pattern in places:
         for path in sorted(cache.root.glob(pattern)):
-            passing = path.name.endswith((".lock", ".tmp"))
-            if not passing and path.name not in needed and not _young(path, since, moved=kind == "damaged"):
+            damaged = kind == "damaged"  # what a store needs is not this, but what took its place
+            kept = path.name.endswith((".lock", ".tmp")) or (path.name in needed and not damaged)
+            if not kept and not _young(path, since, moved=damaged):
                 yield _sized(kind, path.name, _files(path))
 
 

@@ -78,7 +78,8 @@ def repair_store(
         left = repair.rebuilt(left, rebuild)
         if expected.damage is None and read_manifest(repair.folder).files != expected.files:
             repair.forget_salvaged()  # a checksum held that should not have: trust none of them
-            left = repair.rebuilt(left, rebuild)
+            rebuild()
+            left = verify_store(repair.folder)
     repair.done.left = left.faults
     if not left.faults:
         adopt_store(repair.folder, cache, name)

@@ -30,8 +30,9 @@ def explained(
     """Every entry of `clip`, what it was made of, and whether present params and files ask for the same."""
     cache = Paths(project, "").open_cache()
     parts = [read_parts(folder) for folder in stores_of(project, dataset)]
-    found = {of.folder: _entries(of, clip, array, cache) for of in parts}
-    names = {made.key: f"{folder.name} {made.array}" for folder, of in found.items() for made in of.values()}
+    every = {of.folder: _entries(of, clip, cache) for of in parts}
+    names = {made.key: f"{folder.name} {made.array}" for folder, of in every.items() for made in of.values()}
+    found = {folder: {n: m for n, m in of.items() if array in (None, n)} for folder, of in every.items()}
     lines: list[str] = []
     for folder, stored in found.items():
         lines += _store(folder, stored, clip, array, cache, names, _present(folder, clip, preset, find))
@@ -44,8 +45,8 @@ def explained(
     return Explained(tuple(lines))
 
 
-def _entries(parts: Parts, clip: str, array: str | None, cache: Cache) -> dict[str, Made]:
-    made = {name: made_of(parts, name, clip, cache) for name in parts.arrays if array in (None, name)}
+def _entries(parts: Parts, clip: str, cache: Cache) -> dict[str, Made]:
+    made = {name: made_of(parts, name, clip, cache) for name in parts.arrays}
     return {name: one for name, one in made.items() if one is not None}
 
 

@@ -1,0 +1,113 @@
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from cache_small import build, rows_of
+
+from cache import Build, Cache, CacheError
+from cache.gc import collect
+from cache.locks import locked
+from cache.uses import read_uses, remember_use
+from cache.verify_cache import verify_cache
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    """Holds the shards of one store that is there, of one that is gone, and some more."""
+    cache = Cache(tmp_path / "cache")
+    build(cache, tmp_path / "kept", rows_of(*range(10)))
+    build(cache, tmp_path / "gone", rows_of(*range(10), version={0: 2}))
+    shutil.rmtree(tmp_path / "gone")
+    cache.blobs.put({"needed": 1}, {"w": b"123"}, None)
+    cache.blobs.put({"needed": 0}, {"w": b"12345"}, None)
+    (cache.blobs.workdir({"needed": 2}) / "epoch.pt").write_bytes(b"half")
+    needed = cache.blobs.find({"needed": 1})
+    assert needed is not None
+    (tmp_path / "weights").mkdir()
+    remember_use(cache, tmp_path / "weights", blobs=[needed.name])
+    return cache
+
+
+def shards(cache: Cache) -> set[str]:
+    return {path.stem for path in cache.root.glob("shards/*/*.json")}
+
+
+def test_a_dry_run_tells_and_touches_nothing(cache: Cache) -> None:
+    before = sorted(cache.root.rglob("*"))
+    found = collect(cache, days=0)
+    assert sorted(item.kind for item in found.items) == ["blob", "shard", "shard", "shard", "work"]
+    assert found.bytes == sum(item.bytes for item in found.items) > 0
+    assert "would be removed (a dry run: --delete does it)" in str(found)
+    assert f"{found.bytes:,} bytes" in str(found)
+    assert sorted(cache.root.rglob("*")) == before
+
+
+def test_what_no_store_and_no_weights_need_is_removed(cache: Cache, tmp_path: Path) -> None:
+    (kept,) = (use for use in read_uses(cache) if use.out.name == "kept")
+    found = collect(cache, days=0, delete=True)
+    assert shards(cache) == kept.shards
+    assert len(kept.shards) == 9
+    assert found.freed == found.bytes  # the store that is gone linked to them no more
+    assert cache.blobs.find({"needed": 0}) is None
+    assert cache.blobs.find({"needed": 1}) is not None
+    assert not list(cache.root.glob("work/*"))
+    assert verify_cache(cache).faults == ()
+    compute, _ = build(cache, tmp_path / "kept", rows_of(*range(10)))
+    assert compute.asked == []
+    assert collect(cache, days=0).items == ()
+
+
+def test_what_is_young_is_kept(cache: Cache) -> None:
+    assert collect(cache, days=7).items == ()
+    old = time.time() - 8 * 86400
+    for path in cache.root.rglob("*"):
+        os.utime(path, (old, old))
+    found = collect(cache, days=7)  # the use of the store that is gone is of today: its shards stay
+    assert sorted(item.kind for item in found.items) == ["blob", "work"]
+
+
+def test_bytes_that_another_link_keeps_are_told(cache: Cache, tmp_path: Path) -> None:
+    first = next(item for item in collect(cache, days=0).items if item.kind == "shard")
+    os.link(cache.shard(first.name), tmp_path / "linked")
+    (again,) = (item for item in collect(cache, days=0).items if item.name == first.name)
+    assert again.shared == (tmp_path / "linked").stat().st_size
+    assert again.bytes == first.bytes
+
+
+def test_damaged_files_go_in_the_end(cache: Cache, tmp_path: Path) -> None:
+    (key,) = sorted(next(use.shards for use in read_uses(cache) if use.out.name == "kept"))[:1]
+    cache.set_aside(key, "for the test")
+    assert "damaged" not in {item.kind for item in collect(cache, days=1).items}
+    assert "damaged" in {item.kind for item in collect(cache, days=0, delete=True).items}
+    assert not list(cache.root.glob("damaged/*"))
+    assert (tmp_path / "kept" / "manifest.json").exists()
+
+
+def test_what_others_write_stays(cache: Cache) -> None:
+    doomed = [item.name for item in collect(cache, days=0).items if item.kind == "shard"]
+    with locked(cache.lock(doomed[0])):
+        collect(cache, days=0, delete=True)
+        assert shards(cache) & set(doomed) == {doomed[0]}
+
+
+def test_no_build_loses_what_it_counted_on(cache: Cache, tmp_path: Path) -> None:
+    from cache_small import SPEC
+
+    plan = Build(cache, "test/other", SPEC, rows_of(*range(10), version={0: 2}))
+    assert plan.tasks == ()
+    with pytest.raises(CacheError, match="a build is at work"):
+        collect(cache, days=0, delete=True)
+    assert len(collect(cache, days=0).items) == 5
+    plan.finish(tmp_path / "other", {}, {})
+    assert {item.kind for item in collect(cache, days=0, delete=True).items} == {"blob", "work"}
+
+
+def test_a_damaged_use_stops_it(cache: Cache) -> None:
+    path = next((cache.root / "uses").glob("*.json"))
+    path.write_bytes(
+        path.read_bytes().replace(b"kept", b"kepx").replace(b"gone", b"gonx").replace(b"weig", b"weix")
+    )
+    with pytest.raises(CacheError, match="is damaged: remove it"):
+        collect(cache, days=0, delete=True)

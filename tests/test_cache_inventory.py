@@ -1,0 +1,41 @@
+import shutil
+from pathlib import Path
+
+from cache_small import build, rows_of
+
+from cache import Cache
+from cache.inventory import inventory
+
+
+def test_stores_here_stores_elsewhere_and_what_the_cache_holds(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    build(cache, tmp_path / "gone", rows_of(*range(10)))
+    shutil.rmtree(tmp_path / "gone")
+    build(cache, tmp_path / "kept", rows_of(*range(11)))
+    cache.blobs.put({"learned": 1}, {"w": b"123"}, None)
+    (cache.blobs.workdir({"learned": 2}) / "epoch.pt").write_bytes(b"half")
+    found = inventory(cache, [tmp_path / "kept"])
+    (line,) = found.stores
+    assert (line.rows, line.shards, line.cached) == (11, 9, 10 / 11)
+    files = [
+        path for path in (tmp_path / "kept").rglob("*") if path.is_file() and path.name != "manifest.json"
+    ]
+    assert line.bytes == sum(path.stat().st_size for path in files)
+    assert "11 rows, 9 shards" in str(line)
+    assert "90.9% from cache" in str(line)
+    assert "@" in line.made_by
+    (gone,) = found.elsewhere
+    assert (gone.folder, gone.shards) == (tmp_path / "gone", 9)
+    shards = [path for path in cache.root.glob("shards/*/*") if path.is_file()]
+    assert found.shards == (12, sum(path.stat().st_size for path in shards))
+    assert (found.blobs[0], found.work, found.damaged) == (1, (1, 4), (0, 0))
+    assert "elsewhere: " in str(found)
+    assert "12 shards" in str(found)
+
+
+def test_a_store_that_cannot_be_read_is_listed_with_the_reason(tmp_path: Path) -> None:
+    build(Cache(tmp_path / "cache"), tmp_path / "out", rows_of(1))
+    (tmp_path / "out" / "zarr.json").unlink()
+    (line,) = inventory(Cache(tmp_path / "cache"), [tmp_path / "out"]).stores
+    assert "zarr.json is missing" in str(line)
+    assert "no store in this project yet" in str(inventory(Cache(tmp_path / "none"), []))
