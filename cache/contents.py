@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .described import described_parts, differing_from_zarr, expected_files, impossible_size
+from .described import described_parts, differing_from_zarr, expected_files, impossible_size, swollen
 from .errors import SpecError, StoreError
 from .keys import FORMAT, JSON, canonical, digest_of, key_of
 from .parts import Part
@@ -98,6 +98,8 @@ def _manifest(files: Files) -> tuple[dict[str, FileFacts], str]:
         raise
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise broken(files.where, f"its {MANIFEST} is unreadable ({error!r:.300})") from error
+    except OSError as error:
+        raise broken(files.where, f"its {MANIFEST} cannot be had ({error})") from error
     if found != told:
         raise broken(files.where, f"its {MANIFEST} does not match its own digest")
     for name, facts in listed.items():
@@ -119,6 +121,8 @@ def _refuse_unlike(files: Files, name: str, facts: FileFacts) -> None:
         size = files.size(name)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise broken(files.where, f"{name} is missing") from error
+    except OSError as error:
+        raise broken(files.where, f"{name} cannot be had ({error})") from error
     if size not in (None, facts.size):
         raise broken(files.where, f"{name} holds {size:,} bytes, its manifest says {facts.size:,}")
 
@@ -171,7 +175,9 @@ def _agree(contents: Contents, document: Mapping[str, Any]) -> None:
     arrays, coords = contents.arrays, contents.coords
     if contents.attrs.pop("coordinates") != " ".join(sorted(coords)):  # type: ignore[attr-defined]
         raise ValueError("its attribute `coordinates` names others than it has")
-    required, allowed = expected_files(arrays, coords, contents.row_dim, contents.num_rows)
+    required, allowed = expected_files(
+        arrays, coords, contents.row_dim, contents.num_rows, len(contents.files)
+    )
     missing, strange = sorted(required - contents.files.keys()), sorted(contents.files.keys() - allowed)
     if missing or strange:
         raise ValueError(f"it lists no {missing[:3]}" if missing else f"it should not have {strange[:3]}")
@@ -183,6 +189,11 @@ def _agree(contents: Contents, document: Mapping[str, Any]) -> None:
             )
             if why:
                 raise ValueError(f"{part.shard(block)} holds {size:,} bytes; {why}")
+    for part in coords.values():
+        if swollen(part, contents.files[part.shard(0)].size):
+            raise ValueError(
+                f"{part.shard(0)} would unpack to {part.spec.row_bytes * contents.num_rows:,} bytes"
+            )
     digests = {name: facts.digest for name, facts in contents.files.items()}
     why = differing_from_zarr(document, {**arrays, **coords}, contents.row_dim, contents.num_rows, digests)
     if why:

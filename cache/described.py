@@ -14,6 +14,8 @@ from .specs import ArraySpec
 MAX_CHUNK_BYTES = 1 << 30
 """What one chunk may unpack to: what a reader must be ready to hold."""
 _MAX_AXES = 32
+_COORD_BYTES = 16 << 20
+_MAX_COORD_RATIO = 512
 _MAX_ZSTD_RATIO = 1 << 15  # a block of 128 KiB that repeats one byte takes 4
 _FIELDS = {
     "format", "array", "dtype", "row_shape", "dims", "chunk", "chunk_rows", "codec", "padded",
@@ -30,7 +32,8 @@ def _part(name: str, doc: Mapping[str, Any]) -> Part:
     if doc.keys() != _FIELDS or doc["array"] != name or doc["format"] != FORMAT:
         raise ValueError(f"{name!r:.80} is described by {sorted(doc)}, as {doc.get('array')!r:.80}")
     sizes = [*doc["row_shape"], *doc["chunk"], doc["chunk_rows"], doc["rows_per_shard"]]
-    if len(doc["row_shape"]) > _MAX_AXES or any(type(size) is not int or size < 1 for size in sizes):
+    axes = {len(doc[field]) for field in ("row_shape", "chunk", "dims")}
+    if len(axes) != 1 or max(axes) > _MAX_AXES or any(type(size) is not int or size < 1 for size in sizes):
         raise ValueError(f"{name!r} has the sizes {sizes!r:.200}")
     if (
         not all(isinstance(doc[field], str) for field in ("dtype", "codec"))
@@ -49,9 +52,9 @@ def _part(name: str, doc: Mapping[str, Any]) -> Part:
 
 
 def expected_files(
-    arrays: Mapping[str, Part], coords: Mapping[str, Part], row_dim: str, num_rows: int
+    arrays: Mapping[str, Part], coords: Mapping[str, Part], row_dim: str, num_rows: int, num_files: int
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Names that the manifest must list, and all that it may. Raises ValueError where a coordinate cannot be."""
+    """Names that the manifest must list, and all that it may; it lists `num_files`. Raises ValueError where a coordinate cannot be."""
     ids, keys = coords[f"{row_dim}_id"], coords[KEYS]
     if len(ids.spec.row_shape) != 1 or ids.spec.dtype != "uint8":
         raise ValueError(f"the ids are {ids.spec.dtype} {ids.spec.row_shape} a row")
@@ -62,6 +65,8 @@ def expected_files(
             raise ValueError(f"coordinate {name!r} has {part.rows_per_shard:,} rows, the store {num_rows:,}")
     if not arrays or arrays.keys() & coords.keys():
         raise ValueError(f"it has the arrays {sorted(arrays)} and the coordinates {sorted(coords)}")
+    if any(num_rows > num_files * part.rows_per_shard for part in arrays.values()):
+        raise ValueError(f"{num_rows:,} rows don't fit in the {num_files:,} files that it lists")
     required = {"zarr.json", *(f"{name}/zarr.json" for name in (*arrays, *coords))}
     required |= {part.shard(0) for part in coords.values()}
     allowed = set(required)
@@ -87,6 +92,12 @@ def impossible_size(part: Part, num_rows: int, size: int) -> str:
     return f"{num_rows:,} rows take {least:,} at least" if size < least else ""
 
 
+def swollen(coord: Part, size: int) -> bool:
+    """Whether a coordinate, held whole as soon as it is asked for, unpacks to more than such values can."""
+    room = _COORD_BYTES + _MAX_COORD_RATIO * size
+    return math.prod(coord.spec.chunk_shape) * coord.spec.stored.itemsize > room
+
+
 def differing_from_zarr(
     group: Mapping[str, Any],
     parts: Mapping[str, Part],
@@ -96,6 +107,8 @@ def differing_from_zarr(
 ) -> str:
     """What Zarr is told otherwise than our own reader; "" where both see one store."""
     documents = group["consolidated_metadata"]["metadata"]
+    if [group["zarr_format"], group["node_type"]] != [3, "group"]:
+        return "Zarr is told of no group of version 3"
     if documents.keys() != parts.keys():
         return f"Zarr is told of {sorted(documents)!r:.200}, it holds {sorted(parts)!r:.200}"
     for name, part in parts.items():
@@ -115,19 +128,33 @@ def _both(document: Mapping[str, Any], part: Part, row_dim: str, num_rows: int) 
     inside = shards["configuration"]
     fill = document["fill_value"]
     whole_row = [count * step for count, step in zip(spec.grid, spec.inner, strict=True)]
-    packing = ["bytes", "zstd", "crc32c"] if spec.codec == "zstd" else ["bytes", "crc32c"]
+    packing = ["little", "zstd", "crc32c"] if spec.codec == "zstd" else ["little", "crc32c"]
+    keys = document["chunk_key_encoding"]
     return {
+        "kind": ([document["zarr_format"], document["node_type"]], [3, "array"]),
         "shape": (document["shape"], [num_rows, *spec.row_shape]),
         "data type": (document["data_type"], spec.stored.name),
         "dims": (document["dimension_names"], [row_dim, *spec.dims]),
         "shards": (document["chunk_grid"]["configuration"]["chunk_shape"], [part.rows_per_shard, *whole_row]),
         "codec": (shards["name"], "sharding_indexed"),
         "chunks": (inside["chunk_shape"], list(spec.chunk_shape)),
-        "packing": ([codec["name"] for codec in inside["codecs"]], packing),
-        "names": (document["chunk_key_encoding"]["configuration"]["separator"], "."),
+        "packing": (list(map(_packing, inside["codecs"])), packing),
+        "index": (
+            [*map(_packing, inside["index_codecs"]), inside["index_location"]],
+            ["little", "crc32c", "end"],
+        ),
+        "grid": ([document["chunk_grid"]["name"], document["storage_transformers"]], ["regular", []]),
+        "names": ([keys["name"], keys["configuration"]["separator"]], ["default", "."]),
         "attributes": (document["attributes"], dict(part.attrs)),
         "fill": (
             "NaN" if fill == "NaN" else float(fill),
             "NaN" if math.isnan(spec.fill) else float(spec.fill),
         ),
     }
+
+
+def _packing(codec: Mapping[str, Any]) -> str:
+    """A codec's name; of the one that makes bytes of numbers, their order (single bytes have none)."""
+    return str(
+        codec.get("configuration", {}).get("endian", "little") if codec["name"] == "bytes" else codec["name"]
+    )

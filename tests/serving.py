@@ -31,6 +31,7 @@ def serving(
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             served.asked.append((self.path, self.headers.get("Range")))
@@ -61,11 +62,11 @@ def serving(
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
+            served.bytes += len(body)
             try:
                 self.wfile.write(body)
             except (BrokenPipeError, ConnectionResetError):
                 return  # the client has seen enough
-            served.bytes += len(body)
 
         def log_message(self, *_: object) -> None:
             pass
