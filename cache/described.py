@@ -54,7 +54,10 @@ def _part(name: str, doc: Mapping[str, Any]) -> Part:
 def expected_files(
     arrays: Mapping[str, Part], coords: Mapping[str, Part], row_dim: str, num_rows: int, num_files: int
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Names that the manifest must list, and all that it may; it lists `num_files`. Raises ValueError where a coordinate cannot be."""
+    """Names that the manifest must list, and all that it may; it lists `num_files`.
+
+    Raises ValueError where a coordinate cannot be.
+    """
     ids, keys = coords[f"{row_dim}_id"], coords[KEYS]
     if len(ids.spec.row_shape) != 1 or ids.spec.dtype != "uint8":
         raise ValueError(f"the ids are {ids.spec.dtype} {ids.spec.row_shape} a row")

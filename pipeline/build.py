@@ -16,6 +16,7 @@ from cache.publish import HOUSE
 from pipeline.adoption import adopt_before_build
 from pipeline.errors import CapacityError, ClipError
 from pipeline.failures import Failure, Summary, write_failures
+from pipeline.opening import opened_catalog
 from pipeline.paths import Paths
 from pipeline.progress import ClipProgress
 from pipeline.runner import RunOptions, run_tasks
@@ -23,6 +24,8 @@ from pipeline.steps import code_facts, plain
 
 ORIGINS = "origins"
 """Attribute of a store: for each store that it was made from, directly or not, what all its rows have in common."""
+SOURCE = ("title", "licence", "citation", "url")
+"""Attributes of a store: the dataset's card, from `index` on to every store made of it."""
 CODE = "code"
 """Attribute of a store: the step that made it, its version, and the digest of its code in recipes.lock."""
 LOST = "lost"
@@ -88,13 +91,18 @@ def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed:
 
 
 def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
-    """The job with what its store shall tell of its making: code, and what the stores before it were made of."""
+    """The job with what its store shall tell: whose data it is, its code, and what the stores before were made of."""
     origins: dict[str, Any] = {}
+    source: dict[str, Any] = {}
     for name in job.reads:
         card = read_parts(paths.store(name)).attrs
+        source |= {fact: card[fact] for fact in SOURCE if fact in card}
         origins |= card.get(ORIGINS, {})
         origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[HOUSE]["made_of"])}
-    return replace(job, attrs={**job.attrs, ORIGINS: origins, CODE: code_facts(job.stage)})
+    if job.reads:  # its coordinates are the catalog's
+        catalog = opened_catalog(paths.catalog)
+        source |= {"protocol": catalog.protocol, "classes": list(catalog.classes)}
+    return replace(job, attrs={**source, **job.attrs, ORIGINS: origins, CODE: code_facts(job.stage)})
 
 
 def _recipes(made_of: Mapping[str, Any]) -> dict[str, Any]:
