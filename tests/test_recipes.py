@@ -1,10 +1,13 @@
 """recipes.lock stands for the code as it is, and refuses what it does not know."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from house import HOUSE, ROOMS, modules, reached
+from tiny import Project, content
 
 from cache import RecipeDriftError
 from pipeline.steps import STEPS, recipes
@@ -65,3 +68,31 @@ def test_a_comment_and_a_docstring_stop_nothing(house: Path) -> None:
         path.write_text(path.read_text() + '\n# a comment\n"""And a string that stands alone."""\n')
     for step in STEPS:
         recipes(house).check(step)
+
+
+def test_features_refuse_code_that_changed_under_them_and_bear_a_comment(
+    house: Path, copied: Project
+) -> None:
+    """In processes of their own, on a house of their own: its code is what runs, and what is checked."""
+    for name in ("cli.py", "cli_cache.py"):
+        shutil.copy(HOUSE / name, house / name)
+    recipes(house).bless()
+    helper = house / "pipeline" / "pixels.py"
+    code = helper.read_text()
+
+    def run(text: str) -> "subprocess.CompletedProcess[str]":
+        helper.write_text(text)
+        command = [sys.executable, str(house / "cli.py"), "features", "demo"]
+        return subprocess.run(
+            command, env=copied.environment, cwd=house, capture_output=True, text=True, check=False
+        )
+
+    commented = run(f"{code}\n# This says more, and does the same.\n")
+    assert commented.returncode == 0, commented.stderr
+    assert "0 clips made, 58 from cache" in commented.stdout
+    before = content(copied.paths.store("features"))
+    changed = run(f"{code}\nSCALE = 2\n")
+    assert changed.returncode == 2
+    for part in ("step 'features'", "changed: pipeline/pixels.py", "raise the version", "recipes bless"):
+        assert part in changed.stderr
+    assert content(copied.paths.store("features")) == before
