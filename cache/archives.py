@@ -148,6 +148,8 @@ def _refuse_entry(info: zipfile.ZipInfo, path: Path, known: Mapping[str, Entry])
 
 def _data_offset(file: IO[bytes], info: zipfile.ZipInfo, path: Path) -> int:
     """Where the entry's bytes begin: behind its own header, which must name the same file."""
+    if info.header_offset < 0:
+        raise ArchiveError(f"{path}: entry {info.orig_filename!r} begins before the file does")
     file.seek(info.header_offset)
     fields: tuple[Any, ...] = _LOCAL.unpack(file.read(_LOCAL.size))
     name = file.read(fields[9])

@@ -234,6 +234,12 @@ LIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "another shape for Zarr": (
         lambda card: card["consolidated_metadata"]["metadata"]["features"].update(shape=[6, 500]), "Zarr is told",
     ),
+    "other numbers for Zarr": (
+        lambda card: card["consolidated_metadata"]["metadata"]["features"]["codecs"][0]["configuration"]["codecs"][0][
+            "configuration"
+        ].update(endian="big"),
+        "Zarr is told that 'features' has packing",
+    ),
 }  # fmt: skip
 
 
