@@ -15,7 +15,7 @@ from .home import Cache
 from .keys import FORMAT, JSON, KEY_BYTES, canonical, digest_of, key_of
 from .locks import locked
 from .metadata import StoredArray, shard_name, write_metadata
-from .records import Record, factored
+from .records import Record, shared_by
 from .shards import ShardWriter
 from .specs import ArraySpec, StoreSpec, dim_sizes
 
@@ -194,7 +194,7 @@ def _attributes(store: Publication, coords: Sequence[StoredArray]) -> dict[str, 
         "arrays": {array.name: _layout(_stored(store, array)) for array in store.spec.arrays},
         "coords": {array.spec.name: _layout(array) for array in coords},
         "rows": len(store.order),
-        "made_of": {name: factored(list(docs.values()))[0] for name, docs in sorted(store.docs.items())},
+        "made_of": {name: shared_by(docs.values()) for name, docs in sorted(store.docs.items())},
     }  # fmt: skip
     return {
         **{name: store.attrs[name] for name in sorted(store.attrs)},

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache as remembered
@@ -136,17 +136,25 @@ def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:
     [{"step": "a", "id": 1}, {"step": "a", "id": 2}] gives {"step": "a"} and [{"id": 1}, {"id": 2}].
     None stands for a row without a document. Where one is not a dict nothing is shared.
     """
-    present = [doc for doc in docs if doc is not None]
-    if not present or not all(isinstance(doc, dict) for doc in present):
-        return {}, list(docs)
-    shared = dict(present[0])  # type: ignore[arg-type]
-    for doc in present:
-        for name in [n for n, value in shared.items() if not (n in doc and _same(doc[n], value))]:  # type: ignore[operator, index, call-overload]
-            del shared[name]
-    own = [
+    shared = shared_by(docs)
+    return shared, [
         {n: v for n, v in doc.items() if n not in shared} if isinstance(doc, dict) else doc for doc in docs
     ]
-    return shared, list(own)
+
+
+def shared_by(docs: Iterable[JSON]) -> dict[str, JSON]:
+    """What all documents have in common; None is no document."""
+    shared: dict[str, JSON] | None = None
+    for doc in docs:
+        if doc is None:
+            continue
+        if not isinstance(doc, dict):
+            return {}
+        if shared is None:
+            shared = dict(doc)
+        for name in [n for n, value in shared.items() if not (n in doc and _same(doc[n], value))]:
+            del shared[name]
+    return shared or {}
 
 
 def _same(one: JSON, other: JSON) -> bool:

@@ -97,7 +97,7 @@ def nearest(found: Iterator[Made], doc: JSON) -> tuple[Made, list[Difference]] |
 
 
 def differences(before: JSON, now: JSON) -> list[Difference]:
-    """Every leaf that differs, by its place: `params.size`, `inputs.video`, `runtime.av`."""
+    """Every leaf that differs, by its place: `params.size`, `inputs.source`, `runtime.av`."""
     old, new = dict(leaves(before)), dict(leaves(now))
     places = [*old, *(place for place in new if place not in old)]
     return [
