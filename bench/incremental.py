@@ -2,6 +2,7 @@
 
     python bench/incremental.py             # edits at the front, in the middle, at the end; DVC; a fresh clone
     python bench/incremental.py --scaling   # CPU seconds per clip at 1,000, 10,000 and 100,000
+    python bench/incremental.py --files     # files of stores as large as NTU RGB+D 60's
 
 The store is like that of features: two arrays of (1, 512) float32, 4,096 rows a shard, 16 rows a chunk. An edit
 may cost at most two seconds of CPU (planning, copying the shards that it touches, publishing; computing is free
@@ -27,6 +28,17 @@ from cache.index import synced_index
 from cache.specs import entry_key, entry_prefix
 
 TARGET_SECONDS = 2.0
+NTU60_CLIPS = 56_880
+NTU60_STORES = (
+    ("skeletons.zarr", 5, 2, 2048),
+    ("samples.zarr", 1, 7, 16384),
+    ("frames.zarr", 2, 7, 1024),
+    ("heatmaps.zarr", 2, 7, 2048),
+    ("features.zarr", 4, 7, 4096),
+)
+"""(name, arrays, coordinates, clips a shard) as the preset ntu60_xsub of params.yaml lays them out."""
+SYNTHETIC_COORDINATES = 3
+"""clip_id, key and label."""
 FLAT = 2.0
 """Times that a clip may cost at 100,000 what it costs at 10,000: less than the noise of a shared machine."""
 
@@ -142,6 +154,27 @@ def scaling(folder: Path, sizes: list[int], repeats: int) -> bool:
     return worst <= FLAT
 
 
+def num_files(clips: int, arrays: int, coordinates: int, rows_per_shard: int) -> int:
+    """Files of a store: two for the whole, one an array and two a block of it (shard, documents), two a coordinate."""
+    blocks = -(-clips // rows_per_shard)
+    return 2 + arrays * (1 + 2 * blocks) + 2 * coordinates
+
+
+def counted(folder: Path) -> bool:
+    """Stores of NTU RGB+D 60's size by calculation, and the synthetic one really made."""
+    for store, arrays, coordinates, rows_per_shard in NTU60_STORES:
+        files = num_files(NTU60_CLIPS, arrays, coordinates, rows_per_shard)
+        print(
+            f"  {store}: {arrays} arrays, {coordinates} coordinates, {rows_per_shard:,} clips a shard: {files} files"
+        )
+    out = folder / "store.zarr"
+    build(Cache(folder / "cache"), out, rows(range(NTU60_CLIPS)), spec())
+    found = sum(path.is_file() for path in out.rglob("*"))
+    told = num_files(NTU60_CLIPS, len(ARRAYS), SYNTHETIC_COORDINATES, spec().rows_per_shard)
+    print(f"  synthetic features of {NTU60_CLIPS:,} clips: {found} files, calculated {told}")
+    return found == told
+
+
 def main() -> None:
     """Edits and DVC, or the table of costs; exit status 1 where a target is missed."""
     parser = argparse.ArgumentParser(
@@ -149,6 +182,7 @@ def main() -> None:
     )
     parser.add_argument("--clips", type=int, default=10_000)
     parser.add_argument("--scaling", action="store_true")
+    parser.add_argument("--files", action="store_true")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
@@ -156,6 +190,8 @@ def main() -> None:
         folder = Path(name)
         if options.scaling:
             well = scaling(folder, options.sizes, options.repeats)
+        elif options.files:
+            well = counted(folder)
         else:
             well = edited(folder / "edits", options.clips)
             well &= pushed_edits(folder / "dvc", options.clips)
