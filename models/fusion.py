@@ -71,7 +71,7 @@ class AMFIFusion(Head):
         self.channel_attention = nn.Linear(2 * self.dim, 2 * self.dim)
         self.gate = nn.Linear(self.dim, self.dim)
         self.fc = nn.Linear(self.dim, num_classes)
-        if association == "single_token":
+        if association == "single_token" and not self.fc.weight.is_meta:  # there, nothing is to be learned
             _warn_inert()
 
     def fuse(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
