@@ -26,6 +26,7 @@ from pipeline.demo.scenario import (
     ceilings,
     generator,
     plan,
+    pose_kind,
     skeleton_kind,
     video_kind,
 )
@@ -79,8 +80,8 @@ def of_kind(flaw: str) -> Take:
     return next(take for take in plan(TINY) if take.flaw == flaw)
 
 
-def test_ceilings_are_60_70_and_100() -> None:
-    assert ceilings() == {"skeleton": 60.0, "video": 70.0, "both": 100.0}
+def test_ceilings_are_60_70_40_and_100() -> None:
+    assert ceilings() == {"skeleton": 60.0, "video": 70.0, "pose": 40.0, "both": 100.0}
 
 
 def test_actions_of_one_skeleton_kind_have_the_same_joints(acted: dict[int, Recording]) -> None:
@@ -113,7 +114,7 @@ def test_twins_in_one_modality_are_far_apart_in_the_other(acted: dict[int, Recor
 def test_on_the_clean_clips_no_classifier_can_pass_the_ceilings() -> None:
     """Twins share their random numbers, so a modality's clips fall into kinds that are equal throughout."""
     clean = [take for take in plan(FULL) if take.flaw is None and take.subject in FULL.test_subjects]
-    for modality, kind in (("skeleton", skeleton_kind), ("video", video_kind)):
+    for modality, kind in (("skeleton", skeleton_kind), ("video", video_kind), ("pose", pose_kind)):
         distinct = {(take.scene, kind(take.action)) for take in clean}
         assert 100 * len(distinct) / len(clean) == ceilings()[modality]
     front, back = (Take(1, 1, 1, 1, ACTIONS[code - 1]) for code in (1, 2))
