@@ -1,7 +1,7 @@
 """Collecting garbage: what no published store or weights need, and what was left lying for long."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,8 +61,12 @@ class Collected:
         )
 
 
-def collect(cache: Cache, *, days: float = 7.0, delete: bool = False) -> Collected:
+def collect(
+    cache: Cache, *, days: float = 7.0, delete: bool = False, needed: Collection[str] = ()
+) -> Collected:
     """List what no living use names and nobody touched for `days`; with `delete`, remove it.
+
+    needed: further keys of shards and blobs that must stay.
 
     Nothing that a process writes is removed: a build in progress (planned and not yet finished) holds the
     cache, and CacheError is raised then; each shard and blob is removed under its own lock.
@@ -71,8 +75,8 @@ def collect(cache: Cache, *, days: float = 7.0, delete: bool = False) -> Collect
         if delete and not alone:
             raise CacheError(f"a build is at work in {cache.root}: collect garbage when it has finished")
         alive = [use for use in read_uses(cache) if use.alive(since_days(days))]
-        needed = frozenset[str]().union(*(use.shards | use.blobs for use in alive))
-        items = tuple(_garbage(cache, needed, since_days(days)))
+        wanted = frozenset(needed).union(*(use.shards | use.blobs for use in alive))
+        items = tuple(_garbage(cache, wanted, since_days(days)))
         if delete:
             items = tuple(item for item in items if _removed(cache, item))
     return Collected(cache.root, items, delete, len(alive), days)

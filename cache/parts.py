@@ -15,7 +15,7 @@ from .keys import FORMAT, JSON, canonical, key_of
 from .metadata import shard_name
 from .publish import HOUSE, KEYS, MANIFEST
 from .shard_reading import ShardReader
-from .specs import ArraySpec
+from .specs import ArraySpec, shard_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,15 @@ class Parts:
         column = self.coords[KEYS].attrs["arrays"].index(array)
         keys = self.coordinate(KEYS)[:, column]
         return tuple(key.tobytes().hex() if key.any() else None for key in keys)
+
+    def shard_key(self, array: str, block: int) -> str:
+        """The cache's key of a block's shard, by its rows' keys. Raises OSError or ShardError."""
+        part, span = self.arrays[array], self.span(array, block)
+        return shard_key(part.spec, part.rows_per_shard, self.row_keys(array)[span.start : span.stop])
+
+    def shard_keys(self) -> list[str]:
+        """The keys of all its shards."""
+        return [self.shard_key(array, block) for array in sorted(self.arrays) for block in self.blocks(array)]
 
     def coordinate(self, name: str) -> NDArray[Any]:
         """(num_rows, …): as stored, holes included. Raises OSError or ShardError."""

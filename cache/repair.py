@@ -16,7 +16,6 @@ from .parts import Manifest, Part, Parts, parse_manifest, read_manifest, read_pa
 from .publish import MANIFEST
 from .records import read_record_document
 from .salvage import salvage
-from .specs import shard_key
 from .verify import verify_store
 from .verify_cache import verify_entry
 
@@ -196,11 +195,9 @@ class _Repair:
         return None
 
     def _by_key(self, parts: Parts, array: str, part: Part, name: str) -> Path | None:
-        keys = parts.row_keys(array)
         for block in parts.blocks(array):
-            span = parts.span(array, block)
             if name in (part.shard(block), part.documents(block)):
-                key = shard_key(part.spec, part.rows_per_shard, keys[span.start : span.stop])
+                key = parts.shard_key(array, block)
                 return self.cache.shard(key) if name == part.shard(block) else self.cache.documents(key)
         return None
 

@@ -41,17 +41,24 @@ def dvc_file(root: Path, out: Path, name: str) -> Path | None:
     return found[0] if found and found[0].exists() else None
 
 
+def dvc_outs(root: Path) -> list[Path]:
+    """Every out that dvc.lock names."""
+    return sorted(root / str(out["path"]) for out in _outs(root))
+
+
 def _md5_of(root: Path, out: Path) -> str | None:
-    lock = root / "dvc.lock"
-    if not lock.exists() or not out.is_relative_to(root):
-        return None
-    stages: dict[str, Any] = yaml.safe_load(lock.read_text()).get("stages", {})
-    wanted = out.relative_to(root).as_posix()
-    for stage in stages.values():
-        for told in stage.get("outs", []):
-            if told["path"] == wanted:
-                return str(told["md5"]) if "md5" in told else None
+    for told in _outs(root):
+        if root / told["path"] == out:
+            return str(told["md5"]) if "md5" in told else None
     return None
+
+
+def _outs(root: Path) -> list[dict[str, Any]]:
+    lock = root / "dvc.lock"
+    if not lock.exists():
+        return []
+    stages: dict[str, Any] = yaml.safe_load(lock.read_text()).get("stages", {})
+    return [out for stage in stages.values() for out in stage.get("outs", [])]
 
 
 def _cache_folder(root: Path) -> Path:

@@ -17,12 +17,14 @@ from cache.repair_cache import repair_cache
 from cache.verify import verify_store
 from cache.verify_cache import verify_cache
 from pipeline.adopted_weights import adopt_learned
+from pipeline.adoption import at_hand
 from pipeline.build import StoreJob, build_store
-from pipeline.dvc_cache import dvc_file
+from pipeline.dvc_cache import dvc_file, dvc_outs
 from pipeline.errors import DatasetError
 from pipeline.paths import Paths
 from pipeline.runner import RunOptions
 from pipeline.steps import HOUSE, recipes
+from pipeline.trained import TRAININGS, read_trainings
 
 FindJob = Callable[[str, str, str | None], StoreJob]
 """(stage, dataset, preset) to the store that the stage would build now."""
@@ -78,20 +80,33 @@ def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, j
 
 
 def adopted(project: Path, stores: Sequence[Path] | None) -> Told:
-    """`cache adopt`: these stores, or every store and all weights of the project."""
+    """`cache adopt`: these stores, or every store and all weights; of what is gone, DVC's copy if it has one."""
     cache, hashes = _cache(project), Hashes()
     found: list[object] = [
         adopt_store(folder, cache, _name(project, folder), hashes) for folder in _asked(project, stores)
     ]
     if not stores:
-        folders = sorted(path for kind in LEARNED for path in (project / "weights").glob(f"*/{kind}"))
-        found += [f"{folder}: {adopt_learned(project, cache, folder)} trainings taken" for folder in folders]
+        gone = [out for out in dvc_outs(project) if not out.exists()]
+        for out in (out for out in gone if out.suffix == ".zarr"):
+            with at_hand(project, cache, out) as folder:
+                found += [] if folder is None else [adopt_store(folder, cache, _name(project, out), hashes)]
+        learned = {*_learned(project), *(out for out in gone if out.name in LEARNED)}
+        found += [f"{of}: {adopt_learned(project, cache, of)} trainings taken" for of in sorted(learned)]
     return Told(tuple(found))
 
 
 def collected(project: Path, *, delete: bool, days: float) -> Collected:
-    """`cache gc`"""
-    return collect(_cache(project), days=days, delete=delete)
+    """`cache gc`: what the project's own stores and weights need stays, whoever made them."""
+    needed = [key for folder in stores_of(project) for key in read_parts(folder).shard_keys()]
+    for folder in _learned(project):
+        keys = [training.key for training in read_trainings(folder)]
+        if delete and "" in keys:
+            raise DatasetError(
+                f"{folder} is of an older harcache and does not say which blobs it needs: run its stage "
+                "again (everything comes from the cache), then collect garbage"
+            )
+        needed += keys
+    return collect(_cache(project), days=days, delete=delete, needed=needed)
 
 
 def _repaired(project: Path, cache: Cache, folder: Path, preset: str | None, job: FindJob) -> object:
@@ -131,6 +146,11 @@ def _refuse_other(folder: Path, job: StoreJob) -> None:
             f"{folder} was made of other params, code or files than the present ones, so its stage cannot mend "
             f"it: `cache why CLIP` tells the difference; `dvc pull` fetches it, or run {job.stage} to make it anew"
         )
+
+
+def _learned(project: Path) -> list[Path]:
+    """Every folder of weights that tells of its trainings."""
+    return sorted(path.parent for kind in LEARNED for path in project.glob(f"weights/*/{kind}/{TRAININGS}"))
 
 
 def _cache(project: Path) -> Cache:

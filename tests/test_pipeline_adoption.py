@@ -19,6 +19,7 @@ from pipeline.adopted_weights import adopt_learned
 from pipeline.adoption import adopt_before_build
 from pipeline.dvc_cache import dvc_file, dvc_files
 from pipeline.errors import DatasetError
+from pipeline.upkeep import adopted, collected
 
 
 def dvc(root: Path, *words: str) -> None:
@@ -81,6 +82,15 @@ def test_what_dvc_pulled_is_adopted_though_its_out_is_gone_and_one_row_costs_one
     assert os.path.samefile(shard, out / "count/c.0")  # noqa: PTH121  one file in DVC's cache, ours and the store
 
 
+def test_adopt_without_a_path_takes_what_is_there_and_what_dvc_kept(lab_b: Path) -> None:
+    shutil.rmtree(lab_b / "data/demo/small.zarr")
+    (done,) = adopted(lab_b, None).parts
+    assert "9 shards taken" in str(done)
+    assert Cache(lab_b / ".harcache").order("demo/small").exists()
+    dvc(lab_b, "checkout", "--quiet")
+    assert "0 shards taken (0 bytes), 9 known already" in str(adopted(lab_b, None))
+
+
 def test_a_store_still_in_its_place_is_adopted_there_and_once(lab_b: Path) -> None:
     out, cache = lab_b / "data/demo/small.zarr", Cache(lab_b / ".harcache")
     assert adopt_before_build(lab_b, cache, "test/store", out) is not None
@@ -141,3 +151,16 @@ def test_weights_that_are_not_what_is_told_are_refused(copied: Project, tmp_path
         adopt_learned(copied.root, cache, folder)
     assert cache.blobs.find(documents[name]) is None
     assert key_of(documents[name]) not in {path.name for path in cache.root.glob("blobs/*/*")}
+
+
+def test_gc_keeps_what_the_projects_stores_and_weights_need(copied: Project) -> None:
+    """Also where no use tells of them, as in a cache of before there were uses."""
+    shutil.rmtree(copied.paths.open_cache().root / "uses")
+    assert collected(copied.root, delete=True, days=0).items == ()
+    shutil.rmtree(copied.paths.store("heatmaps"))
+    assert {item.kind for item in collected(copied.root, delete=True, days=0).items} == {"shard"}
+    path = copied.paths.weights / "heads" / "trainings.json"
+    facts = [{n: v for n, v in fact.items() if n != "key"} for fact in json.loads(path.read_text())]
+    put(path, json.dumps(facts).encode())
+    with pytest.raises(DatasetError, match="of an older harcache"):
+        collected(copied.root, delete=True, days=0)
