@@ -31,7 +31,7 @@ TARGET_SECONDS = 2.0
 NTU60_CLIPS = 56_880
 NTU60_STORES = (
     ("skeletons.zarr", 5, 2, 2048),
-    ("samples.zarr", 1, 7, 16384),
+    ("samples.zarr", 1, 7, 4096),
     ("frames.zarr", 2, 7, 1024),
     ("heatmaps.zarr", 2, 7, 2048),
     ("features.zarr", 4, 7, 4096),

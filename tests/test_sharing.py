@@ -5,7 +5,6 @@ publishes them. Lab C reads three clips from a web server. Lab D has the recordi
 """
 
 import shutil
-import sys
 from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
@@ -135,9 +134,7 @@ def test_lab_d_changes_one_clip_and_moves_one_shard(lab_a: Lab, shelf: Path, tmp
     lab = lab_a.clone(tmp_path / "d")
     shutil.copytree(lab_a.root / "data" / "raw", lab.root / "data" / "raw")
     lab.run("dvc", "pull", "--quiet", "--remote", "shelf", *STAGES[:4])
-    adopted = lab.run(sys.executable, "cli.py", "cache", "adopt")
-    assert "frames.zarr" in adopted
-
+    assert not (lab.root / ".harcache").exists()
     videos = lab.project.raw / "nturgb+d_rgb"
     first, third = (videos / f"S001C002P002R001A00{n}_rgb.avi" for n in (1, 3))  # of one length, other pixels
     replace_file(first, third.read_bytes())
