@@ -13,6 +13,7 @@ from cache_small import Computer, build, bytes_of, rows_of
 from cache import ArchiveError, Cache, StoreError
 from cache.export import export_store
 from cache.importing import import_store
+from cache.origins import FolderOrigin
 from cache.parts import read_manifest
 
 
@@ -111,3 +112,10 @@ def test_a_full_disk_is_told_before_anything_is_written(
     with pytest.raises(OSError, match=r"says that it takes .* bytes; 100 are free"):
         import_store(store, tmp_path / "b.zarr")
     assert not list(tmp_path.glob("b.zarr*"))
+
+
+def test_a_link_that_appears_after_the_listing(tmp_path: Path) -> None:
+    """Opened as a plain file or not at all."""
+    (tmp_path / "zarr.json").symlink_to("/dev/zero")
+    with pytest.raises(ArchiveError, match=r"zarr\.json can't be read"):
+        FolderOrigin(tmp_path).opened("zarr.json")

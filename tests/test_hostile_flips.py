@@ -28,7 +28,7 @@ def test_flips_all_over_a_zip(tmp_path: Path) -> None:
     files = honest_files(tmp_path / "lab")
     honest, rng = zipped(tmp_path / "source.zip", files).read_bytes(), np.random.default_rng(5)
     taken = 0
-    for number in range(30):
+    for number in range(14):
         data = bytearray(honest)
         data[int(rng.integers(0 if number % 2 else len(data) - 3000, len(data)))] ^= 1 << int(rng.integers(8))
         (tmp_path / "source.zip").write_bytes(data)
@@ -39,7 +39,7 @@ def test_flips_all_over_a_zip(tmp_path: Path) -> None:
         left = [path.name for path in (tmp_path / "place").iterdir()] if (tmp_path / "place").exists() else []
         assert left in ([], ["b.zarr"])
         shutil.rmtree(tmp_path / "place", ignore_errors=True)
-    assert 0 < taken < 15
+    assert 0 < taken < 8
 
 
 def places(document: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -59,7 +59,7 @@ def test_wrong_values_all_over_the_card(tmp_path: Path) -> None:
     files, rng = honest_files(tmp_path / "lab"), np.random.default_rng(7)
     known = places(json.loads(files["zarr.json"]))
     refused = 0
-    for _ in range(40):
+    for _ in range(16):
         *way, last = known[int(rng.integers(len(known)))]
         wrong = copy.deepcopy(WRONG[int(rng.integers(len(WRONG)))])
 
@@ -78,4 +78,4 @@ def test_wrong_values_all_over_the_card(tmp_path: Path) -> None:
             refused += 1
             assert not list((tmp_path / "place").iterdir())
         shutil.rmtree(tmp_path / "place", ignore_errors=True)
-    assert refused > 25
+    assert refused > 9

@@ -11,12 +11,13 @@ import pytest
 import yaml
 from cache_small import Computer, build, bytes_of, rows_of
 from house import HOUSE
-from test_pipeline_pyskl import NTU, ntu_file
+from test_pipeline_pyskl import NTU, SPLIT, annotation, dumped, indexed, ntu_file
 from tiny import tiny_params
 from typer.testing import CliRunner, Result
 
 import cli
 from cache import Cache, Row
+from pipeline.paths import Paths
 
 TEXT = (HOUSE / "docs" / "interchange.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
@@ -109,3 +110,15 @@ def test_a_hostile_file_ends_in_a_message(project: Path) -> None:
     (project / "bad.pkl").write_bytes(pickle.dumps({"annotations": np.array([Path("x")], object)}))
     assert "PickleError: bad.pkl: byte" in said("pyskl", "import", "bad.pkl", "bad", status=2)
     assert not (project / "data/raw/bad").exists()
+
+
+def test_two_labs_that_index_half_each(project: Path) -> None:
+    """Real recipes: what two labs' stages wrote, put together, is what one lab's would have."""
+    halves = {"a": NTU[:3], "b": NTU[1:], "whole": NTU}
+    for lab, names in halves.items():
+        found = {"split": SPLIT, "annotations": [annotation(name, int(name[-1]) - 1) for name in names]}
+        dumped(Paths(project / lab, "ntu").raw / "annotations.pkl", found)
+        indexed(project / lab, "ntu")
+    stores = [f"{lab}/data/ntu/skeletons.zarr" for lab in halves]
+    assert "6 rows from 3 + 5" in said("cache", "merge", *stores[:2], "--to", "both.zarr")
+    assert "agree: 30 rows of 5 arrays compared" in said("cache", "diff", "both.zarr", stores[2])
