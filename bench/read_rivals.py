@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import ArraySpec, Build, Cache, Reader, Row, StoreSpec, open, write_block
+from cache.shards import ShardWriter
 
 DIM = 512
 CHUNK_ROWS = 16
@@ -43,6 +44,17 @@ def write_store(folder: Path, name: str, clips: int, codec: Any) -> Path:
         write_block(cache.root, task, compute)
     build.finish(folder / f"{name}.zarr", {"label": np.arange(clips) % 60}, {"stage": "features"})
     return folder / f"{name}.zarr"
+
+
+def write_shards(folder: Path, clips: int) -> None:
+    """The shards alone: no plan, keys, records or store around them."""
+    spec = ArraySpec("video_0", "float32", (DIM,), ("channel",), chunk_rows=CHUNK_ROWS)
+    values = features(clips)
+    for start in range(0, clips, SHARD_ROWS):
+        writer = ShardWriter(folder / f"c.{start}", spec, SHARD_ROWS)
+        for row in values[start : start + SHARD_ROWS]:
+            writer.write(row)
+        writer.close()
 
 
 def write_plain_zarr(folder: Path, clips: int) -> None:
@@ -119,7 +131,7 @@ def _npy(folder: Path, clips: int) -> Reads:
 
 
 def _webdataset(path: Path, clips: int) -> Reads:
-    import webdataset
+    import webdataset  # type: ignore[import-untyped]
 
     with tarfile.open(path, "w") as archive:
         for place, row in enumerate(features(clips)):

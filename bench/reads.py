@@ -14,16 +14,27 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.read_rivals import DIM, Arm, all_random, count_files, features, write_plain_zarr, write_store
-from cache import Reader, open
+from bench.read_rivals import (
+    DIM,
+    Arm,
+    all_random,
+    count_files,
+    features,
+    write_plain_zarr,
+    write_shards,
+    write_store,
+)
+from cache import open
 
 SEQUENTIAL_TARGETS = {"first": 0.8, "always": 0.5}
 """Share of np.load's speed."""
@@ -38,18 +49,21 @@ def seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
     return clock() - start
 
 
+def whole(array: Any) -> Any:
+    """All of it in memory."""
+    return array[:]
+
+
 def sequential(folder: Path, clips: int, pairs: int, clock: Callable[[], float]) -> dict[str, float]:
     """Median share of np.load's speed: raw with crc on first touch, raw with crc always, zstd, zarr-python."""
     import zarr
 
     np.save(folder / "features.npy", features(clips))
     raw, packed = (write_store(folder, f"sequential-{codec}", clips, codec) for codec in ("raw", "zstd"))
-    readers: dict[str, Reader] = {
-        "first": open(raw), "always": open(raw, check="always"), "zstd": open(packed),
-    }  # fmt: skip
-    arms = {name: lambda reader=reader: reader["video_0"][:] for name, reader in readers.items()}
-    theirs = zarr.open_group(raw, mode="r")
-    arms["zarr-python"] = lambda: theirs["video_0"][:]
+    readers = {"first": open(raw), "always": open(raw, check="always"), "zstd": open(packed)}
+    arrays: dict[str, Any] = {name: reader["video_0"] for name, reader in readers.items()}
+    arrays["zarr-python"] = zarr.open_group(raw, mode="r")["video_0"]
+    arms = {name: partial(whole, array) for name, array in arrays.items()}
     shares: dict[str, list[float]] = {name: [] for name in arms}
     for arm in arms.values():
         arm()
@@ -72,23 +86,24 @@ def random_reads(folder: Path, clips: int, repeats: int, clock: Callable[[], flo
     print(f"one clip of {DIM * 4:,} bytes at random, {len(order):,} clips, median of {repeats}")
     for name, arm, files in all_random(folder, clips):
         arm(order)
-        times = [seconds(lambda arm=arm: arm(order), clock) / len(order) for _ in range(repeats)]  # type: ignore[misc]
+        times = [seconds(partial(arm, order), clock) / len(order) for _ in range(repeats)]
         print(f"  {name:44} {median(times) * 1e6:8.1f} µs   {files:7,} files")
 
 
 def writes(folder: Path, clips: int, pairs: int, clock: Callable[[], float]) -> None:
     """MB/s of building a store, records, keys and fsync included, and of zarr-python writing the same array."""
     arms: dict[str, Arm] = {
-        "harcache": lambda place, n: write_store(place, "written", n, "raw"), "zarr-python": write_plain_zarr,
+        "harcache": lambda place, n: write_store(place, "written", n, "raw"),
+        "harcache, shards alone": write_shards, "zarr-python": write_plain_zarr,
     }  # fmt: skip
     times: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(pairs):
         for name, arm in arms.items():
             with TemporaryDirectory(dir=folder) as place:
-                times[name].append(seconds(lambda arm=arm, place=place: arm(Path(place), clips), clock))  # type: ignore[misc]
+                times[name].append(seconds(partial(arm, Path(place), clips), clock))
     print("writing")
     for name, found in times.items():
-        print(f"  {name:12} {clips * DIM * 4 / median(found) / 1e6:6.0f} MB/s")
+        print(f"  {name:24} {clips * DIM * 4 / median(found) / 1e6:6.0f} MB/s")
 
 
 def files(folder: Path, clips: int) -> int:

@@ -269,6 +269,12 @@ def test_whatever_the_description_holds_it_is_refused_in_words(
         (store / "manifest.json").write_bytes(original[1])
 
 
+def test_a_card_whose_recipe_is_not_the_rows(store: Path) -> None:
+    edited(store, lambda d: house(d)["made_of"]["video_0"].update(params={"size": 224}))
+    with pytest.raises(StoreError, match="its card says that all of 'video_0' was made with params"):
+        open(store).made_of("c001", "video_0")
+
+
 def test_links_out_of_the_store_and_what_is_no_file(store: Path, tmp_path: Path) -> None:
     shard = store / "video_0" / "c.0.0.0"
     data = shard.read_bytes()

@@ -11,7 +11,7 @@ class Meter:
     bytes: int = 0
     """Of bodies; headers are not counted."""
     requests: int = 0
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, num_bytes: int) -> None:
         """Count one answer."""

@@ -114,6 +114,11 @@ class Reader:
             raise self._rows.contents.broken(
                 f"what {clip_id!r} was made of in {array!r} does not give its key {key}"
             )
+        for name, value in self._rows.contents.made_of[array].items():
+            if document.get(name) != value:
+                raise self._rows.contents.broken(
+                    f"its card says that all of {array!r} was made with {name} {value!r:.80}, {clip_id!r} was not"
+                )
         return document
 
     def to_torch(

@@ -11,7 +11,7 @@ from .web_client import WebClient
 
 
 class WebFiles:
-    """A store's folder at a URL; or, with `file`, one file there."""
+    """A store's folder at a URL."""
 
     def __init__(self, url: str, *, headers: Mapping[str, str], timeout_seconds: float, meter: Meter) -> None:
         parts = urlsplit(url)
