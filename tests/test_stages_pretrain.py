@@ -63,7 +63,14 @@ def test_features_for_selection_exist_of_training_clips_only(finished: Project) 
 
 def test_what_lies_in_the_weights_folder(finished: Project) -> None:
     folder = finished.paths.weights / "backbones"
-    names = {"video_0.pt", "video_0_fold.pt", "skeleton_0.pt", "skeleton_0_fold.pt", "trainings.json"}
+    names = {
+        "video_0.pt",
+        "video_0_fold.pt",
+        "skeleton_0.pt",
+        "skeleton_0_fold.pt",
+        "trainings.json",
+        "documents.json",
+    }
     assert {path.name for path in folder.iterdir()} == names
     for training in read_trainings(folder):
         assert [record["epoch"] for record in training.history] == list(range(len(training.history)))
