@@ -67,7 +67,7 @@ def card_of(rows: Rows) -> Card:
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise contents.broken(f"its card's classes are {classes!r:.80}, no names")
     made = {array: _made_of(contents, array) for array in sorted(contents.arrays)}
-    weights = {array: dict(doc["weights"]) for array, doc in made.items() if "weights" in doc}
+    weights = {array: dict(doc["weights"]) for array, doc in made.items() if doc.get("weights")}
     _refuse_lies(contents, weights)
     return Card(
         **told, classes=tuple(classes),
