@@ -137,6 +137,11 @@ def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
     return Checkpoint(WeightsCard(**json.loads(document["card"])), document["state"], digest)
 
 
+def weights_card(path: Path, kind: WeightsKind = "harcache") -> WeightsCard:
+    """What a file of weights says of itself; of torchvision's, what is known of them."""
+    return decode(path).card if kind == "harcache" else PUBLISHED[kind].card
+
+
 def load_pretrained(
     backbone: nn.Module,
     path: Path,

@@ -72,8 +72,8 @@ def _run(module: nn.Module, inputs: Sequence[Tensor]) -> "_Operations":
     learning = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
     try:
         module.requires_grad_(False)
-        # inference_mode would hand composite operations over whole
-        with torch.no_grad(), _Operations() as found:
+        found = _Operations()
+        with torch.no_grad(), found:  # inference_mode would hand composite operations over whole
             module.eval()(*inputs)
     finally:
         for part, mode in training:

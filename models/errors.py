@@ -19,3 +19,7 @@ class CheckpointError(ModelError, ValueError):
 
 class FitError(ModelError, RuntimeError):
     """Training cannot go on: the loss is no longer a number, or what to resume is from another plan."""
+
+
+class ExportError(ModelError, RuntimeError):
+    """A network cannot be written as ONNX, or the file does not say what torch says."""
