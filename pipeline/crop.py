@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.boxes import BoxRule
 from pipeline.enhance import EnhanceRule
 from pipeline.errors import ParamError, VideoError
+from pipeline.rgb import FILLED
 from pipeline.values import Box, Samples
 from pipeline.video import VideoSource
 
@@ -86,12 +87,12 @@ def crop_clip(
     for number, decoded in source.frames(wanted.tolist(), window=window):
         frame = _pixels(decoded, convert)
         for name, (recipe, samples, whole) in cuts.items():
-            box = _seen_from(window, whole)
             if number not in places[name]:
                 continue
+            pixels = cut(frame, _seen_from(window, whole), recipe)
             if name not in crops:
-                crops[name] = np.empty((samples.frames.size, *recipe.size, frame.shape[2]), dtype=np.uint8)
-            crops[name][places[name][number]] = cut(frame, box, recipe)
+                crops[name] = np.empty((samples.frames.size, *pixels.shape), dtype=np.uint8)
+            crops[name][places[name][number]] = pixels
         given += 1
         del decoded, frame  # while they live, the decoder needs fresh memory for the next
     if given != len(wanted):
@@ -127,7 +128,7 @@ def _places(samples: Samples) -> dict[int, NDArray[np.int64]]:
 
 
 def _pixels(decoded: NDArray[Any], convert: Convert | None) -> Bytes:
-    """(H, W, C) uint8."""
+    """(H, W, C) uint8, C = 4 with a filler."""
     frame = decoded if convert is None else convert(decoded)
     if frame.dtype != np.uint8:
         raise ParamError(f"frames are {frame.dtype}, crops are uint8: hand `crop_clip` a `convert`")
@@ -135,9 +136,14 @@ def _pixels(decoded: NDArray[Any], convert: Convert | None) -> Bytes:
 
 
 def cut(frame: Bytes, box: Box, recipe: CropRecipe) -> Bytes:
-    """(H, W, C) frame -> (*recipe.size, C): what lies in the box, zeros where it reaches outside, resized."""
+    """(H, W, C) frame -> (*recipe.size, C): what lies in the box, zeros where it reaches outside, resized.
+
+    A filler, the fourth channel of RGB, is left behind: C = 4 gives 3.
+    """
     resized = _resized(_inside(frame, box), recipe)
-    return np.asarray(resized, dtype=np.uint8).reshape(*recipe.size, frame.shape[2])
+    if frame.shape[2] == FILLED:
+        resized = cv2.cvtColor(resized, cv2.COLOR_RGBA2RGB)
+    return np.asarray(resized, dtype=np.uint8).reshape(*recipe.size, -1)
 
 
 def _inside(frame: Bytes, box: Box) -> Bytes:

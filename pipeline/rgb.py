@@ -2,6 +2,9 @@
 
 Every pixel is the one that converting the whole frame gives: a window is widened to where FFmpeg's converter
 starts anew anyway, and what that cannot be known of (other pixel formats, odd heights) is converted whole.
+
+Where it gives the same pixels, they come four bytes each, red, green, blue and a filler: to convert to four and
+to shrink four takes a fifth less time than three.
 """
 
 from typing import Any
@@ -20,6 +23,9 @@ PLANAR_420 = ("yuv420p", "yuvj420p")
 COLUMNS = 32
 """The converter works on this many columns at a time, or on a divisor of it; the rest is the right edge's."""
 
+FILLED = 4
+"""Channels of RGB with a filler."""
+
 WORTH_SHARE = 0.8
 """A window larger than this share of the frame costs more to copy out than it saves."""
 
@@ -33,9 +39,10 @@ class RgbConverter:
         self._window = window
         self._reformatter = VideoReformatter()
         self._patch: VideoFrame | None = None
+        self._targets: list[NDArray[np.uint8]] = []
 
     def __call__(self, frame: VideoFrame, number: int) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8, upright: what lies in both the frame and the window."""
+        """(H, W, 3) uint8, upright: what lies in both the frame and the window; with one, (H, W, 4) too."""
         turns = self._quarter_turns(frame, number)
         around = None if turns or self._window is None else _widened(self._window, frame)
         if around is None:
@@ -58,21 +65,24 @@ class RgbConverter:
         return turns
 
     def _rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        rgb = self._reformatter.reformat(frame, format="rgb24", threads=1)  # the workers are the parallelism
+        filled = self._window is not None and _even_420(frame) and frame.width % COLUMNS == 0
+        form = "rgba" if filled else "rgb24"
+        rgb = self._reformatter.reformat(frame, format=form, threads=1)  # the workers are the parallelism
         return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
 
     def _cut_out(self, frame: VideoFrame, box: Box) -> VideoFrame:
         """The same frame of smaller size; one, filled anew each time."""
         if self._patch is None or (self._patch.width, self._patch.height) != (box.width, box.height):
             self._patch = VideoFrame(box.width, box.height, frame.format.name)
+            self._targets = [_samples(plane) for plane in self._patch.planes]
         for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
             setattr(self._patch, name, getattr(frame, name))
-        for place, (source, target) in enumerate(zip(frame.planes, self._patch.planes, strict=True)):
+        for place, (source, target) in enumerate(zip(frame.planes, self._targets, strict=True)):
             halves = int(place > 0)
             rows = slice(box.top >> halves, box.bottom >> halves)
             columns = slice(box.left >> halves, -(-box.right >> halves))
             pixels = _samples(source)[rows, columns]
-            _samples(target)[: pixels.shape[0], : pixels.shape[1]] = pixels
+            target[: pixels.shape[0], : pixels.shape[1]] = pixels
         return self._patch
 
 
@@ -81,12 +91,17 @@ def _samples(plane: Any) -> NDArray[np.uint8]:
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
 
 
+def _even_420(frame: VideoFrame) -> bool:
+    """What the converter has a fast way for; that way to RGBA leaves a rest of 1 to 4 columns unconverted."""
+    return frame.format.name in PLANAR_420 and frame.height % 2 == 0
+
+
 def _widened(window: Box, frame: VideoFrame) -> Box | None:
     """The part of the frame to convert; None where it must be, or may as well be, all of it.
 
     Columns 41 to 97 of 640: 32 to 128. Columns 41 to 650 of 650: 32 to 650, so that the right edge stays one.
     """
-    if frame.format.name not in PLANAR_420 or frame.height % 2:
+    if not _even_420(frame):
         return None
     left, top = max(window.left, 0) // COLUMNS * COLUMNS, max(window.top, 0) // 2 * 2
     right = min(-(-window.right // COLUMNS) * COLUMNS, frame.width)

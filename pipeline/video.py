@@ -71,7 +71,8 @@ class VideoSource(Protocol):
         """Yield (frame number, frame) for each of `wanted`, which rises strictly, in one forward pass.
 
         A frame is (H, W, 3) uint8 RGB, or (H, W) uint16 depth in millimetres (0: not measured). With a
-        `window`, only those of its rows and columns that lie in the window too: the same pixels, sooner.
+        `window`, only those of its rows and columns that lie in the window too: the same pixels, sooner, and
+        RGB may have a filler behind it, (H, W, 4).
         Let go of each before taking the next (`del`): with two alive, page faults double a conversion's time.
         Raises VideoError where the video cannot be decoded as far as the last wanted frame.
         """

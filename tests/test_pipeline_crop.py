@@ -99,6 +99,14 @@ def test_a_box_smaller_than_the_crop_is_enlarged_linearly() -> None:
     assert linear[0, :, 0].tolist() == [0, 25, 75, 100]
 
 
+@pytest.mark.parametrize("interpolation", ["auto", "area", "linear"])
+@pytest.mark.parametrize("box", [Box(3, 5, 94, 88), Box(-7, 20, 60, 97), Box(10, 10, 14, 12)])
+def test_a_filler_changes_no_pixel_and_is_left_behind(interpolation: str, box: Box) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (90, 96, 4), dtype=np.uint8)
+    recipe = replace(TINY, size=(9, 16), interpolation=interpolation)
+    np.testing.assert_array_equal(cut(frame, box, recipe), cut(frame[:, :, :3].copy(), box, recipe))
+
+
 def test_every_recipe_is_served_by_one_pass_over_the_wanted_frames() -> None:
     source = FramesInMemory(colour())
     cuts = {
