@@ -119,7 +119,7 @@ def diff(
 ) -> None:
     """Say how two stores differ: clips, parameters, weights, contents; status 1 where they do."""
     with context.obj.explained():
-        from cache.diff import diff_stores
+        from cache.exchange.diff import diff_stores
 
         found = diff_stores(a, b)
         typer.echo(json.dumps(found.document(), indent=1) if as_json else found)
@@ -134,7 +134,7 @@ def export(
 ) -> None:
     """Write a store as one file, every byte of it checked on the way."""
     with context.obj.explained():
-        from cache.export import export_store
+        from cache.exchange.export import export_store
 
         typer.echo(export_store(store, out))
 
@@ -162,7 +162,7 @@ def merge(
 ) -> None:
     """Put stores of one recipe together; what is in several must be the same, or is refused by name."""
     with context.obj.explained():
-        from cache.merge import merge_stores
+        from cache.exchange.merge import merge_stores
 
         typer.echo(merge_stores(stores, to))
 

@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from bench.incremental_clips import content, rows, spec
 from cache import Build, Cache, open_store, write_block
-from cache.verify import verify_store
-from cache.verify_cache import verify_cache
+from cache.upkeep.verify import verify_store
+from cache.upkeep.verify_cache import verify_cache
 
 FORK = multiprocessing.get_context("fork")
 CLIPS = 600

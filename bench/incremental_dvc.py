@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.incremental_clips import STORE, Built, build, clip_id, row, rows, spec
 from cache import Cache, Row
-from cache.adopt import adopt_store
+from cache.upkeep.adopt import adopt_store
 
 HOUSE = Path(__file__).resolve().parents[1]
 SHARD_BYTES = 1_000_000

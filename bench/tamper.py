@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cache import ArraySpec, Build, Cache, Row, RowFailure, StoreSpec, write_block
 from cache.parts import read_parts
-from cache.repair import Repaired, repair_store
-from cache.repair_cache import repair_cache
-from cache.verify import verify_store
-from cache.verify_cache import verify_cache
+from cache.upkeep.repair import Repaired, repair_store
+from cache.upkeep.repair_cache import repair_cache
+from cache.upkeep.verify import verify_store
+from cache.upkeep.verify_cache import verify_cache
 
 SPEC = StoreSpec(
     (

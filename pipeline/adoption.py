@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cache import Cache, CacheError
-from cache.adopt import Adopted, adopt_store
 from cache.files import link_or_copy, remove
+from cache.upkeep.adopt import Adopted, adopt_store
 from pipeline.dvc_cache import dvc_files
 
 log = logging.getLogger(__name__)

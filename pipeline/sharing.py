@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cache.importing import Imported, import_store
+from cache.exchange.importing import Imported, import_store
 from pipeline.paths import Paths
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from cache import Cache, StoreError, key_of
-from cache.adopt import adopt_store
-from cache.faults import Hashes
-from cache.gc import Collected, collect
-from cache.inventory import Inventory, inventory
 from cache.parts import read_parts
-from cache.repair import repair_store
-from cache.repair_cache import repair_cache
-from cache.verify import verify_store
-from cache.verify_cache import verify_cache
+from cache.upkeep.adopt import adopt_store
+from cache.upkeep.faults import Hashes
+from cache.upkeep.gc import Collected, collect
+from cache.upkeep.inventory import Inventory, inventory
+from cache.upkeep.repair import repair_store
+from cache.upkeep.repair_cache import repair_cache
+from cache.upkeep.verify import verify_store
+from cache.upkeep.verify_cache import verify_cache
 from pipeline.adopted_weights import adopt_learned
 from pipeline.adoption import at_hand
 from pipeline.build import StoreJob, build_store

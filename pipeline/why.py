@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cache import JSON, Cache, key_of
 from cache.parts import Parts, read_parts
-from cache.why import Made, entries, made_of, nearest
+from cache.upkeep.why import Made, entries, made_of, nearest
 from pipeline.build import StoreJob
 from pipeline.errors import DatasetError, PipelineError
 from pipeline.failures import Failure, read_failures

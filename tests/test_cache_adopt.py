@@ -7,10 +7,10 @@ from cache_small import Computer, build, bytes_of, rows_of
 from test_cache_verify import put, reseal
 
 from cache import Cache, StoreError
-from cache.adopt import adopt_store
 from cache.parts import read_parts
+from cache.upkeep.adopt import adopt_store
+from cache.upkeep.verify_cache import verify_cache
 from cache.uses import read_uses
-from cache.verify_cache import verify_cache
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from cache_small import SPEC, Computer, content, rows_of
 from numpy.typing import NDArray
 
 from cache import Build, Cache, Row, StoreSpec, write_block
-from cache.diff import diff_stores
-from cache.diff_contents import distance
+from cache.exchange.diff import diff_stores
+from cache.exchange.diff_contents import distance
 
 
 class Shifted(Computer):

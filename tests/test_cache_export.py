@@ -13,7 +13,7 @@ from cache_small import FEATURES, Computer, build, bytes_of, content, rows_of
 from zarr.storage import ZipStore
 
 from cache import Cache, StoreError, open_store
-from cache.export import export_store
+from cache.exchange.export import export_store
 from cache.parts import read_manifest
 
 

@@ -11,9 +11,9 @@ import pytest
 from cache_small import Computer, build, bytes_of, rows_of
 
 from cache import ArchiveError, Cache, StoreError
-from cache.export import export_store
-from cache.importing import import_store
-from cache.origins import FolderOrigin
+from cache.exchange.export import export_store
+from cache.exchange.importing import import_store
+from cache.exchange.origins import FolderOrigin
 from cache.parts import read_manifest
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from cache_small import build, rows_of
 
 from cache import Cache
-from cache.inventory import inventory
+from cache.upkeep.inventory import inventory
 
 
 def test_stores_here_stores_elsewhere_and_what_the_cache_holds(tmp_path: Path) -> None:

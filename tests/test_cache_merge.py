@@ -8,9 +8,9 @@ from cache_small import SPEC, Computer, bytes_of, content
 from test_cache_diff import Shifted, made
 
 from cache import MergeError, Row, StoreError, StoreSpec, open_store
-from cache.diff import diff_stores
-from cache.merge import merge_stores
-from cache.verify import verify_store
+from cache.exchange.diff import diff_stores
+from cache.exchange.merge import merge_stores
+from cache.upkeep.verify import verify_store
 
 
 def rows_of(*numbers: int, version: int = 1, source: str = "clip") -> list[Row]:

@@ -7,10 +7,10 @@ from test_cache_verify import put
 
 from cache import Cache
 from cache.parts import read_parts
-from cache.repair import repair_store
-from cache.repair_cache import repair_cache
-from cache.verify import verify_store
-from cache.verify_cache import verify_cache
+from cache.upkeep.repair import repair_store
+from cache.upkeep.repair_cache import repair_cache
+from cache.upkeep.verify import verify_store
+from cache.upkeep.verify_cache import verify_cache
 
 
 class Lab:

@@ -14,8 +14,8 @@ from bench.tamper import flip_cache, flip_store, made, maim_store
 from cache import Cache
 from cache.keys import canonical, key_of, seal_holds, sealed
 from cache.parts import read_parts
-from cache.verify import verify_store
-from cache.verify_cache import verify_cache
+from cache.upkeep.verify import verify_store
+from cache.upkeep.verify_cache import verify_cache
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 from cache_small import Computer, build, rows_of
 
 from cache import Cache
-from cache.adopt import adopt_store
 from cache.parts import read_parts
-from cache.why import differences, entries, leaves, made_of, nearest
+from cache.upkeep.adopt import adopt_store
+from cache.upkeep.why import differences, entries, leaves, made_of, nearest
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from numcodecs.zstd import Zstd
 from strangers import Files, coordinate, in_folder, sealed, with_card, zipped
 
 from cache import ArchiveError, Cache
-from cache.importing import import_store
+from cache.exchange.importing import import_store
 from cache.keys import canonical, key_of
 
 

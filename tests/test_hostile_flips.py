@@ -12,7 +12,7 @@ from cache_small import Computer, build, bytes_of, rows_of
 from strangers import Files, with_card, zipped
 
 from cache import ArchiveError, Cache
-from cache.importing import import_store
+from cache.exchange.importing import import_store
 
 WRONG: list[Any] = [None, -1, 0, "x", "../x", [], {}, [1], 1e308, 1 << 70, True, "NaN", 1.5]
 

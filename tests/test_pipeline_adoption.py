@@ -14,7 +14,7 @@ from test_cache_verify import put
 from tiny import Project, content
 
 from cache import Cache, key_of
-from cache.verify import verify_store
+from cache.upkeep.verify import verify_store
 from pipeline.adopted_weights import adopt_learned
 from pipeline.adoption import adopt_before_build
 from pipeline.dvc_cache import dvc_file, dvc_files

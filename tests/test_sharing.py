@@ -16,8 +16,8 @@ from serving import serving
 from tiny import STAGES, Project, content, replace_file
 
 from cache import open_store, reader
-from cache.merge import merge_stores
-from cache.verify import verify_store
+from cache.exchange.merge import merge_stores
+from cache.upkeep.verify import verify_store
 
 SHARED = ("index", "pretrain", "features")
 """Stages whose outs are enough to train heads: catalog, skeletons, backbones, features. No pictures of anyone."""

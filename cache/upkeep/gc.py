@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from .errors import CacheError
-from .files import remove
-from .home import Cache
-from .locks import locked_alone, try_locked
-from .uses import read_uses, since_days
+from ..errors import CacheError
+from ..files import remove
+from ..home import Cache
+from ..locks import locked_alone, try_locked
+from ..uses import read_uses, since_days
 
 Kind = Literal["shard", "blob", "work", "damaged"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlsplit
 
+from ..errors import ArchiveError, StoreError
+from ..files import full_disk_explained
 from .archives import copy_hashed, stored_entries
-from .errors import ArchiveError, StoreError
-from .files import full_disk_explained
 
 _WAIT_SECONDS = 60.0
 _MAX_DEPTH = 3

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..keys import JSON
+from ..parts import Parts, read_parts
+from ..publish import HOUSE
+from ..store import Store, open_store
+from ..upkeep.why import Difference, differences
 from .diff_contents import ContentDiff, content_diff
-from .keys import JSON
-from .parts import Parts, read_parts
-from .publish import HOUSE
-from .store import Store, open_store
-from .why import Difference, differences
 
 _SHOWN = 8
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .adopt import Adopted, adopt_store
+from ..errors import ArchiveError, SpaceError, StoreError
+from ..files import full_disk_explained, remove, swap_in, sync_folder
+from ..home import Cache
+from ..parts import Manifest, parse_manifest
+from ..publish import MANIFEST
+from ..upkeep.adopt import Adopted, adopt_store
+from ..upkeep.faults import Hashes
 from .archives import copy_hashed, refuse_name, refuse_twins
-from .errors import ArchiveError, SpaceError, StoreError
-from .faults import Hashes
-from .files import full_disk_explained, remove, swap_in, sync_folder
-from .home import Cache
 from .origins import Origin, origin_of
-from .parts import Manifest, parse_manifest
-from .publish import MANIFEST
 from .scrutiny import scrutinise
 
 MAX_MANIFEST_BYTES = 64 << 20

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from .keys import KEY_BYTES
+from ..keys import KEY_BYTES
 
 _SHOWN = 12
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from ..errors import StoreError
+from ..parts import read_manifest
+from ..publish import MANIFEST
+from ..store import open_store
 from .archives import write_zip
-from .errors import StoreError
 from .exported import Exported
-from .parts import read_manifest
-from .publish import MANIFEST
-from .store import open_store
 
 
 def export_store(store: Path, out: Path) -> Exported:

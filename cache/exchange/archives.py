@@ -15,9 +15,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import ArchiveError, StoreError
-from .files import full_disk_explained, sync_folder
-from .keys import KEY_BYTES
+from ..errors import ArchiveError, StoreError
+from ..files import full_disk_explained, sync_folder
+from ..keys import KEY_BYTES
 
 MAX_NAME = 200
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

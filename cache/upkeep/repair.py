@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..documents import Documents
+from ..errors import ShardError, StoreError
+from ..files import link_or_copy, remove
+from ..home import Cache
+from ..parts import Manifest, Part, Parts, parse_manifest, read_manifest, read_parts
+from ..publish import MANIFEST
+from ..records import read_record_document
 from .adopt import adopt_shard, adopt_store
-from .documents import Documents
-from .errors import ShardError, StoreError
 from .faults import Fault, Hashes, Verified
-from .files import link_or_copy, remove
-from .home import Cache
-from .parts import Manifest, Part, Parts, parse_manifest, read_manifest, read_parts
-from .publish import MANIFEST
-from .records import read_record_document
 from .salvage import salvage
 from .verify import verify_store
 from .verify_cache import verify_entry

@@ -4,17 +4,17 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from .documents import Documents
-from .errors import StoreError
+from ..documents import Documents
+from ..errors import StoreError
+from ..files import full_disk_explained, link_or_copy, sync_folder, write_atomic
+from ..home import Cache
+from ..locks import Shared, locked
+from ..order import read_order, write_order
+from ..parts import Parts, read_manifest, read_parts
+from ..records import record_document
+from ..standing import mark, standing
+from ..uses import remember_use
 from .faults import Fault, Hashes
-from .files import full_disk_explained, link_or_copy, sync_folder, write_atomic
-from .home import Cache
-from .locks import Shared, locked
-from .order import read_order, write_order
-from .parts import Parts, read_manifest, read_parts
-from .records import record_document
-from .standing import mark, standing
-from .uses import remember_use
 from .verify import verify_store
 
 _WRITABLE = 0o222

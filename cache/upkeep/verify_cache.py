@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .blobs import blob_damage
-from .documents import Documents, documents_from, parse_documents
-from .errors import ShardError
+from ..blobs import blob_damage
+from ..documents import Documents, documents_from, parse_documents
+from ..errors import ShardError
+from ..home import Cache
+from ..order import order_damage
+from ..parts import Part, damaged_rows
+from ..records import read_record_document
+from ..specs import ArraySpec
 from .faults import Fault, Hashes, Verified
-from .home import Cache
-from .order import order_damage
-from .parts import Part, damaged_rows
-from .records import read_record_document
-from .specs import ArraySpec
 
 _PASSING = (".tmp", ".lock")
 """Ends of names that come and go with whoever writes; the next build sweeps what was left."""

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ArchiveError, ShardError, SpecError, StoreError
-from .faults import Hashes
-from .keys import JSON, key_of
-from .parts import Part, Parts, read_parts
-from .publish import HOUSE
-from .records import factored
-from .shard_reading import ShardReader
-from .specs import Row
-from .store import open_store
-from .verify import verify_store
+from ..errors import ArchiveError, ShardError, SpecError, StoreError
+from ..keys import JSON, key_of
+from ..parts import Part, Parts, read_parts
+from ..publish import HOUSE
+from ..records import factored
+from ..shard_reading import ShardReader
+from ..specs import Row
+from ..store import open_store
+from ..upkeep.faults import Hashes
+from ..upkeep.verify import verify_store
 
 
 def scrutinise(folder: Path, where: str, hashes: Hashes) -> int:

@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .adopt import adopt_store
-from .build import Build
+from ..build import Build
+from ..errors import BuildError, MergeError, StoreError
+from ..files import remove
+from ..home import Cache
+from ..keys import JSON, canonical, key_of
+from ..order import write_order
+from ..parts import Parts, read_parts
+from ..publish import KEYS
+from ..specs import Row, StoreSpec
+from ..store import Store, open_store
+from ..upkeep.adopt import adopt_store
+from ..upkeep.why import Difference, differences
+from ..writing import Made, write_block
 from .diff import Reason, coordinate_conflicts, documents_of, layout_of, reasons
 from .diff_contents import content_diff
-from .errors import BuildError, MergeError, StoreError
-from .files import remove
-from .home import Cache
-from .keys import JSON, canonical, key_of
-from .order import write_order
-from .parts import Parts, read_parts
-from .publish import KEYS
-from .specs import Row, StoreSpec
-from .store import Store, open_store
-from .why import Difference, differences
-from .writing import Made, write_block
 
 INPUTS = "inputs"
 """The part of a row's document that is each row's own; all else is the recipe."""

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import StoreError
-from .home import Cache
-from .parts import read_manifest, read_parts
-from .uses import Use, read_uses
+from ..errors import StoreError
+from ..home import Cache
+from ..parts import read_manifest, read_parts
+from ..uses import Use, read_uses
 
 
 @dataclass(frozen=True, slots=True)

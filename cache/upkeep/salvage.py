@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from .documents import Documents
-from .files import sync_folder, write_atomic
-from .home import Cache
-from .locks import locked
-from .parts import Part, damaged_rows
-from .records import record_document
-from .shard_reading import ShardReader
-from .shards import ShardWriter
-from .specs import shard_key
+from ..documents import Documents
+from ..files import sync_folder, write_atomic
+from ..home import Cache
+from ..locks import locked
+from ..parts import Part, damaged_rows
+from ..records import record_document
+from ..shard_reading import ShardReader
+from ..shards import ShardWriter
+from ..specs import shard_key
 
 log = logging.getLogger(__name__)
 

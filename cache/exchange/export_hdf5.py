@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .errors import StoreError
+from ..errors import StoreError
+from ..files import full_disk_explained, sync_folder
+from ..keys import FORMAT
+from ..parts import Parts, read_manifest, read_parts
+from ..publish import HOUSE, KEYS
+from ..store import Store, open_store
+from ..upkeep.verify import verify_store
 from .exported import Exported
-from .files import full_disk_explained, sync_folder
-from .keys import FORMAT
-from .parts import Parts, read_manifest, read_parts
-from .publish import HOUSE, KEYS
-from .store import Store, open_store
-from .verify import verify_store
 
 CHUNK_BYTES = 1 << 20
 """What a reader of a single row reads at most, unless a row is larger."""

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .errors import ShardError, StoreError
+from ..errors import ShardError, StoreError
+from ..parts import Manifest, Part, Parts, damaged_rows, read_manifest, read_parts
+from ..publish import MANIFEST
+from ..specs import shard_key
 from .faults import Fault, Hashes, Verified
-from .parts import Manifest, Part, Parts, damaged_rows, read_manifest, read_parts
-from .publish import MANIFEST
-from .specs import shard_key
 
 
 def verify_store(folder: Path, hashes: Hashes | None = None) -> Verified:
