@@ -193,6 +193,20 @@ def extract(
 
 
 @app.command()
+def export(
+    backbone: Annotated[str, typer.Argument(help="A network of `models`, or package.module:Class.")],
+    weights: Annotated[Path, typer.Option(help="Its weights, as `pretrain` writes them.")],
+    out: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    kind: Annotated[str, typer.Option(help="Whose weights: harcache, torchvision_r3d_18, …")] = "harcache",
+) -> None:
+    """A backbone as ONNX, checked against torch; the file says how its input is made."""
+    with _explained():
+        from stages.export import run
+
+        typer.echo(run(backbone, weights, out, kind=kind))  # type: ignore[arg-type]
+
+
+@app.command()
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
 ) -> None:

@@ -17,7 +17,8 @@ def check_input(name: str, x: Tensor, axes: Sequence[Axis]) -> None:
     The first axis is the batch. `check_input("joints", x, ("B", "C=3", ("T", 4), "V=25", "M=2"))` refuses
     joints of 17 points, clips of 3 frames, integer tensors and empty batches.
     """
-    if not (x.is_floating_point() and x.ndim == len(axes) and len(x) and _sizes_fit(x, axes)):
+    # x.shape[0], not len(x): torch.export would take the number of clips for fixed
+    if not (x.is_floating_point() and x.ndim == len(axes) and x.shape[0] > 0 and _sizes_fit(x, axes)):
         kind = str(x.dtype).removeprefix("torch.")
         expected = ", ".join(_spelled(axis) for axis in axes)
         raise ShapeError(

@@ -113,7 +113,7 @@ class CSSIModel(nn.Module):
         if len(clips) != len(self.streams):
             raise ShapeError(f"needs one input for each of {list(self.streams)}, got {len(clips)}")
         found = [b.at(x, (SEGMENTS,))[SEGMENTS] for b, x in zip(self._backbones(), clips, strict=True)]
-        if len({segments.shape[:2] for segments in found}) > 1:
+        if any(segments.shape[:2] != found[0].shape[:2] for segments in found):
             raise ShapeError(
                 f"{list(self.streams)} must show the same clips and segments, got (B, T) of "
                 f"{[tuple(segments.shape[:2]) for segments in found]}"

@@ -103,7 +103,7 @@ class _GraphConv(nn.Module):
         y = torch.bmm(*first[0](x, mean, first[1], self.alpha))
         for conv, graph in others:
             y = y.baddbmm_(*conv(x, mean, graph, self.alpha))
-        y = self.bn(y.view(len(x), -1, *x.shape[2:]))
+        y = self.bn(y.view(x.shape[0], -1, *x.shape[2:]))
         return torch.relu_(y.add_(self.down(x)))
 
 

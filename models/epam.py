@@ -80,7 +80,7 @@ class EPAMHead(nn.Module):
         """
         check_input("pose features", pose, ("B", f"C={self.pose_channels}"))
         rgb_features = self._attended(rgb, view)
-        if len(rgb_features) != len(pose):
+        if rgb_features.shape[0] != pose.shape[0]:
             raise ShapeError(f"rgb and pose must hold the same clips, got {len(rgb)} and {len(pose)}")
         rgb_logits = self.fc_rgb(self.dropout(rgb_features))
         pose_logits = self.fc_pose(self.dropout(pose.to(self.fc_pose.weight.dtype)))
@@ -97,7 +97,7 @@ class EPAMHead(nn.Module):
             check_input("rgb features", rgb, ("B", f"C={self.rgb_channels}"))
             return rgb.to(dtype)
         check_input("rgb map", rgb, ("B", f"C={self.rgb_channels}", "T", "H", "W"))
-        if (len(rgb), *rgb.shape[2:]) != (len(view), *view.shape[2:]):
+        if (rgb.shape[0], *rgb.shape[2:]) != (view.shape[0], *view.shape[2:]):
             raise ShapeError(
                 "the rgb map and what the attention reads of pose must agree in clips, frames and places, got "
                 f"{tuple(rgb.shape)} and {tuple(view.shape)}; the pose backbone's frame_stride is its frames "
@@ -167,7 +167,7 @@ class EPAMNet(nn.Module):
 
     def forward(self, clips: Tensor, heatmaps: Tensor) -> EPAMOutput:
         """Frames (B, 3, T, H, W) and heatmaps (B, 17, frame_stride · T, H', W') → both streams' logits."""
-        if len(clips) != len(heatmaps):
+        if clips.shape[0] != heatmaps.shape[0]:
             raise ShapeError(
                 f"frames and heatmaps must be of the same clips, got {len(clips)} and {len(heatmaps)}"
             )

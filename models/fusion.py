@@ -87,8 +87,8 @@ class AMFIFusion(Head):
         if self.non_local is None:
             return x
         tokens = {"single_token": 1, "modality_token": 2}.get(self.association, 2 * self.dim)
-        z: Tensor = self.non_local(x.view(len(x), tokens, -1))
-        return z.reshape(len(x), -1)
+        z: Tensor = self.non_local(x.view(x.shape[0], tokens, -1))
+        return z.reshape(x.shape[0], -1)
 
     def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
         """Eq. 21: cross-entropy + lambda_gate · L_gate, the mean over clips and channels."""

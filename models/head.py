@@ -64,7 +64,7 @@ class Head(nn.Module):
         ):
             if features.ndim != 2 or features.shape[1] != dim:
                 raise ShapeError(f"{name} features must be (B, {dim}), got {tuple(features.shape)}")
-        if len(skeleton) != len(video):
+        if skeleton.shape[0] != video.shape[0]:
             raise ShapeError(
                 f"skeleton and video must hold the same clips, got {len(skeleton)} and {len(video)}"
             )

@@ -23,7 +23,7 @@ class NarrowConv2d(nn.Conv2d):
             return super().forward(x)
         columns = x.transpose(2, 3).flatten(1, 2)
         y = F.conv1d(columns, self._banded(width), padding=self.kernel_size[0] // 2)
-        return y.view(len(x), self.out_channels, width, height).transpose(2, 3)
+        return y.view(x.shape[0], self.out_channels, width, height).transpose(2, 3)
 
     def _banded(self, width: int) -> Tensor:
         """(O · W, I · W, K): output column v sees input column u through kernel column u - v + K // 2.

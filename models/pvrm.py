@@ -137,7 +137,7 @@ class Conv3dHead(MatrixHead):
 
     def vector(self, matrix: Tensor) -> Tensor:
         """The mean over time and picture."""
-        found: Tensor = self.layers(matrix.reshape(len(matrix), 1, -1, self.side, self.side))
+        found: Tensor = self.layers(matrix.reshape(matrix.shape[0], 1, -1, self.side, self.side))
         return found.mean(dim=(2, 3, 4))
 
 

@@ -122,7 +122,7 @@ class FrameResNet(Backbone):
     def _vectors(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) → (B, T, width); as many clips at a time as memory is meant for, where that is free."""
         needs_gradient = torch.is_grad_enabled() and self.frozen != "all"
-        if needs_gradient or self.trunk.training:
+        if needs_gradient or self.trunk.training or torch.compiler.is_exporting():
             return self._each_frame(clips)
         with torch.no_grad():
             size = clips_at_once(clips.shape[0], clips.shape[2])

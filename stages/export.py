@@ -1,0 +1,71 @@
+"""export: a backbone's weights as an ONNX file, which says itself what it must be fed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.backbones import backbone_class, build_backbone
+from models.checkpoint import WeightsKind, load_pretrained, weights_card
+from models.errors import ModelParamError
+from models.export import export_onnx
+from models.preprocessing import JointInput, Preprocessing, VideoInput
+from pipeline.layouts import LAYOUTS, Layout
+
+NUM_CLIPS = 2
+"""Of the batch that the file is tried on; it takes any."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    path: Path
+    backbone: str
+    shape: tuple[int, ...]
+    """One clip's."""
+    difference: float
+    """From torch, of the largest output."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: {self.backbone} for clips of (any number, {', '.join(map(str, self.shape))}), within "
+            f"{self.difference:.1e} of torch; its metadata_props say how clips are made"
+        )
+
+
+def run(backbone: str, weights: Path, out: Path, *, kind: WeightsKind = "harcache") -> Exported:
+    """Write the file `out`. Its input is of the form that the weights were trained on, as their card says."""
+    card = weights_card(weights, kind)
+    if card.model != backbone:
+        raise ModelParamError(f"{weights} holds weights of {card.model!r}, asked for is {backbone!r}")
+    expects, layout = backbone_class(backbone).expects, LAYOUTS.get(card.normalisation.get("layout", ""))
+    shape = _shape(expects, card.normalisation, layout)
+    options, edges = {"kind": backbone, **card.options}, () if layout is None else layout.bones
+    network = build_backbone(options, shape=shape, edges=edges)
+    sha256 = load_pretrained(network, weights, expected=card, kind=kind)
+    told = {
+        "backbone": options,
+        "preprocessing": {"input": type(expects).__name__, "shape": shape, **card.normalisation},
+        "weights_sha256": sha256,
+    }
+    clips = torch.rand(NUM_CLIPS, *shape, generator=torch.Generator().manual_seed(0))
+    difference = export_onnx(network, [clips], out, names=["clips"], told=told)
+    return Exported(out, backbone, shape, difference)
+
+
+def _shape(expects: Preprocessing, told: Mapping[str, Any], layout: Layout | None) -> tuple[int, ...]:
+    """One clip's, as the weights were trained: (C, T, H, W) or (C, T, V, M)."""
+    if isinstance(expects, VideoInput):
+        return len(told["mean"]), told["frames"], told["size"], told["size"]
+    if layout is None:
+        raise ModelParamError(
+            f"the weights' card must name a layout of joints, one of {sorted(LAYOUTS)}, it tells {sorted(told)}; "
+            "weights that `pretrain` writes name theirs"
+        )
+    if isinstance(expects, JointInput):
+        return expects.channels, told["num_frames"], layout.num_joints, told["max_persons"]
+    channels = layout.num_joints * told["with_joints"] + len(layout.bones) * told["with_limbs"]
+    return channels, told["frames"], *told["size"]
