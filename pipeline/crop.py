@@ -84,15 +84,17 @@ def crop_clip(
     crops: dict[str, Bytes] = {}
     given = 0
     window = _around([box for _, _, box in cuts.values()])
+    boxes = {name: _seen_from(window, box) for name, (_, _, box) in cuts.items()}
     for number, decoded in source.frames(wanted.tolist(), window=window):
         frame = _pixels(decoded, convert)
-        for name, (recipe, samples, whole) in cuts.items():
+        for name, (recipe, samples, _) in cuts.items():
             if number not in places[name]:
                 continue
-            pixels = cut(frame, _seen_from(window, whole), recipe)
+            pixels = cut(frame, boxes[name], recipe)
             if name not in crops:
                 crops[name] = np.empty((samples.frames.size, *pixels.shape), dtype=np.uint8)
-            crops[name][places[name][number]] = pixels
+            for place in places[name][number]:
+                crops[name][place] = pixels
         given += 1
         del decoded, frame  # while they live, the decoder needs fresh memory for the next
     if given != len(wanted):
@@ -121,10 +123,12 @@ def _seen_from(window: Box, box: Box) -> Box:
     return Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
 
 
-def _places(samples: Samples) -> dict[int, NDArray[np.int64]]:
+def _places(samples: Samples) -> dict[int, list[int]]:
     """Frame number -> where in (A x T) it goes; more than one place where frames repeat."""
-    flat = samples.frames.ravel()
-    return {int(number): np.flatnonzero(flat == number) for number in np.unique(flat)}
+    places: dict[int, list[int]] = {}
+    for place, number in enumerate(samples.frames.ravel().tolist()):
+        places.setdefault(number, []).append(place)
+    return places
 
 
 def _pixels(decoded: NDArray[Any], convert: Convert | None) -> Bytes:

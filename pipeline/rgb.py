@@ -38,22 +38,22 @@ class RgbConverter:
         self._name = name
         self._window = window
         self._reformatter = VideoReformatter()
-        self._patch: VideoFrame | None = None
-        self._targets: list[NDArray[np.uint8]] = []
+        self._kind: tuple[str, int, int, int] | None = None
+        self._patch: _Patch | None = None
+        self._format = "rgb24"
 
     def __call__(self, frame: VideoFrame, number: int) -> NDArray[np.uint8]:
         """(H, W, 3) uint8, upright: what lies in both the frame and the window; with one, (H, W, 4) too."""
         turns = self._quarter_turns(frame, number)
-        around = None if turns or self._window is None else _widened(self._window, frame)
-        if around is None:
-            rgb = self._rgb(frame)
-            upright = np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
-            return upright[inside(self._window)]
-        rows, columns = inside(self._window)
-        return self._rgb(self._cut_out(frame, around))[
-            rows.start - around.top : rows.stop - around.top,
-            columns.start - around.left : columns.stop - around.left,
-        ]
+        kind = frame.format.name, frame.width, frame.height, turns
+        if kind != self._kind:
+            self._kind, self._patch = kind, None if turns else _patch(self._window, frame)
+            self._format = self._format_of(frame if self._patch is None else self._patch.frame)
+        if self._patch is not None:
+            return self._rgb(self._patch.filled(frame))[self._patch.shown]
+        rgb = self._rgb(frame)
+        upright = np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+        return upright[inside(self._window)]
 
     def _quarter_turns(self, frame: VideoFrame, number: int) -> int:
         turns, rest = divmod(frame.rotation, 90)
@@ -65,25 +65,44 @@ class RgbConverter:
         return turns
 
     def _rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        filled = self._window is not None and _even_420(frame) and frame.width % COLUMNS == 0
-        form = "rgba" if filled else "rgb24"
-        rgb = self._reformatter.reformat(frame, format=form, threads=1)  # the workers are the parallelism
+        threads = 1  # the workers are the parallelism
+        rgb = self._reformatter.reformat(frame, format=self._format, threads=threads)
         return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
 
-    def _cut_out(self, frame: VideoFrame, box: Box) -> VideoFrame:
-        """The same frame of smaller size; one, filled anew each time."""
-        if self._patch is None or (self._patch.width, self._patch.height) != (box.width, box.height):
-            self._patch = VideoFrame(box.width, box.height, frame.format.name)
-            self._targets = [_samples(plane) for plane in self._patch.planes]
-        for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
-            setattr(self._patch, name, getattr(frame, name))
-        for place, (source, target) in enumerate(zip(frame.planes, self._targets, strict=True)):
-            halves = int(place > 0)
-            rows = slice(box.top >> halves, box.bottom >> halves)
-            columns = slice(box.left >> halves, -(-box.right >> halves))
-            pixels = _samples(source)[rows, columns]
-            target[: pixels.shape[0], : pixels.shape[1]] = pixels
-        return self._patch
+    def _format_of(self, frame: VideoFrame) -> str:
+        filled = self._window is not None and _even_420(frame) and frame.width % COLUMNS == 0
+        return "rgba" if filled else "rgb24"
+
+
+class _Patch:
+    """A smaller frame for the window's surroundings, filled anew from each frame of one size and format."""
+
+    def __init__(self, around: Box, window: Box, frame: VideoFrame) -> None:
+        """`around` is the part of the frame to convert, `shown` what the window shows of that."""
+        rows, columns = inside(window)
+        self.shown = (
+            slice(rows.start - around.top, rows.stop - around.top),
+            slice(columns.start - around.left, columns.stop - around.left),
+        )
+        self.frame = VideoFrame(around.width, around.height, frame.format.name)
+        self._planes = [_samples(plane) for plane in self.frame.planes]
+        self._parts = [
+            (slice(around.top >> halves, around.bottom >> halves), slice(around.left >> halves, end))
+            for halves, end in ((0, around.right), (1, -(-around.right // 2)), (1, -(-around.right // 2)))
+        ]
+
+    def filled(self, frame: VideoFrame) -> VideoFrame:
+        """The patch, with the frame's samples and what their colours mean."""
+        self.frame.colorspace, self.frame.color_range = frame.colorspace, frame.color_range
+        for source, target, part in zip(frame.planes, self._planes, self._parts, strict=True):
+            samples = _samples(source)[part]
+            target[: samples.shape[0], : samples.shape[1]] = samples
+        return self.frame
+
+
+def _patch(window: Box | None, frame: VideoFrame) -> _Patch | None:
+    around = None if window is None else _widened(window, frame)
+    return None if window is None or around is None else _Patch(around, window, frame)
 
 
 def _samples(plane: Any) -> NDArray[np.uint8]:

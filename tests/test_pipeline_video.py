@@ -105,8 +105,9 @@ def test_decoding_stops_after_the_last_wanted_frame(tmp_path: Path) -> None:
     assert [number for number, _ in AvVideo(cut).frames([0, 2])] == [0, 2]
 
 
-def test_a_rotated_video_is_turned_upright(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "phone.mp4", "libx264", 3)
+@pytest.mark.parametrize("width", [68, WIDTH])
+def test_a_rotated_video_is_turned_upright(width: int, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "phone.mp4", "libx264", 3, width=width)
     flat = all_frames(path)[1]
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 44
@@ -114,7 +115,10 @@ def test_a_rotated_video_is_turned_upright(tmp_path: Path) -> None:
     path.write_bytes(content)
     _, frame = next(AvVideo(path).frames([1]))
     np.testing.assert_array_equal(frame, np.rot90(flat, -1))  # the matrix turns by 90 degrees clockwise
-    assert (AvVideo(path).probe().height, AvVideo(path).probe().width) == (WIDTH, HEIGHT)
+    window = Box(5, 3, 60, 30)
+    _, part = next(AvVideo(path).frames([1], window=window))
+    np.testing.assert_array_equal(part[:, :, :3], frame[inside(window)])
+    assert (AvVideo(path).probe().height, AvVideo(path).probe().width) == (width, HEIGHT)
 
 
 def test_a_truncated_avi_is_refused(tmp_path: Path) -> None:
