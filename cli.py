@@ -193,6 +193,26 @@ def extract(
 
 
 @app.command()
+def enhance(
+    dataset: Dataset,
+    recipe: Annotated[str, typer.Option(help="Recipe of crop whose frames are too dark.")],
+    out: Annotated[Path, typer.Option(help="Weights to write; a recipe's `enhance` names them.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training clips.")] = 200,
+    lr: Annotated[float, typer.Option(help="Adam's rate.")] = 1e-4,
+    seed: Annotated[int, typer.Option(help="Of order and first weights.")] = 0,
+) -> None:
+    """Train night enhancement (Zero-DCE) on a dataset's own frames, without reference; crop then uses it."""
+    with _explained():
+        from models.zerodce_fit import EnhancerPlan
+        from pipeline.paths import Paths
+        from pipeline.runner import RunOptions
+        from stages.enhance import run
+
+        plan = EnhancerPlan(epochs=epochs, lr=lr, seed=seed)
+        typer.echo(run(Paths(PROJECT, dataset), RunOptions(), recipe=recipe, out=out, plan=plan))
+
+
+@app.command()
 def export(
     backbone: Annotated[str, typer.Argument(help="A network of `models`, or package.module:Class.")],
     weights: Annotated[Path, typer.Option(help="Its weights, as `pretrain` writes them.")],
