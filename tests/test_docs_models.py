@@ -1,0 +1,54 @@
+"""docs/models.md lists the backbones that there are, as they declare themselves."""
+
+import re
+from typing import get_args
+
+import own_backbone
+import pytest
+from house import HOUSE
+from typer.testing import CliRunner
+
+import cli
+from models.backbones import BACKBONES
+from models.cuts import Backbone
+from models.preprocessing import HeatmapInput, JointInput, VideoInput
+from models.published import System, published
+from pipeline.layouts import NTU_25
+
+PAGE = (HOUSE / "docs" / "models.md").read_text()
+
+CALLED = {VideoInput: "video", HeatmapInput: "heatmaps", JointInput: "joints"}
+
+
+def row(kind: str, made: type[Backbone]) -> list[str]:
+    clip = "×".join(str(length) for length in made.expects.shape)
+    return [kind, CALLED[type(made.expects)], clip, ", ".join(cut.name for cut in made.cuts)]
+
+
+def test_the_list_of_backbones_is_the_codes() -> None:
+    cells = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if re.match(r"\| \w+ \| .*×", line)]
+    listed = sorted([kind, fed, clip, cuts] for kind, _, fed, clip, cuts in cells)
+    assert listed == sorted(row(kind, made) for kind, made in BACKBONES.items())
+
+
+def test_systems_are_those_of_the_table_of_sizes() -> None:
+    known = {entry.system for entry in published(NTU_25.bones, NTU_25.num_joints)}
+    named = re.findall(r"^\| \w+ \| ([\w-]+)[^|]* \| (?:video|joints|heatmaps) \|", PAGE, re.M)
+    assert set(named) == known == set(get_args(System))
+
+
+def test_the_own_backbone_shown_is_the_one_that_runs() -> None:
+    block = re.search(r"```python\n(.*?)```", PAGE, re.S)
+    source = (HOUSE / "tests" / "own_backbone.py").read_text()
+    assert block is not None
+    for line in block.group(1).splitlines():
+        assert line.removesuffix(" ...") in source, line
+    assert issubclass(own_backbone.Pooled, Backbone)
+
+
+@pytest.mark.parametrize("command", ["extract", "export"])
+def test_options_that_the_page_uses_exist(command: str) -> None:
+    told = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200"}).output
+    (line,) = re.findall(rf"^python cli.py {command} .*$", PAGE, re.M)
+    options = {*re.findall(r"--\w+", line), *(("--cut", "--views") if command == "extract" else ())}
+    assert all(option in told for option in options)
