@@ -36,7 +36,7 @@ JOINTS = (3, 8, 5, 2)
 VIDEO = (3, 4, 32, 32)
 POSE = (17, 4, 8, 8)
 MATRIX = (40, 49)
-TINY: dict[str, Any] = {"width": 8, "blocks": (1, 1)}
+TINY: dict[str, Any] = {"width": 8, "blocks": (1,)}
 PARTS = ((0,), (1,), (2,), (3,), (4,), (0, 1, 2))
 LATE = InteractionPlan(alpha=4)
 
@@ -48,8 +48,6 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Shapes]] = {
     "AAGCN": (lambda: AAGCN(CHAIN, 5, **SMALL), (JOINTS,)),
     "CTRGCN with SF-Heads": (lambda: CTRGCN(CHAIN, 5, **SMALL, sf_head=2), (JOINTS,)),
     "STGCN": (lambda: STGCN(CHAIN, 5, **SMALL), (JOINTS,)),
-    "RGBXShiftNet": (lambda: RGBXShiftNet(**TINY), (VIDEO,)),
-    "PoseXShiftNet": (lambda: PoseXShiftNet(**TINY), (POSE,)),
     "X3DM": (lambda: X3DM(**TINY), (VIDEO,)),
     "X3DS": (lambda: X3DS(**TINY), (POSE,)),
     "EPAMHead, rival": (
@@ -82,7 +80,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Shapes]] = {
     "LastInteraction": (lambda: LastInteraction(8, 4, LATE), ((8, 2, 3, 5), (4, 8, 3, 5))),
     "ZeroDCE": (lambda: ZeroDCE(4), ((3, 8, 8),)),
 }
-"""By name: a network, and one clip's inputs."""
+"""By name: a network, and one clip's inputs. EPAMNet holds both X-ShiftNets."""
 
 
 @pytest.fixture(autouse=True)
