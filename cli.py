@@ -203,7 +203,7 @@ def enhance(
 ) -> None:
     """Train night enhancement (Zero-DCE) on a dataset's own frames, without reference; crop then uses it."""
     with _explained():
-        from models.zerodce_fit import EnhancerPlan
+        from models.night.zerodce_fit import EnhancerPlan
         from pipeline.paths import Paths
         from pipeline.runner import RunOptions
         from stages.enhance import run

@@ -24,9 +24,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cache import ArraySpec, Build, Cache, Compute, Row, Store, StoreSpec, open_store, write_block
+from models.amfi.r3d import R3D18
 from models.inference import embed
 from models.memory import keep_freed_memory
-from models.r3d import R3D18
 from models.seeding import seeded
 from pipeline.pixels import PixelScale, to_float
 

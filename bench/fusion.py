@@ -25,8 +25,8 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cache import ArraySpec, Build, Cache, Row, StoreSpec, open_store, write_block
+from models.amfi.fusion import AMFIFusion
 from models.fit import Batch, fit
-from models.fusion import AMFIFusion
 from models.plan import FitPlan
 from models.seeding import mix, seeded
 

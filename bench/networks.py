@@ -26,9 +26,9 @@ from torchvision.models import video as torchvision_video
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from models.amfi.r3d import R3D18, TORCHVISION_OPTIONS
 from models.backbones import BACKBONES, BackboneKind, build_backbone
-from models.r3d import R3D18, TORCHVISION_OPTIONS
-from models.resnet import FrameResNet, Network
+from models.cssi.resnet import FrameResNet, Network
 from pipeline.layouts import NTU_25
 
 TOLERANCE = 0.05

@@ -7,20 +7,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from models.aagcn import AAGCN
-from models.agcn import AGCN, AGCN_LAYOUTS, GraphBlock
-from models.ctrgcn import CTRGCN
+from models.amfi.r3d import R3D18
+from models.cssi.dinet import DINetR
+from models.cssi.resnet import FrameResNet
 from models.cuts import Backbone
-from models.dinet import DINetR
+from models.epam.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
 from models.errors import ModelParamError
-from models.graph_backbone import GraphBackbone
-from models.graphs import Edges
+from models.graph.aagcn import AAGCN
+from models.graph.agcn import AGCN, AGCN_LAYOUTS, GraphBlock
+from models.graph.ctrgcn import CTRGCN
+from models.graph.graph_backbone import GraphBackbone
+from models.graph.graphs import Edges
+from models.graph.stgcn import STGCN
+from models.interaction.two_path import TwoPath
 from models.preprocessing import JointInput
-from models.r3d import R3D18
-from models.resnet import FrameResNet
-from models.stgcn import STGCN
-from models.two_path import TwoPath
-from models.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
 
 BackboneKind = Literal[
     "r3d18",

@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from models.amfi.r3d import KINETICS_INPUT, TORCHVISION_OPTIONS
+from models.cssi.resnet import IMAGENET_INPUT, STEMS, Network
 from models.errors import CheckpointError
 from models.files import read_torch, torch_bytes
 from models.preprocessing import VideoInput
-from models.r3d import KINETICS_INPUT, TORCHVISION_OPTIONS
-from models.resnet import IMAGENET_INPUT, STEMS, Network
 
 FORMAT = 1
 

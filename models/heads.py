@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from models.baselines import PlainFusion
+from models.amfi.baselines import PlainFusion
+from models.amfi.fusion import AMFIFusion
 from models.errors import ModelParamError
-from models.fusion import AMFIFusion
 from models.head import Head
 
 HeadKind = Literal["amfi", "average", "multiplication", "max", "concatenation", "skeleton", "video"]

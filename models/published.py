@@ -9,25 +9,25 @@ from typing import Any, Literal
 
 from torch import nn
 
-from models.aagcn import AAGCN
-from models.agcn import AGCN, AGCN_LAYOUTS
-from models.amfi import AMFINet
-from models.attention import NestedAttention, RivalAttention
+from models.amfi.network import AMFINet
+from models.amfi.r3d import R3D18
 from models.classifier import Classifier
-from models.cssi import CachedFrames, CSSIModel
-from models.ctrgcn import CTRGCN
+from models.cssi.dinet import DINetR
+from models.cssi.network import CachedFrames, CSSIModel
+from models.cssi.pvrm import PVRM, Conv3dHead, LSTMHead, MatrixHead
+from models.cssi.resnet import FrameResNet
 from models.cuts import Backbone
-from models.dinet import DINetR
-from models.epam import EPAMNet
-from models.graphs import Edges
-from models.pvrm import PVRM, Conv3dHead, LSTMHead, MatrixHead
-from models.r3d import R3D18
-from models.resnet import FrameResNet
-from models.sfhead import SFHead
-from models.stgcn import STGCN
-from models.two_path import TwoPath
-from models.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
-from models.zerodce import ZeroDCE
+from models.epam.attention import NestedAttention, RivalAttention
+from models.epam.network import EPAMNet
+from models.epam.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
+from models.graph.aagcn import AAGCN
+from models.graph.agcn import AGCN, AGCN_LAYOUTS
+from models.graph.ctrgcn import CTRGCN
+from models.graph.graphs import Edges
+from models.graph.sfhead import SFHead
+from models.graph.stgcn import STGCN
+from models.interaction.two_path import TwoPath
+from models.night.zerodce import ZeroDCE
 
 System = Literal["CSSIModel", "AMFI-Net", "EPAM-Net", "interaction", "SF-Head"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from models.counting import count
-from models.graphs import Edges
+from models.graph.graphs import Edges
 from models.published import Published, published
 
 COLUMNS = (

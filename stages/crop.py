@@ -30,7 +30,7 @@ from pipeline.steps import CROP
 from pipeline.values import Box, Samples, Skeleton
 
 if TYPE_CHECKING:
-    from models.zerodce import ZeroDCE
+    from models.night.zerodce import ZeroDCE
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class CropWork:
         """(A, T, H, W, 3) → the same; on a CPU, so that any worker makes the same bytes."""
         import torch  # a second or two, which recipes without an enhancer need not wait
 
-        from models.zerodce import enhance_frames
+        from models.night.zerodce import enhance_frames
 
         torch.set_num_threads(self.threads)
         network = _enhancer(self.paths.root / rule.weights, rule.sha256)
@@ -200,7 +200,7 @@ def _check_enhancers(paths: Paths, preset: Preset, catalog: Catalog) -> None:
 
 @lru_cache(maxsize=4)
 def _enhancer(weights: Path, sha256: str) -> "ZeroDCE":
-    from models.zerodce import load_zero_dce
+    from models.night.zerodce import load_zero_dce
 
     return load_zero_dce(weights, sha256=sha256)
 

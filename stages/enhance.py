@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.device import best_device
 from models.files import torch_bytes
-from models.zerodce_fit import EnhancerPlan, fit_zero_dce
+from models.night.zerodce_fit import EnhancerPlan, fit_zero_dce
 from pipeline.files import write_whole
 from pipeline.frame_draws import FrameDraws, training_frames
 from pipeline.opening import opened_catalog

@@ -7,10 +7,10 @@ import torch
 from fill import fill, index_of
 from torch import Tensor, nn
 
-from models.agcn import blocks
 from models.classifier import Classifier
+from models.graph.agcn import blocks
+from models.graph.sf_backbone import SFBackbone
 from models.seeding import seeded
-from models.sf_backbone import SFBackbone
 from pipeline.layouts import NTU_25, UTD_20
 
 NW_UCLA_20 = (

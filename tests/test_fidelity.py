@@ -13,16 +13,16 @@ from house import HOUSE
 from skeleton_models import CHAIN
 from torch import Tensor, nn
 
-from models.agcn import blocks
+from models.amfi.fusion import AMFIFusion, GateSign
 from models.backbones import BACKBONES, build_backbone
 from models.classifier import Classifier
-from models.cssi import MATRIX, CSSIModel
-from models.ctrgcn import CTRGCN
+from models.cssi.dinet import DINetR
+from models.cssi.network import MATRIX, CSSIModel
 from models.cuts import Cut, cut_shapes
-from models.dinet import DINetR
-from models.fusion import AMFIFusion, GateSign
+from models.graph.agcn import blocks
+from models.graph.ctrgcn import CTRGCN
+from models.graph.sfhead import SFHead
 from models.seeding import seeded
-from models.sfhead import SFHead
 from pipeline.boxes import BoxRule, box_of
 from pipeline.layouts import NTU_25
 from pipeline.sampling import SamplingRule, sample

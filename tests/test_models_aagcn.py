@@ -18,11 +18,11 @@ from skeleton_models import (
     waves,
 )
 
-from models.aagcn import AAGCN
 from models.classifier import Classifier
 from models.cuts import FEATURES, cut_shapes
 from models.errors import ModelParamError, ShapeError
-from models.graph_backbone import LAST_BLOCK, LastBlock
+from models.graph.aagcn import AAGCN
+from models.graph.graph_backbone import LAST_BLOCK, LastBlock
 from pipeline.layouts import NTU_25
 
 AAGCN_JOINT_120 = {

@@ -7,12 +7,12 @@ import torch
 from fill import digest, fill, ramp
 from torch import nn
 
-from models.agcn import AGCN, AGCN_LAYOUTS, GraphBlock, blocks
+from models.amfi.r3d import R3D18, TORCHVISION_OPTIONS
 from models.classifier import Classifier
 from models.errors import ModelParamError, ShapeError
-from models.graphs import adjacency
+from models.graph.agcn import AGCN, AGCN_LAYOUTS, GraphBlock, blocks
+from models.graph.graphs import adjacency
 from models.preprocessing import VideoInput
-from models.r3d import R3D18, TORCHVISION_OPTIONS
 from pipeline.layouts import NTU_25, UTD_20
 
 CHAIN = ((1, 0), (2, 1))

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.amfi.r3d import KINETICS_INPUT, R3D18, TORCHVISION_OPTIONS
 from models.checkpoint import WeightsCard, decode, encode, load_pretrained, video_card
 from models.classifier import Classifier
 from models.errors import CheckpointError
 from models.preprocessing import VideoInput
-from models.r3d import KINETICS_INPUT, R3D18, TORCHVISION_OPTIONS
 from models.seeding import seeded
 
 OPTIONS = {"width": 4, "stem": "7x7x7"}

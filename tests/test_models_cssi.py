@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.counting import count, num_parameters
-from models.cssi import MATRIX, CachedFrames, CSSIModel, SegmentFusion
+from models.cssi.dinet import DINetR
+from models.cssi.network import MATRIX, CachedFrames, CSSIModel, SegmentFusion
+from models.cssi.pvrm import PVRM, Conv3dHead, LSTMHead
+from models.cssi.resnet import FrameResNet
 from models.cuts import Backbone
-from models.dinet import DINetR
 from models.errors import ModelParamError, ShapeError
 from models.fit import fit
 from models.inference import embed_cuts
 from models.plan import Amp, FitPlan
-from models.pvrm import PVRM, Conv3dHead, LSTMHead
-from models.resnet import FrameResNet
 from models.seeding import seeded
 from pipeline.layouts import NTU_25
 from pipeline.segments import segments

@@ -21,11 +21,11 @@ from skeleton_models import (
 from torch import nn
 
 from models.classifier import Classifier
-from models.ctrgcn import CTRGCN, _TimeMax
 from models.cuts import FEATURES, cut_shapes
 from models.errors import ModelParamError, ShapeError
-from models.graph_backbone import LAST_BLOCK, LastBlock
-from models.sfhead import SFHead
+from models.graph.ctrgcn import CTRGCN, _TimeMax
+from models.graph.graph_backbone import LAST_BLOCK, LastBlock
+from models.graph.sfhead import SFHead
 from pipeline.layouts import NTU_25
 
 CTRGCN_JOINT_120 = {

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from models.backbones import build_backbone
-from models.body_parts import checked_parts, parts_of
 from models.classifier import Classifier
 from models.counting import count, num_parameters
+from models.cssi.body_parts import checked_parts, parts_of
+from models.cssi.dinet import DINetR, _angle, _motion
 from models.cuts import cut_shapes
-from models.dinet import DINetR, _angle, _motion
 from models.errors import ModelParamError, ShapeError
 from models.seeding import seeded
 from pipeline.layouts import NTU_25, UTD_20

@@ -8,14 +8,14 @@ from fill import digest, fill, ramp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.attention import NestedAttention, RivalAttention, build_attention
 from models.counting import count, num_parameters
 from models.cuts import FEATURES
-from models.epam import EPAMHead, EPAMNet, EPAMOutput, attended_mean, fuse_scores
+from models.epam.attention import NestedAttention, RivalAttention, build_attention
+from models.epam.network import EPAMHead, EPAMNet, EPAMOutput, attended_mean, fuse_scores
+from models.epam.xblocks import channel_pool
+from models.epam.xnets import CHANNEL_POOL, MAP, STRIDED_MAP, X3DM, PoseXShiftNet, RGBXShiftNet
 from models.errors import ModelParamError, ShapeError
 from models.inference import embed
-from models.xblocks import channel_pool
-from models.xnets import CHANNEL_POOL, MAP, STRIDED_MAP, X3DM, PoseXShiftNet, RGBXShiftNet
 
 NESTED = {
     "first": [0.17515, 0.186465, 0.197621, 0.207066, 0.208304, 0.205581],

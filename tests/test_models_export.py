@@ -13,24 +13,24 @@ from skeleton_models import CHAIN, SMALL
 from torch import Tensor, nn
 
 from models import export
-from models.aagcn import AAGCN
-from models.agcn import AGCN
-from models.baselines import PlainFusion
-from models.cssi import CachedFrames, CSSIModel
-from models.ctrgcn import CTRGCN
-from models.dinet import DINetR
-from models.epam import EPAMHead, EPAMNet
+from models.amfi.baselines import PlainFusion
+from models.amfi.fusion import AMFIFusion
+from models.amfi.r3d import R3D18
+from models.cssi.dinet import DINetR
+from models.cssi.network import CachedFrames, CSSIModel
+from models.cssi.pvrm import PVRM, Conv3dHead, LSTMHead
+from models.cssi.resnet import FrameResNet
+from models.epam.network import EPAMHead, EPAMNet
+from models.epam.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
 from models.errors import ExportError
 from models.export import export_onnx, run_onnx
-from models.fusion import AMFIFusion
-from models.interaction import InteractionPlan, LastInteraction
-from models.pvrm import PVRM, Conv3dHead, LSTMHead
-from models.r3d import R3D18
-from models.resnet import FrameResNet
-from models.stgcn import STGCN
-from models.two_path import TwoPath
-from models.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
-from models.zerodce import ZeroDCE
+from models.graph.aagcn import AAGCN
+from models.graph.agcn import AGCN
+from models.graph.ctrgcn import CTRGCN
+from models.graph.stgcn import STGCN
+from models.interaction.attention import InteractionPlan, LastInteraction
+from models.interaction.two_path import TwoPath
+from models.night.zerodce import ZeroDCE
 
 JOINTS = (3, 8, 5, 2)
 VIDEO = (3, 4, 32, 32)

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.agcn import AGCN, blocks
+from models.amfi.r3d import R3D18
 from models.classifier import Classifier
 from models.errors import CheckpointError, FitError, ModelParamError
 from models.fit import Batch, EpochRecord, FitResult, fit
+from models.graph.agcn import AGCN, blocks
 from models.memory import keep_freed_memory
 from models.plan import FitPlan, learning_rate, uses_bf16
-from models.r3d import R3D18
 from models.seeding import mix, seeded
 
 PLAN = FitPlan(epochs=4, lr=0.05, schedule="milestones", milestones=(2,), seed=3)

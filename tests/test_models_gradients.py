@@ -11,10 +11,10 @@ from fill import fill
 from skeleton_models import CHAIN, before_a_norm, waves
 from torch import nn
 
-from models.agcn import AGCN, blocks
-from models.amfi import AMFINet
+from models.amfi.network import AMFINet
+from models.amfi.r3d import R3D18
 from models.classifier import Classifier
-from models.r3d import R3D18
+from models.graph.agcn import AGCN, blocks
 
 NOTHING = 2e-6
 """Above float32's noise where a gradient is zero by formula (4e-7), below the least that is not (1e-5)."""

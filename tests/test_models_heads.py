@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from models import fusion
-from models.agcn import AGCN, AGCN_LAYOUTS
+from models.amfi.fusion import AMFIFusion, gate_loss
+from models.amfi.r3d import R3D18
 from models.errors import ModelParamError, ShapeError
-from models.fusion import AMFIFusion, gate_loss
+from models.graph.agcn import AGCN, AGCN_LAYOUTS
 from models.head import HeadOutput
 from models.heads import HEADS, HeadKind, build_head
-from models.r3d import R3D18
 from pipeline.layouts import NTU_25
 
 SKELETON, VIDEO, LABELS = torch.rand(4, 8), torch.rand(4, 8), torch.tensor([0, 1, 2, 0])
@@ -61,7 +61,7 @@ def test_the_inert_default_warns_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fusion, "_warned", set())
-    with caplog.at_level(logging.WARNING, logger="models.fusion"):
+    with caplog.at_level(logging.WARNING, logger="models.amfi.fusion"):
         small_head()
         small_head()
         small_head(association="none")

@@ -5,11 +5,11 @@ import torch
 from fill import fill, ramp
 from torch import nn
 
-from models.agcn import AGCN, blocks
+from models.amfi.r3d import R3D18
 from models.errors import ModelParamError, ShapeError
+from models.graph.agcn import AGCN, blocks
 from models.heads import build_head
 from models.inference import embed
-from models.r3d import R3D18
 
 MODELS = {
     "agcn": (fill(AGCN(((1, 0), (2, 1)), 3, layout=blocks((8, 1), (16, 1)))), ramp(7, 3, 8, 3, 2)),

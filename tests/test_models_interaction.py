@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.counting import num_parameters
 from models.errors import ShapeError
-from models.interaction import (
+from models.interaction.attention import (
     AxisAttention,
     AxisQKV,
     ChannelAttention,

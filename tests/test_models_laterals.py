@@ -4,8 +4,8 @@ import pytest
 import torch
 from fill import fill
 
-from models.interaction import InteractionPlan, dense_to_sparse
-from models.laterals import Lateral, TimeConv, TimeSample, TimeToChannel, lateral_channels
+from models.interaction.attention import InteractionPlan, dense_to_sparse
+from models.interaction.laterals import Lateral, TimeConv, TimeSample, TimeToChannel, lateral_channels
 from models.seeding import seeded
 
 SIZES: dict[Lateral, int] = {"pool_eca": 4, "tconv": 8, "t2c": 8, "tsample": 4}

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.cssi.polyphase import Polyphase, phases
 from models.errors import ModelParamError, ShapeError
-from models.polyphase import Polyphase, phases
 from models.seeding import seeded
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.counting import count, num_parameters
+from models.cssi.pvrm import PVRM, Conv3dHead, LSTMHead, MatrixHead, extrema, least_side
 from models.errors import ModelParamError, ShapeError
-from models.pvrm import PVRM, Conv3dHead, LSTMHead, MatrixHead, extrema, least_side
 from models.seeding import seeded
 
 HEADS: dict[str, Callable[[int, int], MatrixHead]] = {

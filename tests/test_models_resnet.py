@@ -11,11 +11,11 @@ from torch import nn
 from models.backbones import build_backbone
 from models.checkpoint import PUBLISHED, WeightsCard, WeightsKind, encode, load_pretrained, video_card
 from models.counting import count, num_parameters
+from models.cssi.resnet import IMAGENET_INPUT, FrameResNet, Network, clips_at_once
 from models.cuts import cut_shapes
 from models.errors import CheckpointError, ModelParamError, ShapeError
 from models.inference import embed_cuts
 from models.preprocessing import VideoInput
-from models.resnet import IMAGENET_INPUT, FrameResNet, Network, clips_at_once
 from models.seeding import seeded
 
 TRUNKS: dict[Network, int] = {

@@ -8,15 +8,15 @@ from fill import digest, fill, ramp
 from skeleton_models import CHAIN, SMALL, input_gradient, num_parameters, waves
 from torch import nn
 
-from models.aagcn import AAGCN
-from models.agcn import AGCN
 from models.classifier import Classifier
-from models.ctrgcn import CTRGCN
 from models.errors import ModelParamError
-from models.narrow_conv import NarrowConv2d
-from models.sf_losses import SFLossOptions
-from models.sfhead import GATES, SFHead, SFHeadOptions, sf_options
-from models.stgcn import STGCN
+from models.graph.aagcn import AAGCN
+from models.graph.agcn import AGCN
+from models.graph.ctrgcn import CTRGCN
+from models.graph.narrow_conv import NarrowConv2d
+from models.graph.sf_losses import SFLossOptions
+from models.graph.sfhead import GATES, SFHead, SFHeadOptions, sf_options
+from models.graph.stgcn import STGCN
 
 BACKBONES = (AGCN, AAGCN, CTRGCN, STGCN)
 

@@ -21,8 +21,8 @@ from skeleton_models import (
 from models.classifier import Classifier
 from models.cuts import FEATURES, cut_shapes
 from models.errors import ModelParamError, ShapeError
-from models.graph_backbone import LAST_BLOCK, LastBlock
-from models.stgcn import STGCN
+from models.graph.graph_backbone import LAST_BLOCK, LastBlock
+from models.graph.stgcn import STGCN
 from pipeline.layouts import NTU_25
 
 STGCN_JOINT_120 = {

@@ -7,7 +7,7 @@ import torch
 from fill import fill, ramp
 from torch import nn
 
-from models.xblocks import PlaneConv3d, XBlock, shift_in_time, squeezed_width
+from models.epam.xblocks import PlaneConv3d, XBlock, shift_in_time, squeezed_width
 
 
 def test_squeezed_widths_of_the_networks() -> None:

@@ -12,9 +12,9 @@ from torch import Tensor
 from models.counting import num_parameters
 from models.errors import CheckpointError, FitError, ModelParamError, ShapeError
 from models.files import torch_bytes
-from models.zerodce import ZeroDCE, apply_curves, enhance_frames, load_zero_dce
-from models.zerodce_fit import EnhancerPlan, fit_zero_dce
-from models.zerodce_losses import (
+from models.night.zerodce import ZeroDCE, apply_curves, enhance_frames, load_zero_dce
+from models.night.zerodce_fit import EnhancerPlan, fit_zero_dce
+from models.night.zerodce_losses import (
     LossWeights,
     colour_constancy,
     exposure_control,

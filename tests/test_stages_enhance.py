@@ -16,8 +16,8 @@ from cache import open_store
 from cache.keys import key_of
 from models.errors import CheckpointError
 from models.files import torch_bytes
-from models.zerodce import ZeroDCE, enhance_frames, load_zero_dce
-from models.zerodce_fit import EnhancerPlan
+from models.night.zerodce import ZeroDCE, enhance_frames, load_zero_dce
+from models.night.zerodce_fit import EnhancerPlan
 from pipeline.catalog import read_catalog, write_catalog
 from pipeline.enhance import EnhanceRule
 from pipeline.errors import ParamError

@@ -7,9 +7,9 @@ import pytest
 from tiny import Project
 
 from cache import Cache, open_store
+from models.amfi.r3d import R3D18
 from models.checkpoint import WeightsCard, encode
 from models.errors import ModelParamError
-from models.r3d import R3D18
 from pipeline.errors import DatasetError
 from pipeline.runner import RunOptions
 from pipeline.video_files import video_ids

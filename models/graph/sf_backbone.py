@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from models.cuts import Backbone
-from models.sf_losses import SFLossOptions, SFParts, head_loss
-from models.sfhead import SFHead, SFHeadOptions
+from models.graph.sf_losses import SFLossOptions, SFParts, head_loss
+from models.graph.sfhead import SFHead, SFHeadOptions
 
 
 class HeadLosses:

@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models.agcn import AGCN, AGCN_LAYOUTS
-from models.fusion import AMFIFusion
-from models.graphs import Edges
+from models.amfi.fusion import AMFIFusion
+from models.amfi.r3d import R3D18, Stem
+from models.graph.agcn import AGCN, AGCN_LAYOUTS
+from models.graph.graphs import Edges
 from models.head import HeadOutput
-from models.r3d import R3D18, Stem
 
 
 class AMFINet(nn.Module):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from models.errors import ModelParamError
-from models.graphs import Edges
+from models.graph.graphs import Edges
 
 Parts: TypeAlias = Sequence[Sequence[int]]
 """Joints of each part, from the trunk outward. A joint may belong to two parts, to none it may not."""

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from models.checks import check_input
 from models.errors import ModelParamError, ShapeError
-from models.laterals import Lateral, TimeConv, TimeSample, TimeToChannel, lateral_channels
+from models.interaction.laterals import Lateral, TimeConv, TimeSample, TimeToChannel, lateral_channels
 
 AxisQKV = Literal["shared", "separate"]
 """One triple of query, key and value for the three axes, or one an axis. The text shares the weights of the

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from models.checks import check_input
 from models.cuts import FEATURES, Backbone, Cut
+from models.epam.xblocks import EXPANSION, ConvUnit, Temporal, XBlock, channel_pool
 from models.errors import ModelParamError
 from models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, HeatmapInput, VideoInput
-from models.xblocks import EXPANSION, ConvUnit, Temporal, XBlock, channel_pool
 
 SEPlacement = Literal["half", "all", "none"]
 """Which blocks of a stage weigh their channels: every second one from the first, all, or none. Table 2 shows

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import ModelParamError
-from models.narrow_conv import NarrowConv2d
-from models.sf_losses import SFLossOptions, SFParts
+from models.graph.narrow_conv import NarrowConv2d
+from models.graph.sf_losses import SFLossOptions, SFParts
 
 Gate = Literal["temporal", "spatial", "channel"]
 """ATDA, ASDA and ACDA of the paper's Table 3."""

@@ -10,11 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from models.checks import check_input
-from models.cuts import Backbone, Cut
-from models.errors import ModelParamError, ShapeError
-from models.preprocessing import VideoInput
-from models.pvrm import PVRM, MatrixHead
-from models.resnet import (
+from models.cssi.pvrm import PVRM, MatrixHead
+from models.cssi.resnet import (
     CORRECTED_WIDTH,
     CUTS,
     FRAMES,
@@ -22,6 +19,9 @@ from models.resnet import (
     SEGMENTS,
     corrected,
 )
+from models.cuts import Backbone, Cut
+from models.errors import ModelParamError, ShapeError
+from models.preprocessing import VideoInput
 
 MATRIX = Cut(
     "matrix",

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.agcn import AGCN_LAYOUTS, GraphBlock
 from models.checks import check_input
 from models.cuts import FEATURES, Cut
 from models.errors import ModelParamError
-from models.graphs import Edges, adjacency
+from models.graph.agcn import AGCN_LAYOUTS, GraphBlock
+from models.graph.graphs import Edges, adjacency
+from models.graph.sf_backbone import HeadLosses, SFBackbone
+from models.graph.sfhead import SFHead, SFHeadChoice, sf_options
 from models.preprocessing import JointInput
-from models.sf_backbone import HeadLosses, SFBackbone
-from models.sfhead import SFHead, SFHeadChoice, sf_options
 
 LAST_BLOCK = "last_block"
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.agcn import GraphBlock
 from models.errors import ModelParamError
-from models.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
-from models.graphs import NUM_SUBSETS, Edges
-from models.sfhead import SFHeadChoice
+from models.graph.agcn import GraphBlock
+from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
+from models.graph.graphs import NUM_SUBSETS, Edges
+from models.graph.sfhead import SFHeadChoice
 
 TIME_TAPS = 5
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.attention import AttentionKind, build_attention
 from models.checks import check_input
 from models.cuts import FEATURES
+from models.epam.attention import AttentionKind, build_attention
+from models.epam.xnets import MAP, PoseXShiftNet, RGBXShiftNet, XNet
 from models.errors import ModelParamError, ShapeError
 from models.head import HeadOutput
-from models.xnets import MAP, PoseXShiftNet, RGBXShiftNet, XNet
 
 Fusion = Literal["logits", "softmax"]
 """What the two streams' scores are before they are added: the official code adds logits, the paper says

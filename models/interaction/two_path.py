@@ -9,7 +9,11 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 
-from models.bottleneck3d import (
+from models.checks import check_input
+from models.cuts import FEATURES, Backbone, Cut
+from models.errors import ModelParamError, ShapeError
+from models.interaction.attention import AxisQKV, Interaction, InteractionPlan, LastInteraction, means
+from models.interaction.bottleneck3d import (
     DENSE_KERNELS,
     DEPTHS,
     NUM_STAGES,
@@ -21,11 +25,7 @@ from models.bottleneck3d import (
     TemporalKernels,
     stage_channels,
 )
-from models.checks import check_input
-from models.cuts import FEATURES, Backbone, Cut
-from models.errors import ModelParamError, ShapeError
-from models.interaction import AxisQKV, Interaction, InteractionPlan, LastInteraction, means
-from models.laterals import Lateral
+from models.interaction.laterals import Lateral
 from models.preprocessing import VideoInput
 
 Variant = Literal["dense", "sparse", "both", "full"]

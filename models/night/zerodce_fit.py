@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import FitError, ModelParamError
+from models.night.zerodce import ZeroDCE, apply_curves
+from models.night.zerodce_losses import LossWeights, zero_dce_loss
 from models.seeding import seeded
-from models.zerodce import ZeroDCE, apply_curves
-from models.zerodce_losses import LossWeights, zero_dce_loss
 
 
 @dataclass(frozen=True, slots=True)

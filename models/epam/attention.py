@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from models.checks import check_input
+from models.epam.xblocks import PlaneConv3d
+from models.epam.xnets import CHANNEL_POOL, STRIDED_MAP
 from models.errors import ModelParamError
-from models.xblocks import PlaneConv3d
-from models.xnets import CHANNEL_POOL, STRIDED_MAP
 
 AttentionKind = Literal["nested", "rival"]
 """EPAM-Net's own block, or that of its reference [38] (section 4.4.2)."""

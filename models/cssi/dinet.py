@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.body_parts import Parts, checked_parts, parts_of
 from models.checks import check_input
+from models.cssi.body_parts import Parts, checked_parts, parts_of
+from models.cssi.resnet import SEGMENTS
 from models.cuts import FEATURES, Backbone, Cut
 from models.errors import ModelParamError
-from models.graphs import Edges
+from models.graph.graphs import Edges
 from models.preprocessing import JointInput
-from models.resnet import SEGMENTS
 
 Merge = Literal["sum", "mean"]
 """How two people's postures become one."""

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from models.checks import check_input
 from models.cuts import FEATURES, Cut
 from models.errors import ModelParamError
-from models.graphs import NUM_SUBSETS, Edges, adjacency
+from models.graph.graphs import NUM_SUBSETS, Edges, adjacency
+from models.graph.sf_backbone import HeadLosses, SFBackbone
+from models.graph.sfhead import SFHead, SFHeadChoice, sf_options
 from models.preprocessing import JointInput
-from models.sf_backbone import HeadLosses, SFBackbone
-from models.sfhead import SFHead, SFHeadChoice, sf_options
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""CSSIModel: frame ResNets, DINet-R, and the heads over the segments' matrix (SPEC 1)."""

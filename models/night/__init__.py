@@ -1,0 +1,1 @@
+"""Night enhancement by Zero-DCE's curves (SPEC 4.4)."""
