@@ -14,6 +14,13 @@ class Paths:
     root: Path
     """The project's folder: it holds params.yaml."""
     dataset: str
+    """Its name, which is the name of its folders; "" where none is meant."""
+
+    def __post_init__(self) -> None:
+        if self.dataset in (".", "..") or {"/", "\\", "\0"} & set(self.dataset):
+            raise DatasetError(
+                f"a dataset's name is the name of a folder in data/, got {self.dataset!r}: give the name alone, as demo"
+            )
 
     @property
     def raw(self) -> Path:

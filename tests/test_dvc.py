@@ -54,7 +54,7 @@ def sections_read(module: str) -> Iterator[str]:
                 yield node.attr
 
 
-BESIDE_THE_GRAPH = {"extract", "enhance"}
+BESIDE_THE_GRAPH = {"extract", "enhance", "export"}
 """Commands for videos without a dataset, and for weights that a crop recipe may then name."""
 
 
