@@ -6,6 +6,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.checks import check_input
 from models.errors import ModelParamError, ShapeError
 
 UnequalDims = Literal["refuse", "project"]
@@ -58,12 +59,8 @@ class Head(nn.Module):
 
     def forward(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
         """(B, skeleton_dim) and (B, video_dim) → logits, and the gate where there is one."""
-        for name, features, dim in (
-            ("skeleton", skeleton, self.skeleton_dim),
-            ("video", video, self.video_dim),
-        ):
-            if features.ndim != 2 or features.shape[1] != dim:
-                raise ShapeError(f"{name} features must be (B, {dim}), got {tuple(features.shape)}")
+        check_input("skeleton features", skeleton, ("B", f"D={self.skeleton_dim}"))
+        check_input("video features", video, ("B", f"D={self.video_dim}"))
         if skeleton.shape[0] != video.shape[0]:
             raise ShapeError(
                 f"skeleton and video must hold the same clips, got {len(skeleton)} and {len(video)}"

@@ -55,7 +55,7 @@ def sections_read(module: str) -> Iterator[str]:
 
 
 BESIDE_THE_GRAPH = {"extract", "enhance", "export"}
-"""Commands for videos without a dataset, and for weights that a crop recipe may then name."""
+"""Commands for videos without a dataset, for weights that a crop recipe may name, and for weights as ONNX."""
 
 
 def test_one_dvc_stage_a_module() -> None:

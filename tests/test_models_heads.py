@@ -148,7 +148,15 @@ def test_unequal_sizes_are_refused_or_projected() -> None:
 
 
 def test_heads_say_which_shape_they_want() -> None:
-    with pytest.raises(ShapeError, match=r"video features must be \(B, 8\), got \(4, 6\)"):
+    with pytest.raises(ShapeError, match=r"video features must be \(B, 8\) of floats .*got \(4, 6\)"):
         small_head()(SKELETON, torch.rand(4, 6))
     with pytest.raises(ShapeError, match="same clips, got 4 and 3"):
         small_head()(SKELETON, VIDEO[:3])
+
+
+@pytest.mark.parametrize("kind", sorted(HEADS))
+def test_heads_refuse_integers_and_empty_batches(kind: HeadKind) -> None:
+    with pytest.raises(ShapeError, match=r"skeleton features must be .* got \(4, 8\) of int64"):
+        small_head(kind)(SKELETON.long(), VIDEO)
+    with pytest.raises(ShapeError, match=r"B of 1 or more, got \(0, 8\)"):
+        small_head(kind)(SKELETON[:0], VIDEO[:0])

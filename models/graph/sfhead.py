@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import torch
 from torch import Tensor, nn
 
+from models.checks import check_input
 from models.errors import ModelParamError
 from models.graph.narrow_conv import NarrowConv2d
 from models.graph.sf_losses import SFLossOptions, SFParts
@@ -104,6 +105,7 @@ class SFHead(nn.Module):
         strip_at_inference: bool = False,
     ) -> None:
         super().__init__()
+        self.channels = channels
         self.options = SFHeadOptions(groups, sste, tuple(gates), eta4, strip_at_inference)
         if channels < 4 * groups or channels % (4 * groups):
             raise ModelParamError(f"channels must be a multiple of 4 · groups = {4 * groups}, got {channels}")
@@ -123,6 +125,7 @@ class SFHead(nn.Module):
 
     def forward(self, x: Tensor, collect: Collect | None = None) -> Tensor:
         """`collect` gets the feature maps that the losses are made of."""
+        check_input("feature maps", x, ("N", f"C={self.channels}", "T", "V"))
         if self.options.strip_at_inference and not self.training:
             return x
         parts = self.parts(x)
