@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import fusion
+from models.amfi import fusion
 from models.amfi.fusion import AMFIFusion, gate_loss
 from models.amfi.r3d import R3D18
 from models.errors import ModelParamError, ShapeError
