@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .described import described_parts, differing_from_zarr, expected_files, impossible_size, swollen
+from .described import Part, described_parts, differing_from_zarr, expected_files, impossible_size, swollen
 from .errors import SpecError, StoreError
 from .keys import FORMAT, JSON, canonical, digest_of, key_of
-from .parts import Part
 from .publish import HOUSE, MANIFEST
 from .sources import Files
 

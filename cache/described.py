@@ -3,11 +3,13 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .cells import CRC_BYTES, index_bytes
+from .documents import documents_name
 from .keys import FORMAT, KEY_BYTES, digest_of
-from .parts import Part
+from .metadata import shard_name
 from .publish import KEYS
 from .specs import ArraySpec
 
@@ -21,6 +23,23 @@ _FIELDS = {
     "format", "array", "dtype", "row_shape", "dims", "chunk", "chunk_rows", "codec", "padded",
     "rows_per_shard", "attrs",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One array or coordinate as the group's attributes describe it."""
+
+    spec: ArraySpec
+    rows_per_shard: int
+    attrs: Mapping[str, Any]
+
+    def shard(self, block: int) -> str:
+        """The block's shard, relative to the store."""
+        return f"{self.spec.name}/{shard_name(block, len(self.spec.row_shape))}"
+
+    def documents(self, block: int) -> str:
+        """The block's documents, relative to the store."""
+        return f"{self.spec.name}/{documents_name(block)}"
 
 
 def described_parts(docs: Mapping[str, Any]) -> dict[str, Part]:

@@ -1,7 +1,7 @@
 """The parts of a store's folder, read one by one, so that what is whole can be told from what is not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,30 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .documents import Documents, documents_name, parse_documents
+from .described import Part, described_parts, swollen
+from .documents import Documents, parse_documents
 from .errors import ShardError, StoreError
 from .keys import FORMAT, JSON, canonical, key_of
-from .metadata import shard_name
 from .publish import HOUSE, KEYS, MANIFEST
 from .shard_reading import ShardReader
-from .specs import ArraySpec, shard_key
+from .specs import shard_key
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One array or coordinate as the group's attributes describe it."""
-
-    spec: ArraySpec
-    rows_per_shard: int
-    attrs: Mapping[str, Any]
-
-    def shard(self, block: int) -> str:
-        """The block's shard, relative to the store."""
-        return f"{self.spec.name}/{shard_name(block, len(self.spec.row_shape))}"
-
-    def documents(self, block: int) -> str:
-        """The block's documents, relative to the store."""
-        return f"{self.spec.name}/{documents_name(block)}"
+_MAX_SHARDS = 1 << 18
+"""A store is a few hundred."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +71,9 @@ class Parts:
     def coordinate(self, name: str) -> NDArray[Any]:
         """(num_rows, …): as stored, holes included. Raises OSError or ShardError."""
         part = self.coords[name]
+        size = (self.folder / part.shard(0)).stat().st_size
+        if swollen(part, size):
+            raise ShardError(f"{part.shard(0)}: {size:,} bytes can't hold {part.rows_per_shard:,} rows")
         out = np.empty((part.rows_per_shard, *part.spec.row_shape), part.spec.stored)
         everything = range(part.rows_per_shard)
         reader = ShardReader(self.folder / part.shard(0), part.spec, part.rows_per_shard)
@@ -101,22 +90,26 @@ def read_parts(folder: Path) -> Parts:
     try:
         attrs = json.loads(path.read_bytes())["attributes"]
         house = attrs[HOUSE]
-        arrays, coords = (
-            {name: _part(doc) for name, doc in house[kind].items()} for kind in ("arrays", "coords")
-        )
+        arrays, coords = (described_parts(house[kind]) for kind in ("arrays", "coords"))
         parts = Parts(folder, attrs, house["row_dim"], house["rows"], arrays, coords)
+        _refuse_absurd(parts)
     except FileNotFoundError as error:
         raise StoreError(f"store {folder}: zarr.json is missing; is this a store?") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"store {folder}: zarr.json is unreadable ({error!r})") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise StoreError(f"store {folder}: zarr.json is unreadable ({error!r:.300})") from error
     if house.get("format") != FORMAT:
         raise StoreError(f"store {folder}: its format is {house.get('format')!r}, this code reads {FORMAT!r}")
     return parts
 
 
-def _part(doc: Mapping[str, Any]) -> Part:
-    own = {name: value for name, value in doc.items() if name not in ("rows_per_shard", "attrs")}
-    return Part(ArraySpec.from_document(own), doc["rows_per_shard"], doc["attrs"])
+def _refuse_absurd(parts: Parts) -> None:
+    """Numbers that no store has would have a reader make room, or a list, without end. Raises ValueError."""
+    rows, words = parts.num_rows, parts.coords[f"{parts.row_dim}_id"]
+    if type(rows) is not int or rows < 1 or words.rows_per_shard != rows:
+        raise ValueError(f"{rows!r:.40} rows, {words.rows_per_shard!r:.40} ids")
+    shards = sum(len(parts.blocks(array)) for array in parts.arrays)
+    if shards > _MAX_SHARDS:
+        raise ValueError(f"{rows:,} rows would lie in {shards:,} shards")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +149,12 @@ def parse_manifest(data: bytes) -> Manifest:
     return Manifest(listed, None if sound else "does not match its own digest", str(told))
 
 
-def damaged_rows(path: Path, part: Part) -> tuple[str, frozenset[int]]:
+def damaged_rows(path: Path, part: Part) -> tuple[str, Collection[int]]:
     """What the checksums inside a shard say, and which of its rows they find damaged; none where all hold."""
-    every = frozenset(range(part.rows_per_shard))
     try:
         reader = ShardReader(path, part.spec, part.rows_per_shard)
     except (ShardError, OSError) as error:
-        return _told(error), every
+        return _told(error), range(part.rows_per_shard)
     bad: set[int] = set()
     try:
         for group in range(part.rows_per_shard // part.spec.chunk_rows):

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contents import Contents
+from .described import Part
 from .errors import StoreError
 from .keys import digest_of
-from .parts import Part
 from .publish import KEYS
 from .shard_reading import Check, ShardReader
 from .sources import Files

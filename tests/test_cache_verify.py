@@ -104,7 +104,7 @@ def test_it_goes_on_past_the_first_fault_and_without_ids_counts_rows(out: Path) 
     put(out / "clip_id" / "c.0.0", b"x")
     (out / "count" / "c.2").unlink()
     put(out / "frames" / "zarr.json", b"x")
-    assert places(out) == {"clip_id/c.0.0": (), "count/c.2": ("row 8", "row 9"), "frames/zarr.json": ()}
+    assert places(out) == {"clip_id/c.0.0": (), "count/c.2": ("rows 8 to 9",), "frames/zarr.json": ()}
     assert verify_store(out).exit_code == 1
 
 

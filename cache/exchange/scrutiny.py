@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..described import Part
 from ..errors import ArchiveError, ShardError, SpecError, StoreError
 from ..keys import JSON, key_of
-from ..parts import Part, Parts, read_parts
+from ..parts import Parts, read_parts
 from ..publish import HOUSE
 from ..records import factored
 from ..shard_reading import ShardReader

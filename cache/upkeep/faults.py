@@ -1,6 +1,8 @@
 """What checking finds: one fault a damaged thing, and the sum of a check."""
 
+import errno
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -20,7 +22,7 @@ class Fault:
     what: str
     array: str | None = None
     rows: tuple[str, ...] = ()
-    """Ids of the rows that can't be trusted; "row 7" where the ids themselves are lost."""
+    """Ids of the rows that can't be trusted; "rows 8 to 11" where the ids themselves are lost."""
 
     def __str__(self) -> str:
         where = f" (array {self.array})" if self.array else ""
@@ -70,15 +72,17 @@ class Hashes:
     _known: dict[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
 
     def of(self, path: Path) -> tuple[int, str]:
-        """Size in bytes and blake2b-160 of a file. Raises OSError."""
+        """Size in bytes and blake2b-160 of a file. Raises OSError, for a pipe or a device too: they may never end."""
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "no regular file", str(path))
         with path.open("rb") as file:
-            stat = os.fstat(file.fileno())
-            inode = stat.st_dev, stat.st_ino
+            facts = os.fstat(file.fileno())
+            inode = facts.st_dev, facts.st_ino
             if inode not in self._known:
                 digest = blake2b(digest_size=KEY_BYTES)
                 while data := file.read(1 << 20):
                     digest.update(data)
-                self._known[inode] = stat.st_size, digest.hexdigest()
+                self._known[inode] = facts.st_size, digest.hexdigest()
         self.files += 1
-        self.bytes += stat.st_size
+        self.bytes += facts.st_size
         return self._known[inode]

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..described import Part
 from ..documents import Documents
 from ..errors import ShardError, StoreError
 from ..files import link_or_copy, remove
 from ..home import Cache
-from ..parts import Manifest, Part, Parts, parse_manifest, read_manifest, read_parts
+from ..parts import Manifest, Parts, parse_manifest, read_manifest, read_parts
 from ..publish import MANIFEST
 from ..records import read_record_document
 from .adopt import adopt_shard, adopt_store

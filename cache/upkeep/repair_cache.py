@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from ..described import Part
 from ..documents import documents_bytes, documents_from
 from ..errors import ShardError
 from ..files import remove, write_atomic
 from ..home import Cache
 from ..locks import locked
-from ..parts import Part
 from ..records import read_record_document
 from ..specs import ArraySpec
 from .faults import Fault

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..described import Part
 from ..documents import Documents
 from ..files import sync_folder, write_atomic
 from ..home import Cache
 from ..locks import locked
-from ..parts import Part, damaged_rows
+from ..parts import damaged_rows
 from ..records import record_document
 from ..shard_reading import ShardReader
 from ..shards import ShardWriter

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..described import Part
 from ..errors import ShardError, StoreError
-from ..parts import Manifest, Part, Parts, damaged_rows, read_manifest, read_parts
+from ..parts import Manifest, Parts, damaged_rows, read_manifest, read_parts
 from ..publish import MANIFEST
 from ..specs import shard_key
 from .faults import Fault, Hashes, Verified
@@ -83,6 +84,8 @@ class _Check:
 
     def _named(self, rows: "list[int] | range") -> tuple[str, ...]:
         """Ids of rows; holes have no name, and where the ids can't be read numbers stand for them."""
+        if self._ids is None and isinstance(rows, range):
+            return (f"rows {rows.start} to {rows.stop - 1}",)
         if self._ids is None:
             return tuple(f"row {row}" for row in rows)
         return tuple(found for row in rows if (found := self._ids[row]) is not None)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..blobs import blob_damage
+from ..described import Part
 from ..documents import Documents, documents_from, parse_documents
 from ..errors import ShardError
 from ..home import Cache
 from ..order import order_damage
-from ..parts import Part, damaged_rows
+from ..parts import damaged_rows
 from ..records import read_record_document
 from ..specs import ArraySpec
 from .faults import Fault, Hashes, Verified
