@@ -8,6 +8,7 @@ from typing import Any
 
 from cache import Cache, StoreError, key_of
 from cache.parts import read_parts
+from cache.publish import MANIFEST
 from cache.upkeep.adopt import adopt_store
 from cache.upkeep.faults import Hashes
 from cache.upkeep.gc import Collected, collect
@@ -158,6 +159,13 @@ def _cache(project: Path) -> Cache:
 
 
 def _asked(project: Path, stores: Sequence[Path] | None) -> list[Path]:
+    """The stores named, or all; a folder that is none of ours would only look like one that lost everything."""
+    for folder in stores or ():
+        if not folder.is_dir() or not (folder.suffix == ".zarr" or (folder / MANIFEST).exists()):
+            raise DatasetError(
+                f"{folder} is no store: expected a folder with a {MANIFEST}, as data/demo/features.zarr; without "
+                "a name all of the project's are taken"
+            )
     return [Path(folder).absolute() for folder in stores] if stores else stores_of(project)
 
 

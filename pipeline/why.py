@@ -1,7 +1,8 @@
 """Why a clip's entries are what they are, across the stores of a project."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from cache import JSON, Cache, key_of
@@ -38,11 +39,25 @@ def explained(
         lines += _store(folder, stored, clip, array, cache, names, _present(folder, clip, preset, find))
     lines += [f"lost in {f.stage}: {f.error}: {f.message}" for f in _failures(project, clip, dataset)]
     if not lines:
-        where = f"data/{dataset}" if dataset else "data/*"
-        raise DatasetError(
-            f"no store in {where} has a clip {clip!r}{f' in array {array!r}' if array else ''}"
-        )
+        raise DatasetError(_unknown(project, parts, clip, dataset, array))
     return Explained(tuple(lines))
+
+
+def _unknown(project: Path, parts: Sequence[Parts], clip: str, dataset: str | None, array: str | None) -> str:
+    """What was asked for and is not there, and what is."""
+    where = f"data/{dataset}" if dataset else "data/*"
+    if not parts:
+        having = sorted({folder.parent.name for folder in stores_of(project)})
+        return f"{project / where} has no store; datasets that have some: {', '.join(having) or 'none yet'}"
+    ids = {row_id for of in parts for row_id in of.ids() if row_id is not None}
+    if clip in ids:
+        arrays = sorted({name for of in parts for name in of.arrays})
+        return f"no store in {where} has {clip} in an array {array!r}; there are {', '.join(arrays)}"
+    near = get_close_matches(clip, sorted(ids), n=3)
+    what = (
+        f"did you mean {' or '.join(near)}?" if near else f"ids look like {min(ids, default='nothing yet')}"
+    )
+    return f"no store in {where} has a clip {clip!r}; {what} All stand in data/NAME/catalog.parquet"
 
 
 def _entries(parts: Parts, clip: str, cache: Cache) -> dict[str, Made]:
@@ -80,10 +95,18 @@ def _store(
     if isinstance(docs, str):
         yield f"  {docs}"
     for name in sorted(stored.keys() | wanted.keys()):
-        yield from (f"  {line}" for line in (stored[name].lines(names) if name in stored else ()))
+        head, told = _lines(stored.get(name), names)
+        yield from (f"  {line}" for line in head)
         yield from (
             f"    {line}" for line in _verdict(stored.get(name), wanted.get(name), name, clip, cache, docs)
         )
+        yield from (f"  {line}" for line in told)
+
+
+def _lines(made: Made | None, names: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The line that names the entry, and those that tell of it; what it is for comes between them."""
+    lines = [] if made is None else made.lines(names)
+    return lines[:1], lines[1:]
 
 
 def _verdict(

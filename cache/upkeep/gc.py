@@ -15,6 +15,8 @@ from ..locks import locked_alone, try_locked
 from ..uses import read_uses, since_days
 
 Kind = Literal["shard", "blob", "work", "damaged"]
+_NAMES = {"shard": "shards", "blob": "learned blobs", "work": "in work", "damaged": "damaged"}
+"""As `cache ls` calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Collected:
         kinds: dict[str, list[Garbage]] = {}
         for item in self.items:
             kinds.setdefault(item.kind, []).append(item)
-        what = ", ".join(f"{len(found)} {kind}" for kind, found in sorted(kinds.items())) or "nothing"
+        what = ", ".join(f"{len(found)} {_NAMES[kind]}" for kind, found in sorted(kinds.items())) or "nothing"
         told = "removed" if self.deleted else "would be removed (a dry run: --delete does it)"
         return (
             f"{self.root}: {what} {told}: {self.bytes:,} bytes, {self.freed:,} of them free on the disk. "

@@ -9,31 +9,33 @@ from ..home import Cache
 from ..parts import read_manifest, read_parts
 from ..uses import Use, read_uses
 
+_HEAD = ("store", "rows", "shards", "size", "from cache", "made by")
+_UNKNOWN = "-"
+
 
 @dataclass(frozen=True, slots=True)
 class StoreLine:
     """One store."""
 
     folder: Path
-    rows: int
-    """Without holes; 0 where the store can't be read."""
+    rows: int | None
+    """Without holes; None where it can't be told."""
     shards: int
-    bytes: int
-    """Of all its files, as its manifest lists them."""
+    bytes: int | None
+    """Of all its files, as its manifest lists them; None where only the cache's note is at hand."""
     cached: float | None
     """Share of its rows that the last build did not compute; None where no build is known here."""
     made_by: str
     """user@host, time of the last build."""
     problem: str = ""
 
-    def __str__(self) -> str:
-        if self.problem:
-            return f"{self.folder}: {self.problem}"
-        rate = "not built here" if self.cached is None else f"{self.cached:.1%} from cache"
+    def cells(self) -> tuple[str, ...]:
+        """Its line of the table, under _HEAD; of a store that can't be read there is none."""
         return (
-            f"{self.folder}: {self.rows:,} rows, {self.shards:,} shards, {_size(self.bytes)}, "
-            f"{rate}, {self.made_by}"
-        )
+            str(self.folder), _UNKNOWN if self.rows is None else f"{self.rows:,}", f"{self.shards:,}",
+            _UNKNOWN if self.bytes is None else _size(self.bytes),
+            _UNKNOWN if self.cached is None else f"{self.cached:.1%}", self.made_by,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,11 @@ class Inventory:
     damaged: tuple[int, int]
 
     def __str__(self) -> str:
-        lines = [str(line) for line in self.stores] or [
-            "no store in this project yet: `dvc repro` makes them"
-        ]
-        lines += [f"elsewhere: {line}" for line in self.elsewhere]
+        table = _table([*self.stores, *self.elsewhere])
+        here, there = table[: len(table) - len(self.elsewhere)], table[len(table) - len(self.elsewhere) :]
+        lines = here if self.stores else ["no store in this project yet: `dvc repro` makes them"]
+        lines += [f"{line.folder}: {line.problem}" for line in self.stores if line.problem]
+        lines += ["of the same cache, elsewhere:", *there] if there else []
         counts = (
             ("shards", self.shards),
             ("learned blobs", self.blobs),
@@ -83,7 +86,9 @@ def _line(folder: Path, use: Use | None) -> StoreLine:
         parts = read_parts(folder)
         rows = sum(row is not None for row in parts.ids())
     except (StoreError, OSError, ValueError) as error:
-        return StoreLine(folder, 0, 0, 0, None, "", f"cannot be read ({error}): `cache repair` mends it")
+        return StoreLine(
+            folder, None, 0, None, None, "", f"cannot be read ({error}): `cache repair` mends it"
+        )
     shards = sum(len(parts.blocks(array)) for array in parts.arrays)
     size = sum(int(facts["size"]) for facts in manifest.files.values())
     return StoreLine(folder, rows, shards, size, _rate(use), _who(use))
@@ -91,7 +96,7 @@ def _line(folder: Path, use: Use | None) -> StoreLine:
 
 def _gone(use: Use) -> StoreLine:
     """A use of which only the cache's note is at hand."""
-    return StoreLine(use.out, int(use.facts.get("rows", 0)), len(use.shards), 0, _rate(use), _who(use))
+    return StoreLine(use.out, use.facts.get("rows"), len(use.shards), None, _rate(use), _who(use))
 
 
 def _rate(use: Use | None) -> float | None:
@@ -111,6 +116,16 @@ def _count(root: Path, pattern: str) -> tuple[int, int]:
     number = sum(path.suffix not in (".json", ".documents") for path in found)
     files = [f for path in found for f in ([path] if path.is_file() else path.rglob("*")) if f.is_file()]
     return number, sum(path.stat().st_size for path in files)
+
+
+def _table(lines: list[StoreLine]) -> list[str]:
+    """The head and the stores that can be read; numbers stand under each other."""
+    rows = [_HEAD, *(line.cells() for line in lines if not line.problem)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([first.ljust(widths[0]), *map(str.rjust, numbers, widths[1:-1]), last])
+        for first, *numbers, last in rows
+    ]
 
 
 def _size(num_bytes: int) -> str:
