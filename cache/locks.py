@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .files import full_disk_explained
+from .files import full_disk_explained, remove
 
 
 @contextmanager
@@ -30,6 +30,21 @@ def try_locked(path: Path) -> Iterator[bool]:
     finally:
         if handle is not None:
             _release(path, handle)
+
+
+@contextmanager
+def aside(target: Path, ending: str) -> Iterator[Path]:
+    """A place beside `target` to make it in, for one process at a time; gone afterwards.
+
+    What a killed process left there is swept by the next that makes the same target.
+    """
+    place = target.with_name(f"{target.name}.{ending}")
+    with locked(place.with_name(f"{place.name}.lock")):
+        remove(place)
+        try:
+            yield place
+        finally:
+            remove(place)
 
 
 class Shared:

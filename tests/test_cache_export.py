@@ -42,6 +42,13 @@ def test_the_zip_holds_every_file_stored_and_is_the_same_each_time(store: Path, 
     )
 
 
+@pytest.mark.parametrize("name", ["one.zip", "one.h5"])
+def test_what_a_killed_export_left_is_swept_by_the_next(store: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.exporting").write_bytes(b"half a file")
+    export_store(store, tmp_path / name)
+    assert sorted(path.name for path in tmp_path.glob("one*")) == [name]
+
+
 def test_zarr_and_xarray_read_the_zip(store: Path, tmp_path: Path) -> None:
     export_store(store, tmp_path / "one.zip")
     with ZipStore(tmp_path / "one.zip", mode="r") as files:

@@ -52,6 +52,13 @@ def test_a_zip_and_a_folder_arrive_byte_for_byte(store: Path, tmp_path: Path) ->
     assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["f.zarr", "z.zarr"]
 
 
+def test_what_a_killed_import_left_is_swept_by_the_next(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "b" / "z.zarr.importing" / "count").mkdir(parents=True)
+    (tmp_path / "b" / "z.zarr.fetched").write_bytes(b"half a zip")
+    import_store(store, tmp_path / "b" / "z.zarr")
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["z.zarr"]
+
+
 def test_a_zip_and_a_folder_behind_an_address(store: Path, tmp_path: Path, served: str) -> None:
     export_store(store, tmp_path / "one.zip")
     for source, name in ((f"{served}/one.zip", "z.zarr"), (f"{served}/a.zarr", "f.zarr")):

@@ -46,6 +46,25 @@ def test_two_halves_are_what_one_lab_would_have_made(tmp_path: Path) -> None:
     assert kept == (a / "features" / "c.1.0").stat().st_ino
 
 
+def test_what_a_killed_merge_left_is_swept_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / "out.zarr.merging" / "shards" / "00"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"half a shard")
+    merge_stores([made(tmp_path / "a", rows_of(1)), made(tmp_path / "b", rows_of(2))], tmp_path / "out.zarr")
+    assert left_only(tmp_path) == ["out.zarr"]
+
+
+def test_stores_of_other_arrays_are_told_apart_by_their_arrays(tmp_path: Path) -> None:
+    stores = []
+    for number in range(2):
+        arrays = SPEC.arrays[number : number + 1]
+        row = Row("r001", {array.name: {"step": "test", "inputs": {}} for array in arrays})
+        stores.append(made(tmp_path / str(number), [row], spec=StoreSpec(arrays, 4, "clip")))
+    with pytest.raises(MergeError, match=r"hold other arrays: \[features\] and \[frames\]"):
+        merge_stores(stores, tmp_path / "out.zarr")
+    assert left_only(tmp_path) == []
+
+
 def test_the_first_ones_rows_keep_their_places(tmp_path: Path) -> None:
     """a holds r010 to r017 less r012; b's rows fill the hole, then follow, sorted."""
     made(tmp_path / "a", rows_of(*range(10, 18)))

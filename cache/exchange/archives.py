@@ -18,6 +18,7 @@ from typing import IO, Any
 from ..errors import ArchiveError, StoreError
 from ..files import full_disk_explained, sync_folder
 from ..keys import KEY_BYTES
+from ..locks import aside
 
 MAX_NAME = 200
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -81,19 +82,15 @@ def write_zip(out: Path, files: Mapping[str, tuple[Path, str | None]]) -> int:
 
     files: name to where it lies and the blake2b-160 that it must have; None where nothing tells it.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f"{out.name}.partial-{os.getpid()}")
-    try:
-        with full_disk_explained(aside, out.name), aside.open("wb") as file:
+    with aside(out, "exporting") as place:
+        with full_disk_explained(place, out.name), place.open("wb") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
                 for name, (path, digest) in sorted(files.items()):
                     _add(archive, name, path, digest)
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
-        aside.rename(out)
-    finally:
-        aside.unlink(missing_ok=True)
+        place.rename(out)
     sync_folder(out.parent)
     return size
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from ..errors import StoreError
 from ..files import full_disk_explained, sync_folder
 from ..keys import FORMAT
+from ..locks import aside
 from ..parts import Parts, read_manifest, read_parts
 from ..publish import HOUSE, KEYS
 from ..store import Store, open_store
@@ -29,17 +31,12 @@ def export_hdf5(folder: Path, out: Path) -> Exported:
     if verified.faults:
         raise StoreError(f"store {folder}: {verified.faults[0]}; mend it first: python cli.py cache repair")
     store, parts, digest = open_store(folder), read_parts(folder), read_manifest(folder).digest
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f"{out.name}.partial-{os.getpid()}")
-    try:
-        with full_disk_explained(aside, out.name):
-            _write(aside, store, parts, digest)
-            with aside.open("rb") as file:
+    with closing(store), aside(out, "exporting") as place:
+        with full_disk_explained(place, out.name):
+            _write(place, store, parts, digest)
+            with place.open("rb") as file:
                 os.fsync(file.fileno())
-        aside.rename(out)
-    finally:
-        aside.unlink(missing_ok=True)
-        store.close()
+        place.rename(out)
     sync_folder(out.parent)
     return Exported(out, len(store), store.arrays, out.stat().st_size, digest)
 

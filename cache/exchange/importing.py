@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArchiveError, SpaceError, StoreError
-from ..files import full_disk_explained, remove, swap_in, sync_folder
+from ..files import full_disk_explained, swap_in, sync_folder
 from ..home import Cache
+from ..locks import aside
 from ..parts import Manifest, parse_manifest
 from ..publish import MANIFEST
 from ..upkeep.adopt import Adopted, adopt_store
@@ -58,19 +59,14 @@ def import_store(
     that its manifest's digest is. Raises ArchiveError that says what can't be trusted; then nothing is left.
     """
     to = Path(to)
-    if to.exists() or to.is_symlink():
-        raise StoreError(f"{to} is there already: move it away first, or import to another place")
-    to.parent.mkdir(parents=True, exist_ok=True)
-    partial = to.with_name(f"{to.name}.partial-{os.getpid()}")
-    remove(partial)
-    try:
-        with origin_of(str(source), to.with_name(f"{to.name}.fetched-{os.getpid()}")) as origin:
+    with aside(to, "importing") as partial:
+        if to.exists() or to.is_symlink():
+            raise StoreError(f"{to} is there already: move it away first, or import to another place")
+        with aside(to, "fetched") as fetched, origin_of(str(source), fetched) as origin:
             manifest = _copied(origin, partial, digest)
         hashes = Hashes()
         rows = scrutinise(partial, str(source), hashes)
         swap_in(partial, to)
-    finally:
-        remove(partial)
     adopted = adopt_store(to, cache, name, hashes) if cache is not None else None
     size = sum(int(facts["size"]) for facts in manifest.files.values())
     return Imported(to, rows, len(manifest.files) + 1, size, manifest.digest, adopted)

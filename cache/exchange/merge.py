@@ -5,7 +5,6 @@ it as any store is. The first store's rows keep their places (so its full shards
 and follow, sorted by id.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 
 from ..build import Build
 from ..errors import BuildError, MergeError, StoreError
-from ..files import remove
 from ..home import Cache
 from ..keys import JSON, canonical, key_of
+from ..locks import aside
 from ..order import write_order
 from ..parts import Parts, read_parts
 from ..publish import KEYS
@@ -64,19 +63,18 @@ def merge_stores(stores: Sequence[Path], out: Path) -> Merged:
     nothing is written then.
     """
     out = Path(out)
-    if len(stores) < 2 or out.exists():
-        raise StoreError(f"{out} is there already" if out.exists() else "merging takes two stores or more")
+    if len(stores) < 2:
+        raise StoreError("merging takes two stores or more")
     opened, parts = [open_store(path) for path in stores], [read_parts(Path(path)) for path in stores]
-    attrs = _agreed(opened, parts)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Cache(out.with_name(f"{out.name}.merging-{os.getpid()}"))
-    remove(scratch.root)
     try:
-        for path in stores:
-            adopt_store(Path(path), scratch)
-        return _built(scratch, opened, parts, attrs, out)
+        with aside(out, "merging") as place:
+            if out.exists():
+                raise StoreError(f"{out} is there already: move it away first, or merge to another place")
+            attrs, scratch = _agreed(opened, parts), Cache(place)
+            for path in stores:
+                adopt_store(Path(path), scratch)
+            return _built(scratch, opened, parts, attrs, out)
     finally:
-        remove(scratch.root)
         for store in opened:
             store.close()
 
@@ -149,6 +147,9 @@ def _joined(one: JSON, other: JSON) -> JSON:
 
 def _refuse_unlike(stores: tuple[Store, Store], parts: tuple[Parts, Parts]) -> None:
     where = f"{stores[0].path} and {stores[1].path} can't be merged"
+    if len({frozenset(part.arrays) for part in parts}) > 1:
+        held = " and ".join(f"[{', '.join(sorted(part.arrays))}]" for part in parts)
+        raise MergeError(f"{where}: they hold other arrays: {held}")
     _refuse(where, "they are laid out differently", differences(*(_layout(part) for part in parts)))
     for array in stores[0].arrays:
         _refuse(where, f"{array!r} was made by other recipes", _unlike_recipes(parts, array))

@@ -129,7 +129,7 @@ def answered(url: str) -> IO[bytes]:
 
 @contextmanager
 def origin_of(source: str, beside: Path) -> Iterator[Origin]:
-    """The right one for `source`; a zip behind an address is fetched to `beside` first, and removed again."""
+    """The right one for `source`; a zip behind an address is fetched to `beside` first."""
     path = Path(source)
     if path.is_dir():
         yield FolderOrigin(path)
@@ -138,11 +138,8 @@ def origin_of(source: str, beside: Path) -> Iterator[Origin]:
     elif "://" not in source:
         raise StoreError(f"{source}: no such file or folder")
     elif urlsplit(source).path.endswith(".zip"):
-        try:
-            _fetch(source, beside)
-            yield ZipOrigin(beside, source)
-        finally:
-            beside.unlink(missing_ok=True)
+        _fetch(source, beside)
+        yield ZipOrigin(beside, source)
     else:
         yield WebOrigin(source)
 
