@@ -9,14 +9,21 @@ from pathlib import Path
 from types import TracebackType
 
 from .home import Cache
+from .keys import key_of
 
 _RACY_NS = 2_000_000_000
 """A file touched so shortly before it was read may change again without its time changing: not remembered."""
-_TABLE = "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, facts TEXT NOT NULL, sha256 TEXT NOT NULL)"
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS sealed_files "
+    "(path TEXT PRIMARY KEY, facts TEXT NOT NULL, sha256 TEXT NOT NULL, seal TEXT NOT NULL)"
+)
 
 
 class Digests:
-    """A host's table of hints. For many files: `with Digests(cache) as digests: digests.sha256(path)`."""
+    """A host's table of hints, each sealed: a flipped byte costs one reading, not a wrong key.
+
+    For many files: `with Digests(cache) as digests: digests.sha256(path)`.
+    """
 
     def __init__(self, cache: Cache) -> None:
         path = cache.root / "digests" / f"{socket.gethostname()}.sqlite"
@@ -38,16 +45,19 @@ class Digests:
         name = os.path.realpath(path)
         facts = _facts(Path(name).stat())
         known = self._db.execute(
-            "SELECT sha256 FROM files WHERE path = ? AND facts = ?", (name, facts)
+            "SELECT sha256, seal FROM sealed_files WHERE path = ? AND facts = ?", (name, facts)
         ).fetchone()
-        if known is not None:
+        if known is not None and known[1] == key_of([name, facts, known[0]]):
             return str(known[0])
         began = time.time_ns()
         with Path(name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             after = os.fstat(file.fileno())
         if _facts(after) == facts and max(after.st_mtime_ns, after.st_ctime_ns) < began - _RACY_NS:
-            self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (name, facts, digest))
+            seal = key_of([name, facts, digest])
+            self._db.execute(
+                "INSERT OR REPLACE INTO sealed_files VALUES (?, ?, ?, ?)", (name, facts, digest, seal)
+            )
         return digest
 
 

@@ -49,3 +49,14 @@ def test_a_file_just_touched_is_not_remembered(tmp_path: Path, monkeypatch: pyte
         digests.sha256(path)
         digests.sha256(path)
     assert len(reads) == 2
+
+
+def test_a_flipped_digest_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cache.digests._RACY_NS", -(10**12))
+    (tmp_path / "file").write_bytes(b"abc")
+    cache = Cache(tmp_path / "cache")
+    right = file_sha256(tmp_path / "file", cache)
+    (table,) = (cache.root / "digests").glob("*.sqlite")
+    wrong = ("0" if right[0] != "0" else "1") + right[1:]
+    table.write_bytes(table.read_bytes().replace(right.encode(), wrong.encode()))
+    assert file_sha256(tmp_path / "file", cache) == right
