@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from feature_store import BAD, UNMADE, content, label, make_store
 from serving import serving
 from torch.utils.data import DataLoader, Dataset
 
-from cache import open
+from cache import StoreError, open
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,7 @@ def test_batches_of_features_and_labels(address: str, context: str | None) -> No
     for values, array in zip(found, ("video_0", "skeleton_0"), strict=False):
         np.testing.assert_array_equal(values.numpy(), np.stack([content(i)[array] for i in clips.ids]))
     assert found[2].tolist() == [label(i) for i in clips.ids]
+    assert found[2].dtype == torch.int64  # as torch.nn.CrossEntropyLoss wants it
 
 
 def test_one_clip_chosen_clips_and_other_coordinates(home: Path) -> None:
@@ -63,3 +65,17 @@ def test_a_forked_process_opens_the_store_for_itself(home: Path) -> None:
     clips._process = os.getpid() + 1  # as a fork sees it
     assert clips._own() is not ours
     np.testing.assert_array_equal(clips[0][0].numpy(), content(clips.ids[0])["video_0"])
+
+
+@pytest.mark.parametrize("package", ["torch", "xarray"])
+def test_a_package_that_is_not_there_is_told_with_what_to_install(
+    home: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    for module in ("torch_clips", "xarray_view"):
+        monkeypatch.delitem(sys.modules, f"cache.reader.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    with (
+        open(home / "features.zarr") as reader,
+        pytest.raises(StoreError, match=rf"pip install 'harstore\[{package}\]'"),
+    ):
+        getattr(reader, f"to_{package}")()

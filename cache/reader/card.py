@@ -46,14 +46,16 @@ class Card:
     """All that the store says, the above among it."""
 
     def __str__(self) -> str:
-        lines = [f"{name:9} {value}" for name in _TOLD if (value := getattr(self, name)) is not None]
-        lines.append("counts    " + ", ".join(f"{count} {name}" for name, count in self.counts.items()))
+        width = max(map(len, ("digest", *_TOLD, *self.recipe)))
+        lines = [f"{name:{width}} {value}" for name in _TOLD if (value := getattr(self, name)) is not None]
+        counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
+        lines.append(f"{'counts':{width}} {counts}")
         lines += [
-            f"{array:9} {step.get('step', '')} {json.dumps(self.versions[array], sort_keys=True)}"
+            f"{array:{width}} {step.get('step', '')} {json.dumps(self.versions[array], sort_keys=True)}"
             + "".join(f" {role} {sha256[:12]}" for role, sha256 in self.weights.get(array, {}).items())
             for array, step in self.recipe.items()
         ]
-        return "\n".join([*lines, f"digest    {self.digest}"])
+        return "\n".join([*lines, f"{'digest':{width}} {self.digest}"])
 
 
 def card_of(rows: Rows) -> Card:

@@ -1,6 +1,7 @@
 """An opened store, as a researcher sees it: clips, their arrays, and where all of it comes from."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -125,7 +126,8 @@ class Reader:
         self, *arrays: str, coords: Sequence[str] = ("label",), ids: Sequence[str] | None = None
     ) -> "TorchClips":
         """A torch Dataset of (array, …, coordinate, …) a clip; all clips that these arrays hold by default."""
-        from .torch_clips import TorchClips  # torch takes seconds, and is not needed otherwise
+        with _needed("torch"):
+            from .torch_clips import TorchClips  # torch takes seconds, and is not needed otherwise
 
         names = arrays or self.arrays
         return TorchClips(
@@ -134,7 +136,8 @@ class Reader:
 
     def to_xarray(self) -> "xarray.Dataset":
         """An xarray Dataset whose arrays are read when their values are; needs xarray."""
-        from .xarray_view import dataset_of  # as torch
+        with _needed("xarray"):
+            from .xarray_view import dataset_of  # as torch
 
         arrays = {name: self[name] for name in self.arrays}
         return dataset_of(arrays, {name: self.coord(name) for name in self.coords}, self.card)
@@ -176,3 +179,16 @@ class Reader:
         for array in arrays or ():
             found &= self._rows.made(array)
         return found
+
+
+@contextmanager
+def _needed(package: str) -> Iterator[None]:
+    """Say what to install where `package` is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise StoreError(
+            f"to_{package} needs {package}, which is not installed: pip install 'harstore[{package}]'"
+        ) from error

@@ -36,7 +36,7 @@ class TorchClips(Dataset[Item]):
         self.ids = ids
         self._reader = reader
         self._process = os.getpid()
-        self._values = [torch.from_numpy(reader.coord(name, ids)) for name in coords]
+        self._values = [_tensor(reader.coord(name, ids)) for name in coords]
 
     def __getstate__(self) -> Mapping[str, Any]:
         return self.__dict__
@@ -65,3 +65,9 @@ class TorchClips(Dataset[Item]):
             reopen, arguments = self._reader.__reduce__()
             self._reader, self._process = reopen(*arguments), os.getpid()
         return self._reader
+
+
+def _tensor(values: NDArray[Any]) -> torch.Tensor:
+    """One whole number a clip becomes int64: torch's losses take labels of no other width."""
+    found = torch.from_numpy(values)
+    return found.long() if values.ndim == 1 and values.dtype.kind in "iu" else found
