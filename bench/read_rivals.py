@@ -131,7 +131,7 @@ def _npy(folder: Path, clips: int) -> Reads:
 
 
 def _webdataset(path: Path, clips: int) -> Reads:
-    import webdataset  # type: ignore[import-untyped]
+    import webdataset
 
     with tarfile.open(path, "w") as archive:
         for place, row in enumerate(features(clips)):
