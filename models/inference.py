@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,6 @@ from models.cuts import Backbone
 from models.errors import ModelParamError, ShapeError
 from models.head import HeadOutput
 from models.memory import keep_freed_memory
-
-Found = TypeVar("Found")
 
 
 def embed(
@@ -30,26 +28,30 @@ def embed(
     either, on a CPU as long as batch_size is a multiple of the thread count: else a clip may be cut
     between two threads.
     """
-    return _embedded(model, lambda *x: (_values(model(*x)),), blocks, batch_size, device, _only)
+    found = _embedded(model, lambda *x: (_values(model(*x)),), blocks, batch_size, device)
+    return (values for (values,) in found)
 
 
-def embed_cuts(
+def embed_views(
     backbone: Backbone,
     names: Sequence[str],
-    blocks: Iterable[Tensor],
+    views: Iterable[Tensor],
     *,
     batch_size: int,
     device: torch.device | str = "cpu",
-) -> Iterator[dict[str, Tensor]]:
-    """As `embed`, of the named cuts in one pass: name to (n, …) of each cut's own dtype."""
+) -> dict[str, Tensor]:
+    """As `embed`, of the named cuts in one pass over each of A views of n clips: (n, A, …) in the cut's dtype."""
     kinds = [torch.float16 if backbone.cut(name).dtype == "float16" else torch.float32 for name in names]
 
     def run(*x: Tensor) -> tuple[Tensor, ...]:
         found = backbone.at(x[0], names)
         return tuple(found[name].to(kind) for name, kind in zip(names, kinds, strict=True))
 
-    packed = ((block,) for block in blocks)
-    return _embedded(backbone, run, packed, batch_size, device, lambda t: dict(zip(names, t, strict=True)))
+    of_views = _embedded(backbone, run, ((view,) for view in views), batch_size, device)
+    return {
+        name: torch.stack(of_cut, dim=1)
+        for name, of_cut in zip(names, zip(*of_views, strict=True), strict=True)
+    }
 
 
 def _embedded(
@@ -58,8 +60,7 @@ def _embedded(
     blocks: Iterable[tuple[Tensor, ...]],
     batch_size: int,
     device: torch.device | str,
-    pack: Callable[[tuple[Tensor, ...]], Found],
-) -> Iterator[Found]:
+) -> Iterator[tuple[Tensor, ...]]:
     if batch_size < 1:
         raise ModelParamError(f"batch_size must be 1 or more, got {batch_size}")
     device = torch.device(device)
@@ -72,11 +73,7 @@ def _embedded(
                 _run(run, tuple(x[start : start + batch_size] for x in block), batch_size, device)
                 for start in range(0, count, batch_size)
             ]
-        yield pack(tuple(p[0] if len(p) == 1 else torch.cat(p) for p in zip(*parts, strict=True)))
-
-
-def _only(tensors: tuple[Tensor, ...]) -> Tensor:
-    return tensors[0]
+        yield tuple(p[0] if len(p) == 1 else torch.cat(p) for p in zip(*parts, strict=True))
 
 
 def _values(output: Any) -> Tensor:

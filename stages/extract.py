@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,20 +15,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import ArraySpec, Cache, Row, RowFailure, StoreSpec, file_sha256
+from cache import Cache, Row, RowFailure, StoreSpec, file_sha256
 from models.backbones import backbone_class, build_backbone, code_of
 from models.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
-from models.inference import embed_cuts
+from models.inference import embed_views
 from models.preprocessing import VideoInput
 from models.seeding import seeded
 from pipeline.build import Made, StoreJob, make_store
 from pipeline.crop import CropRecipe, crop_clip
-from pipeline.dims import recipe_dims
 from pipeline.errors import ClipError
 from pipeline.failures import Summary
+from pipeline.kept import KeptCut, kept_spec
 from pipeline.pixels import PixelScale, to_float
 from pipeline.runner import RunOptions
 from pipeline.sampling import SamplingRule, sample
@@ -38,7 +39,7 @@ from pipeline.video_files import video_ids
 
 BATCH_BYTES = 256_000_000
 MOST_CLIPS = 32
-CHUNK_ROWS, SHARD_ROWS = 16, 1024
+SHARD_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,8 @@ class ExtractWork:
     def _cuts(self, clips: Sequence[NDArray[np.float32]], cuts: list[str]) -> dict[str, NDArray[Any]]:
         """(n, A, …) of each cut."""
         views = [torch.from_numpy(np.stack(view)) for view in zip(*clips, strict=True)]
-        found = list(
-            embed_cuts(self.request.network, cuts, views, batch_size=self.batch, device=best_device())
-        )
-        return {cut: torch.stack([view[cut] for view in found], dim=1).numpy() for cut in cuts}
+        found = embed_views(self.request.network, cuts, views, batch_size=self.batch, device=best_device())
+        return {cut: values.numpy() for cut, values in found.items()}
 
 
 def run(
@@ -174,16 +173,13 @@ def run(
     if request.weights is None:
         print(f"extract: no --weights: {request.backbone} is untrained", file=sys.stderr)
     named = video_ids(videos)
-    documents = _documents(named, request, cache)
-    batch = max(1, min(MOST_CLIPS, BATCH_BYTES // (4 * int(np.prod(request.expects.shape)))))
+    batch = _batch(request.expects)
     made_with = {"device": best_device(), "threads": options.threads, "inference_batch": batch}
     job = StoreJob(
         stage="extract",
         name=out.stem,
         spec=_spec(request),
-        rows=[
-            Row(video_id, dict.fromkeys(request.cuts, document)) for video_id, document in documents.items()
-        ],
+        rows=[Row(video_id, made_of) for video_id, made_of in _documents(named, request, cache).items()],
         work=ExtractWork(request, named, options.threads, batch, made_with),
         coords=lambda ids: {"file": np.array([quote(named[i].name) for i in ids], "S")},
         attrs={
@@ -200,8 +196,10 @@ def run(
     return Summary("extract", made, cached, failed, seconds, max_failed, unit="videos", told_in=told)
 
 
-def _documents(named: Mapping[str, Path], request: Request, cache: Cache) -> dict[str, dict[str, Any]]:
-    """What each video's row is made of."""
+def _documents(
+    named: Mapping[str, Path], request: Request, cache: Cache
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """For each video, what its row of each cut is made of."""
     weights = {} if request.weights is None else {"backbone": file_sha256(request.weights, cache)}
     params = {
         "backbone": request.options,
@@ -209,23 +207,26 @@ def _documents(named: Mapping[str, Path], request: Request, cache: Cache) -> dic
         "sampling": asdict(request.rule),
         **code_of(request.backbone),
     }
+    sources = {video_id: {"video_sha256": file_sha256(path, cache)} for video_id, path in named.items()}
     return {
-        video_id: EXTRACT.document(
-            params=params, weights=weights, inputs={"video_sha256": file_sha256(path, cache)}
-        )
-        for video_id, path in named.items()
+        video_id: {
+            cut: EXTRACT.document(params={**params, "cut": cut}, weights=weights, inputs=source)
+            for cut in request.cuts
+        }
+        for video_id, source in sources.items()
     }
 
 
 def _spec(request: Request) -> StoreSpec:
     with torch.device("meta"):
         network = build_backbone(request.options, shape=request.expects.shape)
-    cuts = {name: network.cut(name) for name in request.cuts}
     shapes = cut_shapes(network, request.expects.shape, request.cuts)
-    rows = {name: (request.views, *shapes[name]) for name in cuts}
-    dims = recipe_dims(rows, {name: ("view", *cut.dims) for name, cut in cuts.items()})
-    arrays = [
-        ArraySpec(name, cut.dtype, rows[name], dims[name], chunk_rows=CHUNK_ROWS)
-        for name, cut in cuts.items()
-    ]
-    return StoreSpec(tuple(arrays), rows_per_shard=SHARD_ROWS, row_dim="clip")
+    cuts = [network.cut(name) for name in request.cuts]
+    kept = [KeptCut(cut.name, cut.dtype, (request.views, *shapes[cut.name]), cut.dims) for cut in cuts]
+    return kept_spec(kept, most_rows=SHARD_ROWS)
+
+
+def _batch(expects: VideoInput) -> int:
+    """Clips at once, a power of two: threads that share a batch evenly leave a clip's place in it no say."""
+    fitting = BATCH_BYTES // (4 * prod(expects.shape))
+    return 1 << max(0, min(MOST_CLIPS, fitting).bit_length() - 1)

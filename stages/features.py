@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import ArraySpec, Row, RowFailure, StoreSpec
+from cache import Row, RowFailure
 from models.backbones import build_backbone, code_of
 from models.checkpoint import decode, load_state
 from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Backbone, Cut, cut_shapes
 from models.device import best_device
-from models.inference import embed_cuts
+from models.inference import embed_views
 from pipeline.build import Made, StoreJob, accounts, build_store
 from pipeline.catalog import Catalog
-from pipeline.dims import recipe_dims
 from pipeline.failures import Summary
 from pipeline.inputs import ClipInput, input_of
+from pipeline.kept import KeptCut, kept_spec
 from pipeline.opening import opened_catalog, opened_store
 from pipeline.params import Preset
 from pipeline.paths import Paths
@@ -31,10 +31,6 @@ from pipeline.trained import Training, read_trainings
 
 INFERENCE_BATCH = 32
 """Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
-
-CHUNK_ROWS = 16
-CHUNK_BYTES = 65_536
-SHARD_BYTES = 256_000_000
 
 
 def array_of(training: Training, cut: str) -> str:
@@ -59,9 +55,9 @@ class Planned:
         return array_of(self.training, self.cut.name)
 
     @property
-    def num_bytes(self) -> int:
-        """Of one clip."""
-        return self.cut.num_bytes(self.shape)
+    def kept(self) -> KeptCut:
+        """How it is laid out."""
+        return KeptCut(self.name, self.cut.dtype, self.shape, self.cut.dims)
 
     def params(self, sources: Mapping[str, ClipInput]) -> dict[str, Any]:
         """What decides its rows beside weights and clip."""
@@ -122,18 +118,14 @@ class _Networks:
     def features(self, ids: list[str]) -> dict[str, NDArray[Any]]:
         """(len(ids), A, …) for each array."""
         seen: dict[str, list[NDArray[np.float32]]] = {}
-        found = {}
+        found: dict[str, NDArray[Any]] = {}
         for source, network, kept in self._wanted:
             key = repr(source)
             if key not in seen:
                 seen[key] = [source.plain(ids, view) for view in range(source.num_views)]
-            clips = [torch.from_numpy(view) for view in seen[key]]
-            of_views = embed_cuts(
-                network, tuple(kept), clips, batch_size=INFERENCE_BATCH, device=best_device()
-            )
-            views = list(of_views)
-            for cut, array in kept.items():
-                found[array] = torch.stack([view[cut] for view in views], dim=1).numpy()
+            views = [torch.from_numpy(view) for view in seen[key]]
+            cuts = embed_views(network, tuple(kept), views, batch_size=INFERENCE_BATCH, device=best_device())
+            found |= {array: cuts[cut].numpy() for cut, array in kept.items()}
         return found
 
 
@@ -147,7 +139,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
     return StoreJob(
         stage="features",
         name="features",
-        spec=_spec(preset, made),
+        spec=kept_spec([array.kept for array in made], most_rows=preset.features.shard_rows),
         rows=[Row(clip_id, docs) for clip_id, docs in documents.items()],
         work=FeatureWork(paths, preset, options.threads),
         coords=catalog.coords,
@@ -205,23 +197,3 @@ def _planned(
         code = code_of(params.model.get("kind"))
         found += [Planned(training, network.cut(cut), (source.num_views, *shapes[cut]), code) for cut in cuts]
     return found
-
-
-def _spec(preset: Preset, made: Sequence[Planned]) -> StoreSpec:
-    """Rows of 64 KB or more are a chunk each, and a shard holds 256 MB of the largest array at most."""
-    axes = {array.name: ("view", *array.cut.dims) for array in made}
-    dims = recipe_dims({array.name: array.shape for array in made}, axes)
-    largest = max(array.num_bytes for array in made)
-    fitting = max(CHUNK_ROWS, SHARD_BYTES // largest // CHUNK_ROWS * CHUNK_ROWS)
-    arrays = tuple(
-        ArraySpec(
-            array.name,
-            array.cut.dtype,
-            array.shape,
-            dims[array.name],
-            chunk_rows=CHUNK_ROWS if array.num_bytes < CHUNK_BYTES else 1,
-        )
-        for array in made
-    )
-    rows = min(preset.features.shard_rows, fitting)
-    return StoreSpec(arrays, rows_per_shard=rows, row_dim="clip")

@@ -16,7 +16,7 @@ from models.cssi.resnet import FrameResNet
 from models.cuts import Backbone
 from models.errors import ModelParamError, ShapeError
 from models.fit import fit
-from models.inference import embed_cuts
+from models.inference import embed_views
 from models.plan import Amp, FitPlan
 from models.seeding import seeded
 from pipeline.layouts import NTU_25
@@ -123,7 +123,9 @@ def test_cached_frames_give_the_same_logits_as_the_frames_themselves() -> None:
     num_frames, padded = 12, 16
     whole = np.zeros((1, 3, padded, 32, 32), np.float32)
     whole[:, :, :num_frames] = np.random.default_rng(0).normal(size=(1, 3, num_frames, 32, 32))
-    cached = next(embed_cuts(network, ("frames",), [torch.from_numpy(whole)], batch_size=1))["frames"].numpy()
+    cached = embed_views(network, ("frames",), [torch.from_numpy(whole)], batch_size=1)["frames"][
+        :, 0
+    ].numpy()
     (chosen,) = segments(num_frames, cached[0], num_segments=SEGMENTS, rng=np.random.default_rng(3))
     (pixels,) = segments(
         num_frames, whole[0].swapaxes(0, 1), num_segments=SEGMENTS, rng=np.random.default_rng(3)
