@@ -1,4 +1,4 @@
-"""Cutting people out of a video: decoded once for all recipes, only wanted frames converted.
+"""Cutting people out of a video: decoded once for all recipes, only what is in a box made RGB.
 
 Storage of a frame: `raw` and `zstd` keep its pixels (zstd is the store's codec). `jpeg` keeps each frame as a
 JPEG file padded with zeros to a fixed number of bytes, `jpeg_bytes`, a third of its pixels; a frame that does
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from pipeline.boxes import BoxRule
 from pipeline.enhance import EnhanceRule
 from pipeline.errors import ParamError, VideoError
-from pipeline.rgb import FILLED
+from pipeline.planes import Planes, crop_planes
+from pipeline.resize import INTERPOLATIONS, Bytes, Interpolation, inside, resize
 from pipeline.values import Box, Samples
 from pipeline.video import VideoSource
 
-Bytes = NDArray[np.uint8]
 Convert = Callable[[NDArray[Any]], Bytes]
 
 BOX = "box_"
@@ -32,8 +32,6 @@ JPEG_SHARE = 3
 QUALITY_STEP = 5
 """A JPEG that does not fit its row loses this much quality, again and again."""
 
-cv2.setNumThreads(1)  # the runner's workers are the parallelism; a pool in each would fight over the cores
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropRecipe:
@@ -44,7 +42,7 @@ class CropRecipe:
     box: BoxRule = field(default_factory=BoxRule)
     size: tuple[int, int] = (112, 112)
     """Height and width after resizing, in pixels; the box's own proportions are not kept."""
-    interpolation: Literal["auto", "area", "linear"] = "auto"
+    interpolation: Interpolation = "auto"
     """`area`: the mean over what each pixel covers. `auto`: nearly the same, two to five times as fast."""
     storage: Literal["raw", "zstd", "jpeg"] = "zstd"
     jpeg_quality: int = 90
@@ -60,7 +58,7 @@ class CropRecipe:
     def __post_init__(self) -> None:
         if min(self.size) < 1:
             raise ParamError(f"a crop's size must be at least 1 x 1, got {self.size}")
-        if self.interpolation not in ("auto", "area", "linear"):
+        if self.interpolation not in INTERPOLATIONS:
             raise ParamError(f"interpolation must be auto, area or linear, got {self.interpolation!r}")
         if self.storage not in ("raw", "zstd", "jpeg"):
             raise ParamError(f"storage must be raw, zstd or jpeg, got {self.storage!r}")
@@ -83,44 +81,23 @@ def crop_clip(
     places = {name: _places(samples) for name, (_, samples, _) in cuts.items()}
     crops: dict[str, Bytes] = {}
     given = 0
-    window = _around([box for _, _, box in cuts.values()])
-    boxes = {name: _seen_from(window, box) for name, (_, _, box) in cuts.items()}
-    for number, decoded in source.frames(wanted.tolist(), window=window):
-        frame = _pixels(decoded, convert)
-        for name, (recipe, samples, _) in cuts.items():
+    for number, decoded in source.pictures(wanted.tolist()):
+        picture = decoded if isinstance(decoded, Planes) else _pixels(decoded, convert)
+        for name, (recipe, samples, box) in cuts.items():
             if number not in places[name]:
                 continue
-            pixels = cut(frame, boxes[name], recipe)
+            pixels = cut(picture, box, recipe)
             if name not in crops:
                 crops[name] = np.empty((samples.frames.size, *pixels.shape), dtype=np.uint8)
             for place in places[name][number]:
                 crops[name][place] = pixels
         given += 1
-        del decoded, frame  # while they live, the decoder needs fresh memory for the next
+        del decoded, picture  # while they live, the decoder needs fresh memory for the next
     if given != len(wanted):
         raise VideoError(
             f"decoding gave {given} of {len(wanted)} wanted frames (last: {wanted[-1]}); decode it again"
         )
     return {name: crops[name].reshape(*cuts[name][1].frames.shape, *crops[name].shape[1:]) for name in cuts}
-
-
-def _around(boxes: list[Box]) -> Box:
-    """The smallest box that holds all boxes."""
-    return Box(
-        min(box.left for box in boxes),
-        min(box.top for box in boxes),
-        max(box.right for box in boxes),
-        max(box.bottom for box in boxes),
-    )
-
-
-def _seen_from(window: Box, box: Box) -> Box:
-    """The box, counted from the first row and column of the frame that the window shows.
-
-    Columns 10 to 20 of a window that starts at column 4: 6 to 16; of one that starts at -4: as they were.
-    """
-    left, top = max(window.left, 0), max(window.top, 0)
-    return Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
 
 
 def _places(samples: Samples) -> dict[int, list[int]]:
@@ -132,66 +109,22 @@ def _places(samples: Samples) -> dict[int, list[int]]:
 
 
 def _pixels(decoded: NDArray[Any], convert: Convert | None) -> Bytes:
-    """(H, W, C) uint8, C = 4 with a filler."""
+    """(H, W, C) uint8."""
     frame = decoded if convert is None else convert(decoded)
     if frame.dtype != np.uint8:
         raise ParamError(f"frames are {frame.dtype}, crops are uint8: hand `crop_clip` a `convert`")
     return frame if frame.ndim == 3 else frame[:, :, None]
 
 
-def cut(frame: Bytes, box: Box, recipe: CropRecipe) -> Bytes:
-    """(H, W, C) frame -> (*recipe.size, C): what lies in the box, zeros where it reaches outside, resized.
+def cut(picture: Bytes | Planes, box: Box, recipe: CropRecipe) -> Bytes:
+    """(H, W, C) pixels, or a frame's planes -> (*recipe.size, C): what lies in the box, resized.
 
-    A filler, the fourth channel of RGB, is left behind: C = 4 gives 3.
+    Zeros, which are black, where the box reaches outside.
     """
-    resized = _resized(_inside(frame, box), recipe)
-    if frame.shape[2] == FILLED:
-        resized = cv2.cvtColor(resized, cv2.COLOR_RGBA2RGB)
-    return np.asarray(resized, dtype=np.uint8).reshape(*recipe.size, -1)
-
-
-def _inside(frame: Bytes, box: Box) -> Bytes:
-    """The box's pixels, as a view where it lies in the frame.
-
-    Columns -2 to 3 of a frame of 10: the last three of the five are the frame's columns 0 to 2.
-    """
-    height, width = frame.shape[:2]
-    left, top, right, bottom = (
-        max(box.left, 0),
-        max(box.top, 0),
-        min(box.right, width),
-        min(box.bottom, height),
-    )
-    if (left, top, right, bottom) == (box.left, box.top, box.right, box.bottom):
-        return frame[top:bottom, left:right]
-    padded = np.zeros((box.height, box.width, frame.shape[2]), dtype=np.uint8)
-    if left < right and top < bottom:
-        padded[top - box.top : bottom - box.top, left - box.left : right - box.left] = frame[
-            top:bottom, left:right
-        ]
-    return padded
-
-
-def _resized(pixels: Bytes, recipe: CropRecipe) -> Any:
-    """`auto`: linearly to a power of two times the size, by a factor below two; then halved by exact means.
-
-    400 x 400 to 112 x 112: linearly to 224 x 224, then means of 2 x 2. An axis that grows: linear alone.
-    """
-    height, width = recipe.size
-    if recipe.interpolation != "auto":
-        method = cv2.INTER_AREA if recipe.interpolation == "area" else cv2.INTER_LINEAR
-        return cv2.resize(pixels, (width, height), interpolation=method)
-    down, across = _doublings(pixels.shape[0], height), _doublings(pixels.shape[1], width)
-    resized = cv2.resize(pixels, (width << across, height << down), interpolation=cv2.INTER_LINEAR)
-    while down or across:
-        down, across = max(down - 1, 0), max(across - 1, 0)
-        resized = cv2.resize(resized, (width << across, height << down), interpolation=cv2.INTER_AREA)
-    return resized
-
-
-def _doublings(length: int, target: int) -> int:
-    """How often `target` can be doubled without passing `length`: 400 and 112 give 1, 1000 and 112 give 3."""
-    return max((length // target).bit_length() - 1, 0)
+    if isinstance(picture, Planes):
+        return crop_planes(picture, box, recipe.size, recipe.interpolation)
+    resized = resize(inside(picture, box), recipe.size, recipe.interpolation)
+    return resized.reshape(*recipe.size, -1)
 
 
 def row_shape(recipe: CropRecipe, *, views: int, num_frames: int, channels: int) -> tuple[int, ...]:

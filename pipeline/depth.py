@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import SkeletonError, VideoError
 from pipeline.matfile import read_mat
-from pipeline.rgb import inside
-from pipeline.values import Box, Skeleton
+from pipeline.values import Skeleton
 from pipeline.versions import major_minor
 from pipeline.video import VideoFacts, check_wanted
 
@@ -44,17 +43,18 @@ class MatDepthVideo:
         height, width, num_frames = self._read().shape
         return VideoFacts(num_frames, height, width, self.fps, None)
 
-    def frames(
-        self, wanted: Sequence[int], *, window: Box | None = None
-    ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
-        """Yield (number, (H, W) uint16 millimetres) for each wanted frame, of a `window` only what it shows."""
+    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+        """Yield (number, (H, W) uint16 millimetres) for each wanted frame."""
         numbers = check_wanted(wanted)
         depth = self._read()
-        rows, columns = inside(window)
         for number in numbers:
             if number >= depth.shape[2]:
                 raise VideoError(f"{self.path.name}: holds {depth.shape[2]} frames, frame {number} is wanted")
-            yield number, np.ascontiguousarray(depth[rows, columns, number])
+            yield number, np.ascontiguousarray(depth[:, :, number])
+
+    def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+        """As `frames`."""
+        return self.frames(wanted)
 
     def _read(self) -> NDArray[np.uint16]:
         """(H, W, T); refuses what 16 bits of whole millimetres cannot hold."""

@@ -12,12 +12,13 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline.errors import VideoError
+from pipeline.planes import Planes, has_planes, planes_of
 from pipeline.rgb import RgbConverter
-from pipeline.values import Box
 from pipeline.versions import major_minor
 
 HEADER_SLACK_FRAMES = 1
@@ -65,16 +66,17 @@ class VideoSource(Protocol):
     def probe(self) -> VideoFacts:
         """Count and measure without decoding more than the first frame. Raises VideoError."""
 
-    def frames(
-        self, wanted: Sequence[int], *, window: Box | None = None
-    ) -> Iterator[tuple[int, NDArray[np.generic]]]:
+    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
         """Yield (frame number, frame) for each of `wanted`, which rises strictly, in one forward pass.
 
-        A frame is (H, W, 3) uint8 RGB, or (H, W) uint16 depth in millimetres (0: not measured). With a
-        `window`, only those of its rows and columns that lie in the window too: the same pixels, sooner, and
-        RGB may have a filler behind it, (H, W, 4).
-        Let go of each before taking the next (`del`): with two alive, page faults double a conversion's time.
+        A frame is (H, W, 3) uint8 RGB, or (H, W) uint16 depth in millimetres (0: not measured).
         Raises VideoError where the video cannot be decoded as far as the last wanted frame.
+        """
+
+    def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic] | Planes]]:
+        """As `frames`, of what crops are made of: a frame's planes, unconverted, where it has them.
+
+        Let go of each before taking the next (`del`): while it lives, the decoder needs fresh memory.
         """
 
 
@@ -139,17 +141,24 @@ class AvVideo:
         height, width = self._first_frame_size()
         return VideoFacts(shown, height, width, float(rate) if rate else 0.0, header_frames)
 
-    def frames(
-        self, wanted: Sequence[int], *, window: Box | None = None
-    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Decode forward to the last wanted frame; the others are decoded, as codecs need, not converted.
+    def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Decode forward to the last wanted frame; the others are decoded, as codecs need, not converted."""
+        convert = RgbConverter(self.path.name)
+        for number, frame in self._decoded(wanted):
+            yield number, convert(frame, number)
 
-        One that the decoder marks as corrupt is refused, wanted or not: what follows is drawn from it.
-        """
+    def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8] | Planes]]:
+        """As `frames`; planes of upright 4:2:0 video."""
+        convert = RgbConverter(self.path.name)
+        for number, frame in self._decoded(wanted):
+            yield number, planes_of(frame) if has_planes(frame) else convert(frame, number)
+            del frame
+
+    def _decoded(self, wanted: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
+        """One that the decoder marks as corrupt is refused, wanted or not: what follows is drawn from it."""
         numbers = check_wanted(wanted)
         if not numbers:
             return
-        convert = RgbConverter(self.path.name, window)
         pending = iter(numbers)
         number = next(pending)
         with open_stream(self.path, threads=self.threads) as (container, stream):
@@ -162,7 +171,7 @@ class AvVideo:
                     )
                 if index < number:
                     continue
-                yield index, convert(frame, index)
+                yield index, frame
                 following = next(pending, None)
                 if following is None:
                     return

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.errors import VideoError
-from pipeline.rgb import inside
+from pipeline.planes import Planes, crop_planes
 from pipeline.values import Box
 from pipeline.video import AvVideo, VideoFacts
 
@@ -115,9 +115,8 @@ def test_a_rotated_video_is_turned_upright(width: int, tmp_path: Path) -> None:
     path.write_bytes(content)
     _, frame = next(AvVideo(path).frames([1]))
     np.testing.assert_array_equal(frame, np.rot90(flat, -1))  # the matrix turns by 90 degrees clockwise
-    window = Box(5, 3, 60, 30)
-    _, part = next(AvVideo(path).frames([1], window=window))
-    np.testing.assert_array_equal(part[:, :, :3], frame[inside(window)])
+    _, picture = next(AvVideo(path).pictures([1]))
+    np.testing.assert_array_equal(picture, frame)
     assert (AvVideo(path).probe().height, AvVideo(path).probe().width) == (width, HEIGHT)
 
 
@@ -161,24 +160,14 @@ def test_damage_in_a_frame_that_nobody_wants_is_refused_too(tmp_path: Path) -> N
         list(AvVideo(path).frames([0, 12]))
 
 
-@pytest.mark.parametrize(
-    "window",
-    [Box(33, 7, 47, 20), Box(0, 0, 1, 1), Box(-9, 5, 40, 90), Box(60, 50, 96, 64), Box(200, 0, 210, 9)],
-)
-@pytest.mark.parametrize("make", [mpeg4_avi, h264_b_frames_mp4])
-def test_a_window_shows_the_same_pixels(make: Callable[[Path], Path], window: Box, tmp_path: Path) -> None:
-    path = make(tmp_path)
-    whole, part = (dict(AvVideo(path).frames([2, 11], window=box)) for box in (None, window))
-    for number, frame in whole.items():
-        np.testing.assert_array_equal(part[number][:, :, :3], frame[inside(window)])
-
-
-@pytest.mark.parametrize("width", [66, 68, 70, 80])
-@pytest.mark.parametrize("window", [Box(0, 0, 96, 64), Box(40, 3, 90, 20), Box(33, 7, 47, 20)])
-def test_a_window_shows_the_same_pixels_at_any_right_edge(width: int, window: Box, tmp_path: Path) -> None:
-    path = write_video(tmp_path / "odd.avi", "mpeg4", 4, width=width)
-    (_, whole), (_, part) = (next(AvVideo(path).frames([3], window=box)) for box in (None, window))
-    np.testing.assert_array_equal(part[:, :, :3], whole[inside(window)])
+def test_pictures_are_the_planes_of_the_same_frames(tmp_path: Path) -> None:
+    path = mpeg4_avi(tmp_path)
+    frames = dict(AvVideo(path).frames([2, 11]))
+    for number, picture in AvVideo(path).pictures([2, 11]):
+        assert isinstance(picture, Planes)
+        assert picture.luma.shape == (HEIGHT, WIDTH)
+        whole = crop_planes(picture, Box(0, 0, WIDTH, HEIGHT), (HEIGHT, WIDTH), "auto")
+        assert np.abs(whole.astype(int) - frames[number]).mean() < 2
 
 
 def test_a_truncated_mp4_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pipeline.boxes import box_of
 from pipeline.catalog import Catalog, read_catalog
 from pipeline.crop import BOX, crop_clip, unpack_frames
 from pipeline.errors import DatasetError
+from pipeline.planes import Planes
 from pipeline.skeletons import read_skeleton
 from pipeline.values import Samples
 from pipeline.video import AvVideo
@@ -57,15 +58,15 @@ class Decoding:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.videos: Counter[str] = Counter()
         self.wanted: dict[str, list[int]] = {}
-        original = AvVideo.frames
+        original = AvVideo.pictures
 
-        def frames(video: AvVideo, wanted: Sequence[int], **how: Any) -> Iterator[tuple[int, NDArray[Any]]]:
+        def pictures(video: AvVideo, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[Any] | Planes]]:
             name = video.path.name.removesuffix("_rgb.avi")
             self.videos[name] += 1
             self.wanted[name] = list(wanted)
-            return original(video, wanted, **how)
+            return original(video, wanted)
 
-        patch.setattr(AvVideo, "frames", frames)
+        patch.setattr(AvVideo, "pictures", pictures)
 
 
 def test_a_video_is_decoded_once_for_all_recipes(copied: Project, monkeypatch: pytest.MonkeyPatch) -> None:

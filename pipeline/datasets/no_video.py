@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import VideoError
-from pipeline.values import Box
 from pipeline.video import VideoFacts
 
 
@@ -31,10 +30,12 @@ class NoVideo:
     def frames(
         self,
         wanted: Sequence[int],  # noqa: ARG002  # as VideoSource has it
-        *,
-        window: Box | None = None,  # noqa: ARG002
     ) -> Iterator[tuple[int, NDArray[np.generic]]]:
         """VideoError: there are none."""
         raise VideoError(
             f"{self.clip_id}: its dataset has skeletons and no videos; name them with the option `videos`"
         )
+
+    def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
+        """VideoError likewise."""
+        return self.frames(wanted)
