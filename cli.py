@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli_cache import Shell, cache_app
+from cli_cache import Dataset, PresetName, Shell, cache_app
 
 HOUSE = Path(__file__).resolve().parent
 PROJECT = Path(os.environ.get("HARCACHE_PROJECT") or HOUSE)
@@ -34,11 +34,6 @@ pyskl_app = typer.Typer(
 )
 app.add_typer(pyskl_app, name="pyskl")
 
-Dataset = Annotated[str, typer.Argument(help="Name of the dataset: its recordings lie in data/raw/NAME.")]
-PresetName = Annotated[
-    str | None,
-    typer.Option("--preset", help="Section of params.yaml under `presets`; default: the dataset's name."),
-]
 Workers = Annotated[
     int,
     typer.Option(envvar="HARCACHE_WORKERS", min=1, help="Processes on this machine; results stay the same."),

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.amfi.r3d import KINETICS_INPUT, TORCHVISION_OPTIONS
 from models.cssi.resnet import IMAGENET_INPUT, STEMS, Network
-from models.errors import CheckpointError
+from models.errors import CheckpointError, ModelParamError
 from models.files import read_torch, torch_bytes
 from models.preprocessing import VideoInput
 
@@ -137,9 +137,12 @@ def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
     return Checkpoint(WeightsCard(**json.loads(document["card"])), document["state"], digest)
 
 
-def weights_card(path: Path, kind: WeightsKind = "harcache") -> WeightsCard:
-    """What a file of weights says of itself; of torchvision's, what is known of them."""
-    return decode(path).card if kind == "harcache" else PUBLISHED[kind].card
+def weights_card(path: Path, backbone: str, kind: WeightsKind = "harcache") -> WeightsCard:
+    """What a file of weights of this backbone says of itself; of torchvision's, what is known of them."""
+    card = decode(path).card if kind == "harcache" else PUBLISHED[kind].card
+    if card.model != backbone:
+        raise ModelParamError(f"{path} holds weights of {card.model!r}, asked for is {backbone!r}")
+    return card
 
 
 def load_pretrained(

@@ -38,9 +38,7 @@ class Exported:
 
 def run(backbone: str, weights: Path, out: Path, *, kind: WeightsKind = "harcache") -> Exported:
     """Write the file `out`. Its input is of the form that the weights were trained on, as their card says."""
-    card = weights_card(weights, kind)
-    if card.model != backbone:
-        raise ModelParamError(f"{weights} holds weights of {card.model!r}, asked for is {backbone!r}")
+    card = weights_card(weights, backbone, kind)
     expects, layout = backbone_class(backbone).expects, LAYOUTS.get(card.normalisation.get("layout", ""))
     shape = _shape(expects, card.normalisation, layout)
     options, edges = {"kind": backbone, **card.options}, () if layout is None else layout.bones

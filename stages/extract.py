@@ -60,18 +60,12 @@ class Request:
     @cached_property
     def card(self) -> WeightsCard | None:
         """What the weights say of themselves."""
-        return None if self.weights is None else weights_card(self.weights, self.kind)
+        return None if self.weights is None else weights_card(self.weights, self.backbone, self.kind)
 
     @cached_property
     def options(self) -> dict[str, Any]:
         """Of the network: as its weights were made with."""
-        if self.card is None:
-            return {"kind": self.backbone}
-        if self.card.model != self.backbone:
-            raise ModelParamError(
-                f"{self.weights} holds weights of {self.card.model!r}, asked for is {self.backbone!r}"
-            )
-        return {"kind": self.card.model, **self.card.options}
+        return {"kind": self.backbone, **({} if self.card is None else self.card.options)}
 
     @cached_property
     def expects(self) -> VideoInput:

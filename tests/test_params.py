@@ -1,13 +1,15 @@
 """params.yaml at the edge: what stands there is used, what cannot be meant is refused with its place."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from house import HOUSE
 from tiny import TINY, tiny_params
 
+from models.checkpoint import WeightsKind
+from pipeline.backbone_params import Pretrained
 from pipeline.errors import ParamError, PipelineError
 from pipeline.params import HeatmapParams, Preset
 from pipeline.presets import load_preset
@@ -153,3 +155,8 @@ def test_each_preset_writes_out_every_section_that_dvc_looks_up(preset: str) -> 
     stages = yaml.safe_load((HOUSE / "dvc.yaml").read_text())["stages"].values()
     named = {name.split(".")[2] for stage in stages for name in stage["params"] if name.count(".") >= 2}
     assert named <= given.keys()
+
+
+def test_weights_that_params_may_name_are_those_that_can_be_loaded() -> None:
+    """Said twice, since params know no torch."""
+    assert get_args(Pretrained.model_fields["kind"].annotation) == get_args(WeightsKind)
