@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import ArraySpec, Build, Cache, Row, RowFailure, StoreSpec, write_block
+from cache.keys import canonical, digest_of, key_of
 
 CLASSES = ("wave", "sit", "throw")
 VIDEO = ArraySpec("video_0", "float32", (2, 8), ("view", "channel"), chunk_rows=4)
@@ -89,3 +90,24 @@ def zipped(store: Path, out: Path, *, compression: int = zipfile.ZIP_STORED) -> 
         for path in sorted(path for path in store.rglob("*") if path.is_file()):
             archive.write(path, path.relative_to(store).as_posix())
     return out
+
+
+def copied(sound: Path, target: Path) -> Path:
+    for path in sorted(path for path in sound.rglob("*") if path.is_file()):
+        (target / path.relative_to(sound)).parent.mkdir(parents=True, exist_ok=True)
+        (target / path.relative_to(sound)).write_bytes(path.read_bytes())
+    return target
+
+
+def seal(store: Path, files: dict[str, Any] | None = None) -> None:
+    """Write a manifest that holds for what is there now, and for what `files` says beside."""
+    found = {
+        path.relative_to(store).as_posix(): {
+            "size": path.stat().st_size,
+            "blake2b160": digest_of(path.read_bytes()),
+        }
+        for path in sorted(store.rglob("*"))
+        if path.is_file() and path.name != "manifest.json"
+    }
+    content: Any = {"format": "harcache-1", "files": {**found, **(files or {})}}
+    (store / "manifest.json").write_bytes(canonical({**content, "digest": key_of(content)}) + b"\n")

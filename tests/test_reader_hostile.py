@@ -2,21 +2,17 @@
 
 import json
 import os
-import struct
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from feature_store import make_store
+from feature_store import copied, make_store, seal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache import StoreError, open
-from cache.keys import canonical, digest_of, key_of
-from cache.unpacking import content_size
 
 
 @pytest.fixture(scope="module")
@@ -28,27 +24,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(sound: Path, tmp_path: Path) -> Path:
     """A store of one's own to spoil."""
     return copied(sound, tmp_path / "store.zarr")
-
-
-def copied(sound: Path, target: Path) -> Path:
-    for path in sorted(path for path in sound.rglob("*") if path.is_file()):
-        (target / path.relative_to(sound)).parent.mkdir(parents=True, exist_ok=True)
-        (target / path.relative_to(sound)).write_bytes(path.read_bytes())
-    return target
-
-
-def seal(store: Path, files: dict[str, Any] | None = None) -> None:
-    """Write a manifest that holds for what is there now, and for what `files` says beside."""
-    found = {
-        path.relative_to(store).as_posix(): {
-            "size": path.stat().st_size,
-            "blake2b160": digest_of(path.read_bytes()),
-        }
-        for path in sorted(store.rglob("*"))
-        if path.is_file() and path.name != "manifest.json"
-    }
-    content: Any = {"format": "harcache-1", "files": {**found, **(files or {})}}
-    (store / "manifest.json").write_bytes(canonical({**content, "digest": key_of(content)}) + b"\n")
 
 
 def edited(store: Path, change: Callable[[dict[str, Any]], object], *, zarr_too: bool = True) -> None:
@@ -294,47 +269,3 @@ def test_links_out_of_the_store_and_what_is_no_file(store: Path, tmp_path: Path)
     (store / "video_0").symlink_to(tmp_path / "moved")
     with pytest.raises(StoreError):
         open(store)
-
-
-def test_an_index_that_points_elsewhere(store: Path) -> None:
-    """With a checksum that holds: chunks beyond the file, and of other lengths."""
-    from cache.cells import crc_of
-
-    shard = store / "video_0" / "c.0.0.0"
-    data = shard.read_bytes()
-    for offset, length in ((2**63, 260), (0, 2**62), (0, 3), (len(data), 260)):
-        index = struct.pack("<QQ", offset, length) + data[-4 * 16 - 4 :][16:-4]
-        shard.write_bytes(data[: -4 * 16 - 4] + index + crc_of(index))
-        seal(store)
-        with pytest.raises(ValueError, match="its index names chunks that cannot be there"):
-            open(store)["video_0"][0]
-
-
-def test_a_chunk_that_unpacks_to_more_than_it_may(store: Path) -> None:
-    """A bomb of 64 MB in the ids' chunk: its frame says so, and is not unpacked."""
-    from numcodecs.zstd import Zstd
-
-    from cache.cells import crc_of
-
-    bomb = bytes(Zstd(level=19).encode(bytes(64 << 20)))
-    chunk = bomb + crc_of(bomb)
-    index = struct.pack("<QQ", 0, len(chunk))
-    (store / "clip_id" / "c.0.0").write_bytes(chunk + index + crc_of(index))
-    seal(store)
-    tracemalloc.start()
-    try:
-        with pytest.raises(StoreError, match="its frame holds 67108864 bytes, expected 80"):
-            open(store)
-        assert tracemalloc.get_traced_memory()[1] < 8 << 20
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize("size", [0, 1, 255, 256, 65_791, 65_792, 1 << 20])
-def test_what_a_zstd_frame_says_that_it_holds(size: int) -> None:
-    from numcodecs.zstd import Zstd
-
-    frame = bytes(Zstd(level=3).encode(np.random.default_rng(0).bytes(size)))
-    assert content_size(frame[:18]) == size
-    assert content_size(b"PK\x03\x04" + frame) is None
-    assert content_size(frame[:4]) is None
