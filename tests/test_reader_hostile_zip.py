@@ -22,12 +22,12 @@ def entries(*names: str) -> list[tuple[str, bytes]]:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (entries("../outside"), "leads out of the store"),
-        (entries("/etc/passwd"), "leads out of the store"),
-        (entries("video_0/../../x"), "leads out of the store"),
-        (entries("video_0\\..\\x"), "has a name that no file"),
-        (entries("video_0/é"), "has a name that no file"),
-        (entries("manifest.json"), "stands there twice"),
+        (entries("../outside"), "is no name of a store's file"),
+        (entries("/etc/passwd"), "is no name of a store's file"),
+        (entries("video_0/../../x"), "is no name of a store's file"),
+        (entries("video_0\\..\\x"), "is no name of a store's file"),
+        (entries("video_0/é"), "is no name of a store's file"),
+        (entries("manifest.json"), "stands twice"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -44,7 +44,7 @@ def test_zips_with_entries_that_no_store_has(
 
 
 def test_a_zip_whose_entries_are_packed(sound: Path, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="is compressed; zip the store with stored entries"):
+    with pytest.raises(StoreError, match="is compressed"):
         open(zipped(sound, tmp_path / "packed.zip", compression=zipfile.ZIP_DEFLATED))
 
 
@@ -72,5 +72,5 @@ def test_a_zip_whose_entries_overlap(sound: Path, tmp_path: Path) -> None:
     places = [place for place in range(len(data)) if data[place : place + 4] == b"PK\x01\x02"]
     data[places[1] + 42 : places[1] + 46] = data[places[0] + 42 : places[0] + 46]
     path.write_bytes(data)
-    with pytest.raises(StoreError, match="lies within another entry"):
+    with pytest.raises(StoreError, match="lies over another"):
         open(path)

@@ -20,7 +20,8 @@ from ..parts import Manifest, parse_manifest
 from ..publish import MANIFEST
 from ..upkeep.adopt import Adopted, adopt_store
 from ..upkeep.faults import Hashes
-from .archives import copy_hashed, refuse_name, refuse_twins
+from ..zips import refuse_name
+from .archives import copy_hashed, refuse_twins
 from .origins import Origin, origin_of
 from .scrutiny import scrutinise
 

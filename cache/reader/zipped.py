@@ -1,19 +1,14 @@
-"""Stores in one zip file: entries are stored as they are, and read by their place in the file.
-
-Source: PKWARE APPNOTE 6.3.10, 4.3.7 (local file header).
-"""
+"""Stores in one zip file: entries are stored as they are, and read by their place in the file."""
 
 import io
-import struct
 import zipfile
 from collections.abc import Callable
+from typing import IO, cast
 
 from ..errors import StoreError
 from ..sources import Source
+from ..zips import data_offset, stored_infos
 
-_HEADER = struct.Struct("<4s22xHH")
-_MAGIC = b"PK\x03\x04"
-_ENCRYPTED = 1
 _MAX_DIRECTORY_BYTES = 64 << 20
 
 
@@ -25,7 +20,7 @@ class ZipFiles:
         self.where = source.where
         self._source = source
         self._part = part
-        self._entries = self._listed()
+        self._entries = stored_infos(cast(IO[bytes], _Seekable(source)), source.where)
 
     def size(self, name: str) -> int:
         """Bytes of an entry."""
@@ -47,11 +42,7 @@ class ZipFiles:
     def source(self, name: str, *, size: int, digest: str) -> Source:  # noqa: ARG002
         """Open an entry."""
         entry = self._entry(name)
-        head = self._source.read(entry.header_offset, _HEADER.size)
-        if len(head) != _HEADER.size or head[:4] != _MAGIC:
-            raise StoreError(f"zip {self.where}: no entry stands where {name} should")
-        _, name_bytes, extra_bytes = _HEADER.unpack(head)
-        start = entry.header_offset + _HEADER.size + name_bytes + extra_bytes
+        start = data_offset(self._source.read, entry, self.where)
         if start + size > self._source.size:
             raise StoreError(f"zip {self.where}: {name} ends after the file does")
         return self._part(start, size)
@@ -64,52 +55,6 @@ class ZipFiles:
         if name not in self._entries:
             raise FileNotFoundError(f"{self.where}: {name}")
         return self._entries[name]
-
-    def _listed(self) -> dict[str, zipfile.ZipInfo]:
-        """Entries by name. Raises StoreError where one could be anything but a store's file."""
-        try:
-            with zipfile.ZipFile(_Seekable(self._source)) as archive:
-                found = [entry for entry in archive.infolist() if not entry.is_dir()]
-        except (
-            zipfile.BadZipFile,
-            NotImplementedError,
-            UnicodeDecodeError,
-            struct.error,
-            ValueError,
-        ) as error:
-            raise StoreError(f"zip {self.where} cannot be read: {error}") from error
-        entries: dict[str, zipfile.ZipInfo] = {}
-        for entry in found:
-            why = _refused(entry, entries)
-            if why:
-                raise StoreError(f"zip {self.where} is refused: its entry {entry.filename!r:.120} {why}")
-            entries[entry.filename] = entry
-        self._refuse_overlaps(found)
-        return entries
-
-    def _refuse_overlaps(self, found: list[zipfile.ZipInfo]) -> None:
-        end = 0
-        for entry in sorted(found, key=lambda entry: entry.header_offset):
-            if entry.header_offset < end:
-                raise StoreError(
-                    f"zip {self.where} is refused: {entry.filename!r:.120} lies within another entry"
-                )
-            end = entry.header_offset + _HEADER.size + len(entry.filename) + entry.file_size
-
-
-def _refused(entry: zipfile.ZipInfo, known: dict[str, zipfile.ZipInfo]) -> str:
-    parts = entry.filename.split("/")
-    if not entry.filename.isascii() or entry.orig_filename != entry.filename or "\\" in entry.filename:
-        return "has a name that no file of a store has"
-    if ".." in parts or "." in parts or "" in parts:
-        return "leads out of the store"
-    if entry.filename in known:
-        return "stands there twice"
-    if entry.flag_bits & _ENCRYPTED:
-        return "is encrypted"
-    if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-        return "is compressed; zip the store with stored entries (zip -0, or `cache export`)"
-    return ""
 
 
 class _Seekable(io.RawIOBase):
