@@ -5,6 +5,7 @@ encrypted, doubled or overlap. Nothing is unpacked to find that out.
 Source: PKWARE APPNOTE 6.3.10, 4.3.7 (local file header).
 """
 
+import io
 import re
 import stat
 import struct
@@ -26,8 +27,8 @@ def refuse_name(name: str, where: str) -> None:
     parts = name.split("/")
     if len(name) > MAX_NAME or len(parts) > 3 or not all(_PART.fullmatch(part) for part in parts):
         raise ArchiveError(
-            f"{where}: {name!r:.100} is no name of a store's file (letters, digits, _ . - between /); "
-            "it could lead out of the folder"
+            f"{where}: {name!r:.100} is no name of a store's file (letters, digits, _ . - between /): "
+            "take it out"
         )
 
 
@@ -36,18 +37,19 @@ def stored_infos(file: IO[bytes], where: str) -> dict[str, zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(file) as archive:
             infos = [info for info in archive.infolist() if not _is_folder(info)]
+        size = file.seek(0, io.SEEK_END)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error) as error:
         raise ArchiveError(f"{where} is no zip that can be read ({error}); fetch it again") from error
     known: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         refuse_name(info.orig_filename, where)
-        why = _why_refused(info, known)
+        why = _why_refused(info, known, size)
         if why is not None:
             raise ArchiveError(
-                f"{where}: entry {info.filename!r} {why}; export the store again with `cache export`"
+                f"{where}: entry {info.filename!r} {why}; zip the store again (`cache export`, or zip -0)"
             )
         known[info.filename] = info
-    _refuse_overlap([(info.header_offset, _LOCAL.size + info.file_size, info) for info in infos], where)
+    _refuse_overlap([(info.header_offset, _least_bytes(info), info) for info in infos], where)
     return known
 
 
@@ -80,10 +82,16 @@ def refuse_shared_bytes(
 
 def _is_folder(info: zipfile.ZipInfo) -> bool:
     """The entry of a folder, which some tools write: it holds nothing."""
-    return info.is_dir() and info.file_size == 0 and ".." not in info.filename and info.filename[0] != "/"
+    name = info.filename
+    return name.endswith("/") and info.file_size == 0 and ".." not in name and not name.startswith("/")
 
 
-def _why_refused(info: zipfile.ZipInfo, known: Mapping[str, zipfile.ZipInfo]) -> str | None:
+def _least_bytes(info: zipfile.ZipInfo) -> int:
+    """That an entry takes, with its own header; what that header may hold beside is not known yet."""
+    return _LOCAL.size + len(info.orig_filename.encode()) + info.file_size
+
+
+def _why_refused(info: zipfile.ZipInfo, known: Mapping[str, zipfile.ZipInfo], size: int) -> str | None:
     if info.filename in known:
         return "stands twice"
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
@@ -94,7 +102,7 @@ def _why_refused(info: zipfile.ZipInfo, known: Mapping[str, zipfile.ZipInfo]) ->
         return "is encrypted"
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
         return "is a link or a device"
-    return "begins before the file does" if info.header_offset < 0 else None
+    return None if 0 <= info.header_offset < size else "begins outside the file"
 
 
 def _refuse_overlap(spans: Iterable[tuple[int, int, zipfile.ZipInfo]], where: str) -> None:

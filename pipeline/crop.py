@@ -74,7 +74,7 @@ def crop_clip(
 ) -> dict[str, Bytes]:
     """For each cut its (A, T, H, W, C) pixels, from one pass over the video.
 
-    `convert` turns a whole decoded frame into (H, W) or (H, W, 3) uint8 before it is cut: depth needs one.
+    `convert` turns a whole frame of depth into (H, W) uint8 before it is cut.
     Raises VideoError where the video does not give every wanted frame.
     """
     wanted = np.unique(np.concatenate([samples.frames.ravel() for _, samples, _ in cuts.values()]))
@@ -82,7 +82,7 @@ def crop_clip(
     crops: dict[str, Bytes] = {}
     given = 0
     for number, decoded in source.pictures(wanted.tolist()):
-        picture = decoded if isinstance(decoded, Planes) else _pixels(decoded, convert)
+        picture = _picture(decoded, convert)
         for name, (recipe, samples, box) in cuts.items():
             if number not in places[name]:
                 continue
@@ -92,7 +92,6 @@ def crop_clip(
             for place in places[name][number]:
                 crops[name][place] = pixels
         given += 1
-        del decoded, picture  # while they live, the decoder needs fresh memory for the next
     if given != len(wanted):
         raise VideoError(
             f"decoding gave {given} of {len(wanted)} wanted frames (last: {wanted[-1]}); decode it again"
@@ -108,8 +107,12 @@ def _places(samples: Samples) -> dict[int, list[int]]:
     return places
 
 
-def _pixels(decoded: NDArray[Any], convert: Convert | None) -> Bytes:
-    """(H, W, C) uint8."""
+def _picture(decoded: NDArray[Any] | Planes, convert: Convert | None) -> Bytes | Planes:
+    """(H, W, C) uint8, or planes."""
+    if isinstance(decoded, Planes):
+        if convert is not None:
+            raise ParamError("`convert` turns depth into pixels; this video has colours")
+        return decoded
     frame = decoded if convert is None else convert(decoded)
     if frame.dtype != np.uint8:
         raise ParamError(f"frames are {frame.dtype}, crops are uint8: hand `crop_clip` a `convert`")

@@ -1,8 +1,8 @@
 """Frames as codecs keep them: brightness pixel by pixel, and two colour differences for each 2 x 2 pixels.
 
 A crop is cut out of these planes, shrunk, and made RGB at last: so fewer pixels are converted, and each is
-nearer to the true mean than where colours are repeated, converted and then shrunk. What colour is where is
-known to a fraction of a pixel: a colour sample lies in the middle of its 2 x 2 pixels.
+nearer to the true mean than where colours are repeated, converted and then shrunk. A colour sample is taken to lie
+in the middle of its 2 x 2 pixels, as FFmpeg's converter takes it.
 """
 
 from collections.abc import Mapping
@@ -27,15 +27,17 @@ FULL_RANGE = 2
 NO_COLOUR = 128
 """Value of both colour differences where there is no colour."""
 
-BT_601 = (0.299, 0.114)
-WEIGHTS: Mapping[int, tuple[float, float]] = {1: (0.2126, 0.0722), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
-"""Share of red and of blue in brightness, by FFmpeg's number for BT.709, SMPTE 240M and BT.2020; others, and
-videos that don't say: BT.601 (ITU-R BT.601, BT.709 and BT.2020)."""
+BT_601, BT_709, SMPTE_240M, BT_2020 = (0.299, 0.114), (0.2126, 0.0722), (0.212, 0.087), (0.2627, 0.0593)
+WEIGHTS: Mapping[int, tuple[float, float]] = {
+    **dict.fromkeys((0, 2, 4, 5, 6), BT_601), 1: BT_709, 7: SMPTE_240M, 9: BT_2020
+}  # fmt: skip
+"""Share of red and of blue in brightness, by FFmpeg's number (AVColorSpace); 2 is a video that does not say. The
+others are not sums of this kind, and FFmpeg converts none of them either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planes:
-    """One frame, of views into the decoder's memory: let go of it before the next is asked for."""
+    """One frame: views into the decoder's memory, which they keep alive."""
 
     luma: Bytes
     """(H, W): brightness."""
@@ -48,8 +50,8 @@ class Planes:
 
 
 def has_planes(frame: VideoFrame) -> bool:
-    """Whether a frame is kept so, as nearly every video's are, and upright."""
-    return frame.format.name in (LIMITED, FULL) and frame.rotation == 0
+    """Whether a frame is kept so, as nearly every video's are, in colours that we know, and upright."""
+    return frame.format.name in (LIMITED, FULL) and frame.colorspace in WEIGHTS and frame.rotation == 0
 
 
 def planes_of(frame: VideoFrame) -> Planes:
@@ -111,7 +113,7 @@ def _crop_chroma(plane: Bytes, box: Box, size: tuple[int, int], interpolation: I
 @lru_cache
 def _to_rgb(colorspace: int, full: bool) -> NDArray[np.float32]:
     """(3, 4). R = Y + 2 (1 - red) Cr, B = Y + 2 (1 - blue) Cb, and Y = red R + green G + blue B."""
-    red, blue = WEIGHTS.get(colorspace, BT_601)
+    red, blue = WEIGHTS[colorspace]
     green = 1 - red - blue
     of_cb, of_cr = 2 * (1 - blue), 2 * (1 - red)
     matrix = np.array([[1, 0, of_cr], [1, -of_cb * blue / green, -of_cr * red / green], [1, of_cb, 0]])

@@ -41,18 +41,21 @@ def inside(picture: Bytes, box: Box, fill: int = 0) -> Bytes:
 def resize(pixels: Bytes, size: tuple[int, int], interpolation: Interpolation) -> Bytes:
     """(H, W) or (H, W, C) to `size`, height and width.
 
+    `area`: the mean over what each pixel covers. An axis that grows does so after the other has shrunk, since
+    OpenCV takes means along both axes or along none.
     `auto`: linearly to a power of two times the size, by a factor below two; then halved by exact means.
     400 x 400 to 112 x 112: linearly to 224 x 224, then means of 2 x 2. An axis that grows: linear alone.
     """
     if interpolation == "area":
-        return _resized(pixels, size, cv2.INTER_AREA)
+        shrunk = min(pixels.shape[0], size[0]), min(pixels.shape[1], size[1])
+        return _resized(_resized(pixels, shrunk, cv2.INTER_AREA), size, cv2.INTER_AREA)
     down, across = doublings(pixels.shape[:2], size, interpolation)
     return halve(_resized(pixels, (size[0] << down, size[1] << across), cv2.INTER_LINEAR), size)
 
 
 def halve(pixels: Bytes, size: tuple[int, int]) -> Bytes:
     """Means of 2 x 2, of 2 x 1 or of 1 x 2 pixels, until (H, W, ...), powers of two times `size`, is `size`."""
-    while pixels.shape[:2] != size:
+    while pixels.shape[:2] != tuple(size):
         height, width = (max(now // 2, end) for now, end in zip(pixels.shape[:2], size, strict=True))
         pixels = _resized(pixels, (height, width), cv2.INTER_AREA)
     return pixels
@@ -74,4 +77,6 @@ def doublings(
 
 
 def _resized(pixels: Bytes, size: tuple[int, int], method: int) -> Bytes:
+    if pixels.shape[:2] == tuple(size):
+        return pixels
     return np.asarray(cv2.resize(pixels, size[::-1], interpolation=method), dtype=np.uint8)

@@ -2,11 +2,11 @@
 
 import errno
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import av
 import numpy as np
@@ -20,6 +20,8 @@ from pipeline.errors import VideoError
 from pipeline.planes import Planes, has_planes, planes_of
 from pipeline.rgb import RgbConverter
 from pipeline.versions import major_minor
+
+Picture = TypeVar("Picture")
 
 HEADER_SLACK_FRAMES = 1
 """Headers of whole files promise up to this many frames more than there are packets."""
@@ -74,10 +76,7 @@ class VideoSource(Protocol):
         """
 
     def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic] | Planes]]:
-        """As `frames`, of what crops are made of: a frame's planes, unconverted, where it has them.
-
-        Let go of each before taking the next (`del`): while it lives, the decoder needs fresh memory.
-        """
+        """As `frames`, of what crops are made of: a frame's planes, unconverted, where it has them."""
 
 
 def check_wanted(wanted: Sequence[int]) -> list[int]:
@@ -143,19 +142,22 @@ class AvVideo:
 
     def frames(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Decode forward to the last wanted frame; the others are decoded, as codecs need, not converted."""
-        convert = RgbConverter(self.path.name)
-        for number, frame in self._decoded(wanted):
-            yield number, convert(frame, number)
+        return self._decoded(wanted, RgbConverter(self.path.name))
 
     def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8] | Planes]]:
         """As `frames`; planes of upright 4:2:0 video."""
         convert = RgbConverter(self.path.name)
-        for number, frame in self._decoded(wanted):
-            yield number, planes_of(frame) if has_planes(frame) else convert(frame, number)
-            del frame
 
-    def _decoded(self, wanted: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
-        """One that the decoder marks as corrupt is refused, wanted or not: what follows is drawn from it."""
+        def picture(frame: VideoFrame, number: int) -> NDArray[np.uint8] | Planes:
+            return planes_of(frame) if has_planes(frame) else convert(frame, number)
+
+        return self._decoded(wanted, picture)
+
+    def _decoded(
+        self, wanted: Sequence[int], make: Callable[[VideoFrame, int], Picture]
+    ) -> Iterator[tuple[int, Picture]]:
+        """What is made of each wanted frame. One that the decoder marks as corrupt is refused, wanted or not:
+        what follows is drawn from it."""
         numbers = check_wanted(wanted)
         if not numbers:
             return
@@ -171,7 +173,7 @@ class AvVideo:
                     )
                 if index < number:
                     continue
-                yield index, frame
+                yield index, make(frame, index)
                 following = next(pending, None)
                 if following is None:
                     return

@@ -18,6 +18,7 @@ from pipeline.crop import (
     unpack_frames,
 )
 from pipeline.errors import ParamError, VideoError
+from pipeline.planes import Planes
 from pipeline.values import Box, Samples
 from pipeline.video import VideoFacts
 
@@ -125,6 +126,21 @@ def test_depth_without_a_conversion_is_refused() -> None:
     source = FramesInMemory(np.zeros((6, 6), dtype=np.uint16))
     with pytest.raises(ParamError, match="uint16"):
         crop_clip(source, {"depth": (TINY, samples_of([0]), Box(0, 0, 6, 6))})
+
+
+def test_colours_are_not_taken_for_depth() -> None:
+    planes = Planes(
+        colour()[..., 0], (colour()[::2, ::2, 0], colour()[::2, ::2, 0]), 16, np.eye(3, 4, dtype="f")
+    )
+
+    class InPlanes(FramesInMemory):
+        def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, Any]]:
+            yield from ((number, planes) for number in wanted)
+
+    with pytest.raises(ParamError, match="this video has colours"):
+        crop_clip(
+            InPlanes(colour()), {"x": (TINY, samples_of([0]), Box(0, 0, 6, 6))}, convert=lambda depth: depth
+        )
 
 
 def test_a_video_that_ends_early_fails_the_clip() -> None:

@@ -12,7 +12,7 @@ from pipeline.planes import FULL, LIMITED, Planes, crop_planes, has_planes, plan
 from pipeline.resize import INTERPOLATIONS, Interpolation, resize
 from pipeline.values import Box
 
-UNSAID, BT_709, SMPTE_240M, BT_2020 = 2, 1, 7, 9
+UNSAID, BT_709, SMPTE_240M, BT_2020, YCGCO = 2, 1, 7, 9, 8
 LIMITED_RANGE, FULL_RANGE = 1, 2
 
 
@@ -26,13 +26,13 @@ def frame_of(
     return frame
 
 
-def flat(luma: int, blue: int, red: int, *, height: int = 6, width: int = 8) -> av.VideoFrame:
+def flat(
+    luma: int, blue: int, red: int, *, height: int = 6, width: int = 8, format: str = LIMITED
+) -> av.VideoFrame:
     small = (-(-height // 2), -(-width // 2))
-    return frame_of(
-        np.full((height, width), luma, np.uint8),
-        np.full(small, blue, np.uint8),
-        np.full(small, red, np.uint8),
-    )
+    planes = (np.full((height, width), luma), np.full(small, blue), np.full(small, red))
+    luma_plane, blue_plane, red_plane = (plane.astype(np.uint8) for plane in planes)
+    return frame_of(luma_plane, blue_plane, red_plane, format)
 
 
 def waves(height: int, width: int) -> NDArray[np.uint8]:
@@ -61,6 +61,26 @@ def test_colours_of_bt_601(yuv: tuple[int, int, int], rgb: tuple[int, int, int])
     pixels = crop_planes(planes_of(flat(*yuv)), Box(0, 0, 8, 6), (3, 3), "auto")
     assert pixels.shape == (3, 3, 3)
     assert np.abs(pixels.astype(int) - rgb).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("colorspace", "weights"),
+    [
+        (UNSAID, (0.299, 0.587, 0.114)),
+        (BT_709, (0.2126, 0.7152, 0.0722)),
+        (SMPTE_240M, (0.212, 0.701, 0.087)),
+        (BT_2020, (0.2627, 0.6780, 0.0593)),
+    ],
+)
+def test_pure_colours_of_each_standard(colorspace: int, weights: tuple[float, float, float]) -> None:
+    """Y = 16 + 219 (its weight), Cb = 128 + 224 (B - Y) / (2 - 2 blue), Cr likewise."""
+    for channel, weight in enumerate(weights):
+        rgb = np.eye(3)[channel]
+        blue, red = ((rgb[c] - weight) / (2 - 2 * weights[c]) for c in (2, 0))
+        frame = flat(round(16 + 219 * weight), round(128 + 224 * blue), round(128 + 224 * red))
+        frame.colorspace = colorspace
+        pixels = crop_planes(planes_of(frame), Box(0, 0, 8, 6), (3, 3), "auto")
+        assert np.abs(pixels - 255 * rgb).max() <= 2
 
 
 @pytest.mark.parametrize("colorspace", [UNSAID, BT_709, SMPTE_240M, BT_2020])
@@ -121,6 +141,38 @@ def test_a_person_is_where_the_frame_shows_them_whatever_the_crops_left_edge_is(
             assert abs(centre - (49.5 - left)) < 0.25
 
 
+@pytest.mark.parametrize("left", [200, 201])
+def test_stripes_finer_than_a_pixel_are_their_mean(left: int) -> None:
+    """A standing person's box: its colours, half as many, must grow across and shrink down."""
+    red = np.full((450, 200), 90, np.uint8)
+    red[np.arange(450) % 4 < 2] = 166
+    no_colour = np.full((450, 200), 128, np.uint8)
+    planes = planes_of(frame_of(np.full((900, 400), 128, np.uint8), no_colour, red))
+    crop = crop_planes(planes, Box(left, 0, left + 160, 896), (112, 112), "area").astype(int)
+    assert np.ptp(crop, axis=2).max() <= 4
+
+
+@pytest.mark.parametrize(("format", "black"), [(LIMITED, 16), (FULL, 0)])
+def test_a_pixel_half_outside_is_half_as_bright(format: str, black: int) -> None:
+    """At each edge; and what lies outside lends it no colour."""
+    planes = planes_of(flat(180, 128, 128, height=8, width=8, format=format))
+    inner, outer = Box(0, 0, 8, 8), (Box(-2, 0, 6, 8), Box(0, -2, 8, 6), Box(2, 0, 10, 8), Box(0, 2, 8, 10))
+    bright = int(crop_planes(planes, inner, (2, 2), "area")[0, 0, 0])
+    assert planes.black == black
+    for box, half in zip(outer, ((0, 0), (0, 0), (0, 1), (1, 0)), strict=True):
+        crop = crop_planes(planes, box, (2, 2), "area").astype(int)
+        assert np.ptp(crop, axis=2).max() <= 1
+        assert abs(crop[half][0] - bright / 2) <= 1
+        assert abs(crop[1 - half[0], 1 - half[1]][0] - bright) <= 1
+
+
+@pytest.mark.parametrize("box", [Box(-4, -4, 4, 4), Box(4, 4, 12, 12), Box(5, 3, 13, 11)])
+def test_no_edge_gets_a_colour_that_neither_side_has(box: Box) -> None:
+    crop = crop_planes(planes_of(flat(81, 90, 240, height=8, width=8)), box, (16, 16), "linear")
+    assert crop[..., 1].max() <= crop[..., 0].max() // 5  # red on black: no green, no blue
+    assert crop[..., 2].max() <= crop[..., 0].max() // 5
+
+
 def test_outside_the_frame_is_black() -> None:
     planes = planes_of(flat(180, 90, 200))
     crop = crop_planes(planes, Box(-8, -6, 8, 6), (12, 16), "linear")
@@ -128,6 +180,9 @@ def test_outside_the_frame_is_black() -> None:
     assert not crop[:, :8].any()
     assert (crop[7:, 9:] == crop[-1, -1]).all()  # at the very edge colours are linear across it
     assert crop[-1, -1].max() > 0
+    crop = crop_planes(planes, Box(0, 0, 16, 12), (12, 16), "linear")
+    assert not crop[6:].any()
+    assert not crop[:, 8:].any()
     assert not crop_planes(planes, Box(50, 50, 60, 60), (4, 4), "auto").any()
 
 
@@ -159,3 +214,9 @@ def test_nothing_is_copied() -> None:
 )
 def test_other_pixel_formats_are_left_to_the_converter(format: str, kept: bool) -> None:
     assert has_planes(encoded(waves(16, 16), format)) is kept
+
+
+def test_colours_of_another_kind_are_left_to_the_converter() -> None:
+    frame = flat(100, 128, 128)
+    frame.colorspace = YCGCO
+    assert not has_planes(frame)

@@ -162,12 +162,30 @@ def test_damage_in_a_frame_that_nobody_wants_is_refused_too(tmp_path: Path) -> N
 
 def test_pictures_are_the_planes_of_the_same_frames(tmp_path: Path) -> None:
     path = mpeg4_avi(tmp_path)
-    frames = dict(AvVideo(path).frames([2, 11]))
-    for number, picture in AvVideo(path).pictures([2, 11]):
+    frames, pictures = (dict(ask([2, 11])) for ask in (AvVideo(path).frames, AvVideo(path).pictures))
+    assert list(pictures) == [2, 11]
+    for number, picture in pictures.items():
         assert isinstance(picture, Planes)
         assert picture.luma.shape == (HEIGHT, WIDTH)
         whole = crop_planes(picture, Box(0, 0, WIDTH, HEIGHT), (HEIGHT, WIDTH), "auto")
         assert np.abs(whole.astype(int) - frames[number]).mean() < 2
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p"])
+def test_colours_that_ffmpeg_cannot_convert_are_the_videos_fault(pixels: str, tmp_path: Path) -> None:
+    """YCgCo: one bad video, not a run that ends."""
+    path = tmp_path / "ycgco.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixels
+        stream.codec_context.colorspace = 8
+        frame = av.VideoFrame.from_ndarray(picture(0), format="rgb24").reformat(format=pixels)
+        frame.colorspace = 8
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    for ask in (AvVideo(path).frames, AvVideo(path).pictures):
+        with pytest.raises(VideoError, match=r"ycgco\.mkv: cannot be decoded"):
+            list(ask([0]))
 
 
 def test_a_truncated_mp4_is_refused(tmp_path: Path) -> None:
