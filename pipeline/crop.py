@@ -56,6 +56,7 @@ class CropRecipe:
         return facts if self.enhance is None else {**facts, "enhance": self.enhance.facts}
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "size", tuple(self.size))  # a list would be no key of what is remembered
         if min(self.size) < 1:
             raise ParamError(f"a crop's size must be at least 1 x 1, got {self.size}")
         if self.interpolation not in INTERPOLATIONS:
@@ -92,6 +93,7 @@ def crop_clip(
             for place in places[name][number]:
                 crops[name][place] = pixels
         given += 1
+        del decoded, picture
     if given != len(wanted):
         raise VideoError(
             f"decoding gave {given} of {len(wanted)} wanted frames (last: {wanted[-1]}); decode it again"

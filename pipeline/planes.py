@@ -88,18 +88,15 @@ def _blacken(crop: Bytes, box: Box, frame: tuple[int, ...]) -> None:
 
 def _crop_chroma(plane: Bytes, box: Box, size: tuple[int, int], interpolation: Interpolation) -> Bytes:
     """(*size); the box is in pixels, and its edges may lie in the middle of a sample."""
-    around = Box(box.left // 2, box.top // 2, -(-box.right // 2), -(-box.bottom // 2))
+    around = _samples_around(box)
     samples = inside(plane, around, NO_COLOUR)
     if (2 * around.width, 2 * around.height) == (box.width, box.height):
         return resize(samples, size, interpolation)
-    left, top = box.left - 2 * around.left, box.top - 2 * around.top
     if interpolation == "area":
+        left, top = box.left - 2 * around.left, box.top - 2 * around.top
         pixels = samples.repeat(2, axis=0).repeat(2, axis=1)
         return resize(inside(pixels, Box(left, top, left + box.width, top + box.height)), size, "area")
-    down, across = doublings(samples.shape, size, interpolation)
-    height, width = size[0] << down, size[1] << across
-    y, x = box.height / 2 / height, box.width / 2 / width  # samples a step
-    steps = np.array([[x, 0, (left + x - 1) / 2], [0, y, (top + y - 1) / 2]])
+    width, height, steps = _linear_steps(box, size, interpolation)
     linear = cv2.warpAffine(
         samples,
         steps,
@@ -108,6 +105,25 @@ def _crop_chroma(plane: Bytes, box: Box, size: tuple[int, int], interpolation: I
         borderMode=cv2.BORDER_REPLICATE,
     )
     return halve(np.asarray(linear, dtype=np.uint8), size)
+
+
+@lru_cache
+def _samples_around(box: Box) -> Box:
+    """Of the colour samples that a box of pixels touches: pixels 3 to 8 touch samples 1 to 4."""
+    return Box(box.left // 2, box.top // 2, -(-box.right // 2), -(-box.bottom // 2))
+
+
+@lru_cache
+def _linear_steps(
+    box: Box, size: tuple[int, int], interpolation: Interpolation
+) -> tuple[int, int, NDArray[np.float64]]:
+    """Width and height of the linear step, and (2, 3): x and y among the samples from those in its result."""
+    around = _samples_around(box)
+    down, across = doublings((around.height, around.width), size, interpolation)
+    height, width = size[0] << down, size[1] << across
+    y, x = box.height / 2 / height, box.width / 2 / width
+    left, top = box.left / 2 - around.left, box.top / 2 - around.top
+    return width, height, np.array([[x, 0, left + x / 2 - 0.5], [0, y, top + y / 2 - 0.5]])
 
 
 @lru_cache

@@ -55,7 +55,7 @@ def resize(pixels: Bytes, size: tuple[int, int], interpolation: Interpolation) -
 
 def halve(pixels: Bytes, size: tuple[int, int]) -> Bytes:
     """Means of 2 x 2, of 2 x 1 or of 1 x 2 pixels, until (H, W, ...), powers of two times `size`, is `size`."""
-    while pixels.shape[:2] != tuple(size):
+    while pixels.shape[:2] != size:
         height, width = (max(now // 2, end) for now, end in zip(pixels.shape[:2], size, strict=True))
         pixels = _resized(pixels, (height, width), cv2.INTER_AREA)
     return pixels
@@ -77,6 +77,6 @@ def doublings(
 
 
 def _resized(pixels: Bytes, size: tuple[int, int], method: int) -> Bytes:
-    if pixels.shape[:2] == tuple(size):
+    if pixels.shape[:2] == size:
         return pixels
     return np.asarray(cv2.resize(pixels, size[::-1], interpolation=method), dtype=np.uint8)

@@ -211,3 +211,9 @@ def test_clips_are_unpacked_together() -> None:
 def test_a_recipe_that_cannot_be_is_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ParamError, match=message):
         replace(TINY, **wrong)
+
+
+def test_a_size_may_be_a_list() -> None:
+    recipe = replace(TINY, size=[2, 2])  # type: ignore[arg-type]
+    assert recipe == TINY
+    assert cut(colour(), Box(0, 0, 8, 8), recipe).shape == (2, 2, 3)
