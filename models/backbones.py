@@ -14,10 +14,11 @@ from models.cuts import Backbone
 from models.epam.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
 from models.errors import ModelParamError
 from models.graph.aagcn import AAGCN
-from models.graph.agcn import AGCN, AGCN_LAYOUTS, GraphBlock
+from models.graph.agcn import AGCN
 from models.graph.ctrgcn import CTRGCN
 from models.graph.graph_backbone import GraphBackbone
 from models.graph.graphs import Edges
+from models.graph.layouts import AGCN_LAYOUTS, GraphBlock
 from models.graph.stgcn import STGCN
 from models.interaction.two_path import TwoPath
 from models.preprocessing import JointInput

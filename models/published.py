@@ -21,9 +21,10 @@ from models.epam.attention import NestedAttention, RivalAttention
 from models.epam.network import EPAMNet
 from models.epam.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
 from models.graph.aagcn import AAGCN
-from models.graph.agcn import AGCN, AGCN_LAYOUTS
+from models.graph.agcn import AGCN
 from models.graph.ctrgcn import CTRGCN
 from models.graph.graphs import Edges
+from models.graph.layouts import AGCN_LAYOUTS
 from models.graph.sfhead import SFHead
 from models.graph.stgcn import STGCN
 from models.interaction.two_path import TwoPath

@@ -8,7 +8,7 @@ from fill import fill, index_of
 from torch import Tensor, nn
 
 from models.classifier import Classifier
-from models.graph.agcn import blocks
+from models.graph.layouts import blocks
 from models.graph.sf_backbone import SFBackbone
 from models.seeding import seeded
 from pipeline.layouts import NTU_25, UTD_20

@@ -19,8 +19,8 @@ from models.classifier import Classifier
 from models.cssi.dinet import DINetR
 from models.cssi.network import MATRIX, CSSIModel
 from models.cuts import Cut, cut_shapes
-from models.graph.agcn import blocks
 from models.graph.ctrgcn import CTRGCN
+from models.graph.layouts import blocks
 from models.graph.sfhead import SFHead
 from models.seeding import seeded
 from pipeline.boxes import BoxRule, box_of

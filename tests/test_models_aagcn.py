@@ -134,5 +134,5 @@ def test_it_says_which_shape_it_wants(joints: torch.Tensor, message: str) -> Non
 
 
 def test_it_refuses_what_cannot_be() -> None:
-    with pytest.raises(ModelParamError, match="two blocks or more, got 0"):
+    with pytest.raises(ModelParamError, match="2 or more blocks, got 0"):
         small(layout=())

@@ -10,8 +10,9 @@ from torch import nn
 from models.amfi.r3d import R3D18, TORCHVISION_OPTIONS
 from models.classifier import Classifier
 from models.errors import ModelParamError, ShapeError
-from models.graph.agcn import AGCN, AGCN_LAYOUTS, GraphBlock, blocks
+from models.graph.agcn import AGCN
 from models.graph.graphs import adjacency
+from models.graph.layouts import AGCN_LAYOUTS, GraphBlock, blocks
 from models.preprocessing import VideoInput
 from pipeline.layouts import NTU_25, UTD_20
 
@@ -91,7 +92,7 @@ def test_agcn_says_which_shape_it_wants() -> None:
 
 
 def test_agcn_refuses_layouts_that_cannot_be() -> None:
-    with pytest.raises(ModelParamError, match="at least one block"):
+    with pytest.raises(ModelParamError, match="1 or more blocks, got 0"):
         chain_agcn(layout=())
     with pytest.raises(ModelParamError, match="divisible by 4"):
         GraphBlock(6)

@@ -245,7 +245,7 @@ def test_it_says_which_shape_it_wants(joints: torch.Tensor, message: str) -> Non
 def test_it_refuses_what_cannot_be() -> None:
     with pytest.raises(ModelParamError, match=r"\(5, 0\).*below 5"):
         CTRGCN(((5, 0),), 5)
-    with pytest.raises(ModelParamError, match="two blocks or more, got 0"):
+    with pytest.raises(ModelParamError, match="2 or more blocks, got 0"):
         small(layout=())
     with pytest.raises(ModelParamError, match="must be 1 or more"):
         small(num_people=0)

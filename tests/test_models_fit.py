@@ -12,7 +12,8 @@ from models.amfi.r3d import R3D18
 from models.classifier import Classifier
 from models.errors import CheckpointError, FitError, ModelParamError
 from models.fit import Batch, EpochRecord, FitResult, fit
-from models.graph.agcn import AGCN, blocks
+from models.graph.agcn import AGCN
+from models.graph.layouts import blocks
 from models.memory import keep_freed_memory
 from models.plan import FitPlan, learning_rate, uses_bf16
 from models.seeding import mix, seeded

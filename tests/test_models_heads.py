@@ -11,7 +11,8 @@ from models.amfi import fusion
 from models.amfi.fusion import AMFIFusion, gate_loss
 from models.amfi.r3d import R3D18
 from models.errors import ModelParamError, ShapeError
-from models.graph.agcn import AGCN, AGCN_LAYOUTS
+from models.graph.agcn import AGCN
+from models.graph.layouts import AGCN_LAYOUTS
 from models.head import HeadOutput
 from models.heads import HEADS, HeadKind, build_head
 from pipeline.layouts import NTU_25

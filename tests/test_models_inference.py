@@ -7,7 +7,8 @@ from torch import nn
 
 from models.amfi.r3d import R3D18
 from models.errors import ModelParamError, ShapeError
-from models.graph.agcn import AGCN, blocks
+from models.graph.agcn import AGCN
+from models.graph.layouts import blocks
 from models.heads import build_head
 from models.inference import embed
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from models.amfi.fusion import AMFIFusion
 from models.amfi.r3d import R3D18, Stem
-from models.graph.agcn import AGCN, AGCN_LAYOUTS
+from models.graph.agcn import AGCN
 from models.graph.graphs import Edges
+from models.graph.layouts import AGCN_LAYOUTS
 from models.head import HeadOutput
 
 

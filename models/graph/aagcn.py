@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.graph.agcn import GraphBlock
 from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
 from models.graph.graphs import NUM_SUBSETS, Edges
+from models.graph.layouts import GraphBlock
 from models.graph.sfhead import SFHeadChoice
 from models.graph.stgcn import SubsetConv, stacked
 

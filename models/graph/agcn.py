@@ -7,64 +7,24 @@ memory, that is (B·M, V, T, C): 1×1 convolutions are then plain matrix product
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.checks import check_input
 from models.cuts import FEATURES, Cut
-from models.errors import ModelParamError
 from models.graph.graphs import NUM_SUBSETS, Edges, adjacency
-from models.graph.sf_backbone import HeadLosses, SFBackbone
-from models.graph.sfhead import SFHead, SFHeadChoice, sf_options
+from models.graph.joint_backbone import JointBackbone
+from models.graph.layouts import AGCN_LAYOUTS, GraphBlock
+from models.graph.sf_backbone import HeadLosses
+from models.graph.sfhead import SFHead, SFHeadChoice
 from models.preprocessing import JointInput
-
-
-@dataclass(frozen=True, slots=True)
-class GraphBlock:
-    """One block: channels it makes, and by how much it thins time."""
-
-    width: int
-    stride: int = 1
-
-    def __post_init__(self) -> None:
-        if self.width < 4 or self.width % 4 or self.stride < 1:
-            raise ModelParamError(
-                f"a block needs a width divisible by 4 and a stride of 1 or more, got {self}"
-            )
-
-
-def blocks(*stages: tuple[int, int]) -> tuple[GraphBlock, ...]:
-    """(width, count) stages → blocks; each stage after the first starts with stride 2.
-
-    >>> blocks((64, 1), (128, 2))
-    (GraphBlock(width=64, stride=1), GraphBlock(width=128, stride=2), GraphBlock(width=128, stride=1))
-    """
-    return tuple(
-        GraphBlock(width, 2 if stage > 0 and place == 0 else 1)
-        for stage, (width, count) in enumerate(stages)
-        for place in range(count)
-    )
-
-
-AGCNLayout = Literal["official_10", "paper_9_512", "paper_10_512", "small"]
-
-AGCN_LAYOUTS: dict[AGCNLayout, tuple[GraphBlock, ...]] = {
-    "official_10": blocks((64, 4), (128, 3), (256, 3)),
-    "paper_9_512": blocks((64, 3), (128, 3), (256, 3), (512, 1)),
-    "paper_10_512": blocks((64, 4), (128, 3), (256, 3), (512, 1)),
-    "small": blocks((32, 2), (64, 2), (128, 1)),
-}
-"""The official code's, AMFI-Net's (its text, and official plus 512), and one for demos on a CPU."""
-
 
 CUTS = (Cut(FEATURES, ("channel",), "every fusion head of AMFI-Net (SPEC 2.7); not the trunk itself"),)
 
 
-class AGCN(SFBackbone):
+class AGCN(JointBackbone):
     """(B, C, T, V, M) joints → (B, width of the last block): the mean over people, time and joints."""
 
     expects: ClassVar[JointInput] = JointInput(style="agcn", frames=300)
@@ -83,19 +43,9 @@ class AGCN(SFBackbone):
         sf_head: SFHeadChoice = None,
     ) -> None:
         """`adaptive=False` leaves out C_k, the graph made from the clip itself (eq. 6); `sf_head=8`: SPEC 5.2."""
-        super().__init__()
-        if not layout:
-            raise ModelParamError("layout must hold at least one block, got none")
-        if min(num_joints, num_people, in_channels) < 1:
-            raise ModelParamError(
-                f"num_joints, num_people and in_channels must be 1 or more, got {num_joints}, {num_people}, "
-                f"{in_channels}"
-            )
-        self.in_channels, self.num_joints, self.num_people = in_channels, num_joints, num_people
-        self.num_features = layout[-1].width
-        self.min_frames = math.prod(block.stride for block in layout)
-        self.sf_head = sf_options(sf_head)
-        self.data_bn = nn.BatchNorm1d(num_people * num_joints * in_channels)
+        super().__init__(
+            num_joints, num_people=num_people, in_channels=in_channels, layout=layout, sf_head=sf_head
+        )
         graph = adjacency(edges, num_joints)
         widths = [in_channels, *(block.width for block in layout)]
         self.blocks = nn.ModuleList(
@@ -113,21 +63,12 @@ class AGCN(SFBackbone):
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """`features`: (B, width of the last block)."""
-        c, v, m = self.in_channels, self.num_joints, self.num_people
-        check_input("joints", joints, ("B", f"C={c}", ("T", self.min_frames), f"V={v}", f"M={m}"))
+        x = self.normalised(joints).transpose(1, 2).contiguous(memory_format=torch.channels_last)
         losses = self.losses_for(joints)
-        x = self._people(joints)
         for block in self.blocks:
             x = block(x, losses)
-        merged = x.float().mean(dim=(2, 3)).view(-1, m, self.num_features).mean(dim=1)
+        merged = x.float().mean(dim=(2, 3)).view(-1, self.num_people, self.num_features).mean(dim=1)
         return {self.cut(name).name: merged for name in names}
-
-    def _people(self, joints: Tensor) -> Tensor:
-        """(B, C, T, V, M) → normalised (B·M, C, V, T), channels-last."""
-        b, c, t, v, m = joints.shape
-        x: Tensor = self.data_bn(joints.permute(0, 4, 3, 1, 2).reshape(b, m * v * c, t))
-        x = x.view(b * m, v, c, t).transpose(1, 2)
-        return x.contiguous(memory_format=torch.channels_last)
 
 
 class _GraphConv(nn.Module):

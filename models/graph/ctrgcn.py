@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.graph.agcn import GraphBlock
 from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
 from models.graph.graphs import NUM_SUBSETS, Edges
+from models.graph.layouts import GraphBlock
 from models.graph.sfhead import SFHeadChoice
 
 DILATIONS = (1, 2)

@@ -4,7 +4,6 @@ B clips, C channels, T frames, V joints, M people; inside, N = B · M. The offic
 their last linear layer and nowhere else: that is `Classifier(backbone, classes, dropout=…)`.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeAlias
 
@@ -14,11 +13,11 @@ from torch.nn import functional as F
 
 from models.checks import check_input
 from models.cuts import FEATURES, Cut
-from models.errors import ModelParamError
-from models.graph.agcn import AGCN_LAYOUTS, GraphBlock
 from models.graph.graphs import Edges, adjacency
+from models.graph.joint_backbone import JointBackbone
+from models.graph.layouts import AGCN_LAYOUTS, GraphBlock
 from models.graph.sf_backbone import HeadLosses, SFBackbone
-from models.graph.sfhead import SFHead, SFHeadChoice, sf_options
+from models.graph.sfhead import SFHead, SFHeadChoice
 from models.preprocessing import JointInput
 
 LAST_BLOCK = "last_block"
@@ -80,11 +79,12 @@ class TimeConv(nn.Module):
         return y
 
 
-class GraphBackbone(SFBackbone):
+class GraphBackbone(JointBackbone):
     """(B, C, T, V, M) joints → (B, width of the last block). Subclasses say what a block is made of."""
 
     expects: ClassVar[JointInput] = JointInput(style="ctr", frames=64)
     cuts = CUTS
+    min_blocks = 2
 
     def __init__(
         self,
@@ -97,19 +97,9 @@ class GraphBackbone(SFBackbone):
         sf_head: SFHeadChoice,
         layers: Layers,
     ) -> None:
-        super().__init__()
-        if len(layout) < 2:
-            raise ModelParamError(f"layout must hold two blocks or more, got {len(layout)}")
-        if min(num_joints, num_people, in_channels) < 1:
-            raise ModelParamError(
-                f"num_joints, num_people and in_channels must be 1 or more, got {num_joints}, {num_people}, "
-                f"{in_channels}"
-            )
-        self.in_channels, self.num_joints, self.num_people = in_channels, num_joints, num_people
-        self.num_features = layout[-1].width
-        self.min_frames = math.prod(block.stride for block in layout)
-        self.sf_head = sf_options(sf_head)
-        self.data_bn = nn.BatchNorm1d(num_people * num_joints * in_channels)
+        super().__init__(
+            num_joints, num_people=num_people, in_channels=in_channels, layout=layout, sf_head=sf_head
+        )
         graph, in_width = adjacency(edges, num_joints), in_channels
         self._names = tuple(f"l{place + 1}" for place in range(len(layout)))
         for name, block in zip(self._names, layout, strict=True):
@@ -125,24 +115,16 @@ class GraphBackbone(SFBackbone):
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """`features` (B, width of the last block) and `last_block` (B, M, C', T', V), what the last block takes."""
-        c, v, m = self.in_channels, self.num_joints, self.num_people
-        check_input("joints", joints, ("B", f"C={c}", ("T", self.min_frames), f"V={v}", f"M={m}"))
         wanted = [self.cut(name).name for name in names]
+        x = self.normalised(joints).permute(0, 2, 3, 1).contiguous()
         losses = self.losses_for(joints)
-        x = self._people(joints)
         *before, last = self.blocks
         for block in before:
             x = block(x, losses)
-        found = {LAST_BLOCK: x.view(-1, m, *x.shape[1:])}
+        found = {LAST_BLOCK: x.view(-1, self.num_people, *x.shape[1:])}
         if FEATURES in wanted:
-            found[FEATURES] = _pooled(last(x, losses), m)
+            found[FEATURES] = _pooled(last(x, losses), self.num_people)
         return {name: found[name] for name in wanted}
-
-    def _people(self, joints: Tensor) -> Tensor:
-        """(B, C, T, V, M) → normalised (B·M, C, T, V)."""
-        b, c, t, v, m = joints.shape
-        x: Tensor = self.data_bn(joints.permute(0, 4, 3, 1, 2).reshape(b, m * v * c, t))
-        return x.view(b * m, v, c, t).permute(0, 2, 3, 1).contiguous()
 
 
 def _residual(in_width: int, block: GraphBlock) -> nn.Module:

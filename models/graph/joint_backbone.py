@@ -1,0 +1,50 @@
+"""What every skeleton backbone takes: joints of several people, who enter the batch normalised (SPEC 2.3 and 5)."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from models.checks import check_input
+from models.errors import ModelParamError
+from models.graph.layouts import GraphBlock
+from models.graph.sf_backbone import SFBackbone
+from models.graph.sfhead import SFHeadChoice, sf_options
+
+
+class JointBackbone(SFBackbone):
+    """(B, C, T, V, M) joints: B clips, C channels, T frames, V joints, M people."""
+
+    min_blocks: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        num_joints: int,
+        *,
+        num_people: int,
+        in_channels: int,
+        layout: Sequence[GraphBlock],
+        sf_head: SFHeadChoice,
+    ) -> None:
+        super().__init__()
+        if len(layout) < self.min_blocks:
+            raise ModelParamError(f"layout must hold {self.min_blocks} or more blocks, got {len(layout)}")
+        if min(num_joints, num_people, in_channels) < 1:
+            raise ModelParamError(
+                f"num_joints, num_people and in_channels must be 1 or more, got {num_joints}, {num_people}, "
+                f"{in_channels}"
+            )
+        self.in_channels, self.num_joints, self.num_people = in_channels, num_joints, num_people
+        self.num_features = layout[-1].width
+        self.min_frames = math.prod(block.stride for block in layout)
+        self.sf_head = sf_options(sf_head)
+        self.data_bn = nn.BatchNorm1d(num_people * num_joints * in_channels)
+
+    def normalised(self, joints: Tensor) -> Tensor:
+        """(B, C, T, V, M) → (B·M, V, C, T): each channel of each person's joint by its own mean and spread."""
+        c, v, m = self.in_channels, self.num_joints, self.num_people
+        check_input("joints", joints, ("B", f"C={c}", ("T", self.min_frames), f"V={v}", f"M={m}"))
+        b, t = joints.shape[0], joints.shape[2]
+        x: Tensor = self.data_bn(joints.permute(0, 4, 3, 1, 2).reshape(b, m * v * c, t))
+        return x.view(b * m, v, c, t)

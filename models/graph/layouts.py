@@ -1,0 +1,44 @@
+"""How many blocks a graph network has, how wide they are, and where they thin time (SPEC 2.3)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from models.errors import ModelParamError
+
+
+@dataclass(frozen=True, slots=True)
+class GraphBlock:
+    """One block: channels it makes, and by how much it thins time."""
+
+    width: int
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if self.width < 4 or self.width % 4 or self.stride < 1:
+            raise ModelParamError(
+                f"a block needs a width divisible by 4 and a stride of 1 or more, got {self}"
+            )
+
+
+def blocks(*stages: tuple[int, int]) -> tuple[GraphBlock, ...]:
+    """(width, count) stages → blocks; each stage after the first starts with stride 2.
+
+    >>> blocks((64, 1), (128, 2))
+    (GraphBlock(width=64, stride=1), GraphBlock(width=128, stride=2), GraphBlock(width=128, stride=1))
+    """
+    return tuple(
+        GraphBlock(width, 2 if stage > 0 and place == 0 else 1)
+        for stage, (width, count) in enumerate(stages)
+        for place in range(count)
+    )
+
+
+AGCNLayout = Literal["official_10", "paper_9_512", "paper_10_512", "small"]
+
+AGCN_LAYOUTS: dict[AGCNLayout, tuple[GraphBlock, ...]] = {
+    "official_10": blocks((64, 4), (128, 3), (256, 3)),
+    "paper_9_512": blocks((64, 3), (128, 3), (256, 3), (512, 1)),
+    "paper_10_512": blocks((64, 4), (128, 3), (256, 3), (512, 1)),
+    "small": blocks((32, 2), (64, 2), (128, 1)),
+}
+"""The official code's, AMFI-Net's (its text, and official plus 512), and one for demos on a CPU."""
