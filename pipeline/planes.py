@@ -49,13 +49,15 @@ class Planes:
     """(3, 4): RGB from brightness, blue difference, red difference and 1."""
 
 
-def has_planes(frame: VideoFrame) -> bool:
-    """Whether a frame is kept so, as nearly every video's are, in colours that we know, and upright."""
-    return frame.format.name in (LIMITED, FULL) and frame.colorspace in WEIGHTS and frame.rotation == 0
+def planes_of(frame: VideoFrame) -> Planes | None:
+    """A decoded frame's planes, uncopied; None where it is not kept so, or not upright, in colours that we know.
 
-
-def planes_of(frame: VideoFrame) -> Planes:
-    """A decoded frame's planes; copies nothing."""
+    Nearly every video is. Rows may stand bottom up in memory, a negative line size: such a frame is not upright.
+    """
+    if frame.format.name not in (LIMITED, FULL) or frame.colorspace not in WEIGHTS or frame.rotation:
+        return None
+    if any(plane.line_size < plane.width for plane in frame.planes):
+        return None
     luma, blue, red = (_samples(plane) for plane in frame.planes)
     full = frame.format.name == FULL or frame.color_range == FULL_RANGE
     return Planes(luma, (blue, red), 0 if full else 16, _to_rgb(frame.colorspace, full))

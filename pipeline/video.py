@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline.errors import VideoError
-from pipeline.planes import Planes, has_planes, planes_of
+from pipeline.planes import Planes, planes_of
 from pipeline.rgb import RgbConverter
 from pipeline.versions import major_minor
 
@@ -79,7 +79,7 @@ class VideoSource(Protocol):
         """As `frames`, of what crops are made of: a frame's planes, unconverted, where it has them.
 
         Let go of each before taking the next (`del`): a decoder that needs one more frame's memory works in
-        colder memory, which costs a crop of 1920 x 1080 a twentieth.
+        colder memory.
         """
 
 
@@ -153,7 +153,8 @@ class AvVideo:
         convert = RgbConverter(self.path.name)
 
         def picture(frame: VideoFrame, number: int) -> NDArray[np.uint8] | Planes:
-            return planes_of(frame) if has_planes(frame) else convert(frame, number)
+            planes = planes_of(frame)
+            return convert(frame, number) if planes is None else planes
 
         return self._decoded(wanted, picture)
 

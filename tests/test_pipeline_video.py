@@ -188,6 +188,21 @@ def test_colours_that_ffmpeg_cannot_convert_are_the_videos_fault(pixels: str, tm
             list(ask([0]))
 
 
+def test_frames_that_stand_bottom_up_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "flipped.nut"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.extradata = b"BottomUp\0"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(5), format="rgb24")))
+        container.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        assert next(container.decode(video=0)).planes[0].line_size < 0
+    (_, frame), (_, same) = (next(ask([0])) for ask in (AvVideo(path).frames, AvVideo(path).pictures))
+    np.testing.assert_array_equal(same, frame)
+    assert bar_number(frame) == 5
+
+
 def test_a_truncated_mp4_is_refused(tmp_path: Path) -> None:
     path = h264_b_frames_mp4(tmp_path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
