@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.cuts import Backbone
 from models.errors import ModelParamError, ShapeError
 from models.head import HeadOutput
-from models.memory import keep_freed_memory
+from models.training.memory import keep_freed_memory
 
 
 def embed(

@@ -11,23 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec, file_sha256
-from pipeline.boxes import box_of
-from pipeline.build import Made, StoreJob, accounts, build_store, one_by_one
-from pipeline.catalog import Catalog, Entry
-from pipeline.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
-from pipeline.depth import depth_to_uint8, person_distance_mm
-from pipeline.dims import recipe_dims
-from pipeline.enhance import EnhanceRule
+from pipeline.build.build import StoreJob, accounts, build_store
+from pipeline.build.dim_names import recipe_dims
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import CROP
+from pipeline.build.work import Made, one_by_one
+from pipeline.catalog.catalog import Catalog, Entry
+from pipeline.catalog.indexing import changed_videos
+from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
+from pipeline.catalog.skeletons import read_skeleton
+from pipeline.datasets.opened import dataset_of, need_video
 from pipeline.errors import ParamError
-from pipeline.failures import Summary
-from pipeline.indexing import changed_videos, dataset_of, need_video
-from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
-from pipeline.params import Preset
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
-from pipeline.skeletons import read_skeleton
-from pipeline.steps import CROP
 from pipeline.values import Box, Samples, Skeleton
+from pipeline.video.boxes import box_of
+from pipeline.video.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
+from pipeline.video.depth import depth_to_uint8, person_distance_mm
+from pipeline.video.enhance_rule import EnhanceRule
 
 if TYPE_CHECKING:
     from models.night.zerodce import ZeroDCE
@@ -120,6 +122,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,
+            **catalog.attrs,
             "modality": catalog.modality,
             "recipes": {name: recipe.facts for name, recipe in preset.crop.recipes.items()},
         },

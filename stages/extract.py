@@ -17,25 +17,26 @@ from numpy.typing import NDArray
 
 from cache import Cache, Row, RowFailure, StoreSpec, file_sha256
 from models.backbones import backbone_class, build_backbone, code_of
-from models.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
 from models.inference import embed_views
 from models.preprocessing import VideoInput
-from models.seeding import seeded
-from pipeline.build import Made, StoreJob, make_store
-from pipeline.crop import CropRecipe, crop_clip
+from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
+from models.training.seeding import seeded
+from pipeline.build.build import StoreJob, make_store
+from pipeline.build.cut_arrays import KeptCut, kept_spec
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import EXTRACT
+from pipeline.build.work import Made
 from pipeline.errors import ClipError
-from pipeline.failures import Summary
-from pipeline.kept import KeptCut, kept_spec
-from pipeline.pixels import PixelScale, to_float
-from pipeline.runner import RunOptions
-from pipeline.sampling import SamplingRule, sample
-from pipeline.steps import EXTRACT
 from pipeline.values import Box
-from pipeline.video import AvVideo
-from pipeline.video_files import video_ids
+from pipeline.video.crop import CropRecipe, crop_clip
+from pipeline.video.pixels import PixelScale, to_float
+from pipeline.video.sampling import SamplingRule, sample
+from pipeline.video.video import AvVideo
+from pipeline.video.video_files import video_ids
 
 BATCH_BYTES = 256_000_000
 MOST_CLIPS = 32

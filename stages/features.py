@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 
 from cache import Row, RowFailure
 from models.backbones import build_backbone, code_of
-from models.checkpoint import decode, load_state
 from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Backbone, Cut, cut_shapes
 from models.device import best_device
 from models.inference import embed_views
-from pipeline.build import Made, StoreJob, accounts, build_store
-from pipeline.catalog import Catalog
-from pipeline.failures import Summary
-from pipeline.inputs import ClipInput, input_of
-from pipeline.kept import KeptCut, kept_spec
-from pipeline.opening import opened_catalog, opened_store
-from pipeline.params import Preset
+from models.training.checkpoint import decode, load_state
+from pipeline.build.build import StoreJob, accounts, build_store
+from pipeline.build.cut_arrays import KeptCut, kept_spec
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import FEATURES
+from pipeline.build.work import Made
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.inputs.inputs import ClipInput, input_of
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
-from pipeline.steps import FEATURES
-from pipeline.trained import Training, read_trainings
+from pipeline.training.trainings import Training, read_trainings
 
 INFERENCE_BATCH = 32
 """Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
@@ -145,8 +146,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,
-            "protocol": catalog.protocol,
-            "classes": list(catalog.classes),
+            **catalog.attrs,
             "weights": {training.array: training.sha256 for training in trainings},
             "backbones": {n: p.model_dump(mode="json") for n, p in preset.pretrain.backbones.items()},
         },

@@ -4,17 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.boxes import box_of
-from pipeline.build import Made, StoreJob, accounts, build_store, one_by_one
-from pipeline.failures import Summary
-from pipeline.heatmaps import Canvas, HeatmapRule, to_grid
-from pipeline.layouts import LAYOUTS
-from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
-from pipeline.params import Preset
+from pipeline.build.build import StoreJob, accounts, build_store
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import HEATMAPS
+from pipeline.build.work import Made, one_by_one
+from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
+from pipeline.catalog.skeletons import joints_at, read_skeleton
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
-from pipeline.skeletons import joints_at, read_skeleton
-from pipeline.steps import HEATMAPS
+from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, to_grid
+from pipeline.skeleton.layouts import LAYOUTS
+from pipeline.video.boxes import box_of
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
         rows=[Row(clip_id, {a.name: documents[clip_id] for a in spec.arrays}) for clip_id in ids],
         work=HeatmapWork(paths, preset, rule),
         coords=catalog.coords,
-        attrs={"dataset": paths.dataset, "layout": layout.name, **made_of},
+        attrs={"dataset": paths.dataset, **catalog.attrs, "layout": layout.name, **made_of},
         upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
         reads=("skeletons", "samples"),
     )

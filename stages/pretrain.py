@@ -14,28 +14,28 @@ from numpy.typing import NDArray
 from torch import nn
 
 from models.backbones import build_backbone, code_of
-from models.checkpoint import WeightsCard, encode, load_pretrained
-from models.classifier import Classifier, classifier_loss
 from models.cuts import Backbone
 from models.device import best_device
-from models.fit import Batch, EpochRecord, cross_entropy, fit
-from models.plan import FitPlan
-from models.seeding import seeded
-from pipeline.adopted_weights import adopt_learned
-from pipeline.backbone_params import Backbone as BackboneParams
-from pipeline.backbone_params import TrainingPlan
-from pipeline.catalog import Catalog
-from pipeline.failures import Summary
-from pipeline.inputs import ClipInput, TrainingBatches, input_of, plain_batches
-from pipeline.learning import learn_once, lessons
-from pipeline.opening import opened_catalog
-from pipeline.params import Preset
+from models.training.checkpoint import WeightsCard, encode, load_pretrained
+from models.training.classifier import Classifier, classifier_loss
+from models.training.fit import Batch, EpochRecord, cross_entropy, fit
+from models.training.plan import FitPlan
+from models.training.seeding import seeded
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import PRETRAIN
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.opened import opened_catalog
+from pipeline.inputs.inputs import ClipInput, TrainingBatches, input_of, plain_batches
+from pipeline.inputs.prefetch import prefetched
+from pipeline.params.backbones import Backbone as BackboneParams
+from pipeline.params.backbones import TrainingPlan
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.prefetch import prefetched
-from pipeline.runner import RunOptions
-from pipeline.splits import parts_of
-from pipeline.steps import PRETRAIN
-from pipeline.trained import Ids, Phase, Training, course, training_of, write_trainings
+from pipeline.training.adopted_weights import adopt_learned
+from pipeline.training.cached_training import learn_once, lessons
+from pipeline.training.splits import parts_of
+from pipeline.training.trainings import Ids, Phase, Training, course, training_of, write_trainings
 
 EVALUATION_BATCH = 32
 

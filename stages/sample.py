@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.build import Made, StoreJob, accounts, build_store, one_by_one
-from pipeline.catalog import Entry
-from pipeline.dims import recipe_dims
-from pipeline.draws import generator_of
-from pipeline.failures import Summary
-from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
-from pipeline.params import Preset
+from pipeline.build.build import StoreJob, accounts, build_store
+from pipeline.build.dim_names import recipe_dims
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import SAMPLE
+from pipeline.build.work import Made, one_by_one
+from pipeline.catalog.catalog import Entry
+from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
-from pipeline.sampling import SamplingRule, sample
-from pipeline.steps import SAMPLE
+from pipeline.rng import generator_of
 from pipeline.values import Samples
+from pipeline.video.sampling import SamplingRule, sample
 
 SHARD_ROWS = 4096
 
@@ -64,7 +65,11 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
         ],
         work=SampleWork(paths.catalog, rules),
         coords=catalog.coords,
-        attrs={"dataset": paths.dataset, "recipes": {name: asdict(rule) for name, rule in rules.items()}},
+        attrs={
+            "dataset": paths.dataset,
+            **catalog.attrs,
+            "recipes": {name: asdict(rule) for name, rule in rules.items()},
+        },
         upstream=accounts(opened_store(paths.need(paths.store("skeletons"), "index"))),
         reads=("skeletons",),
     )

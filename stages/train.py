@@ -10,28 +10,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.checkpoint import WeightsCard, decode, encode, load_state
 from models.device import best_device
-from models.fit import Batch, fit
 from models.head import Head, HeadOutput
 from models.heads import build_head
 from models.inference import embed
-from models.plan import FitPlan
-from models.seeding import seeded
-from pipeline.adopted_weights import adopt_learned
-from pipeline.catalog import Catalog
-from pipeline.failures import Summary
-from pipeline.late_fusion import Said, late_fusions, skeleton_weight
-from pipeline.learning import learn_once
-from pipeline.opening import opened_catalog, opened_store
-from pipeline.params import HeadParams, Preset
+from models.training.checkpoint import WeightsCard, decode, encode, load_state
+from models.training.fit import Batch, fit
+from models.training.plan import FitPlan
+from models.training.seeding import seeded
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import TRAIN
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.evaluation.late_fusion import Said, late_fusions, skeleton_weight
+from pipeline.evaluation.results import FUSED, write_results
+from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
+from pipeline.params.params import HeadParams, Preset
 from pipeline.paths import Paths
-from pipeline.results import FUSED, write_results
-from pipeline.runner import RunOptions
-from pipeline.splits import Parts, parts_of
-from pipeline.steps import TRAIN
-from pipeline.trained import Ids, Phase, Training, course, training_of, write_trainings
-from pipeline.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
+from pipeline.training.adopted_weights import adopt_learned
+from pipeline.training.cached_training import learn_once
+from pipeline.training.splits import Parts, parts_of
+from pipeline.training.trainings import Ids, Phase, Training, course, training_of, write_trainings
 
 INFERENCE_BATCH = 256
 

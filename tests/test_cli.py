@@ -216,7 +216,7 @@ def test_drifted_code_is_refused_by_a_process_of_its_own(project: Make, tmp_path
     ran = subprocess.run(command, env=mine.environment, capture_output=True, text=True, check=False)
     assert ran.returncode == cli.REFUSED
     assert "RecipeDriftError" in ran.stderr
-    assert "pipeline/boxes.py" in ran.stderr
+    assert "pipeline/video/boxes.py" in ran.stderr
     assert "recipes bless" in ran.stderr
 
 

@@ -15,7 +15,7 @@ import yaml
 from house import HOUSE, ROOMS, modules, reached
 from tiny import STAGES, Project, content, tiny_params
 
-from pipeline.params import Preset
+from pipeline.params.params import Preset
 
 GRAPH: dict[str, dict[str, Any]] = yaml.safe_load((HOUSE / "dvc.yaml").read_text())["stages"]
 

@@ -19,9 +19,9 @@ BELOW = {
 """What each room may import of ours."""
 
 ONLY_IN = {
-    "dask": {"pipeline.runner"},
-    "distributed": {"pipeline.runner"},
-    "zarr": {"cache.metadata", "bench.reads", "bench.read_rivals"},
+    "dask": {"pipeline.build.runner"},
+    "distributed": {"pipeline.build.runner"},
+    "zarr": {"cache.build.metadata", "bench.reads", "bench.read_rivals"},
     "typer": {"cli", "cli_cache"},
     "dvc": set(),
     "mmpose": set(),
@@ -136,7 +136,7 @@ def test_the_floors_are_read_right() -> None:
     assert "pipeline.errors" in {target.module for target in imports("pipeline.values")}
     assert "cache.keys" in reached("pipeline.paths")
     assert "stages.crop" not in reached("stages.features")
-    assert {"models.fit", "pipeline.inputs", "cache.blobs"} <= reached("stages.pretrain")
+    assert {"models.training.fit", "pipeline.inputs.inputs", "cache.home.blobs"} <= reached("stages.pretrain")
 
 
 def text(module: str) -> str:

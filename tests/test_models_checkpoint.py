@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from models.amfi.r3d import KINETICS_INPUT, R3D18, TORCHVISION_OPTIONS
-from models.checkpoint import WeightsCard, decode, encode, load_pretrained, video_card
-from models.classifier import Classifier
 from models.errors import CheckpointError
 from models.preprocessing import VideoInput
-from models.seeding import seeded
+from models.training.checkpoint import WeightsCard, decode, encode, load_pretrained, video_card
+from models.training.classifier import Classifier
+from models.training.seeding import seeded
 
 OPTIONS = {"width": 4, "stem": "7x7x7"}
 DEPTH = VideoInput(frames=8, size=32, mean=(0.5,), std=(0.25,))

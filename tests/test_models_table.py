@@ -8,10 +8,10 @@ from torch import nn
 from typer.testing import CliRunner
 
 import cli
-from models import table
-from models.counting import count
-from models.published import Published, published
-from pipeline.layouts import NTU_25, UTD_20
+from models.figures import table
+from models.figures.counting import count
+from models.figures.published import Published, published
+from pipeline.skeleton.layouts import NTU_25, UTD_20
 
 Row = dict[str, Any]
 

@@ -8,12 +8,12 @@ import torch
 from fill import fill, ramp
 from torch import nn
 
-from models.classifier import Classifier
-from models.counting import count, num_parameters
 from models.cuts import FEATURES, cut_shapes
 from models.errors import ModelParamError, ShapeError
+from models.figures.counting import count, num_parameters
 from models.interaction.bottleneck3d import Bottleneck, Path3d, PathPlan
 from models.interaction.two_path import TwoPath, Variant
+from models.training.classifier import Classifier
 
 CLIP = (1, 3, 64, 224, 224)
 

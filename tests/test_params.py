@@ -8,12 +8,12 @@ import yaml
 from house import HOUSE
 from tiny import TINY, tiny_params
 
-from models.checkpoint import WeightsKind
-from pipeline.backbone_params import Pretrained
+from models.training.checkpoint import WeightsKind
 from pipeline.errors import ParamError, PipelineError
-from pipeline.params import HeatmapParams, Preset
-from pipeline.presets import load_preset
-from pipeline.sampling import SamplingRule
+from pipeline.params.backbones import Pretrained
+from pipeline.params.params import HeatmapParams, Preset
+from pipeline.params.presets import load_preset
+from pipeline.video.sampling import SamplingRule
 
 
 def written(folder: Path, document: Any) -> Path:

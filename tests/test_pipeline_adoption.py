@@ -15,11 +15,11 @@ from tiny import Project, content
 
 from cache import Cache, key_of
 from cache.upkeep.verify import verify_store
-from pipeline.adopted_weights import adopt_learned
-from pipeline.adoption import adopt_before_build
-from pipeline.dvc_cache import dvc_file, dvc_files
+from pipeline.build.adoption import adopt_before_build
+from pipeline.build.dvc_cache import dvc_file, dvc_files
 from pipeline.errors import DatasetError
-from pipeline.upkeep import adopted, collected
+from pipeline.training.adopted_weights import adopt_learned
+from pipeline.upkeep.stores import adopted, collected
 
 
 def dvc(root: Path, *words: str) -> None:

@@ -1,13 +1,14 @@
-"""pipeline.augment and pipeline.pixels: random changes, and bytes to floats."""
+"""pipeline.skeleton.augment, pipeline.video.augment and pipeline.video.pixels: random changes, and bytes to floats."""
 
 import numpy as np
 import pytest
 
-from pipeline.augment import SkeletonAugment, VideoAugment, mirror, skeletons, videos
 from pipeline.errors import ParamError
-from pipeline.layouts import NTU_25
-from pipeline.normalise import SkeletonInput, window
-from pipeline.pixels import PixelScale, to_float
+from pipeline.skeleton.augment import SkeletonAugment, mirror, skeletons
+from pipeline.skeleton.layouts import NTU_25
+from pipeline.skeleton.normalise import SkeletonInput, window
+from pipeline.video.augment import VideoAugment, videos
+from pipeline.video.pixels import PixelScale, to_float
 
 STILL = SkeletonAugment(crop_shares=(1.0, 1.0), rotation_radians=0, scale=0)
 TARGET = SkeletonInput(num_frames=16, length="resize")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.bodies import Body, motion_metres, select_bodies, without_noise
+from pipeline.datasets.ntu.bodies import Body, motion_metres, select_bodies, without_noise
 from pipeline.errors import SkeletonError
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.boxes import BoxRule, box_of
 from pipeline.errors import BoxError, ParamError
 from pipeline.values import Box, Skeleton
+from pipeline.video.boxes import BoxRule, box_of
 
 FULL_HD = (1080, 1920)
 RULES = ("clip", "square", "window", "frame")

@@ -8,19 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.crop import (
-    CropRecipe,
-    crop_clip,
-    cut,
-    encode_jpeg,
-    jpeg_bytes,
-    row_shape,
-    unpack_frames,
-)
 from pipeline.errors import ParamError, VideoError
-from pipeline.planes import Planes
 from pipeline.values import Box, Samples
-from pipeline.video import VideoFacts
+from pipeline.video.crop import CropRecipe, crop_clip, cut, encode_jpeg, jpeg_bytes, row_shape, unpack_frames
+from pipeline.video.planes import Planes
+from pipeline.video.video import VideoFacts
 
 TINY = CropRecipe(sampling="r16", size=(2, 2))
 

@@ -31,7 +31,7 @@ from pipeline.demo.scenario import (
     video_kind,
 )
 from pipeline.errors import DatasetError, ParamError
-from pipeline.layouts import NTU_25
+from pipeline.skeleton.layouts import NTU_25
 
 TINY = DemoSize(train_subjects=(1,), test_subjects=(3,), takes=1)
 NTU60_XSUB_TRAIN = {1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38}

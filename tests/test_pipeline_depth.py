@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from pipeline.depth import MatDepthVideo, depth_to_uint8, person_distance_mm
+from pipeline.datasets.utd_mhad.depth_video import MatDepthVideo
 from pipeline.errors import SkeletonError, VideoError
 from pipeline.values import Skeleton
-from pipeline.video import VideoFacts
+from pipeline.video.depth import depth_to_uint8, person_distance_mm
+from pipeline.video.video import VideoFacts
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.errors import ParamError, SkeletonError
-from pipeline.heatmaps import Canvas, HeatmapRule, flip_heatmaps, flip_order, render, to_grid
-from pipeline.layouts import LAYOUTS, NTU_25, Layout
+from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, flip_heatmaps, flip_order, render, to_grid
+from pipeline.skeleton.layouts import LAYOUTS, NTU_25, Layout
 from pipeline.values import Box
 
 OFFICIAL = json.loads(Path(__file__).with_name("golden_heatmaps.json").read_text())

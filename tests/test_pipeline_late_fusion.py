@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.late_fusion import Said, late_fusions, product, skeleton_weight
+from pipeline.evaluation.late_fusion import Said, late_fusions, product, skeleton_weight
 
 VIDEO = np.array([[0.9, 0.1], [0.9, 0.1]])
 SKELETON = np.array([[0.4, 0.6], [0.2, 0.8]])

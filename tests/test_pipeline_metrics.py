@@ -1,13 +1,13 @@
-"""pipeline.metrics, predictions and bootstrap: numbers by hand."""
+"""pipeline.evaluation.metrics, predictions and bootstrap: numbers by hand."""
 
 import json
 
 import numpy as np
 import pytest
 
-from pipeline.bootstrap import Resampling, intervals, resampled_means
 from pipeline.errors import RunError
-from pipeline.metrics import (
+from pipeline.evaluation.bootstrap import Resampling, intervals, resampled_means
+from pipeline.evaluation.metrics import (
     accuracy,
     confusion_matrix,
     confusion_over_seeds,
@@ -16,7 +16,7 @@ from pipeline.metrics import (
     scores,
     summarise,
 )
-from pipeline.predictions import Predictions, join, telling_clips
+from pipeline.evaluation.predictions import Predictions, join, telling_clips
 
 COUNTS = {"train": 10, "val": 2, "test": 4, "failed": 1}
 LABELS = np.array([0, 0, 1, 1])

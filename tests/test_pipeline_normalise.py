@@ -1,4 +1,4 @@
-"""pipeline.normalise, timeline, turns and streams: what a skeleton network eats."""
+"""pipeline.skeleton.normalise, timeline, turns and streams: what a skeleton network eats."""
 
 import os
 from pathlib import Path
@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ParamError, SkeletonError
-from pipeline.layouts import LAYOUTS, NTU_25, UTD_20, Layout
-from pipeline.normalise import SkeletonInput, normalise, prepare, window
-from pipeline.streams import bone, motion, stream
-from pipeline.timeline import crop_resize, fill_gaps, repeat_to
-from pipeline.turns import turn_onto, turns
+from pipeline.skeleton.layouts import LAYOUTS, NTU_25, UTD_20, Layout
+from pipeline.skeleton.normalise import SkeletonInput, normalise, prepare, window
+from pipeline.skeleton.resampling import crop_resize, fill_gaps, repeat_to
+from pipeline.skeleton.rotations import turn_onto, turns
+from pipeline.skeleton.streams import bone, motion, stream
 from pipeline.values import Skeleton
 
 NAN = float("nan")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.datasets import DATASETS
-from pipeline.datasets.ntu import Ntu
-from pipeline.datasets.ntu_protocols import XSUB_60_TRAIN, XSUB_120_TRAIN, missing_skeletons, ntu_split
-from pipeline.datasets.ntu_skeleton import parse_bodies, read_ntu_skeleton
+from pipeline.datasets.ntu.adapter import Ntu
+from pipeline.datasets.ntu.protocols import XSUB_60_TRAIN, XSUB_120_TRAIN, missing_skeletons, ntu_split
+from pipeline.datasets.ntu.skeleton_file import parse_bodies, read_ntu_skeleton
 from pipeline.datasets.protocol import FLAGS, fit_to_video
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip

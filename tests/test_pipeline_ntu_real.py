@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.ntu_skeleton import read_ntu_skeleton
+from pipeline.datasets.ntu.skeleton_file import read_ntu_skeleton
 
 REAL = (
     Path(os.environ.get("HARCACHE_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data")

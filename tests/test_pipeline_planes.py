@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
 
-from pipeline.planes import FULL, LIMITED, Planes, crop_planes, planes_of
-from pipeline.resize import INTERPOLATIONS, Interpolation, resize
 from pipeline.values import Box
+from pipeline.video.planes import FULL, LIMITED, Planes, crop_planes, planes_of
+from pipeline.video.resize import INTERPOLATIONS, Interpolation, resize
 
 UNSAID, BT_709, SMPTE_240M, BT_2020, YCGCO = 2, 1, 7, 9, 8
 LIMITED_RANGE, FULL_RANGE = 1, 2

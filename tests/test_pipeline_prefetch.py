@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.prefetch import prefetched
+from pipeline.inputs.prefetch import prefetched
 
 
 def _three_then_fail() -> Iterator[int]:

@@ -13,16 +13,16 @@ import yaml
 from tiny import tiny_params
 
 from cache import open_store
-from pipeline.catalog import read_catalog
-from pipeline.datasets.pyskl import Pyskl
+from pipeline.build.runner import RunOptions
+from pipeline.catalog.catalog import read_catalog
+from pipeline.catalog.skeletons import read_skeleton
+from pipeline.datasets.pyskl.adapter import Pyskl
+from pipeline.datasets.pyskl.annotations import annotation_sha256, skeleton_of
 from pipeline.errors import DatasetError, ParamError, SkeletonError, VideoError
-from pipeline.layouts import COCO_17, NTU_25
+from pipeline.exchange.pyskl_export import export_pyskl
+from pipeline.params.presets import load_preset
 from pipeline.paths import Paths
-from pipeline.presets import load_preset
-from pipeline.pyskl import annotation_sha256, skeleton_of
-from pipeline.pyskl_export import export_pyskl
-from pipeline.runner import RunOptions
-from pipeline.skeletons import read_skeleton
+from pipeline.skeleton.layouts import COCO_17, NTU_25
 from stages import index
 
 T = 6

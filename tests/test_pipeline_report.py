@@ -1,4 +1,4 @@
-"""pipeline.figures, strips and page: the report's pictures and its HTML."""
+"""pipeline.report.figures, strips and page: the report's pictures and its HTML."""
 
 import re
 from html.parser import HTMLParser
@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import figures
 from pipeline.errors import ClipError
-from pipeline.metrics import Difference, Score
-from pipeline.page import Picture, Report, render
-from pipeline.strips import RIGHT, WRONG, Strip, Verdict, clip_strip
+from pipeline.evaluation.metrics import Difference, Score
+from pipeline.report import figures
+from pipeline.report.page import Picture, Report, render
+from pipeline.report.strip_figure import RIGHT, WRONG, Strip, Verdict, clip_strip
 from pipeline.values import Box
 
 SCORES = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.io import whosmat
 
 from pipeline.errors import ParamError, SamplingError
-from pipeline.sampling import SamplingRule, sample
+from pipeline.video.sampling import SamplingRule, sample
 
 RULES = ("uniform_interval", "centered", "segment", "uniform_sample_frames", "strided")
 

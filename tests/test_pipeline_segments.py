@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.errors import SamplingError
-from pipeline.layouts import LAYOUTS, NTU_25, UTD_20, WHOLE_FRAME, Layout
-from pipeline.parts import body_parts
-from pipeline.sampling import SamplingRule, sample
-from pipeline.segments import segments
+from pipeline.inputs.segments import segments
+from pipeline.skeleton.body_parts import body_parts
+from pipeline.skeleton.layouts import LAYOUTS, NTU_25, UTD_20, WHOLE_FRAME, Layout
+from pipeline.video.sampling import SamplingRule, sample
 
 
 def frozen_network(frames: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""pipeline.streams: what is made of joints when a backbone asks for it."""
+"""pipeline.skeleton.streams: what is made of joints when a backbone asks for it."""
 
 from typing import get_args
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ParamError
-from pipeline.layouts import LAYOUTS, NTU_25, UTD_20, Layout
-from pipeline.streams import SIX_STREAMS, Stream, bone, motion, step_bone, stream
+from pipeline.skeleton.layouts import LAYOUTS, NTU_25, UTD_20, Layout
+from pipeline.skeleton.streams import SIX_STREAMS, Stream, bone, motion, step_bone, stream
 
 FORK = Layout("fork", ("hand", "centre", "neck", "head"), ((0, 1), (2, 1), (3, 2)), 1, (0, 1), (0, 2), ())
 """hand – centre – neck – head."""

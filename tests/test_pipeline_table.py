@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.datasets import DATASETS
-from pipeline.datasets.table import Table
+from pipeline.datasets.table.adapter import Table
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip
 

@@ -12,16 +12,16 @@ from test_cli import invoke
 from tiny import Project, content
 
 from cache import CacheError, key_of, open_store
-from cache.parts import read_parts
-from pipeline import upkeep
-from pipeline.build import StoreJob
+from cache.store.parts import read_parts
+from pipeline.build.build import StoreJob
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import STEPS
 from pipeline.errors import DatasetError
+from pipeline.params.presets import load_preset
 from pipeline.paths import Paths
-from pipeline.presets import load_preset
-from pipeline.runner import RunOptions
-from pipeline.steps import STEPS
-from pipeline.upkeep import STAGE_OF, repaired
-from pipeline.why import explained
+from pipeline.upkeep import stores as upkeep
+from pipeline.upkeep.stores import STAGE_OF, repaired
+from pipeline.upkeep.why import explained
 
 CLIP = "S001C002P002R001A004"
 

@@ -9,11 +9,11 @@ import pytest
 from scipy.io import savemat
 
 from pipeline.datasets import DATASETS
-from pipeline.datasets.utd_mhad import CLASSES, UtdMhad
-from pipeline.datasets.utd_skeleton import project
-from pipeline.depth import depth_to_uint8, person_distance_mm
+from pipeline.datasets.utd_mhad.adapter import CLASSES, UtdMhad
+from pipeline.datasets.utd_mhad.skeleton_file import project
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip
+from pipeline.video.depth import depth_to_uint8, person_distance_mm
 
 REAL = (
     Path(os.environ.get("HARCACHE_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data") / "utd_mhad"

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.errors import VideoError
-from pipeline.planes import Planes, crop_planes
 from pipeline.values import Box
-from pipeline.video import AvVideo, VideoFacts
+from pipeline.video.planes import Planes, crop_planes
+from pipeline.video.video import AvVideo, VideoFacts
 
 HEIGHT, WIDTH = 64, 96
 
@@ -252,7 +252,7 @@ def test_only_wanted_frames_are_converted(tmp_path: Path, monkeypatch: pytest.Mo
             converted.append(frame.pts)
             return frame.reformat(format=format, threads=threads)
 
-    monkeypatch.setattr("pipeline.rgb.VideoReformatter", CountingReformatter)
+    monkeypatch.setattr("pipeline.video.rgb.VideoReformatter", CountingReformatter)
     list(AvVideo(mpeg4_avi(tmp_path)).frames([1, 18]))
     assert converted == [1, 18]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.pickle_writer import PickleWriter
-from pipeline.plain_pickle import read_plain_pickle
+from pipeline.datasets.pyskl.plain_pickle import read_plain_pickle
+from pipeline.exchange.pickle_writer import PickleWriter
 
 
 def dumped(folder: Path, content: object, protocol: int = 4) -> Path:

@@ -10,7 +10,7 @@ from house import HOUSE, ROOMS, modules, reached
 from tiny import Project, content
 
 from cache import RecipeDriftError
-from pipeline.steps import STEPS, recipes
+from pipeline.build.steps import STEPS, recipes
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_step_reaches_what_its_imports_reach(step: str) -> None:
 
 
 HELPERS = {
-    "pipeline/pixels.py": {"pretrain", "features"},
+    "pipeline/video/pixels.py": {"pretrain", "features"},
     "models/amfi/r3d.py": {"pretrain", "features"},
     "cache/keys.py": set(STEPS),
     "models/amfi/fusion.py": {"train"},
@@ -93,6 +93,11 @@ def test_features_refuse_code_that_changed_under_them_and_bear_a_comment(
     before = content(copied.paths.store("features"))
     changed = run(f"{code}\nSCALE = 2\n")
     assert changed.returncode == 2
-    for part in ("step 'features'", "changed: pipeline/pixels.py", "raise the version", "recipes bless"):
+    for part in (
+        "step 'features'",
+        "changed: pipeline/video/pixels.py",
+        "raise the version",
+        "recipes bless",
+    ):
         assert part in changed.stderr
     assert content(copied.paths.store("features")) == before

@@ -16,9 +16,9 @@ from house import HOUSE
 from tiny import Project, content
 
 from cache import open_store
-from pipeline import build
+from pipeline.build import build
+from pipeline.build.runner import RunOptions, run_tasks
 from pipeline.errors import RunError
-from pipeline.runner import RunOptions, run_tasks
 
 PATIENCE_SECONDS = 120
 

@@ -12,7 +12,7 @@ from tiny import PLAN, TINY, Project
 from cache import Store, open_store
 from models.backbones import backbone_class, code_of
 from models.errors import ModelParamError
-from pipeline.inputs import input_of
+from pipeline.inputs.inputs import input_of
 
 OWN: dict[str, Any] = {
     "modality": "heatmaps",

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 import cli
 from models.backbones import build_backbone
-from models.checkpoint import WeightsCard, encode, load_pretrained
 from models.errors import ModelParamError
 from models.export import run_onnx
-from pipeline.layouts import NTU_25
+from models.training.checkpoint import WeightsCard, encode, load_pretrained
+from pipeline.skeleton.layouts import NTU_25
 from stages.export import run
 
 VIDEO = WeightsCard(

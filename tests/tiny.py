@@ -18,11 +18,11 @@ import torch
 import yaml
 from house import HOUSE
 
-from pipeline.failures import Summary
-from pipeline.params import Preset
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.params.params import Preset
+from pipeline.params.presets import load_preset
 from pipeline.paths import Paths
-from pipeline.presets import load_preset
-from pipeline.runner import RunOptions
 
 STAGES = ("index", "sample", "crop", "heatmaps", "pretrain", "features", "train", "report")
 

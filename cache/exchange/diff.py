@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..keys import JSON
-from ..parts import Parts, read_parts
-from ..publish import HOUSE
-from ..store import Store, open_store
+from ..layout import HOUSE
+from ..store.parts import Parts, read_parts
+from ..store.store import Store, open_store
 from ..upkeep.why import Difference, differences
 from .diff_contents import ContentDiff, content_diff
 

@@ -12,10 +12,10 @@ import numpy as np
 from ..errors import StoreError
 from ..files import full_disk_explained, sync_folder
 from ..keys import FORMAT
+from ..layout import HOUSE, KEYS
 from ..locks import aside
-from ..parts import Parts, read_manifest, read_parts
-from ..publish import HOUSE, KEYS
-from ..store import Store, open_store
+from ..store.parts import Parts, read_manifest, read_parts
+from ..store.store import Store, open_store
 from ..upkeep.verify import verify_store
 from .exported import Exported
 

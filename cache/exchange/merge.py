@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..build import Build
+from ..build.build import Build
+from ..build.write_block import Made, write_block
 from ..errors import BuildError, MergeError, StoreError
-from ..home import Cache
+from ..home.home import Cache
+from ..home.row_order import write_order
 from ..keys import JSON, canonical, key_of
+from ..layout import KEYS
 from ..locks import aside
-from ..order import write_order
-from ..parts import Parts, read_parts
-from ..publish import KEYS
-from ..specs import Row, StoreSpec
-from ..store import Store, open_store
+from ..shards.specs import Row, StoreSpec
+from ..store.parts import Parts, read_parts
+from ..store.store import Store, open_store
 from ..upkeep.adopt import adopt_store
 from ..upkeep.why import Difference, differences
-from ..writing import Made, write_block
 from .diff import Reason, coordinate_conflicts, documents_of, layout_of, reasons
 from .diff_contents import content_diff
 

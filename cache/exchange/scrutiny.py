@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..described import Part
 from ..errors import ArchiveError, ShardError, SpecError, StoreError
 from ..keys import JSON, key_of
-from ..parts import Parts, read_parts
-from ..publish import HOUSE
-from ..records import factored
-from ..shard_reading import ShardReader
-from ..specs import Row
-from ..store import open_store
+from ..layout import HOUSE
+from ..shards.reading import ShardReader
+from ..shards.records import factored
+from ..shards.specs import Row
+from ..store.described import Part
+from ..store.parts import Parts, read_parts
+from ..store.store import open_store
 from ..upkeep.faults import Hashes
 from ..upkeep.verify import verify_store
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..documents import documents_from
 from ..errors import ShardError
-from ..home import Cache
+from ..home.home import Cache
 from ..keys import JSON, key_of
-from ..parts import Parts
-from ..records import RowFailure, read_record_document
+from ..shards.documents import documents_from
+from ..shards.records import RowFailure, read_record_document
+from ..store.parts import Parts
 
 _SHORT = 12
 _DIGEST = 40

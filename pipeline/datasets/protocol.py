@@ -10,9 +10,9 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from pipeline.errors import DatasetError, ParamError, SkeletonError
-from pipeline.layouts import Layout
+from pipeline.skeleton.layouts import Layout
 from pipeline.values import Clip, Skeleton, Split
-from pipeline.video import VideoSource
+from pipeline.video.video import VideoSource
 
 Modality = Literal["rgb", "depth"]
 Axis = Literal["subject", "camera", "setup"]
@@ -26,7 +26,7 @@ FLAGS = (
     "one_body_lost",
     "length_mismatch",
 )
-"""Quality flags that reading a clip may raise; `pipeline.bodies.select_bodies` says what each means."""
+"""Quality flags that reading a clip may raise; `pipeline.datasets.ntu.bodies.select_bodies` says what each means."""
 
 
 @dataclass(frozen=True, slots=True)
