@@ -17,7 +17,6 @@ from torch.utils.flop_counter import flop_registry
 
 from models.errors import ModelParamError
 
-
 _aten: Any = torch.ops.aten
 
 
@@ -114,7 +113,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch 
 
 
 def formula_of(packet: Any) -> Callable[..., int] | None:
-    """The formula by which torch counts an operation's multiply-adds (None: it has none); `baddbmm_` has `baddbmm`'s."""
+    """How torch counts an operation's multiply-adds; None where it has none. `baddbmm_` counts as `baddbmm`."""
     name = packet.__name__
     twin = getattr(_aten, name[:-1], packet) if name.endswith("_") and not name.endswith("__") else packet
     found: Callable[..., int] | None = flop_registry.get(packet) or flop_registry.get(twin)
