@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.errors import ParamError, SkeletonError
+from pipeline.params.params import HeatmapParams
 from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, flip_heatmaps, flip_order, render, to_grid
-from pipeline.skeleton.layouts import LAYOUTS, NTU_25, Layout
+from pipeline.skeleton.layouts import COCO_17, LAYOUTS, NTU_25, Layout
 from pipeline.values import Box
 
 OFFICIAL = json.loads(Path(__file__).with_name("golden_heatmaps.json").read_text())
@@ -241,3 +242,18 @@ def test_arrays_that_do_not_match_are_refused() -> None:
         render(BOTH, joints, score, out=np.zeros((3, 4, 56, 56), np.float32))
     with pytest.raises(ParamError, match="flip order has 2"):
         flip_heatmaps(np.zeros((1, 3, 4, 4), np.float32), (1, 0))
+
+
+def test_coco_draws_pyskls_17_limbs_and_its_graph_keeps_16_bones() -> None:
+    assert len(COCO_17.drawn_limbs) == 17
+    assert (11, 12) in COCO_17.drawn_limbs
+    assert len(COCO_17.bones) == 16
+    assert NTU_25.drawn_limbs == NTU_25.bones
+
+
+def test_limbs_can_be_chosen_and_must_be_joints_of_the_layout() -> None:
+    assert HeatmapParams(recipe="r", limbs=((5, 6), (11, 12))).rule(COCO_17).bones == ((5, 6), (11, 12))
+    with pytest.raises(
+        ParamError, match=r"heatmaps.limbs: \[\(5, 17\)\] name joints that coco_17 does not have"
+    ):
+        HeatmapParams(recipe="r", limbs=((5, 17),)).rule(COCO_17)
