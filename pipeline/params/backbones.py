@@ -17,6 +17,10 @@ Pixels = Annotated[PixelScale, BeforeValidator(known_keys(PixelScale))]
 PixelAugment = Annotated[VideoAugment, BeforeValidator(known_keys(VideoAugment))]
 
 
+FEATURES = "features"
+"""Every backbone's first cut: what heads are trained on."""
+
+
 class TrainingPlan(Section):
     """One optimiser run: SGD with momentum (SPEC 2.5), or Adam, whose first beta `momentum` then is (SPEC 1.5)."""
 
@@ -60,7 +64,7 @@ class _Backbone(Section):
     """Standard deviation of that classifier's first weights: 0.01, or sqrt(2 / classes); None takes the network's
     own: sqrt(2 / classes) of graph networks, as in 2s-AGCN's and CTR-GCN's code, 0.01 of all others."""
     pretrained: Pretrained | None = None
-    cuts: tuple[str, ...] = Field(default=("features",), min_length=1)
+    cuts: tuple[str, ...] = Field(default=(FEATURES,), min_length=1)
     """Which of the network's cuts `features` keeps, by name (`python cli.py models`); decides no training."""
 
 
