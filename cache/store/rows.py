@@ -182,13 +182,15 @@ class Rows:
         facts = self.contents.files[name]
         table = self._checksums(part, block, facts)
         source = self._files.source(name, size=facts.size, digest=facts.digest)
-        return ShardReader(source, part.spec, part.rows_per_shard, check=self._check, checksums=table)
+        reader = ShardReader(source, part.spec, part.rows_per_shard, check=self._check, checksums=table)
+        if table is None:
+            self._refuse_replaced()
+        return reader
 
     def _checksums(self, part: Part, block: int, facts: FileFacts) -> bytes | None:
         """What the shard's chunks must be, by the end of its documents; None of a store made before that was kept."""
         name = part.documents(block)
         if facts.checksums is None:
-            self._refuse_replaced()
             return None
         if name not in self.contents.files:
             raise self.contents.broken(f"it has no {name}, which its {part.shard(block)} is held against")
@@ -208,7 +210,7 @@ class Rows:
         return table
 
     def _refuse_replaced(self) -> None:
-        """Without checksums of chunks nothing ties a shard to the manifest but that both are of one time."""
+        """Without checksums of chunks nothing ties a shard just opened to the manifest but that it is there still."""
         if digest_of(self._files.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)) != self.contents.manifest:
             raise StoreError(f"store {self.contents.where} was replaced while it was read: open it again")
 
