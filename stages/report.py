@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from pipeline.build.build import accounts
+from pipeline.build.build import upstream_failures
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import STEPS
@@ -37,7 +37,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     predictions = read_predictions(paths.reports / "predictions.parquet")
     pictures = _pictures(paths, preset, catalog, predictions, document)
     strips = {name: picture for name, picture in pictures.items() if name.startswith("clip_")}
-    lost = accounts(opened_store(paths.store("features")))
+    lost = upstream_failures(opened_store(paths.store("features")))
     page = Report(
         dataset=paths.dataset,
         protocol=catalog.protocol,

@@ -29,7 +29,7 @@ def test_the_lock_agrees_with_the_code(step: str) -> None:
 
 def test_every_stage_that_caches_is_a_step() -> None:
     stages = {name.split(".")[1] for name in modules() if name.startswith("stages.")}
-    assert STEPS.keys() == stages - {"report", "enhance", "export"}
+    assert STEPS.keys() == stages - {"report", "enhance", "export", "load_params"}
 
 
 @pytest.mark.parametrize("step", sorted(STEPS))
@@ -77,7 +77,7 @@ def test_features_refuse_code_that_changed_under_them_and_bear_a_comment(
     for name in ("cli.py", "cli_cache.py"):
         shutil.copy(HOUSE / name, house / name)
     recipes(house).bless()
-    helper = house / "pipeline" / "pixels.py"
+    helper = house / "pipeline" / "video" / "pixels.py"
     code = helper.read_text()
 
     def run(text: str) -> "subprocess.CompletedProcess[str]":

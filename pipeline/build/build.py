@@ -11,14 +11,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
-from cache.layout import HOUSE
+from cache.layout import LAYOUT
 from cache.store.parts import read_parts
 from pipeline.build.adoption import adopt_before_build
 from pipeline.build.failures import Failure, Summary, write_failures
 from pipeline.build.progress import ClipProgress
 from pipeline.build.runner import RunOptions, run_tasks
-from pipeline.build.steps import code_facts, plain
-from pipeline.build.work import Made, Work
+from pipeline.build.steps import as_json, code_facts
+from pipeline.build.work import ClipArrays, Work
 from pipeline.errors import CapacityError
 from pipeline.paths import Paths
 
@@ -71,7 +71,7 @@ def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
         card = read_parts(paths.store(name)).attrs
         source |= {fact: card[fact] for fact in SOURCE if fact in card}
         origins |= card.get(ORIGINS, {})
-        origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[HOUSE]["made_of"])}
+        origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[LAYOUT]["made_of"])}
     return replace(job, attrs={**source, **job.attrs, ORIGINS: origins, CODE: code_facts(job.stage)})
 
 
@@ -118,11 +118,11 @@ def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions
 
 def _card(job: StoreJob) -> dict[str, Any]:
     lost = [asdict(failure) for failure in (*job.upstream, *job.failures)]
-    card: dict[str, Any] = plain({**job.attrs, "stage": job.stage, LOST: lost})
+    card: dict[str, Any] = as_json({**job.attrs, "stage": job.stage, LOST: lost})
     return card
 
 
-def accounts(store: Store) -> tuple[Failure, ...]:
+def upstream_failures(store: Store) -> tuple[Failure, ...]:
     """Every clip that was lost on the way to `store`, and there: with its stage and reason."""
     card: dict[str, Any] = store.attrs
     return (*(Failure(**fields) for fields in card[LOST]), *_own(store, card["stage"]))
@@ -154,7 +154,7 @@ def _write(root: Path, work: Work, tick: Callable[..., None] | None, task: Task)
 
 def _ticking(
     work: Work, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
-) -> Iterator[tuple[str, Made | RowFailure]]:
+) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
     for clip_id, made in work.compute(ids, arrays):
         failed = isinstance(made, RowFailure)
         tick(made=int(not failed), failed=int(failed))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cache import RowFailure
 from pipeline.errors import ClipError
 
-Made = dict[str, NDArray[Any]]
+ClipArrays = dict[str, NDArray[Any]]
 """One clip's rows, by array name."""
 
 
@@ -20,14 +20,16 @@ class Work(Protocol):
         """Device, threads and the like: for the record, in no key."""
         ...
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each id's rows of the wanted `arrays`, in order."""
         ...
 
 
 def one_by_one(
-    make: Callable[[str, frozenset[str]], Made], ids: list[str], arrays: frozenset[str]
-) -> Iterator[tuple[str, Made | RowFailure]]:
+    make: Callable[[str, frozenset[str]], ClipArrays], ids: list[str], arrays: frozenset[str]
+) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
     """Make clip after clip; a ClipError is that clip's verdict, any other error stops the shard."""
     for clip_id in ids:
         try:

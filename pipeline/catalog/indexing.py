@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cache import RowFailure, Store
 from pipeline.build.failures import Failure
-from pipeline.build.work import Made, one_by_one
+from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.opened import made_keys
 from pipeline.catalog.skeletons import flag_names, pack, read_facts
@@ -33,11 +33,13 @@ class IndexWork:
     """Key of the listing that the clips stand in."""
     made_with: Mapping[str, str] = field(default_factory=dict)
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's rows of skeletons.zarr."""
         return one_by_one(self._clip, ids, arrays)
 
-    def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         dataset = dataset_of(self.params, self.root, listed=self.listed)
         clip = clip_of(dataset, clip_id)
         need_video(dataset, clip)

@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.build.build import accounts
+from pipeline.build.build import upstream_failures
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_store
 from pipeline.errors import DatasetError
-from pipeline.evaluation.late_fusion import SINGLE, Said
+from pipeline.evaluation.late_fusion import SINGLE, Scores
 from pipeline.evaluation.metrics import Roles, differences, metrics_document, scores
 from pipeline.evaluation.predictions import Predictions, join
 from pipeline.files import write_whole
 from pipeline.paths import Paths
-from pipeline.training.splits import Parts
+from pipeline.training.splits import SplitParts
 from pipeline.training.trainings import Training, read_trainings
 
 FUSED = "fused"
@@ -31,7 +31,7 @@ PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probab
 
 
 def write_predictions(
-    path: Path, ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Said]
+    path: Path, ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Scores]
 ) -> None:
     """One row a method, seed and clip: clip_id, label, method, seed, predicted, probabilities (one a class)."""
     columns: dict[str, list[Any]] = {name: [] for name in PREDICTION_COLUMNS}
@@ -98,8 +98,8 @@ def write_confusion(path: Path, predictions: Predictions, method: str, names: Se
 def write_results(
     paths: Paths,
     catalog: Catalog,
-    parts: Parts,
-    said: Sequence[Said],
+    parts: SplitParts,
+    said: Sequence[Scores],
     heads: Sequence[Training],
     facts: Mapping[str, Any],
 ) -> None:
@@ -109,7 +109,7 @@ def write_results(
     """
     write_predictions(paths.reports / "predictions.parquet", parts.test, catalog.labels(parts.test), said)
     predictions = read_predictions(paths.reports / "predictions.parquet")
-    failed = {failure.clip_id for failure in accounts(opened_store(paths.store("features")))}
+    failed = {failure.clip_id for failure in upstream_failures(opened_store(paths.store("features")))}
     document = metrics_document(
         predictions,
         dataset=paths.dataset,

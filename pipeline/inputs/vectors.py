@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.params.params import HeadParams, PretrainParams
-from pipeline.rng import generator_of
+from pipeline.rng import rng_for
 
 Floats = NDArray[np.float32]
 Pair = tuple[Floats, Floats]
@@ -71,7 +71,7 @@ class VectorBatches:
 
     def __call__(self, epoch: int) -> Iterator[tuple[Pair, NDArray[np.int64]]]:
         """Yield every clip once."""
-        order = generator_of("order", self.seed, epoch).permutation(len(self.labels))
+        order = rng_for("order", self.seed, epoch).permutation(len(self.labels))
         for part in np.array_split(order, -(-len(order) // self.batch)):
             yield (self.pair[0][part], self.pair[1][part]), self.labels[part]
 

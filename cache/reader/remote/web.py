@@ -9,7 +9,7 @@ from ...shards.sources import Source
 from .meter import Meter
 from .patience import Patience
 from .ranges import RemoteFile
-from .web_answers import Version, changed, plain
+from .web_answers import Version, changed, redacted
 from .web_client import WebClient
 
 
@@ -62,7 +62,7 @@ class WebFiles:
         ):  # of several first requests at once one is the first: the others must be of the same
             first = self._versions.setdefault(url, now)
         if first.change(now):
-            raise changed(plain(url), first.change(now))
+            raise changed(redacted(url), first.change(now))
         return body, now.size
 
     def _file(self, url: str, where: str, size: int, close: Callable[[], None] | None = None) -> RemoteFile:

@@ -52,29 +52,29 @@ class Version:
 def checked(url: str, answer: Answer, offset: int, known: Version | None) -> tuple[bytes, Version]:
     """The body of a range that was asked for, and its file's version. Raises FileNotFoundError, StoreError."""
     if answer.status in _GONE:
-        raise FileNotFoundError(f"{plain(url)}: {answer.status}")
+        raise FileNotFoundError(f"{redacted(url)}: {answer.status}")
     if answer.status == _CHANGED and known is not None:
-        raise changed(plain(url), f"the server no longer has the version {known.etag!r:.80}")
+        raise changed(redacted(url), f"the server no longer has the version {known.etag!r:.80}")
     if answer.status == 200:
         raise StoreError(
-            f"the server {urlsplit(plain(url)).netloc} ({answer.headers.get('server', 'unnamed')}) ignores range "
-            f"requests: asked for a part of {plain(url)}, it sends all of it. Serve the store with a server that "
+            f"the server {urlsplit(redacted(url)).netloc} ({answer.headers.get('server', 'unnamed')}) ignores range "
+            f"requests: asked for a part of {redacted(url)}, it sends all of it. Serve the store with a server that "
             "knows ranges (nginx, Apache, Caddy, aiohttp, S3), or download it and open the copy"
         )
     told = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     coded = answer.headers.get("content-encoding", "identity") != "identity"
     if answer.status != 206 or told is None or coded:
         raise StoreError(
-            f"{plain(url)}: expected 206 and a range of bytes, the server answers {answer.status}"
+            f"{redacted(url)}: expected 206 and a range of bytes, the server answers {answer.status}"
         )
     first, last, total = map(int, told.groups())
     if first != offset or len(answer.body) != last - first + 1 or last >= total:
         raise StoreError(
-            f"{plain(url)}: asked for bytes from {offset:,}, got {len(answer.body):,} of {told[0]!r}"
+            f"{redacted(url)}: asked for bytes from {offset:,}, got {len(answer.body):,} of {told[0]!r}"
         )
     now = Version(total, answer.headers.get("etag", ""), answer.headers.get("last-modified", ""))
     if known is not None and known.change(now):
-        raise changed(plain(url), known.change(now))
+        raise changed(redacted(url), known.change(now))
     return answer.body, now
 
 
@@ -86,7 +86,7 @@ def changed(where: str, why: str) -> StoreError:
     )
 
 
-def plain(url: str) -> str:
+def redacted(url: str) -> str:
     """A URL for messages: without a password, and without the query, which may be a signature."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

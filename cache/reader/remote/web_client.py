@@ -14,7 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 from ...errors import StoreError
 from .meter import Meter
 from .patience import Patience, Pauses, Timed, retry_after_seconds
-from .web_answers import Answer, Version, checked, plain
+from .web_answers import Answer, Version, checked, redacted
 
 _REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
@@ -53,9 +53,9 @@ class WebClient:
                 return checked(url, answer, offset, known)
             target = urljoin(url, answer.headers.get("location", ""))
             if urlsplit(target).scheme not in {"https", parts.scheme}:
-                raise StoreError(f"{plain(url)} leads to {plain(target)!r:.200}, which is not followed")
+                raise StoreError(f"{redacted(url)} leads to {redacted(target)!r:.200}, which is not followed")
             url = target
-        raise StoreError(f"{plain(url)} is moved on and on")
+        raise StoreError(f"{redacted(url)} is moved on and on")
 
     def close(self) -> None:
         """Close what is idle."""
@@ -77,14 +77,14 @@ class WebClient:
                 )
             except TimeoutError as error:
                 raise StoreError(
-                    f"{plain(parts.geturl())} cannot be read within timeout_seconds={self._patience.timeout_seconds:g} "
-                    f"({error}): open the store with more, or try another server"
+                    f"{redacted(parts.geturl())} cannot be read within "
+                    f"timeout_seconds={self._patience.timeout_seconds:g} ({error}): open the store with more, or try another server"
                 ) from error
             except (HTTPException, OSError) as error:
                 told = repr(error)
             why_not = pauses.wait(asked_seconds)
             if why_not:
-                raise StoreError(f"{plain(parts.geturl())} cannot be read: {told}; {why_not}")
+                raise StoreError(f"{redacted(parts.geturl())} cannot be read: {told}; {why_not}")
 
     def _once(self, parts: SplitResult, headers: Mapping[str, str], length: int) -> Answer:
         """One request; on a kept connection that went stale, again on a fresh one."""
