@@ -78,7 +78,8 @@ class WebClient:
             except TimeoutError as error:
                 raise StoreError(
                     f"{redacted(parts.geturl())} cannot be read within "
-                    f"timeout_seconds={self._patience.timeout_seconds:g} ({error}): open the store with more, or try another server"
+                    f"timeout_seconds={self._patience.timeout_seconds:g} ({error}): open the store with more, "
+                    "or try another server"
                 ) from error
             except (HTTPException, OSError) as error:
                 told = repr(error)
