@@ -53,7 +53,7 @@ def _shell(context: typer.Context) -> None:
 def _explained() -> Iterator[None]:
     """Turns our errors, and the machine's, into a message and an exit status; no traceback."""
     from cache.errors import CacheError
-    from cache.standing import advice
+    from cache.mount_check import advice
     from pipeline.errors import PipelineError
 
     before = signal.signal(signal.SIGTERM, _terminated)
@@ -91,16 +91,16 @@ def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: 
     with _explained():
         from importlib import import_module
 
+        from pipeline.build.runner import RunOptions
+        from pipeline.build.steps import STEPS, recipes
         from pipeline.paths import Paths
-        from pipeline.presets import load_preset
-        from pipeline.runner import RunOptions
-        from pipeline.steps import STEPS, recipes
+        from stages.load_params import load_params
 
         paths = Paths(PROJECT, dataset)
         if stage in STEPS:
             recipes(HOUSE).check(stage)
         run: Callable[..., object] = import_module(f"stages.{stage}").run
-        summary = run(paths, load_preset(paths.params, preset or dataset), RunOptions(workers, scheduler))
+        summary = run(paths, load_params(paths.params, preset or dataset), RunOptions(workers, scheduler))
         typer.echo(summary)
         raise typer.Exit(getattr(summary, "exit_code", 0))
 
@@ -150,8 +150,8 @@ for _name, _told in STAGES.items():
 def summary(dataset: Dataset) -> None:
     """Print the accuracies of the last run, and where the report lies."""
     with _explained():
+        from pipeline.evaluation.results import describe_results
         from pipeline.paths import Paths
-        from pipeline.results import describe_results
 
         typer.echo(describe_results(Paths(PROJECT, dataset)))
 
@@ -174,9 +174,9 @@ def extract(
 ) -> None:
     """Videos in, features out, through the same cache; no dataset, no skeleton and no DVC."""
     with _explained():
+        from pipeline.build.runner import RunOptions
+        from pipeline.build.steps import recipes
         from pipeline.paths import Paths
-        from pipeline.runner import RunOptions
-        from pipeline.steps import recipes
         from stages.extract import Request, run
 
         recipes(HOUSE).check("extract")
@@ -199,8 +199,8 @@ def enhance(
     """Train night enhancement (Zero-DCE) on a dataset's own frames, without reference; crop then uses it."""
     with _explained():
         from models.night.zerodce_fit import EnhancerPlan
+        from pipeline.build.runner import RunOptions
         from pipeline.paths import Paths
-        from pipeline.runner import RunOptions
         from stages.enhance import run
 
         plan = EnhancerPlan(epochs=epochs, lr=lr, seed=seed)
@@ -227,8 +227,8 @@ def models(
 ) -> None:
     """Parameters and FLOPs of every network, counted from its module, beside the papers' figures."""
     with _explained():
-        from models import table
-        from pipeline.layouts import NTU_25
+        from models.figures import table
+        from pipeline.skeleton.layouts import NTU_25
 
         rows = table.rows(NTU_25.bones, NTU_25.num_joints)
         typer.echo(table.as_json(rows) if as_json else table.as_text(rows))
@@ -243,8 +243,8 @@ def pyskl_export(
 ) -> None:
     """Write an indexed dataset's skeletons, split by its protocol."""
     with _explained():
+        from pipeline.exchange.pyskl_export import export_pyskl
         from pipeline.paths import Paths
-        from pipeline.pyskl_export import export_pyskl
 
         typer.echo(export_pyskl(Paths(PROJECT, dataset), out, joints=joints, half=half))  # type: ignore[arg-type]
 
@@ -256,8 +256,8 @@ def pyskl_import(
 ) -> None:
     """Read a pickle without running any of it, place it as a dataset, and say what to write in params.yaml."""
     with _explained():
+        from pipeline.exchange.pyskl_import import import_pyskl
         from pipeline.paths import Paths
-        from pipeline.pyskl_import import import_pyskl
 
         typer.echo(import_pyskl(file, Paths(PROJECT, dataset)))
 
@@ -266,7 +266,7 @@ def pyskl_import(
 def recipes_check() -> None:
     """Say whether any step's code changed while its version did not."""
     with _explained():
-        from pipeline.steps import STEPS, recipes
+        from pipeline.build.steps import STEPS, recipes
 
         for step in STEPS:
             recipes(HOUSE).check(step)
@@ -277,7 +277,7 @@ def recipes_check() -> None:
 def recipes_bless() -> None:
     """Record the code as it is: for changes that leave every result as it was."""
     with _explained():
-        from pipeline.steps import recipes
+        from pipeline.build.steps import recipes
 
         changed = recipes(HOUSE).bless()
         typer.echo(f"recipes.lock: {', '.join(changed) if changed else 'nothing'} changed; commit it")

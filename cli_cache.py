@@ -22,9 +22,9 @@ class Shell:
 
     def job(self, stage: str, dataset: str, preset: str | None = None, workers: int = 1) -> Any:
         """The `StoreJob` that a stage would build now: its rows and what each is made of. Computes no clip."""
+        from pipeline.build.runner import RunOptions
+        from pipeline.params.presets import load_preset
         from pipeline.paths import Paths
-        from pipeline.presets import load_preset
-        from pipeline.runner import RunOptions
 
         paths = Paths(self.project, dataset)
         return import_module(f"stages.{stage}").plan(
@@ -51,10 +51,10 @@ PresetName = Annotated[
 
 
 def _say(context: typer.Context, ask: Callable[[Shell, Any], object]) -> None:
-    """Ask `pipeline.upkeep`, print what comes, and end with its exit status."""
+    """Ask `pipeline.upkeep.stores`, print what comes, and end with its exit status."""
     shell: Shell = context.obj
     with shell.explained():
-        said = ask(shell, import_module("pipeline.upkeep"))
+        said = ask(shell, import_module("pipeline.upkeep.stores"))
         typer.echo(said)
         raise typer.Exit(getattr(said, "exit_code", 0))
 
@@ -76,7 +76,7 @@ def why(
     """Tell what a clip's entries were made of; where present params or files ask for others, the difference."""
     _say(
         context,
-        lambda shell, _: import_module("pipeline.why").explained(
+        lambda shell, _: import_module("pipeline.upkeep.why").explained(
             shell.project, clip, dataset, array, preset, shell.job
         ),
     )
@@ -149,7 +149,7 @@ def import_(
 ) -> None:
     """Place a store that came from elsewhere; all of it is checked before any of it is trusted."""
     with context.obj.explained():
-        from pipeline.sharing import import_into
+        from pipeline.exchange.sharing import import_into
 
         typer.echo(import_into(context.obj.project, source, to, adopt=adopt, digest=digest))
 
@@ -184,7 +184,7 @@ def _transport(
 ) -> None:
     shell: Shell = context.obj
     with shell.explained():
+        from pipeline.exchange.transport import transport
         from pipeline.paths import Paths
-        from pipeline.transport import transport
 
         typer.echo(transport(Paths(shell.project, dataset), what, remote))

@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from cache import ArraySpec, Build, Cache, Compute, Row, Store, StoreSpec, open_store, write_block
 from models.amfi.r3d import R3D18
 from models.inference import embed
-from models.memory import keep_freed_memory
-from models.seeding import seeded
-from pipeline.pixels import PixelScale, to_float
+from models.training.memory import keep_freed_memory
+from models.training.seeding import seeded
+from pipeline.video.pixels import PixelScale, to_float
 
 TARGET = 0.95
 """Share of the bare model's clips per second."""

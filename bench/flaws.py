@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.project import make_project, make_recordings
 from cache import open_store
-from pipeline.catalog import read_catalog
-from pipeline.failures import read_failures
+from pipeline.build.failures import read_failures
+from pipeline.build.runner import RunOptions
+from pipeline.catalog.catalog import read_catalog
+from pipeline.params.presets import load_preset
 from pipeline.paths import Paths
-from pipeline.presets import load_preset
-from pipeline.runner import RunOptions
 
 BODY_LINES = 27
 """Of a body in a frame of a `.skeleton` file: its head, the number of joints, 25 joints."""

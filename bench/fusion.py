@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cache import ArraySpec, Build, Cache, Row, StoreSpec, open_store, write_block
 from models.amfi.fusion import AMFIFusion
-from models.fit import Batch, fit
-from models.plan import FitPlan
-from models.seeding import mix, seeded
+from models.training.fit import Batch, fit
+from models.training.plan import FitPlan
+from models.training.seeding import mix, seeded
 
 SLOWDOWN_TARGET = 1.15
 """Store, read included, over memory."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.heatmaps import Canvas, HeatmapRule, render
+from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, render
 
 Floats = NDArray[np.float32]
 

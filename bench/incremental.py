@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.incremental_clips import ARRAYS, Built, build, row, rows, spec
 from bench.incremental_dvc import pushed_edits
 from cache import Cache, Row, key_of
-from cache.index import synced_index
-from cache.specs import entry_key, entry_prefix
+from cache.home.index import synced_index
+from cache.shards.specs import entry_key, entry_prefix
 
 TARGET_SECONDS = 2.0
 NTU60_CLIPS = 56_880

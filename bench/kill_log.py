@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import pipeline.build
+import pipeline.build.build
 from bench.project import STAGES, environment
 from cache import Receipt, Task, write_block
+from pipeline.build.runner import RunOptions
+from pipeline.params.presets import load_preset
 from pipeline.paths import Paths
-from pipeline.presets import load_preset
-from pipeline.runner import RunOptions
 
 LOG = "computed.jsonl"
 ENDED = "ended.json"
@@ -91,13 +91,13 @@ def logged_stage(stage: str, paths: Paths, workers: int, cache: Path | None = No
     if cache is not None:
         os.environ["HARCACHE_DIR"] = str(cache)
     run = import_module(f"stages.{stage}").run
-    with patch.object(pipeline.build, "_write", write_logged):
+    with patch.object(pipeline.build.build, "_write", write_logged):
         summary = run(paths, load_preset(paths.params, "demo"), RunOptions(workers=workers))
     (paths.root / ENDED).write_text(json.dumps({"made": getattr(summary, "made", 0)}))
 
 
-def write_logged(root: Path, work: pipeline.build.Work, _: object, task: Task) -> Receipt:
-    """What pipeline.build does with a task, and a line for every row computed; workers import it by name."""
+def write_logged(root: Path, work: pipeline.build.work.Work, _: object, task: Task) -> Receipt:
+    """What pipeline.build.build does with a task, and a line for every row computed; workers import it by name."""
     keys = {shard.spec.name: shard.key for shard in task.shards}
 
     def compute(ids: list[str], arrays: frozenset[str]) -> Iterator[Any]:

@@ -31,8 +31,8 @@ def child(stage: str, root: Path) -> None:
     """Run one stage and say how much memory its process had at most."""
     from importlib import import_module
 
-    from pipeline.presets import load_preset
-    from pipeline.runner import RunOptions
+    from pipeline.build.runner import RunOptions
+    from pipeline.params.presets import load_preset
 
     paths = Paths(root, "demo")
     summary = import_module(f"stages.{stage}").run(

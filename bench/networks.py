@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from models.amfi.r3d import R3D18, TORCHVISION_OPTIONS
 from models.backbones import BACKBONES, BackboneKind, build_backbone
 from models.cssi.resnet import FrameResNet, Network
-from pipeline.layouts import NTU_25
+from pipeline.skeleton.layouts import NTU_25
 
 TOLERANCE = 0.05
 """Share of a ratio that a shared machine's noise may take."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import ArraySpec, Build, Cache, Reader, Row, StoreSpec, open, write_block
-from cache.shards import ShardWriter
+from cache.shards.writing import ShardWriter
 
 DIM = 512
 CHUNK_ROWS = 16

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cache import ArraySpec, Build, Cache, Row, RowFailure, StoreSpec, write_block
-from cache.parts import read_parts
+from cache.store.parts import read_parts
 from cache.upkeep.repair import Repaired, repair_store
 from cache.upkeep.repair_cache import repair_cache
 from cache.upkeep.verify import verify_store

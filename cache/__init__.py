@@ -1,8 +1,8 @@
 """Floor 1: keys, shards, stores and the reader they share. Knows arrays, rows and records only."""
 
-from .blobs import Blobs
-from .build import Build
-from .digests import Digests, file_sha256
+from .build.build import Build
+from .build.tasks import Receipt, Task
+from .build.write_block import Compute, write_block
 from .errors import (
     ArchiveError,
     BuildError,
@@ -16,15 +16,15 @@ from .errors import (
     StoreError,
     UnreachableError,
 )
-from .home import Cache
+from .home.blobs import Blobs
+from .home.digests import Digests, file_sha256
+from .home.home import Cache
 from .keys import FORMAT, JSON, key_of
 from .reader import ArrayView, Card, Reader, open
 from .recipes import Recipes
-from .records import RowFailure
-from .specs import ArraySpec, Row, StoreSpec
-from .store import Store, open_store
-from .tasks import Receipt, Task
-from .writing import Compute, write_block
+from .shards.records import RowFailure
+from .shards.specs import ArraySpec, Row, StoreSpec
+from .store.store import Store, open_store
 
 __all__ = [
     "FORMAT",

@@ -11,23 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec, file_sha256
-from pipeline.boxes import box_of
-from pipeline.build import Made, StoreJob, accounts, build_store, one_by_one
-from pipeline.catalog import Catalog, Entry
-from pipeline.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
-from pipeline.depth import depth_to_uint8, person_distance_mm
-from pipeline.dims import recipe_dims
-from pipeline.enhance import EnhanceRule
+from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.dim_names import recipe_dims
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import CROP
+from pipeline.build.work import ClipArrays, one_by_one
+from pipeline.catalog.catalog import Catalog, Entry
+from pipeline.catalog.indexing import changed_videos
+from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
+from pipeline.catalog.skeletons import read_skeleton
+from pipeline.datasets.opened import dataset_of, need_video
 from pipeline.errors import ParamError
-from pipeline.failures import Summary
-from pipeline.indexing import changed_videos, dataset_of, need_video
-from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
-from pipeline.params import Preset
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
-from pipeline.skeletons import read_skeleton
-from pipeline.steps import CROP
 from pipeline.values import Box, Samples, Skeleton
+from pipeline.video.boxes import box_of
+from pipeline.video.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
+from pipeline.video.depth import depth_to_uint8, person_distance_mm
+from pipeline.video.enhance_rule import EnhanceRule
 
 if TYPE_CHECKING:
     from models.night.zerodce import ZeroDCE
@@ -39,20 +41,20 @@ class CropWork:
 
     paths: Paths
     preset: Preset
-    threads: int = 1
-    """Of an enhancer, in each worker."""
 
     @property
     def made_with(self) -> Mapping[str, Any]:
         """Where enhancers ran; without one there is nothing to tell."""
         enhanced = any(recipe.enhance for recipe in self.preset.crop.recipes.values())
-        return {"device": "cpu", "threads": self.threads} if enhanced else {}
+        return {"device": "cpu", "threads": 1} if enhanced else {}
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's pixels and boxes."""
         return one_by_one(self._clip, ids, arrays)
 
-    def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         dataset = dataset_of(self.preset.index, self.paths.raw)
         entry = opened_entries(self.paths.catalog)[clip_id]
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
@@ -61,7 +63,7 @@ class CropWork:
         need_video(dataset, entry.clip)
         source = dataset.open_video(entry.clip)
         convert = self._depth(skeleton) if dataset.modality == "depth" else None
-        made: Made = {}
+        made: ClipArrays = {}
         for name, cropped in crop_clip(source, cuts, convert=convert).items():
             rule, jpeg = recipes[name].enhance, recipes[name].storage == "jpeg"
             pixels = cropped if rule is None else self._lit(cropped, rule)
@@ -84,7 +86,7 @@ class CropWork:
 
         from models.night.zerodce import enhance_frames
 
-        torch.set_num_threads(self.threads)
+        torch.set_num_threads(1)  # how many are free differs between workers, and sums with it
         network = _enhancer(self.paths.root / rule.weights, rule.sha256)
         lit: NDArray[np.uint8] = enhance_frames(
             network, torch.from_numpy(crops), share_curves=rule.share_curves
@@ -116,15 +118,16 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
             Row(clip_id, {array.name: recipes[array.name.removeprefix(BOX)] for array in spec.arrays})
             for clip_id, recipes in documents.items()
         ],
-        work=CropWork(paths, preset, options.threads),
+        work=CropWork(paths, preset),
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,
+            **catalog.attrs,
             "modality": catalog.modality,
             "recipes": {name: recipe.facts for name, recipe in preset.crop.recipes.items()},
         },
         failures=changed,
-        upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
+        upstream=upstream_failures(opened_store(paths.need(paths.store("samples"), "sample"))),
         reads=("skeletons", "samples"),
     )
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from models.device import best_device
 from models.files import torch_bytes
 from models.night.zerodce_fit import EnhancerPlan, fit_zero_dce
+from pipeline.build.runner import RunOptions
+from pipeline.catalog.opened import opened_catalog
 from pipeline.files import write_whole
-from pipeline.frame_draws import FrameDraws, training_frames
-from pipeline.opening import opened_catalog
+from pipeline.inputs.frame_draws import FrameDraws, training_frames
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from models.backbones import backbone_class, build_backbone
-from models.checkpoint import WeightsKind, load_pretrained, weights_card
 from models.errors import ModelParamError
 from models.export import export_onnx
 from models.preprocessing import JointInput, Preprocessing, VideoInput
-from pipeline.layouts import LAYOUTS, Layout
+from models.training.checkpoint import WeightsKind, load_pretrained, weights_card
+from pipeline.skeleton.layouts import LAYOUTS, Layout
 
 NUM_CLIPS = 2
 """Of the batch that the file is tried on; it takes any."""
@@ -65,5 +65,5 @@ def _shape(expects: Preprocessing, told: Mapping[str, Any], layout: Layout | Non
         )
     if isinstance(expects, JointInput):
         return expects.channels, told["num_frames"], layout.num_joints, told["max_persons"]
-    channels = layout.num_joints * told["with_joints"] + len(layout.bones) * told["with_limbs"]
+    channels = layout.num_joints * told["with_joints"] + len(told["bones"]) * told["with_limbs"]
     return channels, told["frames"], *told["size"]

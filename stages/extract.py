@@ -17,27 +17,28 @@ from numpy.typing import NDArray
 
 from cache import Cache, Row, RowFailure, StoreSpec, file_sha256
 from models.backbones import backbone_class, build_backbone, code_of
-from models.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
 from models.inference import embed_views
 from models.preprocessing import VideoInput
-from models.seeding import seeded
-from pipeline.build import Made, StoreJob, make_store
-from pipeline.crop import CropRecipe, crop_clip
+from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
+from models.training.seeding import seeded
+from pipeline.build.build import StoreJob, make_store
+from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import EXTRACT
+from pipeline.build.work import ClipArrays
 from pipeline.errors import ClipError
-from pipeline.failures import Summary
-from pipeline.kept import KeptCut, kept_spec
-from pipeline.pixels import PixelScale, to_float
-from pipeline.runner import RunOptions
-from pipeline.sampling import SamplingRule, sample
-from pipeline.steps import EXTRACT
 from pipeline.values import Box
-from pipeline.video import AvVideo
-from pipeline.video_files import video_ids
+from pipeline.video.crop import CropRecipe, crop_clip
+from pipeline.video.pixels import PixelScale, to_float
+from pipeline.video.sampling import SamplingRule, sample
+from pipeline.video.video import AvVideo
+from pipeline.video.video_files import video_ids
 
-BATCH_BYTES = 256_000_000
+BATCH_BYTES = 64_000_000
 MOST_CLIPS = 32
 SHARD_ROWS = 1024
 
@@ -112,14 +113,15 @@ class ExtractWork:
     batch: int
     made_with: Mapping[str, Any] = field(default_factory=dict)
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each video's cuts; one that cannot be decoded is a failure."""
-        torch.set_num_threads(self.threads)
         remaining = iter(ids)
-        while some := list(islice(remaining, self.batch)):
+        while some := list(islice(remaining, self.batch * self.threads)):
             yield from self._some(some, sorted(arrays))
 
-    def _some(self, ids: list[str], cuts: list[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def _some(self, ids: list[str], cuts: list[str]) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         clips: dict[str, NDArray[np.float32]] = {}
         failed: dict[str, RowFailure] = {}
         for video_id in ids:
@@ -149,7 +151,14 @@ class ExtractWork:
     def _cuts(self, clips: Sequence[NDArray[np.float32]], cuts: list[str]) -> dict[str, NDArray[Any]]:
         """(n, A, …) of each cut."""
         views = [torch.from_numpy(np.stack(view)) for view in zip(*clips, strict=True)]
-        found = embed_views(self.request.network, cuts, views, batch_size=self.batch, device=best_device())
+        found = embed_views(
+            self.request.network,
+            cuts,
+            views,
+            batch_size=self.batch,
+            device=best_device(),
+            threads=self.threads,
+        )
         return {cut: values.numpy() for cut, values in found.items()}
 
 
@@ -216,11 +225,10 @@ def _spec(request: Request) -> StoreSpec:
         network = build_backbone(request.options, shape=request.expects.shape)
     shapes = cut_shapes(network, request.expects.shape, request.cuts)
     cuts = [network.cut(name) for name in request.cuts]
-    kept = [KeptCut(cut.name, cut.dtype, (request.views, *shapes[cut.name]), cut.dims) for cut in cuts]
-    return kept_spec(kept, most_rows=SHARD_ROWS)
+    kept = [CutArray(cut.name, cut.dtype, (request.views, *shapes[cut.name]), cut.dims) for cut in cuts]
+    return cut_arrays_spec(kept, most_rows=SHARD_ROWS)
 
 
 def _batch(expects: VideoInput) -> int:
-    """Clips at once, a power of two: threads that share a batch evenly leave a clip's place in it no say."""
-    fitting = BATCH_BYTES // (4 * prod(expects.shape))
-    return 1 << max(0, min(MOST_CLIPS, fitting).bit_length() - 1)
+    """Clips that the network sees at once."""
+    return max(1, min(MOST_CLIPS, BATCH_BYTES // (4 * prod(expects.shape))))

@@ -12,24 +12,25 @@ from numpy.typing import NDArray
 
 from cache import Row, RowFailure
 from models.backbones import build_backbone, code_of
-from models.checkpoint import decode, load_state
 from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Backbone, Cut, cut_shapes
 from models.device import best_device
 from models.inference import embed_views
-from pipeline.build import Made, StoreJob, accounts, build_store
-from pipeline.catalog import Catalog
-from pipeline.failures import Summary
-from pipeline.inputs import ClipInput, input_of
-from pipeline.kept import KeptCut, kept_spec
-from pipeline.opening import opened_catalog, opened_store
-from pipeline.params import Preset
+from models.training.checkpoint import decode, load_state
+from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import FEATURES
+from pipeline.build.work import ClipArrays
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.inputs.inputs import ClipInput, input_of
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
-from pipeline.steps import FEATURES
-from pipeline.trained import Training, read_trainings
+from pipeline.training.trainings import Training, read_trainings
 
-INFERENCE_BATCH = 32
+INFERENCE_BATCH = {"cpu": 8, "cuda": 32}
 """Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
 
 
@@ -55,9 +56,9 @@ class Planned:
         return array_of(self.training, self.cut.name)
 
     @property
-    def kept(self) -> KeptCut:
+    def kept(self) -> CutArray:
         """How it is laid out."""
-        return KeptCut(self.name, self.cut.dtype, self.shape, self.cut.dims)
+        return CutArray(self.name, self.cut.dtype, self.shape, self.cut.dims)
 
     def params(self, sources: Mapping[str, ClipInput]) -> dict[str, Any]:
         """What decides its rows beside weights and clip."""
@@ -73,20 +74,25 @@ class FeatureWork:
     preset: Preset
     threads: int
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's (A, C) features."""
-        torch.set_num_threads(self.threads)
-        networks = _Networks(self.paths, self.preset, arrays)
+        networks = _Networks(self.paths, self.preset, arrays, self.threads)
         remaining = iter(ids)
-        while batch := list(islice(remaining, INFERENCE_BATCH)):
-            features = networks.features(batch)
-            for place, clip_id in enumerate(batch):
+        while block := list(islice(remaining, INFERENCE_BATCH[best_device()] * self.threads)):
+            features = networks.features(block)
+            for place, clip_id in enumerate(block):
                 yield clip_id, {name: values[place] for name, values in features.items()}
 
     @property
     def made_with(self) -> dict[str, Any]:
         """What the record says beside the key."""
-        return {"device": best_device(), "threads": self.threads, "inference_batch": INFERENCE_BATCH}
+        return {
+            "device": best_device(),
+            "threads": self.threads,
+            "inference_batch": INFERENCE_BATCH[best_device()],
+        }
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class _Networks:
     paths: Paths
     preset: Preset
     arrays: frozenset[str]
+    threads: int
 
     @cached_property
     def _wanted(self) -> list[tuple[ClipInput, Backbone, dict[str, str]]]:
@@ -122,9 +129,17 @@ class _Networks:
         for source, network, kept in self._wanted:
             key = repr(source)
             if key not in seen:
-                seen[key] = [source.plain(ids, view) for view in range(source.num_views)]
+                seen[key] = [source.unaugmented(ids, view) for view in range(source.num_views)]
             views = [torch.from_numpy(view) for view in seen[key]]
-            cuts = embed_views(network, tuple(kept), views, batch_size=INFERENCE_BATCH, device=best_device())
+            device = best_device()
+            cuts = embed_views(
+                network,
+                tuple(kept),
+                views,
+                batch_size=INFERENCE_BATCH[device],
+                device=device,
+                threads=self.threads,
+            )
             found |= {array: cuts[cut].numpy() for cut, array in kept.items()}
         return found
 
@@ -139,18 +154,17 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
     return StoreJob(
         stage="features",
         name="features",
-        spec=kept_spec([array.kept for array in made], most_rows=preset.features.shard_rows),
+        spec=cut_arrays_spec([array.kept for array in made], most_rows=preset.features.shard_rows),
         rows=[Row(clip_id, docs) for clip_id, docs in documents.items()],
         work=FeatureWork(paths, preset, options.threads),
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,
-            "protocol": catalog.protocol,
-            "classes": list(catalog.classes),
+            **catalog.attrs,
             "weights": {training.array: training.sha256 for training in trainings},
             "backbones": {n: p.model_dump(mode="json") for n, p in preset.pretrain.backbones.items()},
         },
-        upstream=accounts(opened_store(paths.need(paths.store("frames"), "crop"))),
+        upstream=upstream_failures(opened_store(paths.need(paths.store("frames"), "crop"))),
         reads=tuple(sorted({source.path.stem for source in sources.values()})),
     )
 

@@ -4,17 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.boxes import box_of
-from pipeline.build import Made, StoreJob, accounts, build_store, one_by_one
-from pipeline.failures import Summary
-from pipeline.heatmaps import Canvas, HeatmapRule, to_grid
-from pipeline.layouts import LAYOUTS
-from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
-from pipeline.params import Preset
+from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import HEATMAPS
+from pipeline.build.work import ClipArrays, one_by_one
+from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
+from pipeline.catalog.skeletons import joints_at, read_skeleton
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
-from pipeline.skeletons import joints_at, read_skeleton
-from pipeline.steps import HEATMAPS
+from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, to_grid
+from pipeline.skeleton.layouts import LAYOUTS
+from pipeline.video.boxes import box_of
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class HeatmapWork:
     rule: HeatmapRule
     made_with: Mapping[str, str] = field(default_factory=dict)
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's maps, or its joints in grid cells."""
         canvas = Canvas(self.rule)
         return one_by_one(lambda clip_id, _: self._clip(canvas, clip_id), ids, arrays)
 
-    def _clip(self, canvas: Canvas, clip_id: str) -> Made:
+    def _clip(self, canvas: Canvas, clip_id: str) -> ClipArrays:
         recipe = self.preset.crop.recipes[self.preset.heatmaps.recipe]
         entry = opened_entries(self.paths.catalog)[clip_id]
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
@@ -56,7 +59,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
     rule = params.rule(layout)
     people = skeletons.spec("score").row_shape[1:]
     spec = StoreSpec(_arrays(preset, rule, people), rows_per_shard=params.shard_rows, row_dim="clip")
-    made_of = {"rule": asdict(rule), "store": params.store, "box": asdict(recipe.box)}
+    made_of = {"rule": asdict(rule), "store": params.store, "box": recipe.box.facts}
     keys = made_keys(skeletons, "joints_2d"), made_keys(samples, recipe.sampling)
     ids = sorted(keys[0].keys() & keys[1].keys())
     documents = {
@@ -72,8 +75,8 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
         rows=[Row(clip_id, {a.name: documents[clip_id] for a in spec.arrays}) for clip_id in ids],
         work=HeatmapWork(paths, preset, rule),
         coords=catalog.coords,
-        attrs={"dataset": paths.dataset, "layout": layout.name, **made_of},
-        upstream=accounts(opened_store(paths.need(paths.store("samples"), "sample"))),
+        attrs={"dataset": paths.dataset, **catalog.attrs, "layout": layout.name, **made_of},
+        upstream=upstream_failures(opened_store(paths.need(paths.store("samples"), "sample"))),
         reads=("skeletons", "samples"),
     )
 

@@ -5,23 +5,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from cache import Row, file_sha256, open_store
-from pipeline.build import StoreJob, build_store
-from pipeline.catalog import write_catalog
+from pipeline.build.build import StoreJob, build_store
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import INDEX
+from pipeline.catalog.catalog import write_catalog
+from pipeline.catalog.indexing import IndexWork, index_catalog, listing_failures, source_digests
+from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets import Dataset, Listing
-from pipeline.failures import Summary
-from pipeline.indexing import (
-    IndexWork,
-    index_catalog,
-    listing_failures,
-    listing_key,
-    open_dataset,
-    source_digests,
-)
-from pipeline.params import Preset
+from pipeline.datasets.opened import listing_key, open_dataset
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
-from pipeline.skeletons import skeleton_spec
-from pipeline.steps import INDEX
 
 
 @dataclass(frozen=True)

@@ -13,35 +13,35 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.backbones import build_backbone, code_of
-from models.checkpoint import WeightsCard, encode, load_pretrained
-from models.classifier import Classifier, classifier_loss
-from models.cuts import Backbone
+from models.backbones import backbone_class, build_backbone, code_of
+from models.cuts import Backbone, ClassifierInit
 from models.device import best_device
-from models.fit import Batch, EpochRecord, cross_entropy, fit
-from models.plan import FitPlan
-from models.seeding import seeded
-from pipeline.adopted_weights import adopt_learned
-from pipeline.backbone_params import Backbone as BackboneParams
-from pipeline.backbone_params import TrainingPlan
-from pipeline.catalog import Catalog
-from pipeline.failures import Summary
-from pipeline.inputs import ClipInput, TrainingBatches, input_of, plain_batches
-from pipeline.learning import learn_once, lessons
-from pipeline.opening import opened_catalog
-from pipeline.params import Preset
+from models.training.checkpoint import WeightsCard, encode, load_pretrained
+from models.training.classifier import Classifier, classifier_loss
+from models.training.fit import Batch, EpochRecord, cross_entropy, fit
+from models.training.plan import FitPlan
+from models.training.seeding import seeded
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import PRETRAIN
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.opened import opened_catalog
+from pipeline.inputs.inputs import ClipInput, TrainingBatches, input_of, unaugmented_batches
+from pipeline.inputs.prefetch import prefetched
+from pipeline.params.backbones import Backbone as BackboneParams
+from pipeline.params.backbones import TrainingPlan
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.prefetch import prefetched
-from pipeline.runner import RunOptions
-from pipeline.splits import parts_of
-from pipeline.steps import PRETRAIN
-from pipeline.trained import Ids, Phase, Training, course, training_of, write_trainings
+from pipeline.training.adopted_weights import adopt_learned
+from pipeline.training.cached_training import cached_training, training_inputs
+from pipeline.training.splits import parts_of
+from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
 
 EVALUATION_BATCH = 32
 
 
 @dataclass(frozen=True)
-class Lesson:
+class BackboneTraining:
     """One backbone, and what it learns from."""
 
     paths: Paths
@@ -58,14 +58,14 @@ class Lesson:
         document = PRETRAIN.document(
             params={**self._key_params, "epochs": epochs, "seed": seed, "amp": self.amp},
             inputs={
-                "fit": lessons(fit_on, [labels[i] for i in fit_on], keys),
-                "select": lessons(select_on, [labels[i] for i in select_on], keys),
+                "fit": training_inputs(fit_on, [labels[i] for i in fit_on], keys),
+                "select": training_inputs(select_on, [labels[i] for i in select_on], keys),
                 "classes": len(self.catalog.classes),
             },
         )
         phase: Phase = "selection" if select_on else "final"
         title = f"{self.name}, seed {seed}, {phase}"
-        learned = learn_once(
+        learned = cached_training(
             self.paths.open_cache(),
             document,
             lambda folder: self._train(folder, title, seed, plan, fit_on, select_on),
@@ -76,8 +76,15 @@ class Lesson:
     @property
     def _key_params(self) -> dict[str, Any]:
         """Its name, which seeds it, and its params without the path of weights: their sha256 says which they are."""
-        params = self.params.model_dump(mode="json", exclude={"cuts": True, "pretrained": {"path"}})
-        return {"name": self.name, **params, **code_of(self.params.model.get("kind"))}
+        params = self.params.model_dump(
+            mode="json", exclude={"cuts": True, "classifier_init": True, "pretrained": {"path"}}
+        )
+        begun = {} if self._classifier_init == "normal_0.01" else {"classifier_init": self._classifier_init}
+        return {"name": self.name, **params, **begun, **code_of(self.params.model.get("kind"))}
+
+    @property
+    def _classifier_init(self) -> ClassifierInit:
+        return self.params.classifier_init or backbone_class(self.params.model.get("kind")).classifier_init
 
     @cached_property
     def _labels(self) -> dict[str, int]:
@@ -93,7 +100,12 @@ class Lesson:
         select_on: Ids,
     ) -> dict[str, bytes]:
         with seeded(seed, "init", self.name):
-            model = Classifier(self._network(), len(self.catalog.classes), dropout=self.params.dropout)
+            model = Classifier(
+                self._network(),
+                len(self.catalog.classes),
+                dropout=self.params.dropout,
+                init=self._classifier_init,
+            )
         labels = np.array([self._labels[clip_id] for clip_id in fit_on], np.int64)
         batches = TrainingBatches(self.source, tuple(fit_on), labels, plan.batch, seed)
         fit_plan = FitPlan(**plan.model_dump(exclude={"batch"}), seed=seed, amp=self.amp)  # type: ignore[arg-type]
@@ -136,7 +148,7 @@ class Lesson:
         def accuracy(model: nn.Module) -> float:
             said = [
                 model(torch.from_numpy(x).to(best_device())).argmax(dim=1).cpu().numpy()
-                for x in plain_batches(self.source, ids, EVALUATION_BATCH)
+                for x in unaugmented_batches(self.source, ids, EVALUATION_BATCH)
             ]
             return 100 * float(np.mean(np.concatenate(said) == labels))
 
@@ -181,9 +193,11 @@ def _backbone(paths: Paths, preset: Preset, catalog: Catalog, name: str) -> Iter
     """Every training of one backbone."""
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
-    lesson = Lesson(paths, name, params, source, catalog, preset.pretrain.amp)
+    training_run = BackboneTraining(paths, name, params, source, catalog, preset.pretrain.amp)
     parts = parts_of(catalog, source.keys(), preset.pretrain.hold_out)
-    return course(preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, lesson.learn)
+    return training_schedule(
+        preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, training_run.learn
+    )
 
 
 def _as_tensors(batches: Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Iterator[Batch]:

@@ -5,25 +5,25 @@ import time
 from collections import Counter
 from typing import Any
 
-from pipeline.build import accounts
-from pipeline.catalog import Catalog
-from pipeline.failures import Summary
-from pipeline.figures import accuracies, confusion, curves, feature_map, runs_of
+from pipeline.build.build import upstream_failures
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import STEPS
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.evaluation.late_fusion import SINGLE
+from pipeline.evaluation.metrics import confusion_over_seeds, differences, scores
+from pipeline.evaluation.predictions import Predictions, telling_clips
+from pipeline.evaluation.results import FUSED, read_curves, read_predictions, read_probabilities
 from pipeline.files import replaced_folder, write_whole
-from pipeline.late_fusion import SINGLE
-from pipeline.looks import strip_of
-from pipeline.metrics import confusion_over_seeds, differences, scores
-from pipeline.opening import opened_catalog, opened_store
-from pipeline.page import Picture, Report, render
-from pipeline.params import Preset
+from pipeline.inputs.vectors import vectors_of
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.predictions import Predictions, telling_clips
-from pipeline.results import FUSED, read_curves, read_predictions, read_probabilities
-from pipeline.runner import RunOptions
-from pipeline.steps import STEPS
-from pipeline.strips import clip_strip
-from pipeline.trained import read_trainings
-from pipeline.vectors import vectors_of
+from pipeline.report.clip_strip import strip_of
+from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of
+from pipeline.report.page import Picture, Report, render
+from pipeline.report.strip_figure import clip_strip
+from pipeline.training.trainings import read_trainings
 from pipeline.versions import major_minor
 
 PACKAGES = ("torch", "torchvision", "numpy", "zarr", "av", "opencv-python")
@@ -37,7 +37,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     predictions = read_predictions(paths.reports / "predictions.parquet")
     pictures = _pictures(paths, preset, catalog, predictions, document)
     strips = {name: picture for name, picture in pictures.items() if name.startswith("clip_")}
-    lost = accounts(opened_store(paths.store("features")))
+    lost = upstream_failures(opened_store(paths.store("features")))
     page = Report(
         dataset=paths.dataset,
         protocol=catalog.protocol,

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.build import Made, StoreJob, accounts, build_store, one_by_one
-from pipeline.catalog import Entry
-from pipeline.dims import recipe_dims
-from pipeline.draws import generator_of
-from pipeline.failures import Summary
-from pipeline.opening import made_keys, opened_catalog, opened_entries, opened_store
-from pipeline.params import Preset
+from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.dim_names import recipe_dims
+from pipeline.build.failures import Summary
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import SAMPLE
+from pipeline.build.work import ClipArrays, one_by_one
+from pipeline.catalog.catalog import Entry
+from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.runner import RunOptions
-from pipeline.sampling import SamplingRule, sample
-from pipeline.steps import SAMPLE
+from pipeline.rng import rng_for
 from pipeline.values import Samples
+from pipeline.video.sampling import SamplingRule, sample
 
 SHARD_ROWS = 4096
 
@@ -32,14 +33,16 @@ class SampleWork:
     rules: dict[str, SamplingRule]
     made_with: Mapping[str, str] = field(default_factory=dict)
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's frame numbers, (A, T) a recipe."""
         return one_by_one(self._clip, ids, arrays)
 
-    def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         num_frames = opened_entries(self.catalog)[clip_id].shared_frames
         return {
-            name: sample(self.rules[name], num_frames, rng=generator_of("sample", name, clip_id)).frames
+            name: sample(self.rules[name], num_frames, rng=rng_for("sample", name, clip_id)).frames
             for name in arrays
         }
 
@@ -64,8 +67,12 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
         ],
         work=SampleWork(paths.catalog, rules),
         coords=catalog.coords,
-        attrs={"dataset": paths.dataset, "recipes": {name: asdict(rule) for name, rule in rules.items()}},
-        upstream=accounts(opened_store(paths.need(paths.store("skeletons"), "index"))),
+        attrs={
+            "dataset": paths.dataset,
+            **catalog.attrs,
+            "recipes": {name: asdict(rule) for name, rule in rules.items()},
+        },
+        upstream=upstream_failures(opened_store(paths.need(paths.store("skeletons"), "index"))),
         reads=("skeletons",),
     )
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline.build import _write
+from pipeline.build.build import _write
 
 
 def write_once_dead(root: Path, *rest: Any) -> Any:
@@ -23,7 +23,7 @@ def write_once_dead(root: Path, *rest: Any) -> Any:
 def slow_crops() -> None:
     """cli.py with its crops slowed down, so that a test can kill it midway."""
     import cli
-    from pipeline import crop
+    from pipeline.video import crop
 
     original = crop.crop_clip
 

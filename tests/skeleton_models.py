@@ -7,11 +7,11 @@ import torch
 from fill import fill, index_of
 from torch import Tensor, nn
 
-from models.classifier import Classifier
 from models.graph.layouts import blocks
 from models.graph.sf_backbone import SFBackbone
-from models.seeding import seeded
-from pipeline.layouts import NTU_25, UTD_20
+from models.training.classifier import Classifier
+from models.training.seeding import seeded
+from pipeline.skeleton.layouts import NTU_25, UTD_20
 
 NW_UCLA_20 = (
     (0, 1), (1, 2), (3, 2), (4, 2), (5, 4), (6, 5), (7, 6), (8, 2), (9, 8), (10, 9),

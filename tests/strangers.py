@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cache.keys import canonical, digest_of, key_of
-from cache.shards import ShardWriter
-from cache.specs import ArraySpec
+from cache.shards.specs import ArraySpec
+from cache.shards.writing import ShardWriter
 
 Files = dict[str, bytes]
 """A store's files by name."""

@@ -7,10 +7,10 @@ from cache_small import Computer, build, bytes_of, rows_of
 from test_cache_verify import put, reseal
 
 from cache import Cache, StoreError
-from cache.parts import read_parts
+from cache.home.references import read_uses
+from cache.store.parts import read_parts
 from cache.upkeep.adopt import adopt_store
 from cache.upkeep.verify_cache import verify_cache
-from cache.uses import read_uses
 
 
 @pytest.fixture

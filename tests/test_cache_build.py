@@ -22,7 +22,7 @@ from cache import (
     open_store,
     write_block,
 )
-from cache.order import arranged
+from cache.home.row_order import arranged
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts how often a file is really read."""
     reads, real = [], hashlib.file_digest
     monkeypatch.setattr(
-        "cache.digests.hashlib.file_digest", lambda file, how: (reads.append(1), real(file, how))[1]
+        "cache.home.digests.hashlib.file_digest", lambda file, how: (reads.append(1), real(file, how))[1]
     )
     return reads
 
@@ -26,7 +26,7 @@ def test_it_is_the_sha256(tmp_path: Path) -> None:
 
 def test_a_file_that_stayed_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = counted(monkeypatch)
-    monkeypatch.setattr("cache.digests._RACY_NS", -(10**12))  # as if the file had been there for long
+    monkeypatch.setattr("cache.home.digests._RACY_NS", -(10**12))  # as if the file had been there for long
     path = tmp_path / "file"
     path.write_bytes(b"abc")
     with Digests(Cache(tmp_path / "cache")) as digests:
@@ -52,7 +52,7 @@ def test_a_file_just_touched_is_not_remembered(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_flipped_digest_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cache.digests._RACY_NS", -(10**12))
+    monkeypatch.setattr("cache.home.digests._RACY_NS", -(10**12))
     (tmp_path / "file").write_bytes(b"abc")
     cache = Cache(tmp_path / "cache")
     right = file_sha256(tmp_path / "file", cache)

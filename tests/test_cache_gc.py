@@ -7,10 +7,10 @@ import pytest
 from cache_small import build, rows_of
 
 from cache import Build, Cache, CacheError
+from cache.home.references import read_uses, remember_use
 from cache.locks import locked
 from cache.upkeep.gc import collect
 from cache.upkeep.verify_cache import verify_cache
-from cache.uses import read_uses, remember_use
 
 
 @pytest.fixture

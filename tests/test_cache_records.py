@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache import ArraySpec, Cache
-from cache.records import factored
-from cache.shards import ShardWriter
+from cache.shards.records import factored
+from cache.shards.writing import ShardWriter
 
 values = (
     st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from([0.0, 1.0, -0.0]) | st.text(max_size=2)

@@ -6,7 +6,7 @@ from cache_small import SPEC, Computer, build, bytes_of, rows_of
 from test_cache_verify import put
 
 from cache import Cache
-from cache.parts import read_parts
+from cache.store.parts import read_parts
 from cache.upkeep.repair import repair_store
 from cache.upkeep.repair_cache import repair_cache
 from cache.upkeep.verify import verify_store

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cache import ArraySpec, ShardError, SpecError, StoreSpec
-from cache.metadata import StoredArray, shard_name, write_metadata
-from cache.shard_reading import ShardReader
-from cache.shards import ShardWriter
+from cache.build.metadata import StoredArray, write_metadata
+from cache.layout import shard_name
+from cache.shards.reading import ShardReader
+from cache.shards.writing import ShardWriter
 
 
 def written(path: Path, spec: ArraySpec, rows_per_shard: int, rows: list) -> tuple[int, str]:

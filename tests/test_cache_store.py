@@ -22,7 +22,7 @@ from cache import (
     open_store,
     write_block,
 )
-from cache.shard_reading import ShardReader
+from cache.shards.reading import ShardReader
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from cache_small import Computer, build, bytes_of, rows_of
 from bench.tamper import flip_cache, flip_store, made, maim_store
 from cache import Cache
 from cache.keys import canonical, key_of, seal_holds, sealed
-from cache.parts import read_parts
+from cache.store.parts import read_parts
 from cache.upkeep.verify import verify_store
 from cache.upkeep.verify_cache import verify_cache
 

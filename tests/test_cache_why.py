@@ -5,7 +5,7 @@ import pytest
 from cache_small import Computer, build, rows_of
 
 from cache import Cache
-from cache.parts import read_parts
+from cache.store.parts import read_parts
 from cache.upkeep.adopt import adopt_store
 from cache.upkeep.why import differences, entries, leaves, made_of, nearest
 

@@ -8,7 +8,7 @@ import pytest
 
 from cache import ArchiveError
 from cache.exchange.archives import stored_entries
-from cache.zips import stored_infos
+from cache.store.zips import stored_infos
 
 LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
 SIZES = {"a": 500, "b": 50, "c": 50}

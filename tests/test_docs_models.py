@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 import cli
 from models.backbones import BACKBONES
 from models.cuts import Backbone
+from models.figures.published import System, published
 from models.preprocessing import HeatmapInput, JointInput, VideoInput
-from models.published import System, published
-from pipeline.layouts import NTU_25
+from pipeline.skeleton.layouts import NTU_25
 
 PAGE = (HOUSE / "docs" / "models.md").read_text()
 

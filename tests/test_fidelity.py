@@ -15,18 +15,18 @@ from torch import Tensor, nn
 
 from models.amfi.fusion import AMFIFusion, GateSign
 from models.backbones import BACKBONES, build_backbone
-from models.classifier import Classifier
 from models.cssi.dinet import DINetR
 from models.cssi.network import MATRIX, CSSIModel
 from models.cuts import Cut, cut_shapes
 from models.graph.ctrgcn import CTRGCN
 from models.graph.layouts import blocks
 from models.graph.sfhead import SFHead
-from models.seeding import seeded
-from pipeline.boxes import BoxRule, box_of
-from pipeline.layouts import NTU_25
-from pipeline.sampling import SamplingRule, sample
+from models.training.classifier import Classifier
+from models.training.seeding import seeded
+from pipeline.skeleton.layouts import NTU_25
 from pipeline.values import Skeleton
+from pipeline.video.boxes import BoxRule, box_of
+from pipeline.video.sampling import SamplingRule, sample
 
 PAGE = (HOUSE / "docs" / "fidelity.md").read_text()
 
@@ -214,8 +214,8 @@ def test_every_file_that_the_page_names_exists() -> None:
 
 def test_figures_of_the_page_stand_in_the_commands_table() -> None:
     """What `python cli.py models` counts is quoted as it counts."""
-    from models.counting import count
-    from models.published import published
+    from models.figures.counting import count
+    from models.figures.published import published
 
     quoted: dict[str, Any] = {
         "pose_xshift": "532,600",

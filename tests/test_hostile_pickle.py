@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.datasets.pyskl import Pyskl
+from pipeline.datasets.pyskl.adapter import Pyskl
+from pipeline.datasets.pyskl.plain_pickle import read_plain_pickle
 from pipeline.errors import PickleError
-from pipeline.plain_pickle import read_plain_pickle
 
 
 class Evil:

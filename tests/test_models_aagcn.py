@@ -18,12 +18,12 @@ from skeleton_models import (
     waves,
 )
 
-from models.classifier import Classifier
 from models.cuts import FEATURES, cut_shapes
 from models.errors import ModelParamError, ShapeError
 from models.graph.aagcn import AAGCN
 from models.graph.graph_backbone import LAST_BLOCK, LastBlock
-from pipeline.layouts import NTU_25
+from models.training.classifier import Classifier
+from pipeline.skeleton.layouts import NTU_25
 
 AAGCN_JOINT_120 = {
     "first": [0.273194, 0.2190353, 0.1088352, -0.0375756, -0.1866139, -0.2990179],

@@ -8,13 +8,13 @@ from fill import digest, fill, ramp
 from torch import nn
 
 from models.amfi.r3d import R3D18, TORCHVISION_OPTIONS
-from models.classifier import Classifier
 from models.errors import ModelParamError, ShapeError
 from models.graph.agcn import AGCN
 from models.graph.graphs import adjacency
 from models.graph.layouts import AGCN_LAYOUTS, GraphBlock, blocks
 from models.preprocessing import VideoInput
-from pipeline.layouts import NTU_25, UTD_20
+from models.training.classifier import Classifier
+from pipeline.skeleton.layouts import NTU_25, UTD_20
 
 CHAIN = ((1, 0), (2, 1))
 """Three joints in a row: 2 → 1 → 0."""

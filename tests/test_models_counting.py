@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.counting import Counts, count, num_parameters
 from models.errors import ModelParamError
+from models.figures.counting import Counts, count, num_parameters
 
 CONV_MACS = 8 * 3 * 27 * 2 * 4 * 4
 """Conv3d(3, 8, kernel 3, padding 1) over 2 × 4 × 4 places: 20,736."""

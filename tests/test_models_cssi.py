@@ -8,19 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.counting import count, num_parameters
 from models.cssi.dinet import DINetR
 from models.cssi.network import MATRIX, CachedFrames, CSSIModel, SegmentFusion
 from models.cssi.pvrm import PVRM, Conv3dHead, LSTMHead
 from models.cssi.resnet import FrameResNet
 from models.cuts import Backbone
 from models.errors import ModelParamError, ShapeError
-from models.fit import fit
+from models.figures.counting import count, num_parameters
 from models.inference import embed_views
-from models.plan import Amp, FitPlan
-from models.seeding import seeded
-from pipeline.layouts import NTU_25
-from pipeline.segments import segments
+from models.training.fit import fit
+from models.training.plan import Amp, FitPlan
+from models.training.seeding import seeded
+from pipeline.inputs.segments import segments
+from pipeline.skeleton.layouts import NTU_25
 
 CHAIN = ((1, 0), (2, 1))
 """Three joints in a row."""

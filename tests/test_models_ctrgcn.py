@@ -20,13 +20,13 @@ from skeleton_models import (
 )
 from torch import nn
 
-from models.classifier import Classifier
 from models.cuts import FEATURES, cut_shapes
 from models.errors import ModelParamError, ShapeError
 from models.graph.ctrgcn import CTRGCN, _TimeMax
 from models.graph.graph_backbone import LAST_BLOCK, LastBlock
 from models.graph.sfhead import SFHead
-from pipeline.layouts import NTU_25
+from models.training.classifier import Classifier
+from pipeline.skeleton.layouts import NTU_25
 
 CTRGCN_JOINT_120 = {
     "first": [0.027994, 0.042557, 0.039705, 0.015775, -0.022461, -0.059992],

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from models.backbones import build_backbone
-from models.classifier import Classifier
-from models.counting import count, num_parameters
 from models.cssi.body_parts import checked_parts, parts_of
 from models.cssi.dinet import DINetR, _angle, _motion
 from models.cuts import cut_shapes
 from models.errors import ModelParamError, ShapeError
-from models.seeding import seeded
-from pipeline.layouts import NTU_25, UTD_20
-from pipeline.parts import body_parts
+from models.figures.counting import count, num_parameters
+from models.training.classifier import Classifier
+from models.training.seeding import seeded
+from pipeline.skeleton.body_parts import body_parts
+from pipeline.skeleton.layouts import NTU_25, UTD_20
 
 PERSON = ((1, 0), (2, 1), (3, 1), (4, 3), (5, 1), (6, 5))
 """Seven joints: hip 0, chest 1, head 2, arms 3-4 and 5-6."""

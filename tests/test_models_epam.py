@@ -8,13 +8,13 @@ from fill import digest, fill, ramp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.counting import count, num_parameters
 from models.cuts import FEATURES
 from models.epam.attention import NestedAttention, RivalAttention, build_attention
 from models.epam.network import EPAMHead, EPAMNet, EPAMOutput, attended_mean, fuse_scores
 from models.epam.xblocks import channel_pool
 from models.epam.xnets import CHANNEL_POOL, MAP, STRIDED_MAP, X3DM, PoseXShiftNet, RGBXShiftNet
 from models.errors import ModelParamError, ShapeError
+from models.figures.counting import count, num_parameters
 from models.inference import embed
 
 NESTED = {

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from models.amfi.r3d import R3D18
-from models.classifier import Classifier
 from models.errors import CheckpointError, FitError, ModelParamError
-from models.fit import Batch, EpochRecord, FitResult, fit
 from models.graph.agcn import AGCN
 from models.graph.layouts import blocks
-from models.memory import keep_freed_memory
-from models.plan import FitPlan, learning_rate, uses_bf16
-from models.seeding import mix, seeded
+from models.training.classifier import Classifier
+from models.training.fit import Batch, EpochRecord, FitResult, fit
+from models.training.memory import keep_freed_memory
+from models.training.plan import FitPlan, learning_rate, uses_bf16
+from models.training.seeding import mix, seeded
 
 PLAN = FitPlan(epochs=4, lr=0.05, schedule="milestones", milestones=(2,), seed=3)
 

@@ -13,9 +13,9 @@ from torch import nn
 
 from models.amfi.network import AMFINet
 from models.amfi.r3d import R3D18
-from models.classifier import Classifier
 from models.graph.agcn import AGCN
 from models.graph.layouts import blocks
+from models.training.classifier import Classifier
 
 NOTHING = 2e-6
 """Above float32's noise where a gradient is zero by formula (4e-7), below the least that is not (1e-5)."""

@@ -15,7 +15,7 @@ from models.graph.agcn import AGCN
 from models.graph.layouts import AGCN_LAYOUTS
 from models.head import HeadOutput
 from models.heads import HEADS, HeadKind, build_head
-from pipeline.layouts import NTU_25
+from pipeline.skeleton.layouts import NTU_25
 
 SKELETON, VIDEO, LABELS = torch.rand(4, 8), torch.rand(4, 8), torch.tensor([0, 1, 2, 0])
 

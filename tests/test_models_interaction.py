@@ -8,8 +8,8 @@ import torch
 from fill import fill, ramp
 from torch import Tensor
 
-from models.counting import num_parameters
 from models.errors import ShapeError
+from models.figures.counting import num_parameters
 from models.interaction.attention import (
     AxisAttention,
     AxisQKV,

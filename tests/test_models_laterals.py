@@ -6,7 +6,7 @@ from fill import fill
 
 from models.interaction.attention import InteractionPlan, dense_to_sparse
 from models.interaction.laterals import Lateral, TimeConv, TimeSample, TimeToChannel, lateral_channels
-from models.seeding import seeded
+from models.training.seeding import seeded
 
 SIZES: dict[Lateral, int] = {"pool_eca": 4, "tconv": 8, "t2c": 8, "tsample": 4}
 """Channels made of 4, at two dense frames for a sparse one."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.cssi.polyphase import Polyphase, phases
 from models.errors import ModelParamError, ShapeError
-from models.seeding import seeded
+from models.training.seeding import seeded
 
 
 class Recorder(nn.Module):

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.counting import count, num_parameters
 from models.cssi.pvrm import PVRM, Conv3dHead, LSTMHead, MatrixHead, extrema, least_side
 from models.errors import ModelParamError, ShapeError
-from models.seeding import seeded
+from models.figures.counting import count, num_parameters
+from models.training.seeding import seeded
 
 HEADS: dict[str, Callable[[int, int], MatrixHead]] = {
     "pvrm": partial(PVRM, widths=(4, 8, 8)),

@@ -9,14 +9,21 @@ import torchvision
 from torch import nn
 
 from models.backbones import build_backbone
-from models.checkpoint import PUBLISHED, WeightsCard, WeightsKind, encode, load_pretrained, video_card
-from models.counting import count, num_parameters
 from models.cssi.resnet import IMAGENET_INPUT, FrameResNet, Network, clips_at_once
 from models.cuts import cut_shapes
 from models.errors import CheckpointError, ModelParamError, ShapeError
+from models.figures.counting import count, num_parameters
 from models.inference import embed_views
 from models.preprocessing import VideoInput
-from models.seeding import seeded
+from models.training.checkpoint import (
+    PUBLISHED,
+    WeightsCard,
+    WeightsKind,
+    encode,
+    load_pretrained,
+    video_card,
+)
+from models.training.seeding import seeded
 
 TRUNKS: dict[Network, int] = {
     "resnet18": 11_176_512,

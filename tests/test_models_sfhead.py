@@ -8,7 +8,6 @@ from fill import digest, fill, ramp
 from skeleton_models import CHAIN, SMALL, input_gradient, num_parameters, waves
 from torch import nn
 
-from models.classifier import Classifier
 from models.errors import ModelParamError
 from models.graph.aagcn import AAGCN
 from models.graph.agcn import AGCN
@@ -17,6 +16,7 @@ from models.graph.narrow_conv import NarrowConv2d
 from models.graph.sf_losses import SFLossOptions
 from models.graph.sfhead import GATES, SFHead, SFHeadOptions, sf_options
 from models.graph.stgcn import STGCN
+from models.training.classifier import Classifier
 
 BACKBONES = (AGCN, AAGCN, CTRGCN, STGCN)
 

@@ -18,12 +18,12 @@ from skeleton_models import (
     waves,
 )
 
-from models.classifier import Classifier
 from models.cuts import FEATURES, cut_shapes
 from models.errors import ModelParamError, ShapeError
 from models.graph.graph_backbone import LAST_BLOCK, LastBlock
 from models.graph.stgcn import STGCN
-from pipeline.layouts import NTU_25
+from models.training.classifier import Classifier
+from pipeline.skeleton.layouts import NTU_25
 
 STGCN_JOINT_120 = {
     "first": [0.1313684, 0.1567393, 0.1397042, 0.0797019, -0.0085977, -0.0992268],

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.backbones import build_backbone
-from models.classifier import Classifier
-from models.counting import count, num_parameters
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.epam.xblocks import PlaneConv3d, channel_pool
 from models.epam.xnets import CHANNEL_POOL, MAP, STRIDED_MAP, X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
 from models.errors import ModelParamError, ShapeError
+from models.figures.counting import count, num_parameters
+from models.training.classifier import Classifier
 
 RGB_CLIP, POSE_CLIP = (3, 16, 224, 224), (17, 48, 56, 56)
 

@@ -9,8 +9,8 @@ import torch
 from fill import digest, fill, ramp
 from torch import Tensor
 
-from models.counting import num_parameters
 from models.errors import CheckpointError, FitError, ModelParamError, ShapeError
+from models.figures.counting import num_parameters
 from models.files import torch_bytes
 from models.night.zerodce import ZeroDCE, apply_curves, enhance_frames, load_zero_dce
 from models.night.zerodce_fit import EnhancerPlan, fit_zero_dce

@@ -10,8 +10,8 @@ from feature_store import copied, make_store, seal
 from numcodecs.zstd import Zstd
 
 from cache import StoreError, open
-from cache.cells import crc_of
-from cache.unpacking import content_size
+from cache.shards.chunk_index import crc_of
+from cache.shards.zstd import content_size
 
 
 @pytest.fixture

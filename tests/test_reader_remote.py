@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from serving import serving
 
 from cache import StoreError, open
-from cache.reader.kept import BLOCK_BYTES
-from cache.reader.remote import RemoteFile, spanned
+from cache.reader.remote.kept import BLOCK_BYTES
+from cache.reader.remote.ranges import RemoteFile, spanned
 
 THREE = ("c002", "c019", "c033")
 
@@ -138,7 +138,7 @@ def test_what_was_fetched_is_kept_and_a_damaged_block_is_fetched_again(
 
 def test_kept_blocks_of_a_large_file(tmp_path: Path) -> None:
     """Ranges across blocks, the last one short."""
-    from cache.reader.kept import KeptFiles
+    from cache.reader.remote.kept import KeptFiles
 
     data = np.random.default_rng(0).bytes(3 * BLOCK_BYTES + 77)
     fetched: list[tuple[int, int]] = []

@@ -10,7 +10,7 @@ from house import HOUSE, ROOMS, modules, reached
 from tiny import Project, content
 
 from cache import RecipeDriftError
-from pipeline.steps import STEPS, recipes
+from pipeline.build.steps import STEPS, recipes
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_the_lock_agrees_with_the_code(step: str) -> None:
 
 def test_every_stage_that_caches_is_a_step() -> None:
     stages = {name.split(".")[1] for name in modules() if name.startswith("stages.")}
-    assert STEPS.keys() == stages - {"report", "enhance", "export"}
+    assert STEPS.keys() == stages - {"report", "enhance", "export", "load_params"}
 
 
 @pytest.mark.parametrize("step", sorted(STEPS))
@@ -40,7 +40,7 @@ def test_a_step_reaches_what_its_imports_reach(step: str) -> None:
 
 
 HELPERS = {
-    "pipeline/pixels.py": {"pretrain", "features"},
+    "pipeline/video/pixels.py": {"pretrain", "features"},
     "models/amfi/r3d.py": {"pretrain", "features"},
     "cache/keys.py": set(STEPS),
     "models/amfi/fusion.py": {"train"},
@@ -77,7 +77,7 @@ def test_features_refuse_code_that_changed_under_them_and_bear_a_comment(
     for name in ("cli.py", "cli_cache.py"):
         shutil.copy(HOUSE / name, house / name)
     recipes(house).bless()
-    helper = house / "pipeline" / "pixels.py"
+    helper = house / "pipeline" / "video" / "pixels.py"
     code = helper.read_text()
 
     def run(text: str) -> "subprocess.CompletedProcess[str]":
@@ -93,6 +93,11 @@ def test_features_refuse_code_that_changed_under_them_and_bear_a_comment(
     before = content(copied.paths.store("features"))
     changed = run(f"{code}\nSCALE = 2\n")
     assert changed.returncode == 2
-    for part in ("step 'features'", "changed: pipeline/pixels.py", "raise the version", "recipes bless"):
+    for part in (
+        "step 'features'",
+        "changed: pipeline/video/pixels.py",
+        "raise the version",
+        "recipes bless",
+    ):
         assert part in changed.stderr
     assert content(copied.paths.store("features")) == before

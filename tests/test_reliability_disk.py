@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 import cli
 from cache import Recipes
-from cache.shards import ShardWriter
+from cache.shards.writing import ShardWriter
 from stages.heatmaps import HeatmapWork
 
 HERE = Path(__file__).parent

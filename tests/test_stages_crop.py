@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from tiny import Project, content, replace_file
 
 from cache import open_store
-from pipeline.boxes import box_of
-from pipeline.catalog import Catalog, read_catalog
-from pipeline.crop import BOX, crop_clip, unpack_frames
+from pipeline.catalog.catalog import Catalog, read_catalog
+from pipeline.catalog.skeletons import read_skeleton
 from pipeline.errors import DatasetError
-from pipeline.planes import Planes
-from pipeline.skeletons import read_skeleton
 from pipeline.values import Samples
-from pipeline.video import AvVideo
+from pipeline.video.boxes import box_of
+from pipeline.video.crop import BOX, crop_clip, unpack_frames
+from pipeline.video.planes import Planes
+from pipeline.video.video import AvVideo
 
 CLIP = "S001C002P002R001A004"
 R4 = {"sampling": "r4", "box": {"rule": "square"}, "size": [32, 32], "storage": "zstd"}

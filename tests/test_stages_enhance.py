@@ -18,12 +18,12 @@ from models.errors import CheckpointError
 from models.files import torch_bytes
 from models.night.zerodce import ZeroDCE, enhance_frames, load_zero_dce
 from models.night.zerodce_fit import EnhancerPlan
-from pipeline.catalog import read_catalog, write_catalog
-from pipeline.enhance import EnhanceRule
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import CROP
+from pipeline.catalog.catalog import read_catalog, write_catalog
 from pipeline.errors import ParamError
-from pipeline.frame_draws import training_frames
-from pipeline.runner import RunOptions
-from pipeline.steps import CROP
+from pipeline.inputs.frame_draws import training_frames
+from pipeline.video.enhance_rule import EnhanceRule
 from stages.enhance import run
 
 CLIP = "S001C002P002R001A004"

@@ -8,11 +8,11 @@ from tiny import Project
 
 from cache import Cache, open_store
 from models.amfi.r3d import R3D18
-from models.checkpoint import WeightsCard, encode
 from models.errors import ModelParamError
+from models.training.checkpoint import WeightsCard, encode
+from pipeline.build.runner import RunOptions
 from pipeline.errors import DatasetError
-from pipeline.runner import RunOptions
-from pipeline.video_files import video_ids
+from pipeline.video.video_files import video_ids
 from stages.extract import Request, run
 
 OPTIONS = {"width": 2, "stem": "3x7x7"}

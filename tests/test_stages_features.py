@@ -6,8 +6,8 @@ import torch
 from tiny import Project
 
 from cache import open_store
-from pipeline.catalog import read_catalog
-from pipeline.runner import RunOptions
+from pipeline.build.runner import RunOptions
+from pipeline.catalog.catalog import read_catalog
 from stages.features import FeatureWork
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from tiny import Project
 
 from cache import open_store
-from pipeline.heatmaps import render
-from pipeline.layouts import LAYOUTS
+from pipeline.skeleton.heatmaps import render
+from pipeline.skeleton.layouts import LAYOUTS
 
 
 def test_maps_are_the_joints_rendered(copied: Project) -> None:

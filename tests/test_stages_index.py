@@ -12,11 +12,11 @@ import pytest
 from tiny import Project, replace_file
 
 from cache import open_store
-from pipeline.catalog import SCHEMA, Entry, read_catalog
+from pipeline.catalog.catalog import SCHEMA, Entry, read_catalog
+from pipeline.catalog.skeletons import read_skeleton
 from pipeline.demo import SMALL
 from pipeline.demo.scenario import Flaw, plan
-from pipeline.skeletons import read_skeleton
-from pipeline.video import AvVideo
+from pipeline.video.video import AvVideo
 
 FAILS: dict[Flaw, tuple[str, str]] = {
     "missing_skeleton": ("SkeletonError", "skeleton file missing"),

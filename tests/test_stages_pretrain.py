@@ -10,11 +10,11 @@ import pytest
 from tiny import Project, content, replace_file
 
 from cache import open_store
-from pipeline.catalog import Catalog, read_catalog
+from pipeline.catalog.catalog import Catalog, read_catalog
 from pipeline.errors import DatasetError
-from pipeline.params import HoldOut
-from pipeline.splits import held_out_groups
-from pipeline.trained import read_trainings
+from pipeline.params.params import HoldOut
+from pipeline.training.splits import held_out_groups
+from pipeline.training.trainings import read_trainings
 from pipeline.values import Clip
 
 TEST_CLIP, TRAIN_CLIP = "S001C002P010R001A004", "S001C002P002R001A004"

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from tiny import Project
 
-from pipeline.catalog import read_catalog
-from pipeline.results import describe_results
+from pipeline.catalog.catalog import read_catalog
+from pipeline.evaluation.results import describe_results
 
 METHODS = {
     "video",

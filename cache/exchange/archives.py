@@ -13,7 +13,7 @@ from ..errors import ArchiveError, StoreError
 from ..files import full_disk_explained, sync_folder
 from ..keys import KEY_BYTES
 from ..locks import aside
-from ..zips import data_offset, refuse_shared_bytes, stored_infos
+from ..store.zips import data_offset, refuse_shared_bytes, stored_infos
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _COPY_BYTES = 1 << 20

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..parts import Parts, read_manifest
-from ..store import Store
+from ..store.parts import Parts, read_manifest
+from ..store.store import Store
 
 _BATCH_BYTES = 64 << 20
 _SHOWN = 8

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ..errors import StoreError
-from ..parts import read_manifest
-from ..publish import MANIFEST
-from ..store import open_store
+from ..layout import MANIFEST
+from ..store.parts import read_manifest
+from ..store.store import open_store
 from .archives import write_zip
 from .exported import Exported
 

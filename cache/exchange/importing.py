@@ -14,13 +14,13 @@ from typing import Any
 
 from ..errors import ArchiveError, SpaceError, StoreError
 from ..files import full_disk_explained, swap_in, sync_folder
-from ..home import Cache
+from ..home.home import Cache
+from ..layout import MANIFEST
 from ..locks import aside
-from ..parts import Manifest, parse_manifest
-from ..publish import MANIFEST
+from ..store.parts import Manifest, parse_manifest
+from ..store.zips import refuse_name
 from ..upkeep.adopt import Adopted, adopt_store
 from ..upkeep.faults import Hashes
-from ..zips import refuse_name
 from .archives import copy_hashed, refuse_twins
 from .origins import Origin, origin_of
 from .scrutiny import scrutinise

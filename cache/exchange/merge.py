@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..build import Build
+from ..build.build import Build
+from ..build.write_block import ComputedRow, write_block
 from ..errors import BuildError, MergeError, StoreError
-from ..home import Cache
+from ..home.home import Cache
+from ..home.row_order import write_order
 from ..keys import JSON, canonical, key_of
+from ..layout import KEYS
 from ..locks import aside
-from ..order import write_order
-from ..parts import Parts, read_parts
-from ..publish import KEYS
-from ..specs import Row, StoreSpec
-from ..store import Store, open_store
+from ..shards.specs import Row, StoreSpec
+from ..store.parts import Parts, read_parts
+from ..store.store import Store, open_store
 from ..upkeep.adopt import adopt_store
 from ..upkeep.why import Difference, differences
-from ..writing import Made, write_block
 from .diff import Reason, coordinate_conflicts, documents_of, layout_of, reasons
 from .diff_contents import content_diff
 
@@ -98,7 +98,7 @@ def _built(
     return Merged(out, tuple(map(len, stores)), len(build.ids), shards - written, written)
 
 
-def _nothing(ids: list[str], arrays: frozenset[str]) -> Iterator[Made]:
+def _nothing(ids: list[str], arrays: frozenset[str]) -> Iterator[ComputedRow]:
     raise BuildError(f"{ids[:3]} of {sorted(arrays)} lie in none of the stores: merging computes nothing")
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rows import Rows
+from ..store.rows import Rows
 
 _At: TypeAlias = Any
 """What NumPy takes between brackets."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..contents import Contents
-from ..rows import Rows
+from ..store.contents import Contents
+from ..store.rows import Rows
 
 SPLITS = ("train", "test")
 """What the coordinate `split` counts."""

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from ..contents import read_contents
 from ..errors import ShardError, StoreError
-from ..rows import Rows
-from ..shard_reading import Check
-from ..sources import Files, LocalFile, LocalFiles, Source
-from .meter import Meter
+from ..shards.reading import Check
+from ..shards.sources import Files, LocalFile, LocalFiles, Source
+from ..store.contents import read_contents
+from ..store.rows import Rows
 from .reader import Reader
+from .remote.meter import Meter
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
@@ -36,9 +36,7 @@ def open(
     options = dict(storage_options or {})
     files = _files(str(address), options, timeout_seconds, meter)
     if cache_dir is not None and _scheme(str(address)) not in ("", "file"):
-        from .kept import (
-            KeptFiles,  # what is needed nowhere else stays out of `import harstore`: it is to be quick
-        )
+        from .remote.kept import KeptFiles
 
         files = KeptFiles(files, Path(cache_dir))
     try:
@@ -66,14 +64,14 @@ def _files(address: str, options: dict[str, Any], timeout_seconds: float, meter:
     if scheme in ("", "file"):
         return _local(Path(unquote(urlsplit(address).path)) if scheme else Path(address))
     if scheme in ("http", "https"):
-        from .web import WebFiles
+        from .remote.web import WebFiles
 
         headers = options.pop("headers", {})
         if options:
             raise StoreError(f"of storage_options http(s) takes `headers` only, got {sorted(options)}")
         web = WebFiles(address, headers=headers, timeout_seconds=timeout_seconds, meter=meter)
         return _unzipped(web, urlsplit(address).path)
-    from .objects import ObjectFiles
+    from .remote.objects import ObjectFiles
 
     return _unzipped(ObjectFiles(address, options=options, meter=meter), address)
 
@@ -86,7 +84,7 @@ def _unzipped(files: _Remote, path: str) -> Files:
         whole = files.single()
     except FileNotFoundError as error:
         raise StoreError(f"there is no {files.where}") from error
-    from .remote import PartOfFile
+    from .remote.ranges import PartOfFile
     from .zipped import ZipFiles
 
     def part(start: int, size: int) -> Source:

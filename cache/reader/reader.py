@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..documents import parse_documents
 from ..errors import StoreError
-from ..rows import Rows
+from ..shards.documents import parse_documents
+from ..store.rows import Rows
 from .arrays import ArrayView
 from .card import SPLITS, Card, card_of
-from .meter import Meter
+from .remote.meter import Meter
 
 if TYPE_CHECKING:  # pragma: no cover
     import xarray

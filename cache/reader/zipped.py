@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import IO, cast
 
 from ..errors import StoreError
-from ..sources import Source
-from ..zips import data_offset, stored_infos
+from ..shards.sources import Source
+from ..store.zips import data_offset, stored_infos
 
 _MAX_DIRECTORY_BYTES = 64 << 20
 

@@ -4,16 +4,16 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..documents import Documents
 from ..errors import StoreError
 from ..files import full_disk_explained, link_or_copy, sync_folder, write_atomic
-from ..home import Cache
+from ..home.home import Cache
+from ..home.references import remember_use
+from ..home.row_order import read_order, write_order
 from ..locks import Shared, locked
-from ..order import read_order, write_order
-from ..parts import Parts, read_manifest, read_parts
-from ..records import record_document
-from ..standing import mark, standing
-from ..uses import remember_use
+from ..mount_check import mark, mounted
+from ..shards.documents import Documents
+from ..shards.records import record_document
+from ..store.parts import Parts, read_manifest, read_parts
 from .faults import Fault, Hashes
 from .verify import verify_store
 
@@ -55,7 +55,7 @@ def adopt_store(folder: Path, cache: Cache, name: str | None = None, hashes: Has
             f"python cli.py cache repair {folder}"
         )
     mark(cache.root)
-    with standing(cache.root):
+    with mounted(cache.root):
         at_work = Shared(cache.in_use)
         done = _adopted(read_parts(folder), cache, name)
         at_work.release()

@@ -10,9 +10,9 @@ from typing import Literal
 
 from ..errors import CacheError
 from ..files import remove
-from ..home import Cache
+from ..home.home import Cache
+from ..home.references import read_uses, since_days
 from ..locks import locked_alone, try_locked
-from ..uses import read_uses, since_days
 
 Kind = Literal["shard", "blob", "work", "damaged"]
 _NAMES = {"shard": "shards", "blob": "learned blobs", "work": "in work", "damaged": "damaged"}

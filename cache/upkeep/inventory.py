@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import StoreError
-from ..home import Cache
-from ..parts import read_manifest, read_parts
-from ..uses import Use, read_uses
+from ..home.home import Cache
+from ..home.references import Use, read_uses
+from ..store.parts import read_manifest, read_parts
 
 _HEAD = ("store", "rows", "shards", "size", "from cache", "made by")
 _UNKNOWN = "-"

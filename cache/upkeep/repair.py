@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..described import Part
-from ..documents import Documents
 from ..errors import ShardError, StoreError
 from ..files import link_or_copy, remove
-from ..home import Cache
-from ..parts import Manifest, Parts, parse_manifest, read_manifest, read_parts
-from ..publish import MANIFEST
-from ..records import read_record_document
+from ..home.home import Cache
+from ..layout import MANIFEST
+from ..shards.documents import Documents
+from ..shards.records import read_record_document
+from ..store.described import Part
+from ..store.parts import Manifest, Parts, parse_manifest, read_manifest, read_parts
 from .adopt import adopt_shard, adopt_store
 from .faults import Fault, Hashes, Verified
 from .salvage import salvage

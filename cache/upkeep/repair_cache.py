@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ..described import Part
-from ..documents import documents_bytes, documents_from
 from ..errors import ShardError
 from ..files import remove, write_atomic
-from ..home import Cache
+from ..home.home import Cache
 from ..locks import locked
-from ..records import read_record_document
-from ..specs import ArraySpec
+from ..shards.documents import documents_bytes, documents_from
+from ..shards.records import read_record_document
+from ..shards.specs import ArraySpec
+from ..store.described import Part
 from .faults import Fault
 from .salvage import salvage
 from .verify_cache import verify_cache

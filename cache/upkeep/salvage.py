@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..described import Part
-from ..documents import Documents
 from ..files import sync_folder, write_atomic
-from ..home import Cache
+from ..home.home import Cache
 from ..locks import locked
-from ..parts import damaged_rows
-from ..records import record_document
-from ..shard_reading import ShardReader
-from ..shards import ShardWriter
-from ..specs import shard_key
+from ..shards.documents import Documents
+from ..shards.reading import ShardReader
+from ..shards.records import record_document
+from ..shards.specs import shard_key
+from ..shards.writing import ShardWriter
+from ..store.described import Part
+from ..store.parts import damaged_rows
 
 log = logging.getLogger(__name__)
 

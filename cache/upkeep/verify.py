@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..described import Part
 from ..errors import ShardError, StoreError
-from ..parts import Manifest, Parts, damaged_rows, read_manifest, read_parts
-from ..publish import MANIFEST
-from ..specs import shard_key
+from ..layout import MANIFEST
+from ..shards.specs import shard_key
+from ..store.described import Part
+from ..store.parts import Manifest, Parts, damaged_rows, read_manifest, read_parts
 from .faults import Fault, Hashes, Verified
 
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..blobs import blob_damage
-from ..described import Part
-from ..documents import Documents, documents_from, parse_documents
 from ..errors import ShardError
-from ..home import Cache
-from ..order import order_damage
-from ..parts import damaged_rows
-from ..records import read_record_document
-from ..specs import ArraySpec
+from ..home.blobs import blob_damage
+from ..home.home import Cache
+from ..home.row_order import order_damage
+from ..shards.documents import Documents, documents_from, parse_documents
+from ..shards.records import read_record_document
+from ..shards.specs import ArraySpec
+from ..store.described import Part
+from ..store.parts import damaged_rows
 from .faults import Fault, Hashes, Verified
 
 _PASSING = (".tmp", ".lock")

@@ -1,7 +1,7 @@
 """Image networks run on each frame by itself: CSSIModel's RGB part (Gao et al. 2025, Table 1; SPEC 1.1, 1.5).
 
 B clips, C channels, T frames, H × W pixels. The networks are torchvision's own, so that its ImageNet weights
-fit (`models.checkpoint`); what is ours is running them on videos, frozen or not.
+fit (`models.training.checkpoint`); what is ours is running them on videos, frozen or not.
 """
 
 import math
@@ -63,7 +63,7 @@ CUTS = (
         FRAMES,
         ("frame", "channel"),
         "fed every frame, all of CSSIModel behind a frozen ResNet, its random segments drawn anew each epoch "
-        "(pipeline.segments); not a fine-tuned ResNet, nor flips and turns beyond the stored views",
+        "(pipeline.inputs.segments); not a fine-tuned ResNet, nor flips and turns beyond the stored views",
         dtype="float16",
     ),
 )

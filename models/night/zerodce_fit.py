@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.errors import FitError, ModelParamError
 from models.night.zerodce import ZeroDCE, apply_curves
 from models.night.zerodce_losses import LossWeights, zero_dce_loss
-from models.seeding import seeded
+from models.training.seeding import seeded
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from pipeline.datasets.ntu import Ntu
+from pipeline.datasets.ntu.adapter import Ntu
 from pipeline.datasets.protocol import Card, Dataset, Listing
-from pipeline.datasets.pyskl import Pyskl
-from pipeline.datasets.table import Table
-from pipeline.datasets.utd_mhad import UtdMhad
+from pipeline.datasets.pyskl.adapter import Pyskl
+from pipeline.datasets.table.adapter import Table
+from pipeline.datasets.utd_mhad.adapter import UtdMhad
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "ntu": Ntu,

@@ -9,13 +9,13 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from pipeline.build.progress import ClipProgress
 from pipeline.demo.flaws import Files, spoil, spoil_files
 from pipeline.demo.readme import readme_text
 from pipeline.demo.record import record, subject
 from pipeline.demo.scenario import FULL, DemoSize, Flaw, Take, ceilings, generator, plan
 from pipeline.demo.write import PARTIAL, encode_video, skeleton_path, skeleton_text, video_path, write_whole
 from pipeline.errors import DatasetError, ParamError
-from pipeline.progress import ClipProgress
 
 README = "README.txt"
 

@@ -1,0 +1,180 @@
+"""Building a store: plan it against the cache, hand out what is missing, publish what is there."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BuildError
+from ..home.home import Cache
+from ..home.index import Index, Place, synced_index
+from ..home.references import remember_use
+from ..home.row_order import arranged, read_order, write_order
+from ..keys import JSON, key_of
+from ..locks import Shared, locked
+from ..mount_check import mark, mounted
+from ..shards.chunk_index import index_bytes
+from ..shards.records import read_record
+from ..shards.specs import ArraySpec, Row, StoreSpec, entry_key, entry_prefix, shard_key
+from .publish import Publication, publish
+from .tasks import PlannedShard, Task
+
+_CHUNK_OVERHEAD_BYTES = 64  # crc32c, and what zstd adds to bytes that don't compress
+
+
+class Build:
+    """A store on its way. Planning happens here: nothing is computed, nothing of the store is written yet."""
+
+    def __init__(self, cache: Cache, name: str, spec: StoreSpec, rows: Sequence[Row]) -> None:
+        """`name` (as "demo/frames") is where the row order is remembered between builds; part of no key."""
+        self.cache = cache
+        self.name = name
+        self.spec = spec
+        mark(cache.root)
+        with mounted(cache.root):
+            self._at_work = Shared(cache.in_use)
+        self._rows = _by_id(rows, spec)
+        self._order = arranged(read_order(cache.order(name)), self._rows)
+        self._keys = {array.name: self._row_keys(array.name) for array in spec.arrays}
+        self._shards = {array.name: self._shard_keys(array) for array in spec.arrays}
+        with mounted(cache.root), synced_index(cache) as index:
+            self.tasks: tuple[Task, ...] = self._plan(index)
+        """One a block of rows that lacks a shard. Where `rows_to_make` is 0, all its rows can be copied."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids in row order, without the holes: the order of `finish`'s coordinates."""
+        return tuple(row for row in self._order if row is not None)
+
+    @property
+    def rows_to_make(self) -> int:
+        """Rows for which something must be computed."""
+        return sum(task.rows_to_make for task in self.tasks)
+
+    @property
+    def rows_cached(self) -> int:
+        """Rows for which nothing must be computed; remembered failures are among them."""
+        return len(self._rows) - self.rows_to_make
+
+    @property
+    def bytes_to_write(self) -> int:
+        """Upper bound of the bytes that the tasks add to the cache; compression and padding make it less."""
+        return sum(_bound(shard, len(task.ids)) for task in self.tasks for shard in task.shards)
+
+    def finish(self, out: Path, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]) -> None:
+        """Publish the store at `out`, replacing what was there in one step.
+
+        coords: name to (len(ids), ...) in the order of `ids`; fixed-width bytes ("S") for words.
+        attrs: the store's card, plain JSON: what it is, licence, recipe. Raises BuildError where a task
+        has not been written.
+        """
+        out = Path(out)
+        with mounted(self.cache.root, out.parent):
+            self._refuse_unwritten()
+            self._publish(out, coords, attrs)
+
+    def _publish(
+        self, out: Path, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]
+    ) -> None:
+        with locked(self.cache.order(self.name).with_suffix(".lock")):
+            publish(self.cache, self._publication(coords, attrs), out)
+            write_order(self.cache.order(self.name), self._order)
+        facts: dict[str, JSON] = {"name": self.name, "rows": len(self._rows), "made": self.rows_to_make}
+        remember_use(self.cache, Path(out), shards=chain.from_iterable(self._shards.values()), facts=facts)
+        self._at_work.release()
+
+    def _refuse_unwritten(self) -> None:
+        missing = [(task.block, shard.spec.name) for task in self.tasks for shard in task.shards
+                   if not self.cache.holds(shard.key)]  # fmt: skip
+        if missing:
+            raise BuildError(
+                f"store {self.name!r}: {len(missing)} shards are not written yet, first block "
+                f"{missing[0][0]} of array {missing[0][1]!r}; give every task of `tasks` to "
+                "write_block before finish"
+            )
+
+    def _publication(
+        self, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]
+    ) -> Publication:
+        records = {
+            name: tuple(read_record(self.cache.record(key)) for key in keys)
+            for name, keys in self._shards.items()
+        }
+        docs = {
+            array.name: {row: self._rows[row].docs[array.name] for row in self.ids
+                         if array.name in self._rows[row].docs}
+            for array in self.spec.arrays
+        }  # fmt: skip
+        return Publication(self.spec, self._order, self._keys, records, docs, coords, attrs)
+
+    def _row_keys(self, array: str) -> tuple[str | None, ...]:
+        return tuple(
+            key_of(self._rows[row].docs[array]) if row is not None and array in self._rows[row].docs else None
+            for row in self._order
+        )
+
+    def _shard_keys(self, array: ArraySpec) -> tuple[str, ...]:
+        keys = self._keys[array.name]
+        step = self.spec.rows_per_shard
+        return tuple(
+            shard_key(array, step, keys[first : first + step]) for first in range(0, len(keys), step)
+        )
+
+    def _plan(self, index: Index) -> tuple[Task, ...]:
+        present = index.shards()
+        tasks = []
+        for block in range(-(-len(self._order) // self.spec.rows_per_shard)):
+            lacking = [array for array in self.spec.arrays if self._shards[array.name][block] not in present]
+            if lacking:
+                shards = sorted(
+                    (self._planned(index, array, block) for array in lacking), key=lambda s: s.key
+                )
+                tasks.append(Task(block, self._order[self._span(block)], tuple(shards)))
+        return tuple(tasks)
+
+    def _planned(self, index: Index, array: ArraySpec, block: int) -> PlannedShard:
+        row_keys = self._keys[array.name][self._span(block)]
+        prefix = entry_prefix(array)
+        places: dict[int, Place] = {}
+        for row, key in enumerate(row_keys):
+            place = index.find(entry_key(prefix, key)) if key is not None else None
+            if place is not None:
+                places[row] = place
+        docs = tuple(
+            self._rows[row].docs.get(array.name) if row is not None else None
+            for row in self._order[self._span(block)]
+        )
+        key = self._shards[array.name][block]
+        return PlannedShard(array, self.spec.rows_per_shard, key, row_keys, docs, places)
+
+    def _span(self, block: int) -> slice:
+        return slice(block * self.spec.rows_per_shard, (block + 1) * self.spec.rows_per_shard)
+
+
+def _by_id(rows: Sequence[Row], spec: StoreSpec) -> dict[str, Row]:
+    if not rows:
+        raise BuildError("a store needs one row or more, got none; is the list of what to build empty?")
+    by_id: dict[str, Row] = {}
+    names = {array.name for array in spec.arrays}
+    for row in rows:
+        if row.id in by_id:
+            raise BuildError(f"two rows have the id {row.id!r}; ids must differ")
+        if not row.docs.keys() <= names:
+            raise BuildError(f"row {row.id!r} documents {sorted(row.docs)}, the store has {sorted(names)}")
+        by_id[row.id] = row
+    return by_id
+
+
+def _bound(shard: PlannedShard, rows: int) -> int:
+    spec = shard.spec
+    groups = -(-rows // spec.chunk_rows)
+    chunks = groups * spec.chunks_per_row
+    data = groups * spec.chunk_rows * spec.row_bytes
+    return (
+        data
+        + data // 128 * (spec.codec == "zstd")
+        + chunks * _CHUNK_OVERHEAD_BYTES
+        + index_bytes(spec, shard.rows_per_shard)
+    )

@@ -1,0 +1,226 @@
+"""Publishing: link a build's shards into a folder that Zarr and xarray open, and seal it with a manifest."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SpecError
+from ..files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder, write_atomic
+from ..home.home import Cache
+from ..keys import FORMAT, JSON, KEY_BYTES, canonical, digest_of, key_of
+from ..layout import KEYS, LAYOUT, MANIFEST, documents_name, shard_name
+from ..locks import locked
+from ..shards.documents import documents_bytes, intact
+from ..shards.records import Record, shared_by
+from ..shards.specs import ArraySpec, StoreSpec, dim_sizes
+from ..shards.writing import ShardWriter
+from .metadata import StoredArray, write_metadata
+
+_RESERVED = (LAYOUT, "failures", "coordinates")
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """All that a store consists of. N rows (holes among them), n ids."""
+
+    spec: StoreSpec
+    order: tuple[str | None, ...]
+    """N ids, None for a hole."""
+    keys: Mapping[str, tuple[str | None, ...]]
+    """Array to N row keys."""
+    records: Mapping[str, tuple[Record, ...]]
+    """Array to its blocks' records."""
+    docs: Mapping[str, Mapping[str, JSON]]
+    """Array to its rows' documents by id."""
+    coords: Mapping[str, NDArray[np.generic]]
+    """Name to (n, ...)."""
+    attrs: Mapping[str, JSON]
+
+
+def publish(cache: Cache, store: Publication, out: Path) -> None:
+    """Write the store beside `out`, whole and sealed, then put it in its place in one step."""
+    coords = _coordinates(store)
+    _refuse_clashes(store, coords)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for stale in sorted(out.parent.glob(f"{out.name}.partial-*")):
+        remove(stale)  # the lock on this store's name is ours: whoever left it is dead
+    partial = out.with_name(f"{out.name}.partial-{os.getpid()}")
+    try:
+        with full_disk_explained(partial, f"store {out.name}"):
+            _fill(cache, store, coords, partial)
+            swap_in(partial, out)
+    finally:
+        remove(partial)
+
+
+def _fill(
+    cache: Cache, store: Publication, coords: Sequence[tuple[StoredArray, NDArray[np.generic]]], folder: Path
+) -> None:
+    arrays = [_stored(store, array) for array in store.spec.arrays]
+    attrs = _attributes(store, [array for array, _ in coords])
+    write_metadata(folder, [*arrays, *(array for array, _ in coords)], len(store.order), attrs)
+    files: dict[str, JSON] = {}
+    for array in store.spec.arrays:
+        for block, record in enumerate(store.records[array.name]):
+            name = f"{array.name}/{shard_name(block, len(array.row_shape))}"
+            link_or_copy(cache.shard(record.key), folder / name)
+            files[name] = {"size": record.size, "blake2b160": record.digest}
+            name = f"{array.name}/{documents_name(block)}"
+            data = _documents(cache, store, array, block)
+            link_or_copy(cache.documents(record.key), folder / name)
+            files[name] = {"size": len(data), "blake2b160": digest_of(data)}
+    for coord, values in coords:
+        name = f"{coord.spec.name}/{shard_name(0, len(coord.spec.row_shape))}"
+        size, digest = _write_coordinate(folder / name, coord, values)
+        files[name] = {"size": size, "blake2b160": digest}
+    for path in sorted(folder.rglob("zarr.json")):
+        data = path.read_bytes()
+        files[path.relative_to(folder).as_posix()] = {"size": len(data), "blake2b160": digest_of(data)}
+    _seal(folder, files)
+
+
+def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int) -> bytes:
+    """A block's documents, written into the cache where it has none that are whole."""
+    key = store.records[array.name][block].key
+    path = cache.documents(key)
+    data = path.read_bytes() if path.exists() else b""
+    if not intact(data, key):
+        step = store.spec.rows_per_shard
+        span = slice(block * step, (block + 1) * step)
+        docs = [store.docs[array.name].get(row) if row is not None else None for row in store.order[span]]
+        rows = store.records[array.name][block].rows
+        failures = {n: row.failed for n, row in enumerate(rows) if row is not None and row.failed is not None}
+        data = documents_bytes(key, array.key_document, step, docs, failures)
+        with locked(cache.lock(key)):
+            write_atomic(path, data)
+            path.chmod(0o444)  # stores link to this very file
+    return data
+
+
+def _seal(folder: Path, files: dict[str, JSON]) -> None:
+    """The manifest, then everything to the disk."""
+    content: dict[str, JSON] = {"format": FORMAT, "files": files}
+    content["digest"] = key_of(content)
+    (folder / MANIFEST).write_bytes(canonical(content) + b"\n")
+    for path in [folder / MANIFEST, *sorted(folder.rglob("zarr.json"))]:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    for path in [folder, *sorted(entry for entry in folder.iterdir() if entry.is_dir())]:
+        sync_folder(path)
+
+
+def _stored(store: Publication, array: ArraySpec) -> StoredArray:
+    return StoredArray(array, store.spec.rows_per_shard, (store.spec.row_dim, *array.dims), {})
+
+
+def _coordinates(store: Publication) -> list[tuple[StoredArray, NDArray[np.generic]]]:
+    """The ids, the keys and the caller's own, each with N rows: a hole reads as fill."""
+    row_dim = store.spec.row_dim
+    rows = np.flatnonzero([row is not None for row in store.order])
+    ids = np.array([row for row in store.order if row is not None], dtype="S")
+    names: list[JSON] = [array.name for array in store.spec.arrays]
+    made = [_coordinate(store, rows, f"{row_dim}_id", ids, ("byte",), {}), _key_coordinate(store, names)]
+    for name, values in sorted(store.coords.items()):
+        values = np.asarray(values)
+        if values.shape[:1] != rows.shape or values.dtype.kind not in "biufS":
+            raise SpecError(
+                f"coordinate {name!r}: expected {len(rows)} rows of numbers or fixed-width bytes, "
+                f"got {values.dtype} {values.shape}; encode words with np.array(words, dtype='S')"
+            )
+        axes = values.ndim - 1 + (values.dtype.kind == "S")
+        dims = tuple(f"{name}_{axis}" for axis in range(axes))
+        made.append(_coordinate(store, rows, name, values, dims, {}))
+    return made
+
+
+def _key_coordinate(store: Publication, names: list[JSON]) -> tuple[StoredArray, NDArray[np.generic]]:
+    """(N, arrays, 20) uint8: each row's key in each array; zeros where there is none."""
+    none = "00" * KEY_BYTES
+    joined = "".join(store.keys[str(name)][row] or none for row in range(len(store.order)) for name in names)
+    values = np.frombuffer(bytes.fromhex(joined), np.uint8).reshape(len(store.order), len(names), KEY_BYTES)
+    return _coordinate(
+        store, np.arange(len(store.order)), KEYS, values, ("array", "digest"), {"arrays": names}
+    )
+
+
+def _coordinate(
+    store: Publication, rows: NDArray[np.intp], name: str, values: NDArray[np.generic], dims: tuple[str, ...],
+    attrs: dict[str, JSON],
+) -> tuple[StoredArray, NDArray[np.generic]]:  # fmt: skip
+    if values.dtype.kind == "S":
+        width = max(1, values.dtype.itemsize)
+        values = np.ascontiguousarray(values.astype(f"S{width}")).view(np.uint8).reshape(*values.shape, width)
+        attrs = {**attrs, "encoding": "ascii"}
+    num_rows = len(store.order)
+    spec = ArraySpec(name, values.dtype, values.shape[1:], dims, chunk_rows=num_rows, codec="zstd")
+    whole = spec.filled((num_rows, *spec.row_shape))
+    whole[rows] = values
+    return StoredArray(spec, num_rows, (store.spec.row_dim, *dims), attrs), whole
+
+
+def _write_coordinate(path: Path, array: StoredArray, values: NDArray[np.generic]) -> tuple[int, str]:
+    writer = ShardWriter(path, array.spec, array.rows_per_shard)
+    try:
+        for row in values:
+            writer.write(row)
+        return writer.close()
+    except BaseException:
+        writer.abort()
+        raise
+
+
+def _refuse_clashes(store: Publication, coords: Sequence[tuple[StoredArray, NDArray[np.generic]]]) -> None:
+    specs = [*store.spec.arrays, *(array.spec for array, _ in coords)]
+    names = [spec.name for spec in specs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SpecError(f"{twice} name two things in one store, among arrays {names}; rename one of them")
+    dim_sizes([(spec.name, spec.dims, spec.row_shape) for spec in specs], store.spec.row_dim)
+    taken = sorted(store.attrs.keys() & set(_RESERVED))
+    if taken:
+        raise SpecError(f"attributes {taken} are the store's own; give yours other names")
+
+
+def _attributes(store: Publication, coords: Sequence[StoredArray]) -> dict[str, JSON]:
+    house: dict[str, JSON] = {
+        "format": FORMAT, "row_dim": store.spec.row_dim,
+        "arrays": {array.name: _layout(_stored(store, array)) for array in store.spec.arrays},
+        "coords": {array.spec.name: _layout(array) for array in coords},
+        "rows": len(store.order),
+        "made_of": {name: shared_by(docs.values()) for name, docs in sorted(store.docs.items())},
+    }  # fmt: skip
+    return {
+        **{name: store.attrs[name] for name in sorted(store.attrs)},
+        "coordinates": " ".join(sorted(array.spec.name for array in coords)),
+        "failures": _failures(store), LAYOUT: house,
+    }  # fmt: skip
+
+
+def _layout(array: StoredArray) -> dict[str, JSON]:
+    return {**array.spec.document(), "rows_per_shard": array.rows_per_shard, "attrs": dict(array.attrs)}
+
+
+def _failures(store: Publication) -> list[JSON]:
+    """One entry a row where all its arrays failed alike, else one a row and array; in row order."""
+    step = store.spec.rows_per_shard
+    found: dict[int, dict[str, dict[str, JSON]]] = {}
+    for name, records in store.records.items():
+        for block, record in enumerate(records):
+            for within, row in enumerate(record.rows):
+                if row is not None and row.failed is not None:
+                    found.setdefault(block * step + within, {})[name] = asdict(row.failed)
+    entries: list[JSON] = []
+    for number, by_array in sorted(found.items()):
+        made = {name for name, keys in store.keys.items() if keys[number] is not None}
+        reasons = list(by_array.values())
+        if by_array.keys() == made and all(reason == reasons[0] for reason in reasons):
+            entries.append({"id": store.order[number], **reasons[0]})
+        else:
+            entries.extend(
+                {"id": store.order[number], "array": name, **why} for name, why in sorted(by_array.items())
+            )
+    return entries

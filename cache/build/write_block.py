@@ -1,0 +1,218 @@
+"""Writing one block: copy what exists, compute the rest once, store each array's shard, then record it."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BuildError, ShardError
+from ..files import full_disk_explained, sync_folder, write_atomic
+from ..home.home import Cache
+from ..home.index import Place
+from ..keys import JSON
+from ..locks import locked
+from ..mount_check import mounted
+from ..shards.reading import ShardReader
+from ..shards.records import RowFailure, record_document
+from ..shards.writing import ShardWriter
+from .tasks import PlannedShard, Receipt, Task
+
+ComputedRow: TypeAlias = "tuple[str, Mapping[str, NDArray[np.generic]] | RowFailure]"
+Compute: TypeAlias = Callable[[list[str], frozenset[str]], Iterator[ComputedRow]]
+
+
+def write_block(
+    cache_root: Path, task: Task, compute: Compute, *, made_with: Mapping[str, JSON] | None = None
+) -> Receipt:
+    """Run one task. `compute` is called once at most, with the ids and the arrays that are still missing.
+
+    It yields (id, {array: row} or RowFailure), each id once, in the order given; arrays that nobody lacks
+    are ignored. `made_with` (device, threads, batch) goes into the record and into no key. Whatever is
+    raised undoes the block; shards that were whole before stay.
+    """
+    cache = Cache(cache_root)
+    began = time.perf_counter()
+    with ExitStack() as held:
+        held.enter_context(mounted(cache.root))
+        for shard in task.shards:
+            held.enter_context(locked(cache.lock(shard.key)))
+        jobs = [held.enter_context(_Job(cache, shard)) for shard in task.shards if not cache.holds(shard.key)]
+        missing = [row for row in range(len(task.ids)) if any(job.lacks(row) for job in jobs)]
+        failed = _fill(task, jobs, missing, compute)
+        for job in jobs:
+            with full_disk_explained(cache.shard(job.plan.key), f"block {task.block}"):
+                job.commit(task.ids, time.perf_counter() - began, made_with or {})
+    return Receipt(
+        block=task.block, made=len(missing) - failed, copied=task.num_rows - len(missing), failed=failed,
+        seconds=time.perf_counter() - began, bytes_written=sum(job.size for job in jobs),
+        shards=tuple(job.plan.key for job in jobs),
+    )  # fmt: skip
+
+
+def _fill(task: Task, jobs: "list[_Job]", missing: list[int], compute: Compute) -> int:
+    """Give every job every row, in order; gives how many rows failed."""
+    ids = [str(task.ids[row]) for row in missing]
+    wanted = frozenset(job.plan.spec.name for job in jobs if any(job.lacks(row) for row in missing))
+    computed = compute(ids, wanted) if ids else iter(())
+    needed = frozenset(missing)
+    at: str | None = None
+    failed = 0
+    try:
+        for row, row_id in enumerate(task.ids):
+            at = row_id
+            value = _next(computed, str(row_id)) if row in needed else None
+            failed += isinstance(value, RowFailure)
+            for job in jobs:
+                job.put(row, str(row_id), value)
+        _refuse_more(computed)
+    except Exception as error:
+        error.add_note(
+            f"while making row {at!r}, block {task.block}, arrays {sorted(wanted)}; the block is undone"
+        )
+        raise
+    finally:
+        getattr(computed, "close", lambda: None)()
+    return failed
+
+
+def _next(computed: Iterator[ComputedRow], row_id: str) -> Mapping[str, NDArray[np.generic]] | RowFailure:
+    made = next(computed, None)
+    if made is None or made[0] != row_id:
+        got = "nothing more" if made is None else repr(made[0])
+        raise BuildError(
+            f"compute must yield each id once, in the order given: expected {row_id!r}, got {got}"
+        )
+    return made[1]
+
+
+def _refuse_more(computed: Iterator[ComputedRow]) -> None:
+    more = next(computed, None)
+    if more is not None:
+        raise BuildError(f"compute yielded {more[0]!r} after the last id; it must yield each id once")
+
+
+class _Job:
+    """One shard in the making. As a context it removes its temporary file and closes what it read."""
+
+    def __init__(self, cache: Cache, plan: PlannedShard) -> None:
+        self.plan = plan
+        self.size = 0
+        self._cache = cache
+        self._failures: dict[int, RowFailure] = {}
+        self._readers: dict[str, ShardReader] = {}
+        self._group_at: tuple[str, int] | None = None
+        self._group: NDArray[np.generic] = np.empty(0)
+        self._checked: set[tuple[str, int]] = set()
+        self._places = self._usable()
+        self._aside = cache.shard(plan.key).with_suffix(".tmp")
+        self._writer: ShardWriter | None = None
+
+    def __enter__(self) -> "_Job":
+        self._writer = ShardWriter(self._aside, self.plan.spec, self.plan.rows_per_shard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for reader in self._readers.values():
+            reader.close()
+        if self._writer is not None:
+            self._writer.abort()
+
+    def lacks(self, row: int) -> bool:
+        """Whether the row must be computed for this array."""
+        return self.plan.row_keys[row] is not None and row not in self._places
+
+    def put(
+        self, row: int, row_id: str, value: Mapping[str, NDArray[np.generic]] | RowFailure | None
+    ) -> None:
+        """Append the block's next row: a hole, a copy, a failure, or what was computed."""
+        assert self._writer is not None  # put is called within the context
+        place = self._places.get(row)
+        if place is not None and place.failed is None:
+            self._copy(self._writer, place)
+            return
+        failure = place.failed if place is not None else value if isinstance(value, RowFailure) else None
+        if self.plan.row_keys[row] is None or failure is not None:
+            if failure is not None and self.plan.row_keys[row] is not None:
+                self._failures[row] = failure
+            self._writer.write(None)
+            return
+        assert isinstance(value, Mapping)  # a row that is lacking was asked for
+        self._writer.write(self._fitting(row_id, value))
+
+    def commit(self, ids: tuple[str | None, ...], seconds: float, made_with: Mapping[str, JSON]) -> None:
+        """Whole on the disk first, then under its name, then recorded."""
+        assert self._writer is not None  # commit is called within the context
+        plan = self.plan
+        size, digest = self._writer.close()
+        record = record_document(
+            key=plan.key, spec=plan.spec, rows_per_shard=plan.rows_per_shard, size=size, digest=digest,
+            ids=ids, row_keys=plan.row_keys, docs=plan.docs, failures=self._failures,
+            copied_from={row: place.shard for row, place in self._places.items()},
+            seconds=seconds, made_with=made_with,
+        )  # fmt: skip
+        target = self._cache.shard(plan.key)
+        self._aside.chmod(0o444)  # stores link to this very file
+        self._aside.rename(target)
+        self._writer = None
+        sync_folder(target.parent)
+        write_atomic(self._cache.record(plan.key), record)
+        self.size = size
+
+    def _fitting(self, row_id: str, value: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:
+        spec = self.plan.spec
+        if spec.name not in value:
+            raise BuildError(
+                f"row {row_id!r}: compute gave {sorted(value)}, but {spec.name!r} was wanted too"
+            )
+        row = np.asarray(value[spec.name])
+        if row.shape != spec.row_shape or row.dtype != np.dtype(spec.dtype):
+            raise BuildError(
+                f"row {row_id!r}, array {spec.name!r}: expected {spec.dtype} {spec.row_shape}, "
+                f"got {row.dtype} {row.shape}"
+            )
+        return row
+
+    def _copy(self, writer: ShardWriter, place: Place) -> None:
+        size = self.plan.spec.chunk_rows
+        if size == 1:
+            writer.copy(self._readers[place.shard].stored_row(place.row))
+            return
+        group = place.shard, place.row // size
+        if self._group_at != group:  # neighbours lie in one chunk: read it once for all of them
+            self._group_at, self._group = group, self._readers[place.shard].group(group[1])
+        writer.write(self._group[place.row % size])
+
+    def _usable(self) -> dict[int, Place]:
+        """The places whose bytes are still good; a damaged shard is set aside and its rows computed anew."""
+        usable: dict[int, Place] = {}
+        damaged: set[str] = set()
+        for row, place in self.plan.places.items():
+            if place.shard in damaged or not self._good(place):
+                damaged.add(place.shard)
+            else:
+                usable[row] = place
+        return {row: place for row, place in usable.items() if place.shard not in damaged}
+
+    def _good(self, place: Place) -> bool:
+        if place.failed is not None:
+            return True
+        try:
+            if place.shard not in self._readers:
+                self._readers[place.shard] = self._opened(place)
+            group = place.shard, place.row // self.plan.spec.chunk_rows
+            if group not in self._checked:
+                self._readers[place.shard].check_row(place.row)
+                self._checked.add(group)
+        except FileNotFoundError:
+            return False
+        except ShardError as error:
+            self._cache.set_aside(place.shard, str(error))
+            return False
+        return True
+
+    def _opened(self, place: Place) -> ShardReader:
+        return ShardReader(self._cache.shard(place.shard), self.plan.spec, place.rows_per_shard)

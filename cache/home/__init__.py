@@ -1,0 +1,1 @@
+"""The cache's folder: shards, blobs, the index, row orders, references, remembered digests."""

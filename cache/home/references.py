@@ -1,0 +1,73 @@
+"""Uses: which published folder needs which shards and blobs. What no use names, `gc` may take away."""
+
+import json
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ..errors import CacheError
+from ..files import write_atomic
+from ..keys import FORMAT, JSON, key_of, seal_holds, sealed
+from ..locks import locked
+from ..shards.records import who_and_when
+from .home import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One folder that was published out of the cache, or adopted into it."""
+
+    out: Path
+    """On `host`."""
+    host: str
+    user: str
+    made_at: datetime
+    shards: frozenset[str]
+    blobs: frozenset[str]
+    facts: Mapping[str, Any]
+    """Of the last build: name, rows, made."""
+
+    def alive(self, since: datetime) -> bool:
+        """Whether its folder may still be there: it is, or is another host's, or was made after `since`."""
+        return self.host != socket.gethostname() or self.out.exists() or self.made_at > since
+
+
+def remember_use(
+    cache: Cache, out: Path, *, shards: Iterable[str] = (), blobs: Iterable[str] = (),
+    facts: Mapping[str, JSON] | None = None,
+) -> None:  # fmt: skip
+    """Say what the folder `out` needs; replaces what was said of it before."""
+    who = who_and_when()
+    document: dict[str, JSON] = {
+        "format": FORMAT, "out": str(Path(out).absolute()), **who, "facts": dict(facts or {}),
+        "shards": [*sorted(shards)], "blobs": [*sorted(blobs)],
+    }  # fmt: skip
+    path = cache.root / "uses" / f"{key_of([who['host'], document['out']])}.json"
+    with locked(path.with_suffix(".lock")):
+        write_atomic(path, sealed(document))
+
+
+def read_uses(cache: Cache) -> list[Use]:
+    """Every use, by folder. Raises CacheError where one is damaged: what it needs can't be told."""
+    return sorted((_use(path) for path in (cache.root / "uses").glob("*.json")), key=lambda use: str(use.out))
+
+
+def since_days(days: float) -> datetime:
+    """The moment so many days ago."""
+    return datetime.now(UTC) - timedelta(days=days)
+
+
+def _use(path: Path) -> Use:
+    data = path.read_bytes()
+    if not seal_holds(data):
+        raise CacheError(
+            f"{path} is damaged: remove it and build (or adopt) the store that it spoke of again"
+        )
+    told: dict[str, Any] = json.loads(data)
+    return Use(
+        Path(told["out"]), told["host"], told["user"], datetime.fromisoformat(told["made_at"]),
+        frozenset(told["shards"]), frozenset(told["blobs"]), told["facts"],
+    )  # fmt: skip

@@ -1,0 +1,112 @@
+"""Documents: what each row of a shard was made of, in a file beside the shard that travels with the store.
+
+The file is zstd of canonical JSON, then the shard's key (20 bytes), then crc32c of all before. It holds no
+row keys: they are digests of the documents, so whoever reads it knows whether they belong together. Times,
+hosts and ids are not in it: the same shard has the same documents everywhere.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import google_crc32c
+from numcodecs.zstd import Zstd
+
+from ..errors import ShardError
+from ..keys import FORMAT, JSON, KEY_BYTES, canonical, key_of
+from .records import RowFailure, factored
+from .zstd import content_size, unpacked
+
+_LEVEL = 3
+_CRC_BYTES = 4
+_TAIL = KEY_BYTES + _CRC_BYTES
+MAX_DOCUMENTS_BYTES = 512 << 20
+"""What the documents of one shard may unpack to; 16,384 rows of 2 KB are 32 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """One shard's documents. B rows."""
+
+    key: str
+    """Of the shard, digested anew from what follows: it can't disagree with them."""
+    spec: Mapping[str, JSON]
+    """`ArraySpec.key_document`."""
+    rows_per_shard: int
+    docs: tuple[JSON, ...]
+    """B documents, None for a hole or a row without this array."""
+    row_keys: tuple[str | None, ...]
+    """B keys."""
+    failures: Mapping[int, RowFailure]
+    """Row in the shard to why it could not be made."""
+
+
+def documents_bytes(
+    key: str, spec: Mapping[str, JSON], rows_per_shard: int, docs: Sequence[JSON],
+    failures: Mapping[int, RowFailure],
+) -> bytes:  # fmt: skip
+    """The file's content; the same for the same shard."""
+    common, own = factored(docs)
+    rows: list[JSON] = []
+    for number, (doc, mine) in enumerate(zip(docs, own, strict=True)):
+        row: dict[str, JSON] = {"doc": mine}
+        if number in failures:
+            row["failed"] = asdict(failures[number])
+        rows.append(None if doc is None else row)
+    content: dict[str, JSON] = {
+        "format": FORMAT, "spec": dict(spec), "rows_per_shard": rows_per_shard, "common": common, "rows": rows,
+    }  # fmt: skip
+    body = bytes(Zstd(level=_LEVEL).encode(canonical(content))) + bytes.fromhex(key)
+    return body + _crc(body)
+
+
+def intact(data: bytes, key: str) -> bool:
+    """Whether the bytes are what was written for the shard of that key; cheap."""
+    return data[-_TAIL:-_CRC_BYTES] == bytes.fromhex(key) and data[-_CRC_BYTES:] == _crc(data[:-_CRC_BYTES])
+
+
+def parse_documents(data: bytes, where: str) -> Documents:
+    """What the file says, every key digested anew. Raises ShardError that names `where`."""
+    if len(data) <= _TAIL or data[-_CRC_BYTES:] != _crc(data[:-_CRC_BYTES]):
+        raise ShardError(f"{where}: the documents fail their crc32c")
+    size = content_size(data[:18])
+    if size is None or size > MAX_DOCUMENTS_BYTES:
+        raise ShardError(
+            f"{where}: the documents claim to be {size} bytes, {MAX_DOCUMENTS_BYTES} are read at most"
+        )
+    try:
+        content: dict[str, Any] = json.loads(unpacked(Zstd(), memoryview(data)[:-_TAIL], size).tobytes())
+        found = documents_from(content)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ShardError(f"{where}: the documents are unreadable ({error!r})") from error
+    told = data[-_TAIL:-_CRC_BYTES].hex()
+    if found.key != told:
+        raise ShardError(f"{where}: the documents give the shard the key {found.key}, the file says {told}")
+    return found
+
+
+def documents_from(content: Mapping[str, Any]) -> Documents:
+    """What such a file's content, or a shard's record, says its rows were made of; all keys digested anew.
+
+    Raises what comes of a content of another form: ValueError, KeyError, TypeError, AttributeError.
+    """
+    spec = {name: value for name, value in content["spec"].items() if name != "dims"}
+    common, rows = content["common"], content["rows"]
+    docs = tuple(None if row is None else _whole(common, row["doc"]) for row in rows)
+    keys = tuple(None if doc is None else key_of(doc) for doc in docs)
+    key = key_of({"spec": {**spec, "rows_per_shard": content["rows_per_shard"]}, "rows": list(keys)})
+    failures = {
+        number: RowFailure(**row["failed"])
+        for number, row in enumerate(rows)
+        if row is not None and "failed" in row
+    }
+    return Documents(key, spec, content["rows_per_shard"], docs, keys, failures)
+
+
+def _whole(common: dict[str, JSON], own: JSON) -> JSON:
+    return {**common, **own} if isinstance(own, dict) else own
+
+
+def _crc(data: bytes) -> bytes:
+    return int(google_crc32c.value(data)).to_bytes(_CRC_BYTES, "little")

@@ -1,0 +1,248 @@
+"""Reading one shard: any rows of it, each chunk checked, with as little Python as the layout allows."""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import google_crc32c
+import numpy as np
+from numcodecs.zstd import Zstd
+from numpy.typing import NDArray
+
+from ..errors import ShardError
+from .chunk_index import CRC_BYTES, EMPTY, cells, crc_holds, index_bytes
+from .sources import LocalFile, Source
+from .specs import ArraySpec
+from .zstd import unpacked
+
+Check: TypeAlias = Literal["first", "always"]
+"""When a chunk's crc32c is computed: when it is first read through this reader, or whenever it is."""
+
+_Picked: TypeAlias = "int | slice | list[int]"
+_BATCH_BYTES = 1 << 20
+"""Read at a time, and still in the processor's cache when its checksums are computed."""
+_KNOWN_BATCH_BYTES = 1 << 22
+_MAX_BUFFERS = 1024  # IOV_MAX
+
+
+class ShardReader:
+    """Reads any rows of one shard, checking each chunk. Safe in threads and after a fork."""
+
+    def __init__(
+        self, source: Source | Path, spec: ArraySpec, rows_per_shard: int, *, check: Check = "always"
+    ) -> None:
+        """source: a path is opened, and closed with the reader."""
+        self.spec = spec
+        self._source: Source = LocalFile(source) if isinstance(source, Path) else source
+        self.close = self._source.close
+        self._row_bytes = math.prod(spec.row_shape) * spec.stored.itemsize
+        self._chunk_bytes = math.prod(spec.chunk_shape) * spec.stored.itemsize
+        self._index = self._read_index(index_bytes(spec, rows_per_shard))
+        self._seen = np.zeros(self._index.shape[:2], bool) if check == "first" else None
+        self._zstd = Zstd()
+        whole_rows = spec.codec == "raw" and spec.inner == spec.row_shape
+        self._local = self._source if whole_rows and isinstance(self._source, LocalFile) else None
+        """Set where rows can go from the file into the result without passing through Python."""
+
+    def read_into(
+        self,
+        out: NDArray[np.generic],
+        places: Sequence[int] | NDArray[np.intp],
+        rows: Sequence[int] | NDArray[np.intp],
+        start: int = 0,
+        stop: int | None = None,
+    ) -> None:
+        """out[places[i]] = row rows[i], or its part [start, stop) along the row's first axis; stored dtype."""
+        runs = None
+        if self._local is not None and out.flags.c_contiguous and out.shape[1:] == self.spec.row_shape:
+            runs = self._runs(places, rows)
+        if runs is None:
+            self._read_cells(out, places, rows, start, stop)
+        else:
+            for place, row, count in runs:
+                self._read_rows(out[place : place + count], row)
+
+    def read_run(self, out: NDArray[np.generic], first: int) -> None:
+        """out[i] = row first + i; `out` is contiguous."""
+        if self._local is not None:
+            self._read_rows(out, first)
+        else:
+            self._read_cells(out, range(len(out)), range(first, first + len(out)), 0, None)
+
+    def group(self, number: int) -> NDArray[np.generic]:
+        """(chunk_rows, *row_shape): the rows that share their chunks."""
+        size = self.spec.chunk_rows
+        out = np.empty((size, *self.spec.row_shape), self.spec.stored)
+        self.read_run(out, number * size)
+        return out
+
+    def stored_row(self, number: int) -> list[bytes | None]:
+        """One row's chunks as stored, checked; only where a chunk holds one row."""
+        return list(self._stored([(number, chunk) for chunk in range(self.spec.chunks_per_row)]))
+
+    def check_row(self, number: int) -> None:
+        """Raises ShardError unless every chunk of the row is as it was written."""
+        group = number // self.spec.chunk_rows
+        for _ in self._stored([(group, chunk) for chunk in range(self.spec.chunks_per_row)]):
+            pass
+
+    def _read_cells(
+        self, out: NDArray[np.generic], places: Sequence[int] | NDArray[np.intp],
+        rows: Sequence[int] | NDArray[np.intp], start: int, stop: int | None,
+    ) -> None:  # fmt: skip
+        """Chunk by chunk, whatever the codec and the cut."""
+        wanted = cells(self.spec, start, stop)
+        groups = self._grouped(list(map(int, places)), list(map(int, rows)))
+        targets = [(picked, cell) for picked in groups.values() for cell in wanted]
+        stored = self._stored([(group, cell.number) for group in groups for cell in wanted])
+        for ((at, within), cell), data in zip(targets, stored, strict=True):
+            if data is None:
+                out[(at, *cell.row)] = self.spec.fill
+            else:
+                out[(at, *cell.row)] = self._decoded(data)[(within, *cell.chunk)]
+
+    def _grouped(self, places: list[int], rows: list[int]) -> dict[int, tuple[_Picked, _Picked]]:
+        """Chunk group to (places in out, rows within the chunk): each chunk is read once."""
+        size = self.spec.chunk_rows
+        if size == 1 and len(set(rows)) == len(rows):
+            return {row: (place, 0) for place, row in zip(places, rows, strict=True)}
+        groups: dict[int, tuple[list[int], list[int]]] = {}
+        for place, row in zip(places, rows, strict=True):
+            at, within = groups.setdefault(row // size, ([], []))
+            at.append(place)
+            within.append(row % size)
+        return {group: (_picked(at), _picked(within)) for group, (at, within) in groups.items()}
+
+    def _runs(
+        self, places: Sequence[int] | NDArray[np.intp], rows: Sequence[int] | NDArray[np.intp]
+    ) -> list[tuple[int, int, int]] | None:
+        """(place, row, count) of each stretch in which both rise by one; None where chunks are the better way.
+
+        Rows 4, 5, 9 at places 0, 1, 2: (0, 4, 2), (2, 9, 1). Shuffled rows would read each chunk once a row.
+        """
+        if len(rows) <= 1:
+            return [(int(place), int(row), 1) for place, row in zip(places, rows, strict=True)]
+        at, of = np.asarray(places), np.asarray(rows)
+        breaks = (np.flatnonzero((np.diff(at) != 1) | (np.diff(of) != 1)) + 1).tolist()
+        if breaks and len(breaks) >= 2 * len(np.unique(of // self.spec.chunk_rows)):
+            return None
+        starts, ends = [0, *breaks], [*breaks, len(of)]
+        return [(int(at[low]), int(of[low]), high - low) for low, high in zip(starts, ends, strict=True)]
+
+    def _read_rows(self, out: NDArray[np.generic], first: int) -> None:
+        """Rows from `first` on. Chunks of 16, rows 10 to 40: part of chunk 0, all of chunk 1, part of 2."""
+        size, last = self.spec.chunk_rows, first + len(out)
+        head = min(last, -(-first // size) * size)
+        tail = max(head, last // size * size)
+        if first < head:
+            self._read_part(out[: head - first], first)
+        if head < tail:
+            self._read_groups(out[head - first : tail - first], head // size)
+        if tail < last:
+            self._read_part(out[tail - first :], tail)
+
+    def _read_part(self, out: NDArray[np.generic], first: int) -> None:
+        """Some rows of one chunk: only their bytes where the chunk was checked before."""
+        group, within = divmod(first, self.spec.chunk_rows)
+        if self._seen is not None and self._seen[group, 0]:
+            flat = out.reshape(-1).view(np.uint8).data
+            offset = int(self._index[group, 0, 0]) + within * self._row_bytes
+            self._read_exactly([flat], len(flat), offset, group)
+            return
+        (data,) = self._stored([(group, 0)])
+        out[...] = self.spec.fill if data is None else self._decoded(data)[within : within + len(out)]
+
+    def _read_groups(self, out: NDArray[np.generic], first: int) -> None:
+        """All rows of whole chunks: one system call a batch, straight into `out`."""
+        flat = out.reshape(-1).view(np.uint8).reshape(-1, self._chunk_bytes)
+        offsets = self._index[first : first + len(flat), 0, 0]
+        stride = self._chunk_bytes + CRC_BYTES
+        known = self._seen is not None and bool(self._seen[first : first + len(flat)].all())
+        batch = max(1, min((_KNOWN_BATCH_BYTES if known else _BATCH_BYTES) // stride, _MAX_BUFFERS // 2))
+        breaks = (
+            np.flatnonzero(np.diff(offsets) != stride) + 1
+        )  # empty chunks all break: their offsets are alike
+        for low, high in zip([0, *breaks.tolist()], [*breaks.tolist(), len(flat)], strict=True):
+            if offsets[low] == EMPTY:
+                out[low * self.spec.chunk_rows : high * self.spec.chunk_rows] = self.spec.fill
+                continue
+            for start in range(low, high, batch):
+                chunks = flat[start : min(start + batch, high)]
+                self._read_batch(chunks, first + start, int(offsets[start]), known=known)
+
+    def _read_batch(self, chunks: NDArray[np.uint8], first: int, offset: int, *, known: bool) -> None:
+        """Neighbouring chunks (n, bytes) into their places, their checksums beside."""
+        num, size = chunks.shape
+        flat, tails = chunks.reshape(-1).data, memoryview(bytearray(CRC_BYTES * num))
+        buffers = [tails[:CRC_BYTES]] * (2 * num)  # where nobody looks at them, one place does for all
+        buffers[::2] = [flat[at : at + size] for at in range(0, num * size, size)]
+        if not known:
+            buffers[1::2] = [tails[at : at + CRC_BYTES] for at in range(0, num * CRC_BYTES, CRC_BYTES)]
+        self._read_exactly(buffers, num * (size + CRC_BYTES), offset, first)
+        if known:
+            return
+        crcs = np.array([google_crc32c.value(chunk) for chunk in chunks], "<u4")
+        wrong = np.flatnonzero(crcs != np.frombuffer(tails, "<u4"))
+        if len(wrong):
+            raise self._damaged(f"chunk ({first + int(wrong[0])}, 0) fails its crc32c")
+        if self._seen is not None:
+            self._seen[first : first + num, 0] = True
+
+    def _read_exactly(self, buffers: list[memoryview], wanted: int, offset: int, group: int) -> None:
+        assert self._local is not None  # read_into chose this way
+        if self._local.read_into(offset, buffers, wanted) != wanted:
+            raise self._damaged(f"it ends within chunk ({group}, 0)")
+
+    def _stored(self, numbers: Sequence[tuple[int, int]]) -> Iterator[bytes | None]:
+        """Chunks (group, number) as stored, checked; None where one is empty."""
+        found = [self._index[group, number].tolist() for group, number in numbers]
+        data = self._source.read_many([(offset, length) for offset, length in found if length != EMPTY])
+        for (group, number), (_, length) in zip(numbers, found, strict=True):
+            yield None if length == EMPTY else self._sound(next(data), group, number, length)
+
+    def _sound(self, stored: bytes, group: int, number: int, length: int) -> bytes:
+        known = self._seen is not None and self._seen[group, number]
+        if len(stored) != length or not (known or crc_holds(stored)):
+            raise self._damaged(f"chunk ({group}, {number}) fails its crc32c")
+        if self._seen is not None:
+            self._seen[group, number] = True
+        return stored
+
+    def _decoded(self, stored: bytes) -> NDArray[np.generic]:
+        """(chunk_rows, *chunk), read-only."""
+        data = memoryview(stored)[:-CRC_BYTES]
+        if self.spec.codec == "zstd":
+            try:
+                data = unpacked(self._zstd, data, self._chunk_bytes)
+            except ValueError as error:
+                raise self._damaged(f"a chunk does not unpack: {error}") from error
+        return np.frombuffer(data, self.spec.stored).reshape(self.spec.chunk_shape)
+
+    def _read_index(self, length: int) -> NDArray[np.uint64]:
+        """(groups, chunks_per_row, 2): offset and length of each chunk, every one within the file."""
+        size = self._source.size
+        stored = self._source.read(max(0, size - length), length)
+        if len(stored) != length or not crc_holds(stored):
+            raise self._damaged(f"its index (last {length} bytes of {size}) fails its crc32c")
+        index = np.frombuffer(stored[:-CRC_BYTES], "<u8").reshape(-1, self.spec.chunks_per_row, 2)
+        offsets, lengths = index[..., 0], index[..., 1]
+        room = size - length
+        fits = (offsets <= room) & (lengths >= CRC_BYTES) & (lengths <= room) & (offsets + lengths <= room)
+        if self.spec.codec == "raw":
+            fits &= lengths == self._chunk_bytes + CRC_BYTES
+        if not (fits | ((offsets == EMPTY) & (lengths == EMPTY))).all():
+            raise self._damaged("its index names chunks that cannot be there")
+        return index
+
+    def _damaged(self, what: str) -> ShardError:
+        return ShardError(
+            f"{self._source.where} of array {self.spec.name!r} is damaged: {what}. "
+            "Remove the store's folder and run its stage again; only what is damaged is made anew"
+        )
+
+
+def _picked(numbers: list[int]) -> _Picked:
+    """A slice where the numbers follow each other: NumPy copies it several times as fast as a list."""
+    first, stop = numbers[0], numbers[0] + len(numbers)
+    return slice(first, stop) if numbers == list(range(first, stop)) else numbers

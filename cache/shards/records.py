@@ -1,0 +1,179 @@
+"""Records: the truth beside each shard. What each row was made of, how it ended, when and where."""
+
+import getpass
+import json
+import os
+import platform
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache as remembered
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..errors import ShardError
+from ..keys import FORMAT, JSON, seal_holds, sealed
+from .specs import ArraySpec
+
+_MEND = "run `python cli.py cache repair`: it makes anew only what is damaged"
+_FIELDS = frozenset(
+    {
+        "common", "digest", "format", "host", "key", "made_at", "made_with", "rows", "rows_per_shard",
+        "seconds", "size", "spec", "versions",
+    }
+)  # fmt: skip
+"""What a record held before it had a seal."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowFailure:
+    """A row that cannot be made, and why. It is remembered, and the row stays fill."""
+
+    error: str
+    """The error's class name."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRow:
+    """One row of a shard, as its record tells it."""
+
+    id: str
+    key: str
+    failed: RowFailure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the index and the store need of a record; the file holds more (documents, times, host)."""
+
+    key: str
+    spec: ArraySpec
+    rows_per_shard: int
+    size: int
+    """Bytes of the shard."""
+    digest: str
+    """blake2b-160 of the shard's bytes."""
+    rows: tuple[RecordedRow | None, ...]
+    """In row order; None for a hole."""
+
+
+def record_document(
+    *,
+    key: str, spec: ArraySpec, rows_per_shard: int, size: int, digest: str,
+    ids: Sequence[str | None], row_keys: Sequence[str | None], docs: Sequence[JSON],
+    failures: Mapping[int, RowFailure], copied_from: Mapping[int, str],
+    seconds: float, made_with: Mapping[str, JSON],
+) -> bytes:  # fmt: skip
+    """The record's bytes. A row's document is `common` with its own `doc` laid over it."""
+    common, own = factored(docs)
+    rows: list[dict[str, JSON] | None] = []
+    for number, (row_id, row_key, doc) in enumerate(zip(ids, row_keys, own, strict=True)):
+        if row_id is None or row_key is None:
+            rows.append(None)
+            continue
+        row: dict[str, JSON] = {"id": row_id, "key": row_key, "doc": doc}
+        if number in failures:
+            row["failed"] = asdict(failures[number])
+        if number in copied_from:
+            row["copied_from"] = copied_from[number]
+        rows.append(row)
+    document: dict[str, JSON] = {
+        "format": FORMAT, "key": key, "spec": spec.document(), "rows_per_shard": rows_per_shard,
+        "size": size, "digest": digest, "common": common, "rows": [*rows],
+        "seconds": round(seconds, 6),
+        "versions": dict(_versions()), "made_with": dict(made_with), **who_and_when(),
+    }  # fmt: skip
+    return sealed(document)
+
+
+def who_and_when() -> dict[str, JSON]:
+    """Host, user and time of this moment: what records say of their making, and stores never do."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"host": socket.gethostname(), "user": user, "made_at": now}
+
+
+def read_record_document(path: Path) -> dict[str, Any]:
+    """All that a record says. Raises ShardError where it is not what was written."""
+    data = path.read_bytes()
+    try:
+        document: dict[str, Any] = json.loads(data)
+        older = "seal" not in document  # records of before there were seals
+    except (ValueError, TypeError) as error:
+        raise ShardError(f"record {path} is unreadable ({error!r}); {_MEND}") from error
+    if not (seal_holds(data) or (older and not document.keys() - _FIELDS)):
+        raise ShardError(f"record {path} fails its seal; {_MEND}")
+    return document
+
+
+def read_record(path: Path) -> Record:
+    """The part of a record that the index and stores need. Raises ShardError where it is damaged."""
+    document = read_record_document(path)
+    try:
+        return _record(document)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ShardError(f"record {path} is unreadable ({error!r}); {_MEND}") from error
+
+
+def _record(document: dict[str, Any]) -> Record:
+    rows = tuple(None if row is None else _row(row) for row in document["rows"])
+    return Record(
+        key=document["key"], spec=ArraySpec.from_document(document["spec"]),
+        rows_per_shard=document["rows_per_shard"], size=document["size"], digest=document["digest"],
+        rows=rows,
+    )  # fmt: skip
+
+
+def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:
+    """Split documents into what all share and what is each one's own, so that 16,000 rows stay small.
+
+    [{"step": "a", "id": 1}, {"step": "a", "id": 2}] gives {"step": "a"} and [{"id": 1}, {"id": 2}].
+    None stands for a row without a document. Where one is not a dict nothing is shared.
+    """
+    shared = shared_by(docs)
+    return shared, [
+        {n: v for n, v in doc.items() if n not in shared} if isinstance(doc, dict) else doc for doc in docs
+    ]
+
+
+def shared_by(docs: Iterable[JSON]) -> dict[str, JSON]:
+    """What all documents have in common; None is no document."""
+    shared: dict[str, JSON] | None = None
+    for doc in docs:
+        if doc is None:
+            continue
+        if not isinstance(doc, dict):
+            return {}
+        if shared is None:
+            shared = dict(doc)
+        for name in [n for n, value in shared.items() if not (n in doc and _same(doc[n], value))]:
+            del shared[name]
+    return shared or {}
+
+
+def _same(one: JSON, other: JSON) -> bool:
+    """Spelled alike in JSON, where 1 and 1.0 and true differ. `repr` tells them apart too, and is faster."""
+    if one is other:
+        return True
+    return one == other and (repr(one) == repr(other) or _spelled(one) == _spelled(other))
+
+
+def _spelled(value: JSON) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _row(row: dict[str, Any]) -> RecordedRow:
+    failed = row.get("failed")
+    return RecordedRow(row["id"], row["key"], RowFailure(**failed) if failed else None)
+
+
+@remembered
+def _versions() -> tuple[tuple[str, str], ...]:
+    packages = ("numcodecs", "numpy", "zarr")
+    return (("python", platform.python_version()), *((name, version(name)) for name in packages))

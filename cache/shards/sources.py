@@ -1,0 +1,142 @@
+"""Where a store's bytes come from: one file addressed by offset, and the tree of files that a store is."""
+
+import os
+import stat
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from ..errors import StoreError
+
+Range: TypeAlias = tuple[int, int]
+"""(offset, length) in bytes."""
+
+
+class Source(Protocol):
+    """One file's bytes. Safe in threads."""
+
+    @property
+    def where(self) -> str:
+        """For messages."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`; fewer where the file ends."""
+        ...
+
+    def read_many(self, ranges: Sequence[Range]) -> Iterator[bytes]:
+        """Each range's bytes, in order; what is far away may fetch neighbours together."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+class Files(Protocol):
+    """The files of one store, by their names relative to it."""
+
+    @property
+    def where(self) -> str:
+        """For messages: a folder, a zip or a URL."""
+        ...
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file, None where telling takes a request. Raises FileNotFoundError, StoreError."""
+        ...
+
+    def whole(self, name: str, *, limit: int) -> bytes:
+        """A small file's content. Raises FileNotFoundError, and StoreError where it is over `limit` bytes."""
+        ...
+
+    def source(self, name: str, *, size: int, digest: str) -> Source:
+        """Open a file that the manifest lists with this size and blake2b-160."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+class LocalFile:
+    """A file on this machine, or `size` bytes of it from `start`. Safe after a fork: positional reads only."""
+
+    def __init__(self, path: Path, *, start: int = 0, size: int | None = None) -> None:
+        self.where = str(path)
+        self._start = start
+        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.close = weakref.finalize(self, os.close, self._handle)
+        """Give the file handle back; happens by itself with the reader's end."""
+        self.size = os.fstat(self._handle).st_size - start if size is None else size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`; fewer where the file ends."""
+        return os.pread(self._handle, min(length, max(0, self.size - offset)), self._start + offset)
+
+    def read_many(self, ranges: Sequence[Range]) -> Iterator[bytes]:
+        """Each range's bytes, read when asked for."""
+        return (self.read(offset, length) for offset, length in ranges)
+
+    def read_into(self, offset: int, buffers: Sequence[memoryview], wanted: int) -> int:
+        """Fill the buffers, `wanted` bytes in all, with what follows `offset`; gives how many bytes there were."""
+        found = os.preadv(self._handle, buffers, self._start + offset)
+        while 0 < found < wanted:  # a signal or a network mount may cut a read short
+            more = os.preadv(self._handle, _after(buffers, found), self._start + offset + found)
+            if more == 0:
+                break
+            found += more
+        return found
+
+
+def _after(buffers: Sequence[memoryview], filled: int) -> list[memoryview]:
+    """What is left to fill. Buffers of 3, 4 and 5 bytes after 4: the second's last 3, and the third."""
+    rest = []
+    for buffer in buffers:
+        if filled < len(buffer):
+            rest.append(buffer[max(0, filled) :])
+        filled -= len(buffer)
+    return rest
+
+
+class LocalFiles:
+    """A store's folder on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.where = str(folder)
+        self._inside = os.path.realpath(folder) + os.sep
+
+    def size(self, name: str) -> int:
+        """Bytes of a regular file within the folder."""
+        path = self.folder / name
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise StoreError(f"store {self.where}: {name} is no regular file; the store is not to be trusted")
+        if not os.path.realpath(path).startswith(self._inside):
+            raise StoreError(
+                f"store {self.where}: {name} is a link out of the store; have its files themselves there "
+                "(cp -rL, or with DVC `cache.type hardlink,copy`)"
+            )
+        return found.st_size
+
+    def whole(self, name: str, *, limit: int) -> bytes:
+        """A small file's content."""
+        size = self.size(name)
+        if size > limit:
+            raise StoreError(
+                f"store {self.where}: {name} holds {size:,} bytes, more than {limit:,} are refused"
+            )
+        return (self.folder / name).read_bytes()
+
+    def source(self, name: str, *, size: int, digest: str) -> Source:  # noqa: ARG002
+        """Open a file."""
+        return LocalFile(self.folder / name)
+
+    def close(self) -> None:
+        """Nothing is held."""

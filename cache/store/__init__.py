@@ -1,0 +1,1 @@
+"""Reading a store: what it says of itself, its parts, its rows."""

@@ -1,0 +1,199 @@
+"""What a store says of itself, believed only where everything it says agrees and its files are there, whole.
+
+Contents of chunks are checked as they are read; here are the manifest, the description and the files' sizes.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import SpecError, StoreError
+from ..keys import FORMAT, JSON, canonical, digest_of, key_of
+from ..layout import LAYOUT, MANIFEST
+from ..shards.sources import Files
+from .described import Part, described_parts, differing_from_zarr, expected_files, impossible_size, swollen
+
+_MANIFEST_LIMIT_BYTES = 64 << 20
+_METADATA_LIMIT_BYTES = 256 << 20
+_FILE_NAME = re.compile(
+    r"zarr\.json|[A-Za-z][A-Za-z0-9_]*/(zarr\.json|c(\.\d{1,9}){1,33}|documents\.\d{1,9})"
+)
+_DIGEST = re.compile(r"[0-9a-f]{40}")
+_MAX_ROWS = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the manifest says of one file."""
+
+    size: int
+    digest: str
+    """blake2b-160."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A store's description, checked."""
+
+    where: str
+    files: Mapping[str, FileFacts]
+    attrs: Mapping[str, Any]
+    """The store's card, as `finish` was given it."""
+    failures: tuple[dict[str, str], ...]
+    """{"id", "array" where not all of the row's arrays failed, "error", "message"} a failure."""
+    row_dim: str
+    num_rows: int
+    """Holes included."""
+    arrays: Mapping[str, Part]
+    coords: Mapping[str, Part]
+    made_of: Mapping[str, Any]
+    """Array to what all its rows' documents share: step, version, params, weights, runtime."""
+    digest: str
+    """The manifest's own: names this very content."""
+
+    def broken(self, why: str) -> StoreError:
+        """An error that names the store."""
+        return broken(self.where, why)
+
+
+def broken(where: str, why: str) -> StoreError:
+    """An error that names the store and says what to do."""
+    return StoreError(
+        f"store {where}: {why}. Fetch it again, or remove the folder and run its stage: "
+        "the cache gives back what it has"
+    )
+
+
+def read_contents(files: Files) -> Contents:
+    """Read the manifest and the description, and hold them against each other and the files. Raises StoreError."""
+    listed, digest = _manifest(files)
+    document = _group(files, listed)
+    attrs: dict[str, Any] = document["attributes"]
+    house = attrs.pop(LAYOUT, None)
+    if not isinstance(house, dict) or house.get("format") != FORMAT:
+        raise broken(files.where, f"its format is not {FORMAT!r}")
+    try:
+        contents = _contents(files.where, listed, digest, attrs, house)
+        _agree(contents, document)
+    except (SpecError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, StoreError):
+            raise
+        raise broken(files.where, f"its description cannot be ({error!s:.300})") from error
+    return contents
+
+
+def _manifest(files: Files) -> tuple[dict[str, FileFacts], str]:
+    """Its files and its digest, every file there with its size as far as that can be told at once."""
+    try:
+        manifest = parsed(files.whole(MANIFEST, limit=_MANIFEST_LIMIT_BYTES))
+        told = manifest.pop("digest")
+        found = key_of(manifest)
+        listed = {name: _facts(name, facts) for name, facts in manifest["files"].items()}
+    except FileNotFoundError as error:
+        raise broken(files.where, f"it has no {MANIFEST}: no store, or never finished") from error
+    except StoreError:
+        raise
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise broken(files.where, f"its {MANIFEST} is unreadable ({error!r:.300})") from error
+    except OSError as error:
+        raise broken(files.where, f"its {MANIFEST} cannot be had ({error})") from error
+    if found != told:
+        raise broken(files.where, f"its {MANIFEST} does not match its own digest")
+    for name, facts in listed.items():
+        _refuse_unlike(files, name, facts)
+    return listed, str(told)
+
+
+def _facts(name: str, facts: Mapping[str, Any]) -> FileFacts:
+    if not _FILE_NAME.fullmatch(name):
+        raise ValueError(f"no store has a file named {name!r:.80}")
+    size, digest = facts["size"], facts["blake2b160"]
+    if type(size) is not int or size < 0 or not _DIGEST.fullmatch(digest):
+        raise ValueError(f"of {name}: size {size!r:.40}, blake2b160 {digest!r:.60}")
+    return FileFacts(size, digest)
+
+
+def _refuse_unlike(files: Files, name: str, facts: FileFacts) -> None:
+    try:
+        size = files.size(name)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise broken(files.where, f"{name} is missing") from error
+    except OSError as error:
+        raise broken(files.where, f"{name} cannot be had ({error})") from error
+    if size not in (None, facts.size):
+        raise broken(files.where, f"{name} holds {size:,} bytes, its manifest says {facts.size:,}")
+
+
+def _group(files: Files, listed: Mapping[str, FileFacts]) -> dict[str, Any]:
+    """The group's zarr.json."""
+    try:
+        data = files.whole("zarr.json", limit=_METADATA_LIMIT_BYTES)
+        if digest_of(data) != listed["zarr.json"].digest:
+            raise broken(files.where, "zarr.json was changed since the store was made")
+        document: dict[str, Any] = parsed(data)
+        canonical(document["attributes"])  # refuses numbers that overflow to infinity
+        document["attributes"].keys()
+    except FileNotFoundError as error:
+        raise broken(files.where, "zarr.json is missing") from error
+    except StoreError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise broken(files.where, f"its zarr.json is unreadable ({error!r:.300})") from error
+    return document
+
+
+def parsed(data: bytes) -> Any:
+    """Plain JSON; NaN and infinity are none, whatever Python says. Raises ValueError."""
+
+    def refuse(word: str) -> JSON:
+        raise ValueError(f"{word} is no JSON")
+
+    try:
+        return json.loads(data, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _contents(
+    where: str, listed: dict[str, FileFacts], digest: str, attrs: dict[str, Any], house: dict[str, Any]
+) -> Contents:
+    rows = house["rows"]
+    if type(rows) is not int or not 0 < rows <= _MAX_ROWS:
+        raise ValueError(f"{rows!r:.40} rows")
+    arrays, coords = (described_parts(house[kind]) for kind in ("arrays", "coords"))
+    return Contents(
+        where, listed, attrs, tuple(attrs.pop("failures")), str(house["row_dim"]), rows, arrays, coords,
+        dict(house["made_of"]), digest,
+    )  # fmt: skip
+
+
+def _agree(contents: Contents, document: Mapping[str, Any]) -> None:
+    """The description, the list of files and their sizes, and what Zarr is told: one store, not three."""
+    arrays, coords = contents.arrays, contents.coords
+    if contents.attrs.pop("coordinates") != " ".join(sorted(coords)):  # type: ignore[attr-defined]
+        raise ValueError("its attribute `coordinates` names others than it has")
+    required, allowed = expected_files(
+        arrays, coords, contents.row_dim, contents.num_rows, len(contents.files)
+    )
+    missing, strange = sorted(required - contents.files.keys()), sorted(contents.files.keys() - allowed)
+    if missing or strange:
+        raise ValueError(f"it lists no {missing[:3]}" if missing else f"it should not have {strange[:3]}")
+    for part in (*arrays.values(), *coords.values()):
+        for block in range(-(-contents.num_rows // part.rows_per_shard)):
+            size = contents.files[part.shard(block)].size
+            why = impossible_size(
+                part, min(part.rows_per_shard, contents.num_rows - block * part.rows_per_shard), size
+            )
+            if why:
+                raise ValueError(f"{part.shard(block)} holds {size:,} bytes; {why}")
+    for part in coords.values():
+        if swollen(part, contents.files[part.shard(0)].size):
+            raise ValueError(
+                f"{part.shard(0)} would unpack to {part.spec.row_bytes * contents.num_rows:,} bytes"
+            )
+    digests = {name: facts.digest for name, facts in contents.files.items()}
+    why = differing_from_zarr(document, {**arrays, **coords}, contents.row_dim, contents.num_rows, digests)
+    if why:
+        raise ValueError(why)

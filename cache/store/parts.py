@@ -1,0 +1,171 @@
+"""The parts of a store's folder, read one by one, so that what is whole can be told from what is not."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ShardError, StoreError
+from ..keys import FORMAT, JSON, canonical, key_of
+from ..layout import KEYS, LAYOUT, MANIFEST
+from ..shards.documents import Documents, parse_documents
+from ..shards.reading import ShardReader
+from ..shards.specs import shard_key
+from .described import Part, described_parts, swollen
+
+_MAX_SHARDS = 1 << 18
+"""A store is a few hundred."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What zarr.json says that a store consists of. Reading it proves nothing: `verify_store` does."""
+
+    folder: Path
+    attrs: Mapping[str, Any]
+    """The group's attributes, ours among them."""
+    row_dim: str
+    num_rows: int
+    """Holes included."""
+    arrays: Mapping[str, Part]
+    coords: Mapping[str, Part]
+
+    def blocks(self, array: str) -> range:
+        """Numbers of the array's blocks."""
+        return range(-(-self.num_rows // self.arrays[array].rows_per_shard))
+
+    def span(self, array: str, block: int) -> range:
+        """Rows of a block, holes included."""
+        step = self.arrays[array].rows_per_shard
+        return range(block * step, min((block + 1) * step, self.num_rows))
+
+    def documents(self, array: str, block: int) -> Documents:
+        """What a block's rows were made of. Raises OSError or ShardError."""
+        name = self.arrays[array].documents(block)
+        return parse_documents((self.folder / name).read_bytes(), name)
+
+    def ids(self) -> tuple[str | None, ...]:
+        """Every row's id, None for a hole. Raises OSError or ShardError."""
+        words = self.coordinate(f"{self.row_dim}_id")
+        return tuple(bytes(word).rstrip(b"\0").decode("ascii") or None for word in words)
+
+    def row_keys(self, array: str) -> tuple[str | None, ...]:
+        """Every row's key in that array, as the coordinate `key` has it. Raises OSError or ShardError."""
+        column = self.coords[KEYS].attrs["arrays"].index(array)
+        keys = self.coordinate(KEYS)[:, column]
+        return tuple(key.tobytes().hex() if key.any() else None for key in keys)
+
+    def shard_key(self, array: str, block: int) -> str:
+        """The cache's key of a block's shard, by its rows' keys. Raises OSError or ShardError."""
+        part, span = self.arrays[array], self.span(array, block)
+        return shard_key(part.spec, part.rows_per_shard, self.row_keys(array)[span.start : span.stop])
+
+    def shard_keys(self) -> list[str]:
+        """The keys of all its shards."""
+        return [self.shard_key(array, block) for array in sorted(self.arrays) for block in self.blocks(array)]
+
+    def coordinate(self, name: str) -> NDArray[Any]:
+        """(num_rows, …): as stored, holes included. Raises OSError or ShardError."""
+        part = self.coords[name]
+        size = (self.folder / part.shard(0)).stat().st_size
+        if swollen(part, size):
+            raise ShardError(f"{part.shard(0)}: {size:,} bytes can't hold {part.rows_per_shard:,} rows")
+        out = np.empty((part.rows_per_shard, *part.spec.row_shape), part.spec.stored)
+        everything = range(part.rows_per_shard)
+        reader = ShardReader(self.folder / part.shard(0), part.spec, part.rows_per_shard)
+        try:
+            reader.read_into(out, everything, everything)
+        finally:
+            reader.close()
+        return out
+
+
+def read_parts(folder: Path) -> Parts:
+    """Take the group's zarr.json for what it says. Raises StoreError where it can't be understood."""
+    path = folder / "zarr.json"
+    try:
+        attrs = json.loads(path.read_bytes())["attributes"]
+        house = attrs[LAYOUT]
+        arrays, coords = (described_parts(house[kind]) for kind in ("arrays", "coords"))
+        parts = Parts(folder, attrs, house["row_dim"], house["rows"], arrays, coords)
+        _refuse_absurd(parts)
+    except FileNotFoundError as error:
+        raise StoreError(f"store {folder}: zarr.json is missing; is this a store?") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise StoreError(f"store {folder}: zarr.json is unreadable ({error!r:.300})") from error
+    if house.get("format") != FORMAT:
+        raise StoreError(f"store {folder}: its format is {house.get('format')!r}, this code reads {FORMAT!r}")
+    return parts
+
+
+def _refuse_absurd(parts: Parts) -> None:
+    """Numbers that no store has would have a reader make room, or a list, without end. Raises ValueError."""
+    rows, words = parts.num_rows, parts.coords[f"{parts.row_dim}_id"]
+    if type(rows) is not int or rows < 1 or words.rows_per_shard != rows:
+        raise ValueError(f"{rows!r:.40} rows, {words.rows_per_shard!r:.40} ids")
+    shards = sum(len(parts.blocks(array)) for array in parts.arrays)
+    if shards > _MAX_SHARDS:
+        raise ValueError(f"{rows:,} rows would lie in {shards:,} shards")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Every file of a store with its size and digest."""
+
+    files: Mapping[str, Mapping[str, Any]]
+    """Name relative to the store to {"size", "blake2b160"}."""
+    damage: str | None
+    """What is wrong with the manifest itself; what it lists is then a hint at best."""
+    digest: str = ""
+    """Its own: it names the whole store's content."""
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The folder's manifest; empty where there is none."""
+    try:
+        data = (folder / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        return Manifest({}, "missing: no store, or never finished")
+    return parse_manifest(data)
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """A manifest, checked against its own digest, byte for byte; empty where it can't be understood."""
+    try:
+        content: dict[str, JSON] = json.loads(data)
+        files: Any = content["files"]
+        told = content.pop("digest")
+        sound = key_of(content) == told and canonical({**content, "digest": told}) + b"\n" == data
+        listed = {
+            str(name): {"size": int(f["size"]), "blake2b160": str(f["blake2b160"])}
+            for name, f in files.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Manifest({}, f"unreadable ({error!r})")
+    return Manifest(listed, None if sound else "does not match its own digest", str(told))
+
+
+def damaged_rows(path: Path, part: Part) -> tuple[str, Collection[int]]:
+    """What the checksums inside a shard say, and which of its rows they find damaged; none where all hold."""
+    try:
+        reader = ShardReader(path, part.spec, part.rows_per_shard)
+    except (ShardError, OSError) as error:
+        return _told(error), range(part.rows_per_shard)
+    bad: set[int] = set()
+    try:
+        for group in range(part.rows_per_shard // part.spec.chunk_rows):
+            try:
+                reader.check_row(group * part.spec.chunk_rows)
+            except (ShardError, OSError):
+                bad.update(range(group * part.spec.chunk_rows, (group + 1) * part.spec.chunk_rows))
+    finally:
+        reader.close()
+    return "chunks fail their crc32c" if bad else "every chunk's crc32c holds", frozenset(bad)
+
+
+def _told(error: Exception) -> str:
+    return "its index fails its crc32c" if isinstance(error, ShardError) else f"unreadable ({error})"

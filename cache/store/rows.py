@@ -1,0 +1,203 @@
+"""The rows of an opened store: by number or by id, straight from the shards, wherever those lie."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import StoreError
+from ..keys import digest_of
+from ..layout import KEYS
+from ..shards.reading import Check, ShardReader
+from ..shards.sources import Files
+from .contents import Contents
+from .described import Part
+
+_OPEN_SHARDS = 128
+_SHORT_RUN = 8
+"""Rows; where runs are shorter on average, rows are gathered chunk by chunk."""
+
+
+class Rows:
+    """Reads arrays, coordinates and keys. Safe in threads; shards are opened when first read."""
+
+    def __init__(self, files: Files, contents: Contents, *, check: Check) -> None:
+        self.contents = contents
+        self._files = files
+        self._check: Check = check
+        self._readers: OrderedDict[tuple[str, int], ShardReader] = OrderedDict()
+        self._guard = threading.Lock()
+        self._keys: NDArray[Any] | None = None
+        self.row_of: dict[str, int] = self._read_ids()
+        """Id to row; holes have none."""
+        self.ids: tuple[str, ...] = tuple(self.row_of)
+        """Ids in row order."""
+        self.numbers: NDArray[np.intp] = np.fromiter(self.row_of.values(), np.intp, len(self.row_of))
+        """(len(ids),): their rows."""
+        self._refuse_strange_failures()
+
+    def part(self, array: str) -> Part:
+        """How that array is laid out. Raises StoreError where there is none."""
+        if array not in self.contents.arrays:
+            raise StoreError(
+                f"store {self.contents.where} has no array {array!r}; it has {sorted(self.contents.arrays)}"
+            )
+        return self.contents.arrays[array]
+
+    def row(self, row_id: str) -> int:
+        """The row of an id. Raises StoreError where there is none."""
+        if row_id not in self.row_of:
+            raise StoreError(
+                f"store {self.contents.where} has no row {row_id!r}; it holds {len(self.ids)} rows, see .ids"
+            )
+        return self.row_of[row_id]
+
+    def rows(self, ids: Iterable[str]) -> NDArray[np.intp]:
+        """The rows of ids, in their order."""
+        return np.fromiter((self.row(row_id) for row_id in ids), np.intp)
+
+    def read(self, array: str, rows: NDArray[np.intp]) -> NDArray[Any]:
+        """(len(rows), *row_shape): these rows in this order."""
+        part = self.part(array)
+        out = np.empty((len(rows), *part.spec.row_shape), part.spec.stored)
+        breaks = (np.flatnonzero(rows[1:] - rows[:-1] != 1) + 1).tolist()
+        if len(breaks) * _SHORT_RUN > len(rows):
+            self._read_scattered(array, part, rows, out)
+        else:
+            for low, high in pairwise([0, *breaks, len(rows)]):
+                self._read_run(array, part, int(rows[low]) if high else 0, out[low:high])
+        return out
+
+    def read_one(
+        self, array: str, row: int, start: int | None = None, stop: int | None = None
+    ) -> NDArray[Any]:
+        """(*row_shape): one row, or its part along its first axis; reads only that."""
+        part = self.part(array)
+        shape = part.spec.row_shape
+        first, last = 0, None
+        if shape and (start is not None or stop is not None):
+            first, last, _ = slice(start, stop).indices(shape[0])
+            shape = (max(0, last - first), *shape[1:])
+        out = np.empty((1, *shape), part.spec.stored)
+        block, within = divmod(row, part.rows_per_shard)
+        reader = self._reader(array, part, block)
+        if shape is part.spec.row_shape:
+            reader.read_run(out, within)
+        else:
+            reader.read_into(out, (0,), (within,), first, last)
+        return np.asarray(out[0])
+
+    def coord(self, name: str) -> NDArray[Any]:
+        """(len(ids), ...): a coordinate in the order of `ids`; words come as fixed-width bytes."""
+        if name not in self.contents.coords:
+            raise StoreError(
+                f"store {self.contents.where} has no coordinate {name!r}; it has {sorted(self.contents.coords)}"
+            )
+        return np.asarray(self._whole_coord(name)[self.numbers])
+
+    def key(self, array: str, row: int) -> str | None:
+        """The key of what a row was made of in that array; None where it was not."""
+        data = self._row_keys[row, self._column(array)].tobytes()
+        return data.hex() if any(data) else None
+
+    def made(self, array: str) -> NDArray[np.bool_]:
+        """(len(ids),): whether that array was made for the row, or tried to."""
+        return np.asarray(self._row_keys[self.numbers, self._column(array)].any(axis=1))
+
+    def file(self, name: str) -> bytes:
+        """A whole file that the manifest lists, checked against its digest. Raises StoreError."""
+        if name not in self.contents.files:
+            raise StoreError(f"store {self.contents.where} has no file {name}")
+        facts = self.contents.files[name]
+        data = self._files.whole(name, limit=facts.size)
+        if digest_of(data) != facts.digest:
+            raise self.contents.broken(f"{name} was changed since the store was made")
+        return data
+
+    def close(self) -> None:
+        """Give the file handles back; the next read opens them again."""
+        with self._guard:
+            while self._readers:
+                self._readers.popitem()[1].close()
+        self._files.close()
+
+    @property
+    def _row_keys(self) -> NDArray[Any]:
+        """(N, arrays, 20)"""
+        if self._keys is None:
+            self._keys = self._whole_coord(KEYS)
+        return self._keys
+
+    def _column(self, array: str) -> int:
+        self.part(array)
+        return int(self.contents.coords[KEYS].attrs["arrays"].index(array))
+
+    def _whole_coord(self, name: str) -> NDArray[Any]:
+        """(N, ...), holes included."""
+        part = self.contents.coords[name]
+        out = np.empty((part.rows_per_shard, *part.spec.row_shape), part.spec.stored)
+        everything = np.arange(part.rows_per_shard)
+        reader = self._opened(part, 0)
+        try:
+            reader.read_into(out, everything, everything)
+        finally:
+            reader.close()
+        if part.attrs.get("encoding") == "ascii":
+            return out.view(f"S{out.shape[-1]}")[..., 0]
+        return out
+
+    def _read_run(self, array: str, part: Part, first: int, out: NDArray[Any]) -> None:
+        """Rows that follow each other, from `first` on, shard by shard."""
+        done = 0
+        while done < len(out):
+            block, within = divmod(first + done, part.rows_per_shard)
+            count = min(len(out) - done, part.rows_per_shard - within)
+            self._reader(array, part, block).read_run(out[done : done + count], within)
+            done += count
+
+    def _read_scattered(self, array: str, part: Part, rows: NDArray[np.intp], out: NDArray[Any]) -> None:
+        """Rows in any order, each shard's together."""
+        blocks = rows // part.rows_per_shard
+        order = np.argsort(blocks, kind="stable")
+        bounds = (np.flatnonzero(np.diff(blocks[order])) + 1).tolist()
+        for low, high in pairwise([0, *bounds, len(rows)]):
+            places, block = order[low:high], int(blocks[order[low]])
+            within = rows[places] - block * part.rows_per_shard
+            self._reader(array, part, block).read_into(out, places, within)
+
+    def _reader(self, array: str, part: Part, block: int) -> ShardReader:
+        with self._guard:
+            reader = self._readers.pop((array, block), None)
+            if reader is None:
+                reader = self._opened(part, block)
+            self._readers[array, block] = reader
+            if len(self._readers) > _OPEN_SHARDS:
+                self._readers.popitem(last=False)  # closes with its last user
+            return reader
+
+    def _opened(self, part: Part, block: int) -> ShardReader:
+        name = part.shard(block)
+        facts = self.contents.files[name]
+        source = self._files.source(name, size=facts.size, digest=facts.digest)
+        return ShardReader(source, part.spec, part.rows_per_shard, check=self._check)
+
+    def _read_ids(self) -> dict[str, int]:
+        words = self._whole_coord(f"{self.contents.row_dim}_id").tolist()
+        try:
+            found = {word.decode("ascii"): row for row, word in enumerate(words) if word}
+        except UnicodeDecodeError as error:
+            raise self.contents.broken(f"an id is no ASCII ({error})") from error
+        if len(found) != sum(map(bool, words)) or not all(map(str.isprintable, found)):
+            raise self.contents.broken("its ids are not printable, or one stands twice")
+        return found
+
+    def _refuse_strange_failures(self) -> None:
+        for entry in self.contents.failures:
+            fields = {"error": None, "message": None, **(entry if isinstance(entry, dict) else {})}
+            known = fields.get("id") in self.row_of and fields.get("array") in (None, *self.contents.arrays)
+            if not known or not all(isinstance(fields[name], str) for name in ("error", "message")):
+                raise self.contents.broken(f"it tells of a failure that cannot be: {entry!r:.200}")

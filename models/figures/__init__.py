@@ -1,0 +1,1 @@
+"""Parameters and FLOPs, counted from the modules, beside what the papers print."""

@@ -1,0 +1,1 @@
+"""Fitting a network: plan, loop, classifier, checkpoints."""

@@ -1,0 +1,274 @@
+"""Weights as bytes, with a card that says what they mean: model, options, stem and normalisation.
+
+Weights fit a network of the right shapes and still mean nothing if the pixels were scaled otherwise: so the
+card travels with them, and what disagrees is refused.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from inspect import signature
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from models.amfi.r3d import KINETICS_INPUT, TORCHVISION_OPTIONS
+from models.cssi.resnet import IMAGENET_INPUT, STEMS, Network
+from models.errors import CheckpointError, ModelParamError
+from models.files import read_torch, torch_bytes
+from models.preprocessing import VideoInput
+from models.shown import ShownByShape
+
+FORMAT = 1
+
+WeightsKind = Literal[
+    "harcache",
+    "torchvision_r3d_18",
+    "torchvision_resnet18",
+    "torchvision_resnet34",
+    "torchvision_resnet50",
+    "torchvision_mobilenet_v2",
+]
+"""Our own files, which carry their card; or a state dict of torchvision's, whose card is known (PUBLISHED)."""
+
+StemChannels = Literal["same", "summed"]
+"""summed: a 3-channel stem is summed to one channel, which equals feeding it the one channel three times."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsCard:
+    """What weights are of and what they must be fed; JSON values only."""
+
+    model: str
+    """For instance r3d18 or agcn."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What the model was built with: width, stem, layout …"""
+    normalisation: dict[str, Any] = field(default_factory=dict)
+    """How its input was scaled: mean, std, size, frames, or the rule's name."""
+
+    def __post_init__(self) -> None:
+        for name in ("options", "normalisation"):
+            try:
+                object.__setattr__(self, name, _plain(getattr(self, name)))
+            except (TypeError, ValueError) as error:
+                raise CheckpointError(f"{name} of a card must be plain JSON: {error}") from error
+
+
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    """As it will be when read back: tuples become lists."""
+    plain: dict[str, Any] = json.loads(json.dumps(document, allow_nan=False))
+    return plain
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Checkpoint(ShownByShape):
+    """A file of weights, read."""
+
+    card: WeightsCard
+    state: dict[str, Tensor]
+    sha256: str
+
+
+def video_card(options: dict[str, Any], video: VideoInput) -> WeightsCard:
+    """The card of an R3D18 with these options, fed as `video` says."""
+    normalisation = {
+        "frames": video.frames,
+        "size": video.size,
+        "mean": list(video.mean),
+        "std": list(video.std),
+    }
+    return WeightsCard("r3d18", options, normalisation)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedWeights:
+    """Weights that torchvision publishes: the card they would carry, and what their names are here."""
+
+    card: WeightsCard
+    stem: str
+    """The first convolution's weight, in our network."""
+    prefix: str = ""
+    """Before the names of their tensors, in our network; what lies outside it keeps its own values."""
+    free: frozenset[str] = frozenset()
+    """Entries of the card that such weights leave open."""
+
+
+def _image_weights(network: Network) -> PublishedWeights:
+    """Of a FrameResNet's trunk: how many frames, how large, and what lies on top are free."""
+    scaled = video_card({}, IMAGENET_INPUT).normalisation
+    return PublishedWeights(
+        WeightsCard("frame_resnet", {"network": network}, scaled),
+        stem=f"trunk.{STEMS[network]}.weight",
+        prefix="trunk.",
+        free=frozenset(
+            {"normalisation.frames", "normalisation.size", "options.corrected_fc", "options.frozen"}
+        ),
+    )
+
+
+PUBLISHED: dict[WeightsKind, PublishedWeights] = {
+    "torchvision_r3d_18": PublishedWeights(
+        video_card(TORCHVISION_OPTIONS, KINETICS_INPUT), stem="stem.0.weight"
+    ),
+    "torchvision_resnet18": _image_weights("resnet18"),
+    "torchvision_resnet34": _image_weights("resnet34"),
+    "torchvision_resnet50": _image_weights("resnet50"),
+    "torchvision_mobilenet_v2": _image_weights("mobilenet_v2"),
+}
+"""Every kind but our own."""
+
+
+def encode(state: dict[str, Tensor], card: WeightsCard) -> bytes:
+    """A file's bytes; the same weights and card give the same bytes with one version of torch."""
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(state.items())}
+    card_text = json.dumps(
+        {"model": card.model, "options": card.options, "normalisation": card.normalisation}, sort_keys=True
+    )
+    return torch_bytes({"format": FORMAT, "card": card_text, "state": plain})
+
+
+def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
+    """Read one of our files; with `sha256`, refuse a file with another digest before it is opened."""
+    content, digest = _content(source, sha256)
+    document = read_torch(content, _name(source))
+    if document.get("format") != FORMAT or not isinstance(document.get("card"), str):
+        raise CheckpointError(
+            f"{_name(source)} is not a file of harcache weights (format {FORMAT}); give its kind, "
+            "or weights written by the pretrain stage"
+        )
+    return Checkpoint(WeightsCard(**json.loads(document["card"])), document["state"], digest)
+
+
+def weights_card(path: Path, backbone: str, kind: WeightsKind = "harcache") -> WeightsCard:
+    """What a file of weights of this backbone says of itself; of torchvision's, what is known of them."""
+    card = decode(path).card if kind == "harcache" else PUBLISHED[kind].card
+    if card.model != backbone:
+        raise ModelParamError(f"{path} holds weights of {card.model!r}, asked for is {backbone!r}")
+    return card
+
+
+def load_pretrained(
+    backbone: nn.Module,
+    path: Path,
+    *,
+    expected: WeightsCard,
+    kind: WeightsKind = "harcache",
+    sha256: str | None = None,
+    stem_channels: StemChannels = "same",
+) -> str:
+    """Fill a backbone from a file of weights; return the file's sha256.
+
+    Refuses another model, stem, normalisation, shape or digest than `expected`. A classifier on top of the
+    backbone in the file is left aside. An option that a card does not name has the model's default.
+    """
+    published = PUBLISHED.get(kind)
+    checkpoint = decode(path, sha256=sha256) if published is None else _torchvision(path, sha256, published)
+    free = set() if published is None else set(published.free)
+    if stem_channels == "summed":
+        free |= {"normalisation.mean", "normalisation.std"}
+    _compare_cards(path, checkpoint.card, expected, _default_options(backbone), free)
+    state = _backbone_state(checkpoint.state)
+    if published is not None:
+        state = _renamed(state, published, backbone)
+    if stem_channels == "summed":
+        stem = "stem.0.weight" if published is None else published.stem
+        state[stem] = state[stem].sum(dim=1, keepdim=True)
+    load_state(backbone, state, str(path))
+    return checkpoint.sha256
+
+
+def load_state(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """load_state_dict whose refusal names every tensor, what is expected and what the source holds."""
+    own = model.state_dict()
+    faults = [f"{name} is missing" for name in sorted(own.keys() - state.keys())]
+    faults += [f"{name} is unknown" for name in sorted(state.keys() - own.keys())]
+    faults += [
+        f"{name} must be {tuple(own[name].shape)}, got {tuple(state[name].shape)}"
+        for name in sorted(own.keys() & state.keys())
+        if own[name].shape != state[name].shape
+    ]
+    if faults:
+        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+        raise CheckpointError(
+            f"{source} does not fit {type(model).__name__}: {'; '.join(faults[:5])}{more}; "
+            "build the model with the options the weights were made with"
+        )
+    model.load_state_dict(state)
+
+
+def _content(source: Path | bytes, sha256: str | None) -> tuple[bytes, str]:
+    try:
+        content = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{_name(source)} cannot be read: {error.strerror}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and digest != sha256:
+        raise CheckpointError(
+            f"{_name(source)} has sha256 {digest}, expected {sha256}; fetch the file again, "
+            "or correct the params"
+        )
+    return content, digest
+
+
+def _name(source: Path | bytes) -> str:
+    return "weights" if isinstance(source, bytes) else str(source)
+
+
+def _torchvision(path: Path, sha256: str | None, published: PublishedWeights) -> Checkpoint:
+    content, digest = _content(path, sha256)
+    document = read_torch(content, str(path))
+    state = document.get("state_dict", document)  # where a trainer's log and optimiser lie beside it
+    return Checkpoint(published.card, state, digest)
+
+
+def _renamed(state: dict[str, Tensor], published: PublishedWeights, backbone: nn.Module) -> dict[str, Tensor]:
+    """torchvision's tensors by our names, and the backbone's own of what such files lack.
+
+    They lack what lies outside the prefix, and files from before 2018 count no batches.
+    """
+    kept = {
+        name: tensor
+        for name, tensor in backbone.state_dict().items()
+        if not name.startswith(published.prefix) or name.endswith(".num_batches_tracked")
+    }
+    return kept | {published.prefix + name: tensor for name, tensor in state.items()}
+
+
+def _backbone_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The backbone's tensors of a classifier's state dict, ours (`backbone.…`) or torchvision's (`fc.…`)."""
+    prefix = "backbone."
+    if any(name.startswith(prefix) for name in state):
+        return {name[len(prefix) :]: tensor for name, tensor in state.items() if name.startswith(prefix)}
+    return {name: tensor for name, tensor in state.items() if not name.startswith(("fc.", "classifier."))}
+
+
+def _default_options(backbone: nn.Module) -> dict[str, Any]:
+    """The constructor's plain defaults. What the data decide (channels, people) shows in the tensors' shapes."""
+    parameters = signature(type(backbone)).parameters.values()
+    plain = [p for p in parameters if isinstance(p.default, bool | int | float | str) or _sizes(p.default)]
+    return {p.name: p.default for p in plain if p.name not in ("in_channels", "num_people")}
+
+
+def _sizes(value: object) -> bool:
+    """Whether it is a tuple of integers, as a stride is."""
+    return isinstance(value, tuple) and all(isinstance(item, int) for item in value)
+
+
+def _compare_cards(
+    path: Path, found: WeightsCard, expected: WeightsCard, default: dict[str, Any], free: set[str]
+) -> None:
+    pairs: list[tuple[str, Any, Any]] = [("model", expected.model, found.model)]
+    for part in ("options", "normalisation"):
+        want, have = getattr(expected, part), getattr(found, part)
+        if part == "options":
+            want, have = (_plain({**default, **options}) for options in (want, have))
+        pairs += [(f"{part}.{name}", want.get(name), have.get(name)) for name in sorted({*want, *have})]
+    faults = [
+        f"{n} is {have!r}, expected {want!r}" for n, want, have in pairs if want != have and n not in free
+    ]
+    if faults:
+        raise CheckpointError(
+            f"{path} was made for another model or input: {'; '.join(faults)}; "
+            "set the params to what the weights were made with, or use other weights"
+        )

@@ -1,0 +1,49 @@
+"""A backbone with a linear classifier on top: what stages 1 and 2 of AMFI-Net train (SPEC 2.5)."""
+
+from math import sqrt
+
+from torch import Tensor, nn
+
+from models.cuts import Backbone, ClassifierInit
+from models.errors import ModelParamError
+from models.training.fit import Loss
+
+
+class Classifier(nn.Module):
+    """Backbone → dropout → linear layer: (B, num_classes) logits; `init` of None is the backbone's own."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        *,
+        dropout: float = 0.0,
+        init: ClassifierInit | None = None,
+    ) -> None:
+        super().__init__()
+        if num_classes < 2:
+            raise ModelParamError(f"num_classes must be 2 or more, got {num_classes}")
+        if not 0 <= dropout < 1:
+            raise ModelParamError(f"dropout must lie in [0, 1), got {dropout}")
+        self.backbone = backbone
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(backbone.num_features, num_classes)
+        wide = (init or backbone.classifier_init) == "sqrt_2_over_k"
+        nn.init.normal_(self.fc.weight, std=sqrt(2 / num_classes) if wide else 0.01)
+        nn.init.zeros_(self.fc.bias)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """What the backbone takes → (B, num_classes) logits."""
+        logits: Tensor = self.fc(self.dropout(self.backbone(clips)))
+        return logits
+
+
+def classifier_loss(model: Classifier, loss: Loss) -> Loss:
+    """`loss` of the logits, plus the backbone's own where it has one."""
+
+    def total(logits: Tensor, labels: Tensor) -> Tensor:
+        extra = model.backbone.extra_loss()
+        value = loss(logits, labels)
+        return value if extra is None else value + extra
+
+    return total

@@ -1,0 +1,161 @@
+"""From rows and the work that computes them to a finished store: plan, refuse, run, link, account."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
+from cache.layout import LAYOUT
+from cache.store.parts import read_parts
+from pipeline.build.adoption import adopt_before_build
+from pipeline.build.failures import Failure, Summary, write_failures
+from pipeline.build.progress import ClipProgress
+from pipeline.build.runner import RunOptions, run_tasks
+from pipeline.build.steps import as_json, code_facts
+from pipeline.build.work import ClipArrays, Work
+from pipeline.errors import CapacityError
+from pipeline.paths import Paths
+
+ORIGINS = "origins"
+"""Attribute of a store: for each store that it was made from, directly or not, what all its rows have in common."""
+SOURCE = ("title", "licence", "citation", "url")
+"""Attributes of a store: the dataset's card, from `index` on to every store made of it."""
+CODE = "code"
+"""Attribute of a store: the step that made it, its version, and the digest of its code in recipes.lock."""
+LOST = "lost"
+"""Attribute of a store: the failures of the stages before it, and of listing."""
+
+
+@dataclass(frozen=True)
+class StoreJob:
+    """One store to build."""
+
+    stage: str
+    name: str
+    """The store's name: `frames` becomes data/<dataset>/frames.zarr."""
+    spec: StoreSpec
+    rows: Sequence[Row]
+    work: Work
+    coords: Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]
+    """Ids in row order to the coordinates that lie beside the arrays."""
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    """What failed in this stage before any row could be made."""
+    upstream: tuple[Failure, ...] = ()
+    """What failed in the stages before: it travels with the stores."""
+    reads: tuple[str, ...] = ()
+    """Names of the stores that the rows are made from."""
+
+
+def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
+    """Compute what the cache lacks, link the rest, and write data/<dataset>/<name>.zarr and failures.jsonl."""
+    cache, name, out = paths.open_cache(), f"{paths.dataset}/{job.name}", paths.store(job.name)
+    adopted = adopt_before_build(paths.root, cache, name, out)
+    if adopted is not None and not options.quiet:
+        print(f"{job.stage}: adopted {adopted}", file=sys.stderr)
+    store, made, seconds = make_store(_with_origins(job, paths), cache, name, out, options)
+    return _account(job, store, paths, made, seconds, max_failed)
+
+
+def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
+    """The job with what its store shall tell: whose data it is, its code, and what the stores before were made of."""
+    origins: dict[str, Any] = {}
+    source: dict[str, Any] = {}
+    for name in job.reads:
+        card = read_parts(paths.store(name)).attrs
+        source |= {fact: card[fact] for fact in SOURCE if fact in card}
+        origins |= card.get(ORIGINS, {})
+        origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[LAYOUT]["made_of"])}
+    return replace(job, attrs={**source, **job.attrs, ORIGINS: origins, CODE: code_facts(job.stage)})
+
+
+def _recipes(made_of: Mapping[str, Any]) -> dict[str, Any]:
+    """Of each array, what its rows were made by; what all inputs happen to share is no recipe, and no two labs'."""
+    return {
+        array: {name: value for name, value in document.items() if name != "inputs"}
+        for array, document in made_of.items()
+    }
+
+
+def make_store(
+    job: StoreJob, cache: Cache, name: str, out: Path, options: RunOptions
+) -> tuple[Store, int, float]:
+    """The store at `out`, how many rows were computed for it, and in how many seconds.
+
+    `name` is where the cache remembers the order of its rows; raises CapacityError where it cannot fit.
+    """
+    build = Build(cache, name, job.spec, job.rows)
+    _check_room(job, build.bytes_to_write, build.cache.root, options)
+    with ClipProgress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
+        tick = progress.tick if options.inline(len(build.tasks)) else None
+        write = partial(_write, build.cache.root, job.work, tick)
+        made = 0
+        for receipt in run_tasks(write, build.tasks, options):
+            made += receipt.made
+            if tick is None:
+                progress.tick(made=receipt.made, failed=receipt.failed)
+    build.finish(out, job.coords(build.ids), _card(job))
+    return open_store(out), made, progress.seconds
+
+
+def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions) -> None:
+    """Say what will be written and what is free; raise CapacityError before the first clip if it cannot fit."""
+    free = shutil.disk_usage(folder).free
+    if not options.quiet and num_bytes:
+        print(f"{job.stage}: up to {_gb(num_bytes)} to write, {_gb(free)} free", file=sys.stderr)
+    if num_bytes > free:
+        raise CapacityError(
+            f"{job.name}.zarr needs up to {_gb(num_bytes)} in {folder}, {_gb(free)} are free: "
+            "free some room, point HARCACHE_DIR to a larger disk, or choose a smaller recipe"
+        )
+
+
+def _card(job: StoreJob) -> dict[str, Any]:
+    lost = [asdict(failure) for failure in (*job.upstream, *job.failures)]
+    card: dict[str, Any] = as_json({**job.attrs, "stage": job.stage, LOST: lost})
+    return card
+
+
+def upstream_failures(store: Store) -> tuple[Failure, ...]:
+    """Every clip that was lost on the way to `store`, and there: with its stage and reason."""
+    card: dict[str, Any] = store.attrs
+    return (*(Failure(**fields) for fields in card[LOST]), *_own(store, card["stage"]))
+
+
+def _own(store: Store, stage: str) -> tuple[Failure, ...]:
+    """What failed while `store` was made, a line a clip."""
+    found = {f["id"]: Failure(f["id"], stage, f["error"], f["message"]) for f in store.failures}
+    return tuple(found.values())
+
+
+def _account(
+    job: StoreJob, store: Store, paths: Paths, made: int, seconds: float, max_failed: float
+) -> Summary:
+    own = _own(store, job.stage)
+    write_failures(paths.failures, job.stage, (*job.failures, *own))
+    cached = len(job.rows) - made - len(own)
+    return Summary(job.stage, made, cached, len(job.failures) + len(own), seconds, max_failed)
+
+
+def _gb(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"
+
+
+def _write(root: Path, work: Work, tick: Callable[..., None] | None, task: Task) -> Receipt:
+    compute = work.compute if tick is None else partial(_ticking, work, tick)
+    return write_block(root, task, compute, made_with=work.made_with)
+
+
+def _ticking(
+    work: Work, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
+) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    for clip_id, made in work.compute(ids, arrays):
+        failed = isinstance(made, RowFailure)
+        tick(made=int(not failed), failed=int(failed))
+        yield clip_id, made

@@ -1,0 +1,53 @@
+"""How the values of a network's cuts are laid out in a store: one array a cut, one row a clip."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cache import ArraySpec, StoreSpec
+from pipeline.build.dim_names import recipe_dims
+
+CHUNK_ROWS = 16
+CHUNK_BYTES = 65_536
+"""Rows of this size or more are a chunk each."""
+SHARD_BYTES = 256_000_000
+"""Of the largest array, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutArray:
+    """One array."""
+
+    name: str
+    dtype: Literal["float32", "float16"]
+    shape: tuple[int, ...]
+    """(A, …) of one clip."""
+    dims: tuple[str, ...]
+    """Of the axes behind the views."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Of one clip."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+def cut_arrays_spec(cuts: Sequence[CutArray], *, most_rows: int) -> StoreSpec:
+    """A store of these arrays, `most_rows` a shard or as many as keep it small."""
+    shapes = {cut.name: cut.shape for cut in cuts}
+    dims = recipe_dims(shapes, {cut.name: ("view", *cut.dims) for cut in cuts})
+    largest = max(cut.num_bytes for cut in cuts)
+    fitting = max(CHUNK_ROWS, SHARD_BYTES // largest // CHUNK_ROWS * CHUNK_ROWS)
+    arrays = tuple(
+        ArraySpec(
+            cut.name,
+            cut.dtype,
+            cut.shape,
+            dims[cut.name],
+            chunk_rows=CHUNK_ROWS if cut.num_bytes < CHUNK_BYTES else 1,
+        )
+        for cut in cuts
+    )
+    return StoreSpec(arrays, rows_per_shard=min(most_rows, fitting), row_dim="clip")

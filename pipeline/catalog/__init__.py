@@ -1,0 +1,1 @@
+"""The list of all clips, and the skeletons that stages read by clip."""

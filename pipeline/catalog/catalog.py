@@ -1,0 +1,170 @@
+"""catalog.parquet: one row a clip, usable or not; what every later stage starts from."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.datasets.protocol import Axis
+from pipeline.errors import DatasetError
+from pipeline.values import Clip, Split
+
+SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("label", pa.int32()),
+        ("label_name", pa.string()),
+        ("subject", pa.int32()),
+        ("camera", pa.int32()),
+        ("setup", pa.int32()),
+        ("split", pa.string()),
+        ("video", pa.string()),
+        ("skeleton", pa.string()),
+        ("video_sha256", pa.string()),
+        ("skeleton_sha256", pa.string()),
+        ("num_frames", pa.int32()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("fps", pa.float64()),
+        ("skeleton_frames", pa.int32()),
+        ("flags", pa.list_(pa.string())),
+        ("usable", pa.bool_()),
+    ]
+)
+
+
+FACTS = ("dataset", "protocol", "layout", "modality", "axis")
+"""What holds for the dataset as a whole, kept as the file's metadata; `classes` too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One clip as `index` found it; its facts are 0 where it is not usable."""
+
+    clip: Clip
+    label_name: str
+    split: Split
+    video_sha256: str
+    skeleton_sha256: str | None
+    usable: bool
+    num_frames: int = 0
+    height: int = 0
+    width: int = 0
+    fps: float = 0.0
+    skeleton_frames: int = 0
+    flags: tuple[str, ...] = ()
+
+    @property
+    def shared_frames(self) -> int:
+        """Frames from which both modalities can show something: video and skeleton may differ (SPEC 0.2)."""
+        return min(self.num_frames, self.skeleton_frames) if self.skeleton_frames else self.num_frames
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Every entry, sorted by clip id, and what holds for the dataset as a whole."""
+
+    entries: tuple[Entry, ...]
+    dataset: str
+    protocol: str
+    layout: str
+    """A key of `pipeline.skeleton.layouts.LAYOUTS`."""
+    modality: str
+    axis: Axis
+    """Along which `protocol` splits: subject, camera or setup."""
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        ids = [entry.clip.clip_id for entry in self.entries]
+        if ids != sorted(set(ids)):
+            raise DatasetError("a catalog's clip ids must be sorted and unique")
+
+    @property
+    def channels(self) -> int:
+        """C of its frames: depth has one."""
+        return 1 if self.modality == "depth" else 3
+
+    @property
+    def by_id(self) -> dict[str, Entry]:
+        """Entries by clip id."""
+        return {entry.clip.clip_id: entry for entry in self.entries}
+
+    def usable(self, split: Split | None = None) -> tuple[Entry, ...]:
+        """Entries that later stages may use, of one split or of both."""
+        return tuple(e for e in self.entries if e.usable and split in (None, e.split))
+
+    def labels(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """(len(ids),): their classes."""
+        found = self.by_id
+        return np.array([found[clip_id].clip.label for clip_id in ids], np.int64)
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """What every store of these clips says of their labels and splits, as attributes."""
+        return {"protocol": self.protocol, "classes": list(self.classes)}
+
+    def coords(self, ids: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Coordinates of a store's rows: label, split (0 train, 1 test), frames of the video, sha256 of the sources.
+
+        A sha256 is (32,) uint8: zeros where a clip has no such file.
+        """
+        found = self.by_id
+        rows = [found[clip_id] for clip_id in ids]
+        return {
+            "label": np.array([e.clip.label for e in rows], np.int32),
+            "split": np.array([int(e.split == "test") for e in rows], np.int8),
+            "num_frames": np.array([e.num_frames for e in rows], np.int32),
+            "video_sha256": _digests([e.video_sha256 for e in rows]),
+            "skeleton_sha256": _digests([e.skeleton_sha256 for e in rows]),
+        }
+
+
+def _digests(words: Sequence[str | None]) -> NDArray[np.uint8]:
+    """(N, 32) of N sha256 in hexadecimal."""
+    joined = b"".join(bytes.fromhex(word or "00" * 32) for word in words)
+    return np.frombuffer(joined, np.uint8).reshape(len(words), 32)
+
+
+def write_catalog(path: Path, catalog: Catalog) -> None:
+    """Write it aside and rename it; same entries, same bytes."""
+    table = pa.Table.from_pylist([_row(entry) for entry in catalog.entries], schema=SCHEMA)
+    facts = {name: getattr(catalog, name) for name in FACTS}
+    facts["classes"] = "\n".join(catalog.classes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    pq.write_table(table.replace_schema_metadata(facts), aside, compression="zstd")
+    aside.replace(path)
+
+
+def read_catalog(path: Path) -> Catalog:
+    """Read it back; raises DatasetError where it is not one of ours."""
+    table = pq.read_table(path)
+    facts = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    if "protocol" not in facts:
+        raise DatasetError(f"{path} is not a catalog that `index` wrote: make it again")
+    return Catalog(
+        entries=tuple(_entry(row) for row in _rows(table)),
+        classes=tuple(facts["classes"].split("\n")),
+        **{name: facts[name] for name in FACTS},
+    )
+
+
+def _rows(table: pa.Table) -> Iterable[dict[str, Any]]:
+    return table.to_pylist()  # type: ignore[no-any-return]
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    clip = {name: getattr(entry.clip, name) for name in Clip.__dataclass_fields__}
+    own = {name: getattr(entry, name) for name in Entry.__dataclass_fields__ if name not in ("clip", "flags")}
+    return {**clip, **own, "flags": list(entry.flags)}
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    clip = Clip(**{name: row.pop(name) for name in Clip.__dataclass_fields__})
+    return Entry(clip=clip, flags=tuple(row.pop("flags")), **row)

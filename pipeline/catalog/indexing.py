@@ -1,0 +1,148 @@
+"""What `index` does with one clip, and how its findings become the catalog."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache import RowFailure, Store
+from pipeline.build.failures import Failure
+from pipeline.build.work import ClipArrays, one_by_one
+from pipeline.catalog.catalog import Catalog, Entry
+from pipeline.catalog.opened import made_keys
+from pipeline.catalog.skeletons import flag_names, pack, read_facts
+from pipeline.datasets import Dataset, Listing
+from pipeline.datasets.opened import clip_of, dataset_of, need_video
+from pipeline.datasets.protocol import Digested, fit_to_video
+from pipeline.errors import SkeletonError
+from pipeline.params.params import IndexParams
+from pipeline.values import Clip
+
+
+@dataclass(frozen=True)
+class IndexWork:
+    """Reads a clip's skeleton and counts its video's frames."""
+
+    params: IndexParams
+    root: Path
+    listed: str
+    """Key of the listing that the clips stand in."""
+    made_with: Mapping[str, str] = field(default_factory=dict)
+
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+        """Yield each clip's rows of skeletons.zarr."""
+        return one_by_one(self._clip, ids, arrays)
+
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
+        dataset = dataset_of(self.params, self.root, listed=self.listed)
+        clip = clip_of(dataset, clip_id)
+        need_video(dataset, clip)
+        facts = dataset.open_video(clip).probe()
+        skeleton, flags = dataset.read_skeleton(clip)
+        if clip.skeleton is not None and not skeleton.present.any():
+            raise SkeletonError(
+                f"no body in any of {skeleton.num_frames} skeleton frames: leave the clip out"
+            )
+        fitted, more = fit_to_video(skeleton, facts.num_frames)
+        made = pack(clip_id, fitted, facts, flags | more | facts.flags, self.params.max_frames)
+        return {name: rows for name, rows in made.items() if name in arrays}
+
+
+def source_digests(
+    dataset: Dataset, clips: Sequence[Clip], sha256: Callable[[Path], str], *, workers: int
+) -> dict[str, dict[str, str]]:
+    """sha256 of each clip's sources, by clip id and then by what the source is (`video`, `skeleton`)."""
+    with ThreadPoolExecutor(max_workers=max(2, workers)) as pool:  # hashing releases the interpreter
+        found = pool.map(lambda clip: _digests(dataset, clip, sha256), clips)
+        return {clip.clip_id: digests for clip, digests in zip(clips, found, strict=True)}
+
+
+def _digests(dataset: Dataset, clip: Clip, sha256: Callable[[Path], str]) -> dict[str, str]:
+    return {kind: _digest(dataset, clip, kind, path, sha256) for kind, path in dataset.sources(clip).items()}
+
+
+def _digest(dataset: Dataset, clip: Clip, kind: str, path: Path, sha256: Callable[[Path], str]) -> str:
+    own = dataset.digests(clip) if isinstance(dataset, Digested) else {}
+    return own.get(kind) or sha256(path)
+
+
+def changed_videos(
+    dataset: Dataset, entries: Sequence[Entry], sha256: Callable[[Path], str], *, workers: int
+) -> tuple[Failure, ...]:
+    """Clips whose video is no longer the file that `index` saw: its pixels must not go under the old one's key.
+
+    Not a verdict on a clip's bytes, so it is never cached; digests are remembered while files stay as they are.
+    """
+
+    def verdict(entry: Entry) -> Failure | None:
+        video = dataset.sources(entry.clip)["video"]
+        if not video.exists():  # what is gone the cache may still have
+            return None
+        if _digest(dataset, entry.clip, "video", video, sha256) == entry.video_sha256:
+            return None
+        message = f"{video.name} changed since it was indexed: run `index` again"
+        return Failure(entry.clip.clip_id, "crop", "VideoError", message)
+
+    with ThreadPoolExecutor(max_workers=max(2, workers)) as pool:
+        return tuple(found for found in pool.map(verdict, entries) if found is not None)
+
+
+def listing_failures(listing: Listing) -> tuple[Failure, ...]:
+    """What the listing itself could not use."""
+    return tuple(Failure(clip_id, "index", error, message) for clip_id, error, message in listing.failures)
+
+
+def index_catalog(
+    dataset: Dataset, name: str, protocol: str, store: Store, digests: Mapping[str, Mapping[str, str]]
+) -> Catalog:
+    """Every listed clip with its split; facts and flags where skeletons.zarr has it."""
+    ids = list(made_keys(store, "facts"))
+    facts = read_facts(store, ids)
+    found = {clip_id: {key: column[row] for key, column in facts.items()} for row, clip_id in enumerate(ids)}
+    entries = [
+        _entry(dataset, clip, protocol, digests[clip.clip_id], found.get(clip.clip_id))
+        for clip in dataset.listing().clips
+    ]
+    return Catalog(
+        entries=tuple(entries),
+        dataset=name,
+        protocol=protocol,
+        layout=dataset.layout.name,
+        modality=dataset.modality,
+        axis=dataset.axis(protocol),
+        classes=dataset.classes[: 1 + max((entry.clip.label for entry in entries), default=0)],
+    )
+
+
+def _entry(
+    dataset: Dataset,
+    clip: Clip,
+    protocol: str,
+    digests: Mapping[str, str],
+    facts: Mapping[str, NDArray[np.int64]] | None,
+) -> Entry:
+    common: dict[str, Any] = {
+        "clip": clip,
+        "label_name": dataset.classes[clip.label],
+        "split": dataset.split(clip, protocol),
+        "video_sha256": digests["video"],
+        "skeleton_sha256": digests.get("skeleton"),
+    }
+    if facts is None:
+        return Entry(**common, usable=False)
+    return Entry(
+        **common,
+        usable=True,
+        num_frames=int(facts["num_frames"]),
+        height=int(facts["height"]),
+        width=int(facts["width"]),
+        fps=int(facts["fps_milli"]) / 1000,
+        skeleton_frames=int(facts["skeleton_frames"]),
+        flags=tuple(flag_names(int(facts["flags"]))),
+    )

@@ -1,0 +1,118 @@
+"""How skeletons and a clip's facts lie in skeletons.zarr, and how they come back."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache import ArraySpec, Store, StoreSpec
+from pipeline.datasets.protocol import FLAGS
+from pipeline.errors import SkeletonError
+from pipeline.skeleton.layouts import Layout
+from pipeline.values import Skeleton
+from pipeline.video.video import VideoFacts
+
+FRAMES_PER_CHUNK = 64
+FACTS = (
+    *("num_frames", "height", "width", "fps_milli", "header_frames", "skeleton_frames", "flags"),
+    "undecodable_frames",
+)
+"""What the columns of the array `facts` hold; -1 where a header names no frame count."""
+
+
+def skeleton_spec(layout: Layout, *, max_frames: int, max_persons: int, shard_rows: int) -> StoreSpec:
+    """Arrays of skeletons.zarr: (clip, frame, person, joint, axis), padded along frame with zeros."""
+    people = (max_persons, layout.num_joints)
+
+    def joints(name: str, *axes: tuple[str, int]) -> ArraySpec:
+        tail = (*people, *(size for _, size in axes))
+        return ArraySpec(
+            name,
+            "float32",
+            (max_frames, *tail),
+            ("frame", "person", "joint", *(dim for dim, _ in axes)),
+            chunk=(min(max_frames, FRAMES_PER_CHUNK), *tail),
+            codec="zstd",
+            padded=True,
+        )
+
+    return StoreSpec(
+        arrays=(
+            joints("joints_3d", ("xyz", 3)),
+            joints("joints_2d", ("xy", 2)),
+            joints("score"),
+            ArraySpec("video_frame", "int32", (max_frames,), ("frame",), chunk_rows=16, codec="zstd"),
+            ArraySpec("facts", "int64", (len(FACTS),), ("fact",), chunk_rows=64),
+        ),
+        rows_per_shard=shard_rows,
+        row_dim="clip",
+    )
+
+
+def pack(
+    clip_id: str, skeleton: Skeleton, facts: VideoFacts, flags: frozenset[str], max_frames: int
+) -> dict[str, Any]:
+    """One clip's rows; raises SkeletonError where it is longer than the padded size."""
+    length = skeleton.num_frames
+    if length > max_frames:
+        raise SkeletonError(
+            f"{clip_id}: {length} skeleton frames, the padded size is {max_frames}: raise index.max_frames"
+        )
+    rows = {
+        name: _padded(np.asarray(getattr(skeleton, name)), max_frames)
+        for name in ("joints_3d", "joints_2d", "score", "video_frame")
+    }
+    told = {
+        "num_frames": facts.num_frames,
+        "height": facts.height,
+        "width": facts.width,
+        "fps_milli": round(facts.fps * 1000),
+        "header_frames": -1 if facts.header_frames is None else facts.header_frames,
+        "skeleton_frames": length,
+        "flags": sum(1 << FLAGS.index(flag) for flag in flags),
+        "undecodable_frames": facts.undecodable_frames,
+    }
+    rows["facts"] = np.array([told[name] for name in FACTS], np.int64)
+    return rows
+
+
+def read_skeleton(store: Store, clip_id: str) -> Skeleton:
+    """The skeleton of `clip_id`, without its padding."""
+    length = read_facts(store, [clip_id])["skeleton_frames"][0]
+    return Skeleton(
+        joints_3d=store.read_row("joints_3d", clip_id, 0, int(length)),
+        joints_2d=store.read_row("joints_2d", clip_id, 0, int(length)),
+        score=store.read_row("score", clip_id, 0, int(length)),
+        video_frame=store.read_row("video_frame", clip_id, 0, int(length)),
+    )
+
+
+def read_facts(store: Store, ids: list[str]) -> dict[str, NDArray[np.int64]]:
+    """Columns of FACTS for `ids`, each (len(ids),)."""
+    table = store.read("facts", ids)
+    return {name: table[:, column] for column, name in enumerate(FACTS)}
+
+
+def flag_names(bits: int) -> list[str]:
+    """Names of the flags set in `bits`."""
+    return [flag for position, flag in enumerate(FLAGS) if bits >> position & 1]
+
+
+def _padded(array: NDArray[Any], length: int) -> NDArray[Any]:
+    padded = np.zeros((length, *array.shape[1:]), array.dtype)
+    padded[: len(array)] = array
+    return padded
+
+
+def joints_at(
+    skeleton: Skeleton, frames: NDArray[np.integer]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """2-D joints and scores shown in video `frames` (...,): (..., M, V, 2) and (..., M, V).
+
+    A frame that the skeleton does not have takes the nearest one's joints; ties go to the earlier.
+    """
+    known = skeleton.video_frame.astype(np.int64)
+    later = np.clip(np.searchsorted(known, frames), 0, len(known) - 1)
+    earlier = np.maximum(later - 1, 0)
+    nearest = np.where(np.abs(known[earlier] - frames) <= np.abs(known[later] - frames), earlier, later)
+    return skeleton.joints_2d[nearest], skeleton.score[nearest]

@@ -1,0 +1,161 @@
+"""NTU RGB+D 60 and 120: RGB videos and `.skeleton` files, found by name in any folder below the root."""
+
+import re
+from collections.abc import Mapping, Set
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+from pipeline.datasets.find_files import find_clips
+from pipeline.datasets.ntu.bodies import BodyRule
+from pipeline.datasets.ntu.protocols import (
+    NUM_ACTIONS,
+    NUM_CLIPS,
+    PROTOCOL_AXES,
+    missing_skeletons,
+    ntu_split,
+)
+from pipeline.datasets.ntu.skeleton_file import read_ntu_skeleton
+from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
+from pipeline.errors import DatasetError, SkeletonError
+from pipeline.skeleton.layouts import NTU_25
+from pipeline.values import Clip, Skeleton, Split
+from pipeline.video.video import AvVideo
+
+CLIP_ID = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
+PATTERNS = {
+    "video": re.compile(r"(?P<clip_id>S\d{3}C\d{3}P\d{3}R\d{3}A\d{3})_rgb\.(?:avi|mp4)"),
+    "skeleton": re.compile(r"(?P<clip_id>S\d{3}C\d{3}P\d{3}R\d{3}A\d{3})\.skeleton"),
+}
+"""Names of its files, by kind."""
+
+ON_LIST = "on the published list of missing skeletons; it is dropped for every run, RGB ones too (SPEC 0.1)"
+NO_SKELETON = "skeleton file missing: its video is there; fetch the skeleton too"
+
+
+class Ntu:
+    """NTU RGB+D.
+
+    version: 60 (actions 1 to 60) or 120.
+    max_persons: slots for people.
+    body_rule: which bodies fill them (`pipeline.datasets.ntu.bodies`).
+    missing_list: `published` drops the 302 or 535 clips whose skeletons are missing or incomplete;
+    `none` for other recordings in NTU's form, of which such a list says nothing.
+    """
+
+    name = "ntu"
+    layout = NTU_25
+    modality: Modality = "rgb"
+    card = Card(
+        title="NTU RGB+D / NTU RGB+D 120",
+        licence="Academic research only, on the terms of the ROSE Lab, NTU Singapore; its features too",
+        citation=(
+            "A. Shahroudy, J. Liu, T.-T. Ng, G. Wang: NTU RGB+D: A Large Scale Dataset for 3D Human Activity "
+            "Analysis, CVPR 2016; J. Liu et al.: NTU RGB+D 120, IEEE TPAMI 42(10), 2020"
+        ),
+        url="https://rose1.ntu.edu.sg/dataset/actionRecognition/",
+    )
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        version: Literal[60, 120] = 60,
+        max_persons: int = 2,
+        body_rule: BodyRule = "motion",
+        missing_list: Literal["published", "none"] = "published",
+    ) -> None:
+        check_choice(version, tuple(NUM_ACTIONS), "ntu: version")
+        check_choice(body_rule, get_args(BodyRule), "ntu: body_rule")
+        check_choice(missing_list, ("published", "none"), "ntu: missing_list")
+        check_choice(max_persons, (1, 2, 3, 4, 5, 6), "ntu: max_persons")
+        self.root = Path(root)
+        self.version = version
+        self.max_persons = max_persons
+        self.body_rule = body_rule
+        self.official = missing_list == "published"
+        self.classes = tuple(f"A{action:03d}" for action in range(1, NUM_ACTIONS[version] + 1))
+        self.protocols = tuple(PROTOCOL_AXES[version])
+
+    def listing(self) -> Listing:
+        """Clips with video and skeleton; a skeleton without a video is counted, a video without one fails."""
+        return self._listing
+
+    def split(self, clip: Clip, protocol: str) -> Split:
+        """The official side: `xsub` and `xview` of NTU 60, `xsub` and `xset` of NTU 120."""
+        return ntu_split(clip, protocol, self.version)
+
+    def axis(self, protocol: str) -> Axis:
+        """Subject, camera or set-up."""
+        check_choice(protocol, self.protocols, f"protocol of NTU RGB+D {self.version}")
+        return PROTOCOL_AXES[self.version][protocol]
+
+    def sources(self, clip: Clip) -> dict[str, Path]:
+        """Video and skeleton file."""
+        return {"video": self.root / clip.video, "skeleton": self._skeleton_path(clip)}
+
+    def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
+        """As in the `.skeleton` file; 2-D joints are its colour coordinates."""
+        return read_ntu_skeleton(
+            self._skeleton_path(clip), max_persons=self.max_persons, body_rule=self.body_rule
+        )
+
+    def open_video(self, clip: Clip) -> AvVideo:
+        """The RGB video."""
+        return AvVideo(self.root / clip.video)
+
+    def _skeleton_path(self, clip: Clip) -> Path:
+        if clip.skeleton is None:
+            raise SkeletonError(f"{clip.clip_id}: {NO_SKELETON}")
+        return self.root / clip.skeleton
+
+    @cached_property
+    def _listing(self) -> Listing:
+        found = find_clips(self.root, self.name, PATTERNS)
+        videos, skeletons = self._of_version(found["video"]), self._of_version(found["skeleton"])
+        listed = missing_skeletons(self.version) if self.official else frozenset()
+        unusable = {clip_id: ON_LIST for clip_id in videos if clip_id in listed}
+        unusable |= {clip_id: NO_SKELETON for clip_id in videos if clip_id not in listed | skeletons.keys()}
+        clip_ids = sorted(videos.keys() - unusable.keys())
+        absent = self._absent(videos.keys(), skeletons.keys(), unusable)
+        absent["video of an action beyond the version"] = len(found["video"]) - len(videos)
+        return Listing(
+            clips=tuple(_clip(clip_id, videos[clip_id], skeletons[clip_id]) for clip_id in clip_ids),
+            failures=tuple(
+                (clip_id, SkeletonError.__name__, why) for clip_id, why in sorted(unusable.items())
+            ),
+            absent=absent,
+        )
+
+    def _of_version(self, paths: Mapping[str, str]) -> dict[str, str]:
+        """Those whose action is one of this version's."""
+        return {clip_id: path for clip_id, path in paths.items() if f"A{clip_id[-3:]}" in self.classes}
+
+    def _absent(self, videos: Set[str], skeletons: Set[str], unusable: Mapping[str, str]) -> dict[str, int]:
+        """How many lack what; against the whole dataset where it is the published one."""
+        reasons = list(unusable.values())
+        counts = {
+            "video missing": len(skeletons - videos),
+            "skeleton missing": reasons.count(NO_SKELETON),
+            "skeleton missing (published list)": reasons.count(ON_LIST),
+        }
+        if self.official:
+            counts["video and skeleton missing"] = max(0, NUM_CLIPS[self.version] - len(videos | skeletons))
+        return counts
+
+
+def _clip(clip_id: str, video: str, skeleton: str) -> Clip:
+    """The clip that a name like S001C002P003R002A013 tells of; its replication (R) is only part of the id."""
+    match = CLIP_ID.fullmatch(clip_id)
+    if match is None:
+        raise DatasetError(f"ntu: {clip_id!r} is not a name of NTU RGB+D")
+    setup, camera, subject, _, action = (int(number) for number in match.groups())
+    return Clip(
+        clip_id=clip_id,
+        label=action - 1,
+        video=video,
+        skeleton=skeleton,
+        subject=subject,
+        camera=camera,
+        setup=setup,
+    )

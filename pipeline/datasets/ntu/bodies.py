@@ -1,0 +1,114 @@
+"""Bodies tracked through a recording: which of them are the people, and in which slot each lies."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.datasets.ntu.body import NOISE_FRAMES, NOISE_SHARE, Body, lying_frames
+from pipeline.datasets.ntu.ctrgcn_bodies import ctrgcn_slots
+from pipeline.errors import SkeletonError
+from pipeline.values import Skeleton
+
+BodyRule = Literal["motion", "denoised", "ctr_gcn"]
+"""`motion`: every body counts, the most moving first, by 2s-AGCN's measure. `denoised`: the same behind filters by
+length and spread, with CTR-GCN's constants. `ctr_gcn`: as CTR-GCN's scripts choose and place (`ctrgcn_slots`)."""
+
+
+def motion_metres(body: Body) -> float:
+    """Sum of the standard deviations of x, y and z over all joints of all frames of the body.
+
+    The energy that 2s-AGCN (ntu_gendata.py) ranks bodies by; NaN joints are left out, 0 where none is known.
+    """
+    known = body.joints_3d[np.isfinite(body.joints_3d).all(axis=2)].astype(np.float64)
+    return float(known.std(axis=0).sum()) if len(known) else 0.0
+
+
+def without_noise(bodies: Sequence[Body]) -> list[Body]:
+    """The bodies left by filters by length, then by spread; where all would go, the first that is long enough stays.
+
+    The constants are CTR-GCN's. Its own order of things is `ctrgcn_slots`.
+    """
+    kept = [body for body in bodies if len(body.frames) > NOISE_FRAMES]
+    if not kept:
+        return list(bodies)
+    upright = [body for body in kept if lying_frames(body).mean() < NOISE_SHARE]
+    return upright or kept[:1]
+
+
+def select_bodies(
+    bodies: Sequence[Body], num_frames: int, *, max_persons: int, rule: BodyRule = "motion"
+) -> tuple[Skeleton, frozenset[str]]:
+    """The people of a recording in `max_persons` slots, and the flags found on the way.
+
+    Bodies come in order of falling motion (ties: of first appearance); each goes to the first slot where
+    nobody lies in any of its frames: a person whom the sensor lost and found under a new id stays one person.
+    The test is frame by frame: two bodies that take turns share a slot even if their spans overlap. A body
+    that finds no slot is left out and flagged. Frames without a body are kept: NaN, score 0. `ctr_gcn` ranks,
+    filters and tests by span as CTR-GCN's scripts do; frames and flags are kept all the same.
+
+    Flags: `body_dropped` (a filter took one away), `joined_bodies` (two ids in one slot), `third_body` (no
+    slot was left for one), `one_body_lost` (one is missing while another is there), `no_body_frames`,
+    `nan_joints`.
+    """
+    ordered = sorted(bodies, key=lambda body: int(body.frames[0]))
+    if not ordered:
+        raise SkeletonError(f"nobody is seen in any of the {num_frames} frames")
+    if rule == "ctr_gcn":
+        kept, slots = ctrgcn_slots(ordered, max_persons)
+    else:
+        kept = without_noise(ordered) if rule == "denoised" and len(ordered) > 1 else ordered
+        slots = _place(sorted(kept, key=motion_metres, reverse=True), num_frames, max_persons)
+    left_out = len(kept) - sum(map(len, slots))
+    skeleton = _stack(slots, num_frames, max_persons)
+    seen = _seen(slots, num_frames)
+    found = {
+        "body_dropped": len(kept) < len(ordered),
+        "joined_bodies": any(len(slot) > 1 for slot in slots),
+        "third_body": left_out > 0,
+        "one_body_lost": bool(np.any(seen.any(axis=1) & ~seen.all(axis=1))),
+        "no_body_frames": not bool(np.all(seen.any(axis=1))),
+        "nan_joints": any(_has_unknown(body) for slot in slots for body in slot),
+    }
+    return skeleton, frozenset(flag for flag, is_found in found.items() if is_found)
+
+
+def _place(bodies: Sequence[Body], num_frames: int, max_persons: int) -> list[list[Body]]:
+    """Bodies of each slot that is used: each lies in the first slot where nobody does in any of its frames."""
+    taken = np.zeros((max_persons, num_frames), dtype=bool)
+    slots: list[list[Body]] = [[] for _ in range(max_persons)]
+    for body in bodies:
+        free = np.flatnonzero(~taken[:, body.frames].any(axis=1))
+        if len(free):
+            taken[free[0], body.frames] = True
+            slots[free[0]].append(body)
+    return [slot for slot in slots if slot]
+
+
+def _stack(slots: Sequence[Sequence[Body]], num_frames: int, max_persons: int) -> Skeleton:
+    """(T, M, ...) arrays of the slots' bodies; NaN and score 0 where a slot shows nobody."""
+    shape = (num_frames, max_persons, slots[0][0].score.shape[1])
+    joints_3d = np.full((*shape, 3), np.nan, dtype=np.float32)
+    joints_2d = np.full((*shape, 2), np.nan, dtype=np.float32)
+    score = np.zeros(shape, dtype=np.float32)
+    for person, slot in enumerate(slots):
+        for body in slot:
+            joints_3d[body.frames, person] = body.joints_3d
+            joints_2d[body.frames, person] = body.joints_2d
+            score[body.frames, person] = body.score
+    return Skeleton(joints_3d, joints_2d, score, np.arange(num_frames, dtype=np.int32))
+
+
+def _seen(slots: Sequence[Sequence[Body]], num_frames: int) -> NDArray[np.bool_]:
+    """(T, slots used): whether the slot's body is seen in the frame."""
+    seen = np.zeros((num_frames, len(slots)), dtype=bool)
+    for person, slot in enumerate(slots):
+        for body in slot:
+            seen[body.frames, person] = True
+    return seen
+
+
+def _has_unknown(body: Body) -> bool:
+    """Whether any number of any joint is NaN."""
+    return not (np.isfinite(body.joints_3d).all() and np.isfinite(body.joints_2d).all())

@@ -1,0 +1,1 @@
+"""Pickles of PYSKL's annotations, with videos or without."""

@@ -1,0 +1,1 @@
+"""Recordings that a CSV or Parquet table lists."""

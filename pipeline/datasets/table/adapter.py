@@ -1,0 +1,143 @@
+"""One's own recordings, listed in a plain table: videos and labels, and whatever else is known of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
+from pipeline.datasets.table.rows import clips_of, read_rows
+from pipeline.datasets.table.skeleton_file import read_npz_skeleton, whole_frame_skeleton
+from pipeline.errors import DatasetError, ParamError, SkeletonError, VideoError
+from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
+from pipeline.values import UNKNOWN, Clip, Skeleton, Split
+from pipeline.video.video import AvVideo
+
+NO_VIDEO = "video file missing: the table names it; put it there, or take the row out"
+NO_SKELETON = (
+    "the table names no skeleton for it, or its file is missing; give one, or use layout whole_frame"
+)
+
+
+class Table:
+    """A table with columns video, label and, if known, clip_id, skeleton, subject, camera, setup, split.
+
+    table: the `.csv` or `.parquet` file, below the folder; paths in it are relative to the folder.
+    layout: of the skeleton files (`.npz`, see `table_skeleton`); `whole_frame` where there are none.
+    max_persons: slots for people.
+    train_subjects: who trains in protocol `subjects`, which is there when some are named; "1 3 5" or a list.
+    The protocol `table` is there when the column split is filled for every clip.
+    """
+
+    name = "table"
+    modality: Modality = "rgb"
+    card = Card(title="Own recordings", licence="As their owner says", citation="None given", url="")
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        table: str = "table.csv",
+        layout: str = WHOLE_FRAME.name,
+        max_persons: int = 2,
+        train_subjects: str | Sequence[int] = (),
+    ) -> None:
+        check_choice(layout, tuple(LAYOUTS), "table: layout")
+        if max_persons < 1:
+            raise ParamError(f"table: max_persons must be 1 or more, got {max_persons}")
+        self.root = Path(root)
+        self.layout = LAYOUTS[layout]
+        self.max_persons = max_persons
+        self.train_subjects = _subjects(train_subjects)
+        self._clips, self.classes, self._splits = clips_of(read_rows(self.root / table))
+        self.protocols = self._protocols()
+        self._check_skeletons()
+        self._listing = self._list()
+
+    def listing(self) -> Listing:
+        """Every row of the table; one whose files are not there fails."""
+        return self._listing
+
+    def split(self, clip: Clip, protocol: str) -> Split:
+        """As the column split says, or by the training subjects."""
+        check_choice(protocol, self.protocols, "protocol of the table")
+        if protocol == "table":
+            return self._splits[clip.clip_id]
+        return "train" if clip.subject in self.train_subjects else "test"
+
+    def axis(self, protocol: str) -> Axis:
+        """Subjects; for the column split, the first of subject, camera, set-up that differs in training."""
+        check_choice(protocol, self.protocols, "protocol of the table")
+        training = [clip for clip in self._clips if self.split(clip, protocol) == "train"]
+        axes: tuple[Axis, ...] = ("subject", "camera", "setup") if protocol == "table" else ("subject",)
+        for axis in axes:
+            if len({getattr(clip, axis) for clip in training} - {UNKNOWN}) > 1:
+                return axis
+        raise DatasetError(
+            f"table: validation is held out along {' or '.join(axes)}, and the training clips have only one; "
+            "fill one of these columns"
+        )
+
+    def sources(self, clip: Clip) -> dict[str, Path]:
+        """The video and, where the table names one, the skeleton file."""
+        found = {"video": self.root / clip.video}
+        return found if clip.skeleton is None else {**found, "skeleton": self.root / clip.skeleton}
+
+    def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
+        """From the `.npz` file; with layout whole_frame, one unknown joint in each frame of the video."""
+        if self.layout is WHOLE_FRAME:
+            return whole_frame_skeleton(
+                self.open_video(clip).probe().num_frames, self.max_persons
+            ), frozenset()
+        if clip.skeleton is None:
+            raise SkeletonError(f"{clip.clip_id}: {NO_SKELETON}")
+        return read_npz_skeleton(self.root / clip.skeleton, self.layout, self.max_persons)
+
+    def open_video(self, clip: Clip) -> AvVideo:
+        """The video file."""
+        return AvVideo(self.root / clip.video)
+
+    def _protocols(self) -> tuple[str, ...]:
+        if self._splits and len(self._splits) < len(self._clips):
+            clip_id = min({clip.clip_id for clip in self._clips} - self._splits.keys())
+            raise DatasetError(
+                f"table: {clip_id}: split is empty, though other rows have one; fill it, or none"
+            )
+        if self.train_subjects:
+            unknown = self.train_subjects - {clip.subject for clip in self._clips}
+            if unknown:
+                raise ParamError(f"table: train_subjects {sorted(unknown)} are in no row of the table")
+        return ("table",) * bool(self._splits) + ("subjects",) * bool(self.train_subjects)
+
+    def _check_skeletons(self) -> None:
+        if self.layout is WHOLE_FRAME and any(clip.skeleton for clip in self._clips):
+            known = sorted(set(LAYOUTS) - {WHOLE_FRAME.name})
+            raise ParamError(
+                f"table: it names skeletons; say their layout, one of {known}, or drop the column"
+            )
+
+    def _list(self) -> Listing:
+        reasons = {clip.clip_id: reason for clip in self._clips if (reason := self._unusable(clip))}
+        return Listing(
+            clips=tuple(clip for clip in self._clips if clip.clip_id not in reasons),
+            failures=tuple((clip_id, *reason) for clip_id, reason in sorted(reasons.items())),
+            absent={
+                "video missing": sum(reason == NO_VIDEO for _, reason in reasons.values()),
+                "skeleton missing": sum(reason == NO_SKELETON for _, reason in reasons.values()),
+            },
+        )
+
+    def _unusable(self, clip: Clip) -> tuple[str, str] | None:
+        """Error class and reason, where a file that the clip needs is not there."""
+        if not (self.root / clip.video).is_file():
+            return VideoError.__name__, NO_VIDEO
+        needs_skeleton = self.layout is not WHOLE_FRAME
+        if needs_skeleton and (clip.skeleton is None or not (self.root / clip.skeleton).is_file()):
+            return SkeletonError.__name__, NO_SKELETON
+        return None
+
+
+def _subjects(named: str | Sequence[int]) -> frozenset[int]:
+    """Numbers of subjects, from a list or from text like "1 3 5"."""
+    words = named.replace(",", " ").split() if isinstance(named, str) else [str(number) for number in named]
+    if not all(word.isdecimal() for word in words):
+        raise ParamError(f"table: train_subjects must be whole numbers from 0, got {named!r}")
+    return frozenset(int(word) for word in words)

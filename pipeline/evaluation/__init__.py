@@ -1,0 +1,1 @@
+"""From predictions to numbers: metrics, intervals, late fusion, and the documents that hold them."""

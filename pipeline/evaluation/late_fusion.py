@@ -1,0 +1,67 @@
+"""Late fusion: the class probabilities of the two single modalities, put together. It learns one number at most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.shown import ShownByShape
+
+Floats = NDArray[np.float64]
+
+SINGLE = ("video", "skeleton")
+"""The methods that see one modality alone."""
+
+SCORE_SUM, WEIGHTED_PRODUCT = "score_sum", "weighted_product"
+
+WEIGHTS = np.linspace(0, 1, 21)
+"""Shares of the skeleton that are tried."""
+
+LEAST = 1e-12
+"""Stands for a probability of 0, so that one modality's certainty can be outvoted."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scores(ShownByShape):
+    """What one method with one seed said about some clips."""
+
+    method: str
+    seed: int
+    probabilities: Floats
+    """(N, K)"""
+
+
+def late_fusions(said: Sequence[Scores], weight: float) -> list[Scores]:
+    """Of each seed that both modalities have: their mean, and their product with `weight` on the skeleton."""
+    by_name = {(one.method, one.seed): one.probabilities for one in said}
+    pairs = {
+        seed: (by_name[SINGLE[0], seed], by_name[SINGLE[1], seed])
+        for method, seed in by_name
+        if method == SINGLE[0] and (SINGLE[1], seed) in by_name
+    }
+    sums = [Scores(SCORE_SUM, seed, (video + skeleton) / 2) for seed, (video, skeleton) in pairs.items()]
+    products = [Scores(WEIGHTED_PRODUCT, seed, product(*pair, weight)) for seed, pair in pairs.items()]
+    return [*sums, *products]
+
+
+def product(video: Floats, skeleton: Floats, weight: float) -> Floats:
+    """(N, K): video^(1 - weight) · skeleton^weight, made to sum to 1 for each clip."""
+    logs = (1 - weight) * np.log(video + LEAST) + weight * np.log(skeleton + LEAST)
+    raised = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def skeleton_weight(held_out: Sequence[Scores], labels: NDArray[np.int64]) -> float:
+    """The skeleton's weight in `product` at which held-out clips are likeliest; ½ where a modality was not asked.
+
+    Held-out clips only: on clips that a backbone was fitted to, it is always sure, and the weight would not
+    know which modality to trust.
+    """
+    by_name = {one.method: one.probabilities for one in held_out}
+    if not set(SINGLE) <= by_name.keys():
+        return 0.5
+    video, skeleton = (by_name[name] for name in SINGLE)
+    rows = np.arange(len(labels))
+    likelihoods = [np.log(product(video, skeleton, w)[rows, labels] + LEAST).mean() for w in WEIGHTS]
+    return float(WEIGHTS[int(np.argmax(likelihoods))])

@@ -1,0 +1,163 @@
+"""What `train` writes beside the weights: predictions, metrics, curves and confusion, and how they are told."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.build.build import upstream_failures
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.opened import opened_store
+from pipeline.errors import DatasetError
+from pipeline.evaluation.late_fusion import SINGLE, Scores
+from pipeline.evaluation.metrics import Roles, differences, metrics_document, scores
+from pipeline.evaluation.predictions import Predictions, join
+from pipeline.files import write_whole
+from pipeline.paths import Paths
+from pipeline.training.splits import SplitParts
+from pipeline.training.trainings import Training, read_trainings
+
+FUSED = "fused"
+"""What metrics.json calls the fusion that the params choose."""
+
+PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probabilities")
+
+
+def write_predictions(
+    path: Path, ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Scores]
+) -> None:
+    """One row a method, seed and clip: clip_id, label, method, seed, predicted, probabilities (one a class)."""
+    columns: dict[str, list[Any]] = {name: [] for name in PREDICTION_COLUMNS}
+    for one in said:
+        columns["clip_id"] += list(ids)
+        columns["label"] += labels.tolist()
+        columns["method"] += [one.method] * len(ids)
+        columns["seed"] += [one.seed] * len(ids)
+        columns["predicted"] += one.probabilities.argmax(axis=1).tolist()
+        columns["probabilities"] += list(one.probabilities.astype(np.float32))
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+    write_whole(path, sink.getvalue())
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Joined by clip id."""
+    return join(**pq.read_table(path, columns=list(PREDICTION_COLUMNS[:-1])).to_pydict())
+
+
+def read_probabilities(path: Path, method: str, ids: Sequence[str]) -> NDArray[np.float32]:
+    """(N, K): what `method` with its lowest seed gave to each class, for each of `ids`."""
+    table = pq.read_table(path, filters=[("method", "=", method)]).to_pydict()
+    first = min(table["seed"])
+    rows = zip(table["clip_id"], table["seed"], table["probabilities"], strict=True)
+    found = {clip_id: values for clip_id, seed, values in rows if seed == first}
+    return np.array([found[clip_id] for clip_id in ids], np.float32)
+
+
+def write_curves(path: Path, runs: Sequence[tuple[str, str, int, Sequence[Mapping[str, Any]]]]) -> None:
+    """(phase, method, seed, history) of each training: phase,method,seed,epoch,train_loss,val_accuracy."""
+    rows = [
+        (phase, method, seed, record["epoch"], record["train_loss"], record["val_accuracy"])
+        for phase, method, seed, history in runs
+        for record in history
+    ]
+    _write_csv(path, ("phase", "method", "seed", "epoch", "train_loss", "val_accuracy"), rows)
+
+
+def read_curves(path: Path) -> dict[str, list[Any]]:
+    """Columns of curves.csv; NaN where nothing was held out."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        "phase": [row["phase"] for row in rows],
+        "method": [row["method"] for row in rows],
+        "seed": [int(row["seed"]) for row in rows],
+        "epoch": [int(row["epoch"]) for row in rows],
+        "train_loss": [float(row["train_loss"]) for row in rows],
+        "val_accuracy": [float(row["val_accuracy"] or np.nan) for row in rows],
+    }
+
+
+def write_confusion(path: Path, predictions: Predictions, method: str, names: Sequence[str]) -> None:
+    """actual,predicted of one method, a row a clip and seed: what `dvc plots show` counts."""
+    rows = [
+        (names[label], names[answer])
+        for seed in sorted(predictions.predicted[method])
+        for label, answer in zip(predictions.labels, predictions.predicted[method][seed], strict=True)
+    ]
+    _write_csv(path, ("actual", "predicted"), rows)
+
+
+def write_results(
+    paths: Paths,
+    catalog: Catalog,
+    parts: SplitParts,
+    said: Sequence[Scores],
+    heads: Sequence[Training],
+    facts: Mapping[str, Any],
+) -> None:
+    """predictions.parquet, metrics.json, confusion.csv and curves.csv of one run of `train`.
+
+    In metrics.json, `train`, `val`, `test` and `failed` add up to all clips; the final runs fit train and val.
+    """
+    write_predictions(paths.reports / "predictions.parquet", parts.test, catalog.labels(parts.test), said)
+    predictions = read_predictions(paths.reports / "predictions.parquet")
+    failed = {failure.clip_id for failure in upstream_failures(opened_store(paths.store("features")))}
+    document = metrics_document(
+        predictions,
+        dataset=paths.dataset,
+        protocol=catalog.protocol,
+        clips={
+            "train": len(parts.fit),
+            "val": len(parts.select),
+            "test": len(parts.test),
+            "failed": len(failed),
+        },
+        roles=Roles(single=SINGLE, fused=FUSED),
+        facts=facts,
+    )
+    write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
+    write_confusion(paths.reports / "confusion.csv", predictions, FUSED, catalog.classes)
+    backbones = read_trainings(paths.weights / "backbones")
+    runs = [(f"pretrain, {t.phase}", t.name, t.seed, t.history) for t in backbones]
+    runs += [(f"train, {t.phase}", t.name, t.seed, t.history) for t in heads]
+    write_curves(paths.reports / "curves.csv", runs)
+
+
+def describe_results(paths: Paths) -> str:
+    """The accuracies of metrics.json as lines of text, and where the report lies."""
+    path = paths.reports / "metrics.json"
+    if not path.exists():
+        raise DatasetError(
+            f"{path} is not there; make it first: dvc repro, or python cli.py train {paths.dataset}"
+        )
+    document = json.loads(path.read_text())
+    lines = [
+        f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"
+    ]
+    for score in scores(document):
+        spread = "one seed" if score.std is None else f"± {score.std:.1f}"
+        lines.append(
+            f"  {score.method:16} {score.mean:5.1f} {spread:8} [{score.interval[0]:.1f}, {score.interval[1]:.1f}]"
+        )
+    for line in differences(document):
+        lines.append(
+            f"  {line.method} minus {line.than}: {line.mean:+.1f} [{line.interval[0]:+.1f}, {line.interval[1]:+.1f}]"
+        )
+    lines.append(f"report: {paths.reports / 'index.html'}")
+    return "\n".join(lines)
+
+
+def _write_csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())

@@ -1,0 +1,1 @@
+"""Batches of arrays for networks, read from stores: frames, joints, heatmaps, cached vectors."""

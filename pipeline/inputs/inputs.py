@@ -1,0 +1,103 @@
+"""Clips as batches of network input, read from the stores: the same for training and for features."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.catalog.opened import opened_catalog
+from pipeline.inputs.frame_input import FrameSource
+from pipeline.inputs.joint_input import JointSource
+from pipeline.inputs.map_input import MapSource
+from pipeline.params.backbones import HeatmapBackbone, SkeletonBackbone, VideoBackbone
+from pipeline.params.params import Preset
+from pipeline.paths import Paths
+from pipeline.rng import rng_for
+from pipeline.shown import ShownByShape
+from pipeline.skeleton.layouts import LAYOUTS
+
+Floats = NDArray[np.float32]
+
+
+class ClipInput(Protocol):
+    """One backbone's view of the dataset."""
+
+    @property
+    def path(self) -> Path:
+        """The store that it is read from."""
+        ...
+
+    @property
+    def num_views(self) -> int:
+        """A: how many inputs a clip has in testing."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one clip's input: (C, T, H, W) or (C, T, V, M)."""
+        ...
+
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """(joint, parent) pairs; none of a video."""
+        ...
+
+    @property
+    def normalisation(self) -> dict[str, Any]:
+        """How the input is scaled and shaped: what the weights trained on it mean. JSON values only."""
+        ...
+
+    def keys(self) -> dict[str, str]:
+        """Of each clip that can be fed, the cache key of what it is read from."""
+        ...
+
+    def unaugmented(self, ids: Sequence[str], view: int) -> Floats:
+        """One view of `ids`, always the same."""
+        ...
+
+    def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
+        """`ids` augmented, from a random view each."""
+        ...
+
+
+def input_of(
+    paths: Paths, preset: Preset, params: VideoBackbone | HeatmapBackbone | SkeletonBackbone
+) -> ClipInput:
+    """The input that a backbone's params describe."""
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    layout = LAYOUTS[catalog.layout]
+    if params.modality == "video":
+        recipe = preset.crop.recipes[params.recipe]
+        return FrameSource(paths.need(paths.store("frames"), "crop"), params, recipe, catalog.channels)
+    if params.modality == "heatmaps":
+        rule = preset.heatmaps.rule(layout)
+        return MapSource(paths.need(paths.store("heatmaps"), "heatmaps"), layout, rule, params)
+    return JointSource(paths.need(paths.store("skeletons"), "index"), layout, params)
+
+
+@dataclass(frozen=True, repr=False)
+class TrainingBatches(ShownByShape):
+    """Shuffled, augmented batches; what epoch e holds depends on the seed and on e alone."""
+
+    source: ClipInput
+    ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+    batch: int
+    seed: int
+
+    def __call__(self, epoch: int) -> Iterator[tuple[Floats, NDArray[np.int64]]]:
+        """Yield (inputs, labels) of every clip once, in batches of nearly equal size, `batch` at most."""
+        order = rng_for("order", self.seed, epoch).permutation(len(self.ids))
+        parts = np.array_split(order, -(-len(order) // self.batch))
+        for number, part in enumerate(parts):
+            rng = rng_for("augment", self.seed, epoch, number)
+            yield self.source.augmented([self.ids[i] for i in part], rng), self.labels[part]
+
+
+def unaugmented_batches(source: ClipInput, ids: Sequence[str], batch: int, view: int = 0) -> Iterator[Floats]:
+    """Batches of `ids` in order; the last one may be short."""
+    for start in range(0, len(ids), batch):
+        yield source.unaugmented(ids[start : start + batch], view)

@@ -1,0 +1,83 @@
+"""Cached features as the vectors that heads train on: one for the skeleton, one for the video."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache import Store
+from pipeline.params.params import HeadParams, PretrainParams
+from pipeline.rng import rng_for
+from pipeline.shown import ShownByShape
+
+Floats = NDArray[np.float32]
+Pair = tuple[Floats, Floats]
+"""(N, skeleton dim) and (N, video dim)."""
+
+
+def features_there(store: Store) -> frozenset[str]:
+    """Clips that no backbone failed on."""
+    return frozenset(store.ids) - {failure["id"] for failure in store.failures}
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Which arrays of features.zarr make a head's two inputs."""
+
+    store: Store
+    skeleton: tuple[str, ...]
+    video: tuple[str, ...]
+
+    def read(self, ids: Sequence[str]) -> Pair:
+        """Both vectors of `ids`: the mean over views, backbones one after the other."""
+        return self._side(self.skeleton, ids), self._side(self.video, ids)
+
+    def keys(self, ids: Sequence[str]) -> list[list[str]]:
+        """What the vectors of `ids` were made of."""
+        of_arrays = [self.store.keys(name) for name in (*self.skeleton, *self.video)]
+        return [[clip_id, *(keys[clip_id] for keys in of_arrays)] for clip_id in ids]
+
+    def _side(self, arrays: tuple[str, ...], ids: Sequence[str]) -> Floats:
+        parts = [self.store.read(name, list(ids)).mean(axis=1, dtype=np.float32) for name in arrays]
+        return np.concatenate(parts, axis=1)
+
+
+def vectors_of(
+    store: Store, heads: HeadParams, pretrain: PretrainParams, head_seed: int, *, selection: bool
+) -> Vectors:
+    """The arrays that the head of `head_seed` sees: its own backbones' where there are as many, else the first's.
+
+    `selection` asks for the features of the backbones that never saw the held-out clips.
+    """
+    paired = len(pretrain.seeds) == len(heads.seeds)
+    seed = (
+        pretrain.seeds[heads.seeds.index(head_seed)]
+        if paired and not (selection and pretrain.refit)
+        else pretrain.seeds[0]
+    )
+    tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
+    return Vectors(store, tuple(n + tail for n in heads.skeleton), tuple(n + tail for n in heads.video))
+
+
+@dataclass(frozen=True, repr=False)
+class VectorBatches(ShownByShape):
+    """Shuffled batches of vectors already in memory; what epoch e holds depends on the seed and on e alone."""
+
+    pair: Pair
+    labels: NDArray[np.int64]
+    batch: int
+    seed: int
+
+    def __call__(self, epoch: int) -> Iterator[tuple[Pair, NDArray[np.int64]]]:
+        """Yield every clip once."""
+        order = rng_for("order", self.seed, epoch).permutation(len(self.labels))
+        for part in np.array_split(order, -(-len(order) // self.batch)):
+            yield (self.pair[0][part], self.pair[1][part]), self.labels[part]
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """(N, K) probabilities."""
+    raised = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

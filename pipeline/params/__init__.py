@@ -1,0 +1,1 @@
+"""params.yaml as frozen sections that refuse what they do not know."""

@@ -1,0 +1,98 @@
+"""What params.yaml says of a backbone: its network, its input and its training."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from pipeline.params.sections import Options, Section, known_keys
+from pipeline.skeleton.augment import SkeletonAugment
+from pipeline.skeleton.normalise import SkeletonInput
+from pipeline.skeleton.streams import Stream
+from pipeline.video.augment import VideoAugment
+from pipeline.video.pixels import PixelScale
+
+Skeletal = Annotated[SkeletonInput, BeforeValidator(known_keys(SkeletonInput))]
+SkeletalAugment = Annotated[SkeletonAugment, BeforeValidator(known_keys(SkeletonAugment))]
+Pixels = Annotated[PixelScale, BeforeValidator(known_keys(PixelScale))]
+PixelAugment = Annotated[VideoAugment, BeforeValidator(known_keys(VideoAugment))]
+
+
+FEATURES = "features"
+"""Every backbone's first cut: what heads are trained on."""
+
+
+class TrainingPlan(Section):
+    """One optimiser run: SGD with momentum (SPEC 2.5), or Adam, whose first beta `momentum` then is (SPEC 1.5)."""
+
+    epochs: int = Field(gt=0)
+    batch: int = Field(gt=0)
+    lr: float = Field(gt=0)
+    optimiser: Literal["sgd", "adam"] = Field(default="sgd", exclude_if=lambda named: named == "sgd")
+    """Left out of documents where it is sgd: cache keys of trainings from before Adam stay what they were."""
+    schedule: Literal["constant", "milestones", "cosine"] = "constant"
+    milestones: tuple[int, ...] = ()
+    """Epochs, counted from 0, at whose start the rate falls to a tenth."""
+    warmup_epochs: int = Field(default=0, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(default=5e-4, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+
+
+class Pretrained(Section):
+    """Weights to start from: refused unless stem, normalisation and sha256 are what is said here."""
+
+    path: str
+    sha256: str
+    kind: Literal[
+        "harcache",
+        "torchvision_r3d_18",
+        "torchvision_resnet18",
+        "torchvision_resnet34",
+        "torchvision_resnet50",
+        "torchvision_mobilenet_v2",
+    ] = "harcache"
+
+
+class _Backbone(Section):
+    model: Options
+    """`kind` names a network of `models.backbones.BACKBONES`; the rest are its keywords."""
+    plan: TrainingPlan
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Before the classifier that trains the backbone and is then dropped."""
+    classifier_init: Literal["normal_0.01", "sqrt_2_over_k"] | None = None
+    """Standard deviation of that classifier's first weights: 0.01, or sqrt(2 / classes); None takes the network's
+    own: sqrt(2 / classes) of graph networks, as in 2s-AGCN's and CTR-GCN's code, 0.01 of all others."""
+    pretrained: Pretrained | None = None
+    cuts: tuple[str, ...] = Field(default=(FEATURES,), min_length=1)
+    """Which of the network's cuts `features` keeps, by name (`python cli.py models`); decides no training."""
+
+
+class VideoBackbone(_Backbone):
+    """A network over cropped frames."""
+
+    modality: Literal["video"]
+    recipe: str
+    """Whose frames: a name of `crop.recipes`."""
+    pixels: Pixels = PixelScale()
+    augment: PixelAugment = VideoAugment()
+
+
+class HeatmapBackbone(_Backbone):
+    """A network over the pseudo-heatmaps that the section `heatmaps` describes."""
+
+    modality: Literal["heatmaps"]
+    flip_chance: float = Field(default=0.0, ge=0, le=1)
+    """Chance of a mirrored clip, left and right joints exchanged; harmful where a class depends on the side."""
+
+
+class SkeletonBackbone(_Backbone):
+    """A network over joints."""
+
+    modality: Literal["skeleton"]
+    stream: Stream = "joint"
+    input: Skeletal = SkeletonInput()
+    augment: SkeletalAugment = SkeletonAugment()
+
+
+Backbone = Annotated[VideoBackbone | HeatmapBackbone | SkeletonBackbone, Field(discriminator="modality")]

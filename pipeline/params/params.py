@@ -1,0 +1,195 @@
+"""What params.yaml may say: one frozen section a stage. Rules and inputs are the values that use them."""
+
+from collections.abc import Collection, Iterator
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipeline.errors import ParamError
+from pipeline.params.backbones import FEATURES, Backbone, TrainingPlan
+from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
+from pipeline.skeleton.heatmaps import HeatmapRule
+from pipeline.skeleton.layouts import Layout
+from pipeline.video.crop import CropRecipe
+from pipeline.video.sampling import SamplingRule
+
+Sampling = Annotated[SamplingRule, BeforeValidator(known_keys(SamplingRule))]
+Crop = Annotated[CropRecipe, BeforeValidator(known_keys(CropRecipe))]
+
+
+class IndexParams(Section):
+    """Which dataset, which protocol, and how large a clip may grow."""
+
+    adapter: str
+    """A key of `pipeline.datasets.DATASETS`."""
+    options: Options = Field(default_factory=dict)
+    """Passed to the adapter as keywords."""
+    protocol: str
+    max_frames: int = Field(default=300, gt=0)
+    """Skeletons are padded to this many frames; a longer clip is refused by name."""
+    shard_rows: int = Field(default=1024, gt=0, multiple_of=64)
+
+
+class CropParams(Section):
+    """How each recipe cuts people out of the frames that its `sampling` chose."""
+
+    recipes: dict[str, Crop] = Field(min_length=1)
+    shard_rows: int = Field(default=256, gt=0)
+    depth_range_metres: float = Field(default=1.0, gt=0)
+    """Of depth videos: how far before and behind the person the grey values reach."""
+
+
+class HeatmapParams(Section):
+    """Gaussian pseudo-heatmaps of one recipe's frames (SPEC 0.6)."""
+
+    recipe: str
+    """Whose frames and box: a name of `crop.recipes`."""
+    store: Literal["maps", "joints"] = "joints"
+    """`joints` keeps joints in grid pixels, from which maps are rendered on the fly; `maps` keeps uint8 maps."""
+    size: tuple[int, int] = (56, 56)
+    """Height and width of the grid, in cells."""
+    sigma: float = Field(default=0.6, gt=0)
+    """In cells."""
+    with_joints: bool = True
+    with_limbs: bool = False
+    limbs: tuple[tuple[int, int], ...] | None = None
+    """Pairs of joints that `with_limbs` draws, by their numbers in the layout; None draws the layout's own."""
+    use_score: bool = True
+    """False draws every joint that is there at confidence 1."""
+    shard_rows: int = Field(default=256, gt=0)
+
+    def rule(self, layout: Layout) -> HeatmapRule:
+        """What is drawn of skeletons of `layout`, as uint8. ParamError where it has no such joint."""
+        strange = [pair for pair in self.limbs or () if not all(0 <= j < layout.num_joints for j in pair)]
+        if strange:
+            raise ParamError(
+                f"heatmaps.limbs: {strange} name joints that {layout.name} does not have; its "
+                f"{layout.num_joints} joints are numbered from 0"
+            )
+        return HeatmapRule(
+            size=self.size,
+            sigma=self.sigma,
+            bones=layout.drawn_limbs if self.limbs is None else self.limbs,
+            with_joints=self.with_joints,
+            with_limbs=self.with_limbs,
+            use_score=self.use_score,
+            dtype="uint8",
+        )
+
+
+class HoldOut(Section):
+    """What selects: whole groups of the training part, along the protocol's own axis."""
+
+    groups: tuple[int, ...] | None = None
+    """Subjects, cameras or set-ups to hold out; None draws them with `seed`."""
+    share: float = Field(default=0.05, gt=0, lt=1)
+    seed: int = 0
+
+
+class PretrainParams(Section):
+    """Stages 1 and 2 of AMFI-Net's Algorithm 1."""
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+    hold_out: HoldOut = HoldOut()
+    select: Literal["best", "last"] = "best"
+    """Which epoch of the selection run is kept: the best on the held-out part, or the last (it then only measures)."""
+    refit: bool = True
+    """Train again on the whole training part, for as many epochs as the first seed's selection found."""
+    amp: Literal["off", "bf16"] = "bf16"
+    backbones: dict[str, Backbone] = Field(min_length=1)
+
+
+class FeatureParams(Section):
+    """Frozen backbones over every clip."""
+
+    shard_rows: int = Field(default=4096, gt=0, multiple_of=16)
+
+
+class HeadParams(Section):
+    """Stage 3: AMFI-Net's fusion and the fusions it is compared with."""
+
+    video: tuple[str, ...] = ("video",)
+    """Backbones whose features, one after the other, are the fusion's video vector."""
+    skeleton: tuple[str, ...] = ("skeleton",)
+    """Likewise its skeleton vector."""
+    methods: tuple[str, ...] = (
+        "video",
+        "skeleton",
+        "average",
+        "multiplication",
+        "max",
+        "concatenation",
+        "amfi",
+    )
+    """Names of `models.heads.HEADS`."""
+    single_backbones: tuple[str, ...] = ()
+    """Further backbones, each with a linear head of its own: one more row of the table."""
+    fused: str = "amfi"
+    """The method that `metrics.json` calls fused."""
+    options: dict[str, Options] = Field(default_factory=dict)
+    """Per method, keywords of its head."""
+    seeds: tuple[int, ...] = Field(min_length=1)
+    plan: TrainingPlan
+
+
+class ReportParams(Section):
+    """What the page shows."""
+
+    clips: int = Field(default=12, ge=0)
+    tsne_clips: int = Field(default=600, gt=10)
+    ceilings: dict[str, float] = Field(default_factory=dict)
+    """Method to the accuracy in per cent that it cannot pass; known of the demo dataset only."""
+
+
+class Preset(Section):
+    """One whole run: every stage's parameters."""
+
+    max_failed: float = Field(default=0.01, ge=0, le=1)
+    """Share of the clips that may fail before a stage's exit status says so."""
+    index: IndexParams
+    sample: dict[str, Sampling] = Field(min_length=1)
+    crop: CropParams
+    heatmaps: HeatmapParams
+    pretrain: PretrainParams
+    features: FeatureParams = FeatureParams()
+    train: HeadParams
+    report: ReportParams = ReportParams()
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Preset":
+        if found := [*self._recipes_named(), *self._backbones_named()]:
+            raise MistakesError(found)
+        return self
+
+    def _recipes_named(self) -> Iterator[Mistake]:
+        """Sampling rules and crop recipes that are named and not there."""
+        recipes = self.crop.recipes
+        for name, recipe in recipes.items():
+            yield from _none_of(("crop", "recipes", name, "sampling"), recipe.sampling, "sample", self.sample)
+        yield from _none_of(("heatmaps", "recipe"), self.heatmaps.recipe, "crop.recipes", recipes)
+        for name, backbone in self.pretrain.backbones.items():
+            if backbone.modality == "video":
+                place = ("pretrain", "backbones", name, "recipe")
+                yield from _none_of(place, backbone.recipe, "crop.recipes", recipes)
+
+    def _backbones_named(self) -> Iterator[Mistake]:
+        """Backbones that heads shall see and that are not there, or whose features are not kept."""
+        train, backbones = self.train, self.pretrain.backbones
+        for side in ("video", "skeleton"):
+            known = [name for name, backbone in backbones.items() if backbone.modality == side]
+            for name in getattr(train, side):
+                yield from _none_of(("train", side), name, f"backbones of modality {side}", known)
+        for name in train.single_backbones:
+            yield from _none_of(("train", "single_backbones"), name, "pretrain.backbones", backbones)
+            if name in train.methods:
+                yield ("train", "single_backbones"), f"{name!r} is a method too; rename the backbone"
+        for name in {*train.video, *train.skeleton, *train.single_backbones} & backbones.keys():
+            if FEATURES not in backbones[name].cuts:
+                place = ("pretrain", "backbones", name, "cuts")
+                yield place, f"heads are trained on {name!r}, so its cuts must hold {FEATURES!r}"
+        yield from _none_of(("train", "fused"), train.fused, "train.methods", train.methods)
+
+
+def _none_of(place: Place, name: str, there: str, known: Collection[str]) -> Iterator[Mistake]:
+    if name not in known:
+        yield place, f"no {name!r}{nearest(name, sorted(known))}; {there}: {sorted(known)}"

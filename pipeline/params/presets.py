@@ -1,0 +1,60 @@
+"""params.yaml, read once at the edge. What it cannot mean is refused with its place and the nearest name."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.errors import ParamError
+from pipeline.params.params import Preset
+from pipeline.params.plain_yaml import read_yaml
+from pipeline.params.refusals import lines_of, place_in
+from pipeline.params.sections import Mistake, nearest
+
+
+def load_preset(path: Path, name: str, check: Callable[[Preset], Iterable[Mistake]] = lambda _: ()) -> Preset:
+    """Preset `name` of params.yaml; raises ParamError, which tells every mistake at once.
+
+    Types are strict: true and "3" are no numbers, 3 is no word. `check` may find further mistakes in a preset
+    that is sound by itself: names that only floors above this one know.
+    """
+    document = _document(path)
+    presets = document["presets"]
+    if name not in presets:
+        raise ParamError(
+            f"{path}: no preset {name!r}{nearest(name, list(presets))}; it has {sorted(presets)}"
+        )
+    try:
+        preset = Preset.model_validate_json(_as_json(path, presets[name]), strict=True)
+    except ValidationError as error:
+        raise _refused(path, lines_of(error, document, name)) from error
+    found = [
+        f"{place_in(document, ('presets', name, *place))}: {message}" for place, message in check(preset)
+    ]
+    if found:
+        raise _refused(path, found)
+    return preset
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = read_yaml(path)
+    except FileNotFoundError as error:
+        raise ParamError(f"{path} is not there; run this in a harcache checkout") from error
+    if not isinstance(document, dict) or not isinstance(document.get("presets"), dict):
+        raise ParamError(f"{path} needs a mapping called `presets`, one entry a preset")
+    return document
+
+
+def _as_json(path: Path, preset: Any) -> str:
+    """JSON has no tuples, so that strict types take YAML's lists for them."""
+    try:
+        return json.dumps(preset)
+    except TypeError as error:
+        raise ParamError(f"{path} holds a value that is no word, number, list or mapping: {error}") from error
+
+
+def _refused(path: Path, lines: Iterable[str]) -> ParamError:
+    return ParamError(f"{path} cannot be used:\n" + "\n".join(f"  {line}" for line in lines))

@@ -1,0 +1,68 @@
+"""What one clip looks like on its way: sampled source frames with box and skeleton, crops, heatmaps."""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.opened import opened_store
+from pipeline.catalog.skeletons import joints_at, read_skeleton
+from pipeline.datasets.opened import dataset_of
+from pipeline.evaluation.predictions import Predictions
+from pipeline.params.params import Preset
+from pipeline.paths import Paths
+from pipeline.report.strip_figure import Strip, Verdict
+from pipeline.skeleton.heatmaps import render, to_grid
+from pipeline.skeleton.layouts import LAYOUTS
+from pipeline.values import Box, Clip, Skeleton
+from pipeline.video.crop import BOX, unpack_frames
+from pipeline.video.depth import depth_to_uint8, person_distance_mm
+
+
+def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions, clip_id: str) -> Strip:
+    """The strip of one test clip, its first view, read from the stores and from its video."""
+    params, layout = preset.heatmaps, LAYOUTS[catalog.layout]
+    skeleton = read_skeleton(opened_store(paths.store("skeletons")), clip_id)
+    recipe = preset.crop.recipes[params.recipe]
+    numbers = opened_store(paths.store("samples")).read_row(recipe.sampling, clip_id)[0]
+    frames = opened_store(paths.store("frames"))
+    crops = unpack_frames(frames.read(params.recipe, [clip_id]), frames.attrs, params.recipe)[0, 0]
+    box = Box(*(int(edge) for edge in frames.read_row(BOX + params.recipe, clip_id)))
+    joints, score = joints_at(skeleton, numbers)
+    maps = render(params.rule(layout), to_grid(joints, box, params.size), score)
+    return Strip(
+        clip_id=clip_id,
+        label=catalog.by_id[clip_id].label_name,
+        frame_numbers=numbers.tolist(),
+        frames=_source_frames(paths, preset, catalog.by_id[clip_id].clip, skeleton, numbers),
+        crops=crops,
+        box=box,
+        joints=np.where(score[..., None] > 0, joints, np.nan),
+        bones=layout.bones,
+        heat=maps.max(axis=1) / np.float32(255),
+        verdicts=_verdicts(catalog, predictions, clip_id),
+    )
+
+
+def _source_frames(
+    paths: Paths, preset: Preset, clip: Clip, skeleton: Skeleton, numbers: NDArray[np.int32]
+) -> NDArray[np.uint8]:
+    """(T, H, W, C): the sampled frames, decoded again."""
+    dataset = dataset_of(preset.index, paths.raw)
+    wanted = np.unique(numbers)
+    decoded = dict(dataset.open_video(clip).frames(wanted.tolist()))
+    if dataset.modality == "depth":
+        grey = partial(
+            depth_to_uint8, person_mm=person_distance_mm(skeleton), range_m=preset.crop.depth_range_metres
+        )
+        decoded = {number: grey(frame.astype(np.uint16))[..., None] for number, frame in decoded.items()}
+    return np.stack([decoded[int(number)] for number in numbers]).astype(np.uint8)
+
+
+def _verdicts(catalog: Catalog, predictions: Predictions, clip_id: str) -> tuple[Verdict, ...]:
+    """What each method's lowest seed said."""
+    place = predictions.clip_ids.index(clip_id)
+    label = int(predictions.labels[place])
+    said = {m: int(seeds[min(seeds)][place]) for m, seeds in predictions.predicted.items()}
+    return tuple(Verdict(method, catalog.classes[answer], answer == label) for method, answer in said.items())

@@ -1,0 +1,204 @@
+"""The report as one HTML page that needs nothing beside itself: pictures inside, no script, no address."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from pipeline.evaluation.metrics import Difference, Score
+from pipeline.report.page_style import STYLE
+from pipeline.shown import ShownByShape
+
+SHOWN_FAILURES = 200
+"""Failures listed one by one; more are counted, and all stand in failures.jsonl."""
+
+MINUS = "−"
+WIDE_PIXELS = 850
+"""Pictures broader than this are not set side by side."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Picture(ShownByShape):
+    """An image with words for who cannot see it."""
+
+    png: bytes
+    alt: str
+    """What it shows, in one sentence."""
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that the page says. Texts are plain; the page escapes them."""
+
+    dataset: str
+    protocol: str
+    scores: Sequence[Score]
+    differences: Sequence[Difference]
+    clips: Mapping[str, int]
+    """How many are train, val, test, failed."""
+    notes: Sequence[str] = ()
+    """Lines under the table: what was trained how often, what selected."""
+    flags: Mapping[str, int] = field(default_factory=dict)
+    """Quality flag -> clips that carry it."""
+    failures: Sequence[tuple[str, str, str]] = ()
+    """(clip id, error, message)"""
+    accuracies: Picture | None = None
+    confusions: Sequence[Picture] = ()
+    features: Picture | None = None
+    curves: Picture | None = None
+    strips: Sequence[Picture] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    """Recipe, weights' sha256, versions."""
+
+
+def render(report: Report) -> str:
+    """The page, ready to be written as UTF-8."""
+    title = escape(f"{report.dataset}, {report.protocol}")
+    sections = [text for text in _sections(report) if text]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title} – harcache</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"{_header(report)}\n<main>\n" + "\n".join(sections) + "\n</main>\n"
+        "<footer>Written by harcache.</footer>\n</body>\n</html>\n"
+    )
+
+
+def _header(report: Report) -> str:
+    return (
+        f'<header><p class="kicker">harcache report</p><h1>{escape(report.dataset)}</h1>'
+        f'<p class="protocol">protocol {escape(report.protocol)}</p>{_tiles(report)}</header>'
+    )
+
+
+def _tiles(report: Report) -> str:
+    """The figures that a reader looks for first."""
+    shown = [score for score in report.scores if score.method in ("video", "skeleton", "fused")]
+    tiles = [(score.method, f"{score.mean:.1f}", "%", _spread(score)) for score in shown]
+    tiles += [(name, f"{count:,}", "", "clips") for name, count in report.clips.items()]
+    items = "".join(
+        f'<li class="{"accuracy" if unit else "count"}"><span class="name">{escape(name)}</span>'
+        f'<span class="value">{value}<small>{unit}</small></span><span class="spread">{spread}</span></li>'
+        for name, value, unit, spread in tiles
+    )
+    return f'<ul class="tiles">{items}</ul>'
+
+
+def _spread(score: Score) -> str:
+    return "one seed" if score.std is None else f"± {score.std:.1f} over {len(score.by_seed)} seeds"
+
+
+def _sections(report: Report) -> Iterable[str]:
+    pictures = [picture for picture in (report.accuracies,) if picture]
+    yield _section("accuracies", "Accuracies", _accuracies(report) + _figures(pictures))
+    yield _section("differences", "Paired differences", _differences(report.differences))
+    yield _section("clips", "Clips accounted for", _clips(report))
+    if report.confusions:
+        yield _section(
+            "confusions", "Confusion matrices", f'<div class="pair">{_figures(report.confusions)}</div>'
+        )
+    if report.features:
+        yield _section("features", "Features by t-SNE", _figures([report.features]))
+    if report.curves:
+        yield _section("curves", "Training curves", _figures([report.curves]))
+    if report.strips:
+        yield _section("strips", "Clips, looked at", _figures(report.strips))
+    yield _section("provenance", "Provenance", _provenance(report.provenance))
+
+
+def _section(anchor: str, heading: str, body: str) -> str:
+    return f'<section id="{anchor}"><h2>{heading}</h2>\n{body}</section>' if body else ""
+
+
+def _accuracies(report: Report) -> str:
+    rows = [
+        (
+            escape(score.method),
+            f"<b>{score.mean:.2f}</b>",
+            "–" if score.std is None else f"± {score.std:.2f}",
+            _interval(score.interval),
+            " ".join(f"{value:.1f}" for value in score.by_seed),
+        )
+        for score in report.scores
+    ]
+    head = ("method", "mean, %", "std over seeds", "95 % interval", "each seed")
+    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
+    return _table(
+        head, rows, "Test accuracy of every method; intervals are over test clips, not over seeds"
+    ) + (f'<ul class="notes">{notes}</ul>' if notes else "")
+
+
+def _differences(differences: Sequence[Difference]) -> str:
+    rows = [
+        (
+            f"{escape(line.method)} {MINUS} {escape(line.than)}",
+            f"<b>{line.mean:+.2f}</b>".replace("-", MINUS),
+            _interval(line.interval, signed=True),
+            _verdict(line),
+        )
+        for line in differences
+    ]
+    head = ("methods", "points", "95 % interval", "reading")
+    return _table(head, rows, "Differences on the same test clips, by paired bootstrap") if rows else ""
+
+
+def _verdict(line: Difference) -> str:
+    low, high = line.interval
+    if low > 0:
+        return '<span class="good">ahead</span>'
+    return '<span class="bad">behind</span>' if high < 0 else '<span class="even">not told apart</span>'
+
+
+def _interval(interval: tuple[float, float], *, signed: bool = False) -> str:
+    low, high = (f"{edge:+.1f}" if signed else f"{edge:.1f}" for edge in interval)
+    return f"{low} to {high}".replace("-", MINUS)
+
+
+def _clips(report: Report) -> str:
+    counts = [(escape(name), f"{count:,}") for name, count in report.clips.items()]
+    flags = [(escape(name), f"{count:,}") for name, count in sorted(report.flags.items())]
+    blocks = [_table(("part", "clips"), counts, "Clips by part")]
+    blocks += [_table(("flag", "clips"), flags, "Quality flags; flagged clips are used")] if flags else []
+    text = f'<div class="side">{"".join(blocks)}</div>'
+    return text + (_failures(report.failures) if report.failures else "<p>No clip failed.</p>")
+
+
+def _failures(failures: Sequence[tuple[str, str, str]]) -> str:
+    rows = [(f"<code>{escape(c)}</code>", escape(e), escape(m)) for c, e, m in failures[:SHOWN_FAILURES]]
+    more = len(failures) - len(rows)
+    rest = f"<p>{more:,} more stand in failures.jsonl.</p>" if more > 0 else ""
+    return _table(("clip", "error", "reason"), rows, "Clips that failed, and why", words=True) + rest
+
+
+def _provenance(entries: Mapping[str, str]) -> str:
+    rows = [(escape(name), f"<code>{escape(value)}</code>") for name, value in entries.items()]
+    return _table(("what", "value"), rows, "What these numbers were made of", words=True) if rows else ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, *, words: bool = False) -> str:
+    """Cells come escaped. `words`: columns of text rather than numbers."""
+    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    lines = "".join(
+        f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>"
+        for row in rows
+    )
+    look = ' class="words"' if words else ""
+    return (
+        f'<div class="scroll"><table{look}><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _figures(pictures: Sequence[Picture]) -> str:
+    return "".join(_figure(picture) for picture in pictures)
+
+
+def _figure(picture: Picture) -> str:
+    """A PNG names its width and height in bytes 16 to 24; wide ones get a row of their own."""
+    width, height = (int.from_bytes(picture.png[at : at + 4], "big") for at in (16, 20))
+    source = f"data:image/png;base64,{b64encode(picture.png).decode()}"
+    words = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
+    look = ' class="wide"' if width > WIDE_PIXELS else ""
+    image = f'<img src="{source}" alt="{escape(picture.alt)}" width="{width}" height="{height}">'
+    return f"<figure{look}>{image}{words}</figure>"

@@ -1,0 +1,1 @@
+"""NumPy work on joints: layouts, normalising, streams, resampling, heatmaps, augmentation."""

@@ -1,0 +1,121 @@
+"""Joint layouts: what each joint is called, how bones connect them, what is left and what is right."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a skeleton's V joints are named and joined."""
+
+    name: str
+    joints: tuple[str, ...]
+    """V names, in the order of the arrays."""
+    bones: tuple[tuple[int, int], ...]
+    """(joint, its parent towards the body's centre): V - 1 pairs, a tree."""
+    centre: int
+    """The joint that a skeleton is moved to: the middle of the spine (SPEC 0.3a)."""
+    spine: tuple[tuple[int, ...], tuple[int, ...]]
+    """(hip centre, next joint up), each the mean of these joints: turned to +z by the AGCN normalisation."""
+    shoulders: tuple[int, int]
+    """(right, left): turned to +x by the AGCN normalisation."""
+    pairs: tuple[tuple[int, int], ...]
+    """(left, right) joints that change places in a mirror."""
+    limbs: tuple[tuple[int, int], ...] = ()
+    """Pairs of joints that limb heatmaps draw, where they are others than the bones; see `drawn_limbs`."""
+
+    @property
+    def num_joints(self) -> int:
+        """V."""
+        return len(self.joints)
+
+    @property
+    def drawn_limbs(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of joints that limb heatmaps draw, one channel each."""
+        return self.limbs or self.bones
+
+    @property
+    def mirror(self) -> tuple[int, ...]:
+        """For each joint, the joint that takes its place in a mirror."""
+        order = list(range(self.num_joints))
+        for left, right in self.pairs:
+            order[left], order[right] = right, left
+        return tuple(order)
+
+
+NTU_25 = Layout(
+    name="ntu_25",
+    joints=(
+        "spine_base", "spine_mid", "neck", "head",
+        "left_shoulder", "left_elbow", "left_wrist", "left_hand",
+        "right_shoulder", "right_elbow", "right_wrist", "right_hand",
+        "left_hip", "left_knee", "left_ankle", "left_foot",
+        "right_hip", "right_knee", "right_ankle", "right_foot",
+        "spine_shoulder", "left_hand_tip", "left_thumb", "right_hand_tip", "right_thumb",
+    ),
+    bones=(
+        (0, 1), (1, 20), (2, 20), (3, 2),
+        (4, 20), (5, 4), (6, 5), (7, 6),
+        (8, 20), (9, 8), (10, 9), (11, 10),
+        (12, 0), (13, 12), (14, 13), (15, 14),
+        (16, 0), (17, 16), (18, 17), (19, 18),
+        (21, 22), (22, 7), (23, 24), (24, 11),
+    ),
+    centre=1,
+    spine=((0,), (1,)),
+    shoulders=(8, 4),
+    pairs=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24)),
+)  # fmt: skip
+"""Kinect v2, as in NTU RGB+D; bones as 2s-AGCN's graph has them (centre of the graph: joint 20)."""
+
+UTD_20 = Layout(
+    name="utd_20",
+    joints=(
+        "head", "shoulder_centre", "spine", "hip_centre",
+        "left_shoulder", "left_elbow", "left_wrist", "left_hand",
+        "right_shoulder", "right_elbow", "right_wrist", "right_hand",
+        "left_hip", "left_knee", "left_ankle", "left_foot",
+        "right_hip", "right_knee", "right_ankle", "right_foot",
+    ),
+    bones=(
+        (0, 1), (2, 1), (3, 2),
+        (4, 1), (5, 4), (6, 5), (7, 6),
+        (8, 1), (9, 8), (10, 9), (11, 10),
+        (12, 3), (13, 12), (14, 13), (15, 14),
+        (16, 3), (17, 16), (18, 17), (19, 18),
+    ),
+    centre=2,
+    spine=((3,), (2,)),
+    shoulders=(8, 4),
+    pairs=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
+)  # fmt: skip
+"""Kinect v1, as in UTD-MHAD."""
+
+COCO_17 = Layout(
+    name="coco_17",
+    joints=(
+        "nose", "left_eye", "right_eye", "left_ear", "right_ear",
+        "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+        "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+    ),
+    bones=(
+        (15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6), (9, 7), (7, 5),
+        (10, 8), (8, 6), (5, 0), (6, 0), (1, 0), (3, 1), (2, 0), (4, 2),
+    ),
+    centre=0,
+    spine=((11, 12), (5, 6)),
+    shoulders=(6, 5),
+    pairs=((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
+    limbs=(
+        (0, 1), (0, 2), (1, 3), (2, 4), (0, 5), (5, 7), (7, 9), (0, 6), (6, 8), (8, 10),
+        (5, 11), (11, 13), (13, 15), (6, 12), (12, 14), (14, 16), (11, 12),
+    ),
+)  # fmt: skip
+"""COCO's key points in pixels. Bones and centre (the nose) as PYSKL's graph has them, the 17 limbs as its heatmaps
+and EPAM-Net's; it has no joint of the spine, so its torso runs from between the hips to between the shoulders."""
+
+WHOLE_FRAME = Layout(
+    name="whole_frame", joints=("centre",), bones=(), centre=0, spine=((0,), (0,)), shoulders=(0, 0), pairs=()
+)
+"""Stands in where a dataset has no skeletons: one joint, never known, so that boxes are whole frames."""
+
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU_25, UTD_20, COCO_17, WHOLE_FRAME)}

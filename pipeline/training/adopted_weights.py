@@ -1,0 +1,44 @@
+"""Taking over what was pulled: learned weights, so that nothing is trained again."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from cache import Blobs, Cache, key_of
+from cache.home.references import remember_use
+from pipeline.build.adoption import at_hand
+from pipeline.errors import DatasetError
+from pipeline.training.trainings import DOCUMENTS, TRAININGS, Training, read_trainings
+
+
+def adopt_learned(root: Path, cache: Cache, folder: Path) -> int:
+    """Take the weights below `folder` (or DVC's copy of it) into the cache; gives how many it did not have.
+
+    Raises DatasetError where weights or documents are not those that trainings.json tells of.
+    """
+    with at_hand(root, cache, folder) as found:
+        if found is None or not (found / DOCUMENTS).exists():
+            return 0
+        documents = json.loads((found / DOCUMENTS).read_bytes())
+        trainings = read_trainings(found)
+        remember_use(cache, folder, blobs=[training.key for training in trainings])
+        return sum(_adopt_one(cache.blobs, found, t, documents[t.array]) for t in trainings)
+
+
+def _adopt_one(blobs: Blobs, folder: Path, training: Training, document: dict[str, Any]) -> bool:
+    if key_of(document) != training.key:
+        raise DatasetError(
+            f"{folder / DOCUMENTS}: the document of {training.array} does not give the key that {TRAININGS} "
+            "tells: fetch the folder again"
+        )
+    if blobs.find(document) is not None:
+        return False
+    weights = (folder / training.file).read_bytes()
+    if hashlib.sha256(weights).hexdigest() != training.sha256:
+        raise DatasetError(
+            f"{folder / training.file} is not the file that {TRAININGS} tells of: fetch the folder again"
+        )
+    files = {"weights.pt": weights, "history.json": training.history_json}
+    blobs.put(document, files, {"adopted": True})
+    return True

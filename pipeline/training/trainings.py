@@ -1,0 +1,140 @@
+"""What `pretrain` leaves behind: weights, and trainings.json that says how each came to be."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from cache import Cache
+from cache.home.blobs import blob_document
+from cache.home.references import remember_use
+from pipeline.files import replaced_folder
+from pipeline.params.params import PretrainParams
+from pipeline.shown import ShownByShape
+from pipeline.training.splits import SplitParts
+
+Phase = Literal["selection", "final"]
+
+Ids = tuple[str, ...]
+
+TRAININGS = "trainings.json"
+DOCUMENTS = "documents.json"
+_TOLD = ("name", "seed", "phase", "num_clips", "best_epoch", "history", "sha256", "key")
+"""What trainings.json tells of each."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Training(ShownByShape):
+    """One training of one backbone, as the cache holds it."""
+
+    name: str
+    seed: int
+    phase: Phase
+    """`selection` fits a part of the training clips and chooses the epoch on the rest; `final` fits all."""
+    num_clips: int
+    best_epoch: int
+    """The epoch whose weights are kept, counted from 0."""
+    history: tuple[dict[str, Any], ...]
+    """For each epoch: epoch, lr, train_loss, val_accuracy."""
+    sha256: str
+    """Of the weights' file."""
+    key: str
+    """Of the document that names it in the cache: what it saw, and how it learned."""
+    weights: bytes
+    from_cache: bool
+    made_of: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """That document; empty where it was read from a folder: documents.json has it."""
+
+    @property
+    def array(self) -> str:
+        """The array of features.zarr that these weights make: video_0, or video_0_fold of the selection."""
+        return f"{self.name}_{self.seed}" + ("_fold" if self.phase == "selection" else "")
+
+    @property
+    def file(self) -> str:
+        """Its file in weights/<dataset>/backbones."""
+        return f"{self.array}.pt"
+
+    @property
+    def history_json(self) -> bytes:
+        """The blob's history.json, as `training_of` reads it."""
+        told = {"best_epoch": self.best_epoch, "epochs": list(self.history)}
+        return json.dumps(told, sort_keys=True).encode("ascii")
+
+    @property
+    def val_accuracy(self) -> float | None:
+        """Per cent of the held-out clips, at the epoch kept."""
+        accuracy: float | None = self.history[self.best_epoch]["val_accuracy"]
+        return accuracy
+
+
+Learn = Callable[[int, Ids, Ids, int], Training]
+"""(seed, clips to fit, clips to select on, epochs) to a training."""
+
+
+def training_of(
+    folder: Path, name: str, seed: int, phase: Phase, num_clips: int, *, from_cache: bool
+) -> Training:
+    """The training whose files lie in a blob's `folder`: weights.pt and history.json."""
+    history = json.loads((folder / "history.json").read_text())
+    weights = (folder / "weights.pt").read_bytes()
+    made_of: Any = blob_document(folder)
+    return Training(
+        name,
+        seed,
+        phase,
+        num_clips,
+        best_epoch=history["best_epoch"],
+        history=tuple(history["epochs"]),
+        sha256=hashlib.sha256(weights).hexdigest(),
+        key=folder.name,
+        weights=weights,
+        from_cache=from_cache,
+        made_of=made_of,
+    )
+
+
+def training_schedule(
+    seeds: Sequence[int], parts: SplitParts, epochs: int, how: PretrainParams, learn: Learn
+) -> Iterator[Training]:
+    """The first seed's selection run, then every seed's final run on the whole training part.
+
+    The final runs take as many epochs as selection kept, or all where `how.select` is `last`. Without
+    `how.refit`, each seed's selection run is its final one.
+    """
+    for place, seed in enumerate(seeds):
+        if place == 0 or not how.refit:
+            selection = learn(seed, parts.fit, parts.select, epochs)
+            yield selection
+            if how.refit and how.select == "best":
+                epochs = selection.best_epoch + 1
+        if how.refit:
+            yield learn(seed, parts.training, (), epochs)
+
+
+def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -> None:
+    """Write all weights, trainings.json and documents.json into `folder`, replacing what was there in one step.
+
+    The documents let another machine's cache take the weights over: see `adopt_learned`.
+    """
+    facts = [{name: getattr(training, name) for name in _TOLD} for training in trainings]
+    documents = {training.array: training.made_of for training in trainings}
+    with replaced_folder(folder) as aside:
+        for training in trainings:
+            (aside / training.file).write_bytes(training.weights)
+        (aside / TRAININGS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        (aside / DOCUMENTS).write_text(json.dumps(documents, sort_keys=True, separators=(",", ":")) + "\n")
+    remember_use(cache, folder, blobs=[training.key for training in trainings])
+
+
+def read_trainings(folder: Path) -> tuple[Training, ...]:
+    """What `write_trainings` wrote, without the documents; weights are read from their files."""
+    facts = json.loads((folder / TRAININGS).read_text())
+    found = []
+    for fact in facts:
+        known = {"key": "", **fact, "history": tuple(fact["history"])}
+        blank = Training(**known, weights=b"", from_cache=True)
+        found.append(replace(blank, weights=(folder / blank.file).read_bytes()))
+    return tuple(found)

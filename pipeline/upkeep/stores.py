@@ -1,0 +1,184 @@
+"""Keeping stores and cache in good order: what the commands under `cache` do, for a project's folder."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cache import Cache, StoreError, key_of
+from cache.layout import MANIFEST
+from cache.store.parts import read_parts
+from cache.upkeep.adopt import adopt_store
+from cache.upkeep.faults import Hashes
+from cache.upkeep.gc import Collected, collect
+from cache.upkeep.inventory import Inventory, inventory
+from cache.upkeep.repair import repair_store
+from cache.upkeep.repair_cache import repair_cache
+from cache.upkeep.verify import verify_store
+from cache.upkeep.verify_cache import verify_cache
+from pipeline.build.adoption import at_hand
+from pipeline.build.build import StoreJob, build_store
+from pipeline.build.dvc_cache import dvc_file, dvc_outs
+from pipeline.build.runner import RunOptions
+from pipeline.build.steps import HOUSE, recipes
+from pipeline.errors import DatasetError
+from pipeline.paths import Paths
+from pipeline.training.adopted_weights import adopt_learned
+from pipeline.training.trainings import TRAININGS, read_trainings
+
+FindJob = Callable[[str, str, str | None], StoreJob]
+"""(stage, dataset, preset) to the store that the stage would build now."""
+
+STAGE_OF = {
+    "skeletons": "index", "samples": "sample", "frames": "crop", "heatmaps": "heatmaps", "features": "features",
+}  # fmt: skip
+"""Store to the stage that makes it, in the order in which they are made."""
+
+LEARNED = ("backbones", "heads")
+"""Folders of weights that stages take from the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What several parts said, and the highest of their exit statuses."""
+
+    parts: tuple[object, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all is well."""
+        return max((int(getattr(part, "exit_code", 0)) for part in self.parts), default=0)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.parts))
+
+
+def stores_of(project: Path, dataset: str | None = None) -> list[Path]:
+    """Every store in data/*/, or in data/<dataset>/."""
+    return sorted(path for path in (project / "data").glob(f"{dataset or '*'}/*.zarr") if path.is_dir())
+
+
+def listed(project: Path) -> Inventory:
+    """`cache ls`"""
+    return inventory(_cache(project), stores_of(project))
+
+
+def verified(project: Path, stores: Sequence[Path] | None) -> CommandResult:
+    """`cache verify`: these stores, or every store and the whole cache."""
+    hashes = Hashes()
+    found = [verify_store(folder, hashes) for folder in _asked(project, stores)]
+    return CommandResult((*found, *(() if stores else (verify_cache(_cache(project), hashes),))))
+
+
+def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, job: FindJob) -> CommandResult:
+    """`cache repair`: these stores, or the whole cache and every store, in the order in which they were made."""
+    cache = _cache(project)
+    first: tuple[object, ...] = () if stores else (repair_cache(cache),)
+    folders = _asked(project, stores)
+    done = [_repaired(project, cache, folder, preset, job) for folder in sorted(folders, key=_stage_order)]
+    return CommandResult((*first, *done))
+
+
+def adopted(project: Path, stores: Sequence[Path] | None) -> CommandResult:
+    """`cache adopt`: these stores, or every store and all weights; of what is gone, DVC's copy if it has one."""
+    cache, hashes = _cache(project), Hashes()
+    found: list[object] = [
+        adopt_store(folder, cache, _name(project, folder), hashes) for folder in _asked(project, stores)
+    ]
+    if not stores:
+        gone = [out for out in dvc_outs(project) if not out.exists()]
+        for out in (out for out in gone if out.suffix == ".zarr"):
+            with at_hand(project, cache, out) as folder:
+                found += [] if folder is None else [adopt_store(folder, cache, _name(project, out), hashes)]
+        learned = {*_learned(project), *(out for out in gone if out.name in LEARNED)}
+        found += [f"{of}: {adopt_learned(project, cache, of)} trainings taken" for of in sorted(learned)]
+    return CommandResult(tuple(found))
+
+
+def collected(project: Path, *, delete: bool, days: float) -> Collected:
+    """`cache gc`: what the project's own stores and weights need stays, whoever made them."""
+    needed = [key for folder in stores_of(project) for key in read_parts(folder).shard_keys()]
+    for folder in _learned(project):
+        keys = [training.key for training in read_trainings(folder)]
+        if delete and "" in keys:
+            raise DatasetError(
+                f"{folder} is of an older harcache and does not say which blobs it needs: run its stage "
+                "again (everything comes from the cache), then collect garbage"
+            )
+        needed += keys
+    return collect(_cache(project), days=days, delete=delete, needed=needed)
+
+
+def _repaired(project: Path, cache: Cache, folder: Path, preset: str | None, job: FindJob) -> object:
+    fetch = partial(dvc_file, project, folder)
+    rebuild = partial(_rebuild, project, folder, preset, job)
+    return repair_store(folder, cache, name=_name(project, folder), fetch=fetch, rebuild=rebuild)
+
+
+def _rebuild(project: Path, folder: Path, preset: str | None, find: FindJob) -> None:
+    """Run the store's stage, which computes what the cache lacks, if it would make this very store."""
+    paths = Paths(project.absolute(), folder.parent.name)
+    stage = STAGE_OF.get(folder.stem)
+    if stage is None or paths.store(folder.stem) != folder:
+        raise DatasetError(
+            f"{folder} is not a store of this project's stages, and no good copy of what is damaged is at "
+            "hand: fetch it again from where it came (`dvc pull`, or `cache import`)"
+        )
+    recipes(HOUSE).check(stage)  # other code would put other results under the same keys
+    job = find(stage, paths.dataset, preset)
+    _refuse_other(folder, job)
+    build_store(job, paths, RunOptions(quiet=True), max_failed=1.0)
+
+
+def _refuse_other(folder: Path, job: StoreJob) -> None:
+    """Present params or sources that give other keys would make another store, not mend this one."""
+    try:
+        parts = read_parts(folder)
+        before = {array: set(parts.row_keys(array)) - {None} for array in parts.arrays}
+    except (StoreError, OSError, ValueError):
+        return  # what would tell is itself damaged; the manifest decides afterwards
+    now: dict[str, set[str | None]] = {array.name: set() for array in job.spec.arrays}
+    for row in job.rows:
+        for array, doc in row.docs.items():
+            now[array].add(key_of(doc))
+    if now != before:
+        raise DatasetError(
+            f"{folder} was made of other params, code or files than the present ones, so its stage cannot mend "
+            f"it: `cache why CLIP` tells the difference; `dvc pull` fetches it, or run {job.stage} to make it anew"
+        )
+
+
+def _learned(project: Path) -> list[Path]:
+    """Every folder of weights that tells of its trainings."""
+    return sorted(path.parent for kind in LEARNED for path in project.glob(f"weights/*/{kind}/{TRAININGS}"))
+
+
+def _cache(project: Path) -> Cache:
+    return Paths(project, "").open_cache()
+
+
+def _asked(project: Path, stores: Sequence[Path] | None) -> list[Path]:
+    """The stores named, or all; a folder that is none of ours would only look like one that lost everything."""
+    for folder in stores or ():
+        if not folder.is_dir() or not (folder.suffix == ".zarr" or (folder / MANIFEST).exists()):
+            raise DatasetError(
+                f"{folder} is no store: expected a folder with a {MANIFEST}, as data/demo/features.zarr; without "
+                "a name all of the project's are taken"
+            )
+    return [Path(folder).absolute() for folder in stores] if stores else stores_of(project)
+
+
+def _name(project: Path, folder: Path) -> str:
+    """Under which builds remember its rows' order: dataset/store, wherever it was put."""
+    dataset: Any = folder.parent.name
+    if folder.parent.parent != (project / "data").absolute():
+        dataset = read_parts(folder).attrs.get("dataset", dataset)
+    return f"{dataset}/{folder.stem}"
+
+
+def _stage_order(folder: Path) -> tuple[str, int, str]:
+    """A store is mended after those that it is made from."""
+    names = list(STAGE_OF)
+    place = names.index(folder.stem) if folder.stem in names else len(names)
+    return folder.parent.name, place, folder.name

@@ -1,0 +1,1 @@
+"""NumPy work on pictures: decoding, boxes, cropping, resizing, colours, sampling, augmentation."""

@@ -1,0 +1,153 @@
+"""However it runs, the same bytes: inline, in processes, on a dask cluster, killed and taken up again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from dying import write_once_dead
+from house import HOUSE
+from tiny import Project, content
+
+from cache import open_store
+from pipeline.build import build
+from pipeline.build.runner import RunOptions, run_tasks
+from pipeline.errors import RunError
+
+PATIENCE_SECONDS = 120
+
+
+def store(project: Project, name: str) -> dict[str, bytes]:
+    return content(project.paths.store(name))
+
+
+@pytest.fixture
+def cold(finished: Project, tmp_path: Path) -> Project:
+    """The finished project with its catalog, samples, skeletons and weights, but an empty cache."""
+    mine = finished.copy(tmp_path / "cold")
+    mine.forget_cache("frames", "features")
+    return mine
+
+
+def test_inline_order_and_errors() -> None:
+    assert list(run_tasks(str, [1, 2, 3], RunOptions())) == ["1", "2", "3"]
+    with pytest.raises(ZeroDivisionError):
+        list(run_tasks(lambda x: 1 // x, [1, 0], RunOptions()))
+    assert list(run_tasks(str, [], RunOptions(workers=2))) == []
+
+
+def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert [RunOptions(workers=n).threads for n in (1, 2, 3, 16)] == [8, 4, 2, 1]
+    assert RunOptions(workers=4).cores == 8
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert [RunOptions(workers=n).threads for n in (1, 2, 4)] == [3, 3, 2]
+    assert RunOptions().cores == 3
+
+
+def test_two_workers_make_the_bytes_that_one_makes(finished: Project, cold: Project) -> None:
+    summary = cold.run("crop", workers=2)
+    assert (summary.made, summary.failed) == (58, 0)
+    assert store(cold, "frames") == store(finished, "frames")
+
+
+@contextmanager
+def process(*words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """One of dask's programs, able to import the house and the tests; ended with the block."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HOUSE), str(HOUSE / "tests")])}
+    running = subprocess.Popen(
+        [sys.executable, "-m", *words],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield running
+    finally:
+        running.terminate()
+        try:
+            running.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+
+
+def until(there: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not there():
+        assert time.monotonic() < deadline, f"{what} did not come within {PATIENCE_SECONDS} s"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a `dask scheduler` with two `dask worker`, started by hand as on a cluster."""
+    folder = tmp_path_factory.mktemp("dask")
+    told = folder / "scheduler.json"
+    local = ("--host", "127.0.0.1", "--no-dashboard")
+    with ExitStack() as stack:
+        stack.enter_context(
+            process("distributed.cli.dask_scheduler", *local, "--port", "0", "--scheduler-file", str(told))
+        )
+        until(lambda: told.exists() and bool(told.read_text()), "the scheduler")
+        address = json.loads(told.read_text())["address"]
+        worker = ("distributed.cli.dask_worker", address, *local, "--nthreads", "1", "--memory-limit", "0")
+        for number in range(2):
+            stack.enter_context(process(*worker, "--local-directory", str(folder / f"worker-{number}")))
+        yield address
+
+
+def test_a_cluster_makes_the_same_bytes(finished: Project, cold: Project, scheduler: str) -> None:
+    """Floats are equal bit by bit for equal thread counts only: conftest sets one."""
+    assert cold.run("crop", scheduler=scheduler).made == 58
+    assert store(cold, "frames") == store(finished, "frames")
+    assert cold.run("features", scheduler=scheduler).made == 58
+    assert store(cold, "features") == store(finished, "features")
+
+
+def test_a_worker_killed_costs_its_shard_not_the_run(
+    finished: Project, cold: Project, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "_write", write_once_dead)
+    summary = cold.run("crop", scheduler=scheduler)
+    assert (cold.root / ".harcache" / "died").exists()
+    assert (summary.made, summary.failed) == (58, 0)
+    assert store(cold, "frames") == store(finished, "frames")
+
+
+def test_a_scheduler_that_is_not_there() -> None:
+    with pytest.raises(RunError, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        list(run_tasks(str, [1], RunOptions(scheduler="tcp://127.0.0.1:9")))
+
+
+def test_crop_killed_midway_goes_on_from_the_last_whole_shard(finished: Project, cold: Project) -> None:
+    """SIGKILL once two of four blocks are recorded and a third is begun."""
+    shards = cold.root / ".harcache" / "shards"
+    command = [sys.executable, str(HOUSE / "tests" / "dying.py"), "crop", "demo"]
+    environment = {**cold.environment, "PYTHONPATH": str(HOUSE)}
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+    def midway() -> bool:
+        assert running.poll() is None
+        return len(list(shards.rglob("*.json"))) == 4 and len(list(shards.rglob("*.tmp"))) == 2
+
+    until(midway, "the third block")
+    running.send_signal(signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    assert not cold.paths.store("frames").exists()
+
+    again = cold.cli("crop", "demo")
+    assert again.returncode == 0, again.stderr
+    made, cached = 58 - 32, 32
+    assert f"crop: {made} clips made, {cached} from cache, 0 failed" in again.stdout
+    assert store(cold, "frames") == store(finished, "frames")
+    assert not list(shards.rglob("*.tmp"))
+    assert len(open_store(cold.paths.store("frames")).ids) == 58

@@ -1,0 +1,50 @@
+"""Late fusion, with numbers by hand."""
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation.late_fusion import Scores, late_fusions, product, skeleton_weight
+
+VIDEO = np.array([[0.9, 0.1], [0.9, 0.1]])
+SKELETON = np.array([[0.4, 0.6], [0.2, 0.8]])
+
+
+def held_out() -> list[Scores]:
+    return [Scores("video", 0, VIDEO), Scores("skeleton", 0, SKELETON)]
+
+
+def test_each_seed_that_has_both_is_put_together_both_ways() -> None:
+    summed, multiplied = late_fusions([*held_out(), Scores("video", 1, VIDEO)], 0.75)
+    assert (summed.method, summed.seed) == ("score_sum", 0)
+    assert summed.probabilities == pytest.approx(np.array([[0.65, 0.35], [0.55, 0.45]]))
+    assert (multiplied.method, multiplied.seed) == ("weighted_product", 0)
+    assert multiplied.probabilities == pytest.approx(product(VIDEO, SKELETON, 0.75))
+
+
+def test_the_product_by_hand() -> None:
+    """sqrt(0.9 · 0.4) = 0.6 and sqrt(0.1 · 0.6) = 0.2449: 0.6 / 0.8449 = 0.7101."""
+    assert product(VIDEO, SKELETON, 0.5)[0] == pytest.approx([0.7101, 0.2899], abs=1e-4)
+    assert product(VIDEO, SKELETON, 0.0) == pytest.approx(VIDEO)
+    assert product(VIDEO, SKELETON, 1.0) == pytest.approx(SKELETON)
+
+
+@pytest.mark.parametrize(("labels", "weight"), [([0, 0], 0.0), ([1, 1], 1.0)])
+def test_the_modality_that_is_right_on_held_out_clips_gets_the_weight(
+    labels: list[int], weight: float
+) -> None:
+    assert skeleton_weight(held_out(), np.array(labels)) == weight
+
+
+def test_modalities_that_each_tell_half_of_it_share_the_weight() -> None:
+    """Four classes: video tells 0, 1 from 2, 3, the skeleton even from odd. Neither alone is ever sure."""
+    rows = np.arange(4)
+    video = np.where(rows[:, None] // 2 == rows // 2, 0.49, 0.01)
+    skeleton = np.where(rows[:, None] % 2 == rows % 2, 0.49, 0.01)
+    said = [Scores("video", 0, video), Scores("skeleton", 0, skeleton)]
+    weight = skeleton_weight(said, rows)
+    assert weight == pytest.approx(0.5)
+    assert (product(video, skeleton, weight).argmax(axis=1) == rows).all()
+
+
+def test_a_modality_that_was_not_asked_leaves_even_shares() -> None:
+    assert skeleton_weight(held_out()[:1], np.array([0, 0])) == 0.5

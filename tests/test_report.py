@@ -1,0 +1,269 @@
+"""pipeline.report.figures, strips and page: the report's pictures and its HTML."""
+
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.errors import ClipError
+from pipeline.evaluation.metrics import Difference, Score
+from pipeline.report import figures
+from pipeline.report.page import Picture, Report, render
+from pipeline.report.strip_figure import RIGHT, WRONG, Strip, Verdict, clip_strip
+from pipeline.values import Box
+
+SCORES = (
+    Score("video", 80.0, 1.5, (76.0, 84.0), (78.5, 81.5)),
+    Score("skeleton", 90.0, None, (87.0, 93.0), (90.0,)),
+    Score("fused", 95.25, 0.5, (92.5, 97.0), (95.0, 95.5)),
+)
+SECTIONS = ["accuracies", "differences", "clips", "confusions", "features", "curves", "strips", "provenance"]
+
+
+def pixels(png: bytes) -> np.ndarray:
+    """(H, W, 3) RGB"""
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def colour_count(png: bytes, colour: str, *, near: int = 12) -> int:
+    wanted = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
+    return int((np.abs(pixels(png).astype(int) - wanted).max(axis=2) <= near).sum())
+
+
+# ------------------------------------------------------------------------------------------- figures
+
+
+def test_the_same_numbers_give_the_same_bytes() -> None:
+    assert figures.accuracies(SCORES) == figures.accuracies(SCORES)
+
+
+def test_ceilings_are_drawn_where_known() -> None:
+    plain, with_ceiling = figures.accuracies(SCORES), figures.accuracies(SCORES, {"video": 88.0})
+    assert colour_count(plain, figures.COLOURS[1]) == 0
+    assert colour_count(with_ceiling, figures.COLOURS[1]) > 20
+
+
+@pytest.mark.parametrize("count", [2, 27, 120])
+def test_confusion_matrices_of_every_size(count: int) -> None:
+    matrix = np.eye(count, dtype=np.int64) * 7
+    matrix[0] = 0
+    image = pixels(figures.confusion(matrix, [f"class {k}" for k in range(count)], "fused"))
+    assert min(image.shape[:2]) > 300
+
+
+def test_curves_of_two_phases_one_without_held_out_clips() -> None:
+    epochs = np.arange(1, 4)
+    loss, nothing = np.array([3.0, 2.0, 1.0]), np.full(3, np.nan)
+    runs = [figures.Curve("pretrain", "video", seed, epochs, loss + seed, loss * 30) for seed in (0, 1)]
+    runs.append(figures.Curve("train", "fused", 0, epochs, loss, nothing))
+    image = pixels(figures.curves(runs))
+    one = pixels(figures.curves(runs[:2]))
+    assert image.shape[0] > 1.7 * one.shape[0]
+
+
+def test_curves_come_from_columns_in_any_order() -> None:
+    nan = float("nan")
+    columns = (
+        ["train", "fit", "fit"],
+        ["fused", "video", "video"],
+        [0, 1, 1],
+        [1, 2, 1],
+        [9, 2.0, 3.0],
+        [1, nan, 50],
+    )
+    fit, train = figures.runs_of(*columns)
+    assert (fit.phase, fit.method, fit.seed) == ("fit", "video", 1)
+    assert (train.phase, train.method, train.seed) == ("train", "fused", 0)
+    assert fit.epochs.tolist() == [1, 2]
+    assert fit.train_loss.tolist() == [3.0, 2.0]
+    np.testing.assert_array_equal(fit.val_accuracy, [50, nan])
+
+
+def test_feature_maps_part_what_lies_apart() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 20)
+    values = (rng.normal(size=(40, 8)) + 20 * labels[:, None]).astype(np.float32)
+    points = figures.embed(values)
+    assert points.shape == (40, 2)
+    middles = np.stack([points[labels == k].mean(axis=0) for k in (0, 1)])
+    spread = max(points[labels == k].std() for k in (0, 1))
+    assert np.linalg.norm(middles[0] - middles[1]) > spread
+    image = pixels(figures.feature_map({"video": values, "fused": values}, labels, ["a", "b"], max_clips=20))
+    assert image.shape[1] > 1.4 * image.shape[0]
+
+
+# -------------------------------------------------------------------------------------------- strips
+
+
+def strip(**changes: object) -> Strip:
+    """Four grey frames of 60 × 80; a stick of two joints walks to the right in a box."""
+    joints = np.full((4, 2, 3, 2), np.nan, np.float32)
+    joints[:, 0, 0] = [[20 + 8 * t, 15] for t in range(4)]
+    joints[:, 0, 1] = [[20 + 8 * t, 45] for t in range(4)]
+    settings = {
+        "clip_id": "a1_$x_t1",
+        "label": "walk",
+        "frame_numbers": [3, 9, 15, 21],
+        "frames": np.full((4, 60, 80, 3), 90, np.uint8),
+        "crops": np.full((4, 32, 32, 3), 120, np.uint8),
+        "box": Box(10, 5, 60, 55),
+        "joints": joints,
+        "bones": ((0, 1), (2, 1)),
+        "heat": np.zeros((4, 16, 16), np.float32),
+        "verdicts": (Verdict("video", "run", False), Verdict("fused", "walk", True)),
+    }
+    return Strip(**(settings | changes))
+
+
+def test_a_strip_shows_box_skeleton_heat_and_verdicts() -> None:
+    whole = clip_strip(strip())
+    amber = "#ffb000"
+    assert colour_count(whole, amber) > 4 * 50
+    assert colour_count(whole, RIGHT) > 10
+    assert colour_count(whole, WRONG) > 10
+    assert colour_count(clip_strip(strip(joints=None)), amber) == 0
+    assert colour_count(clip_strip(strip(verdicts=())), WRONG) == 0
+    hot = clip_strip(strip(heat=np.ones((4, 16, 16), np.float32)))
+    assert colour_count(hot, "#ffbe28") > colour_count(whole, "#ffbe28") + 10_000
+
+
+def test_a_strip_of_depth_without_people_box_or_heat() -> None:
+    bare = strip(
+        frames=np.full((4, 60, 80, 1), 90, np.uint8),
+        crops=np.full((4, 32, 32, 1), 120, np.uint8),
+        box=None,
+        joints=None,
+        heat=None,
+    )
+    image = pixels(clip_strip(bare))
+    assert image.shape[0] < pixels(clip_strip(strip())).shape[0]
+    assert np.ptp(image[image.shape[0] // 2].astype(int), axis=1).max() <= 1
+
+
+def test_a_long_clip_is_thinned() -> None:
+    long = strip(
+        frame_numbers=range(16),
+        frames=np.zeros((16, 60, 80, 3), np.uint8),
+        crops=np.zeros((16, 32, 32, 3), np.uint8),
+        joints=None,
+        heat=None,
+    )
+    assert pixels(clip_strip(long, columns=4)).shape[1] == pixels(clip_strip(strip())).shape[1]
+
+
+def test_strips_refuse_what_does_not_match() -> None:
+    with pytest.raises(ClipError, match="crops has 3 entries for 4 frames"):
+        strip(crops=np.zeros((3, 32, 32, 3), np.uint8))
+
+
+# ---------------------------------------------------------------------------------------------- page
+
+
+class Outline(HTMLParser):
+    """Notes what a browser would see, and that every tag closes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def report() -> Report:
+    picture = Picture(figures.accuracies(SCORES), 'bars of "fused"', "Higher is better.")
+    return Report(
+        dataset="demo",
+        protocol="xsub",
+        scores=SCORES,
+        differences=(
+            Difference("fused", "skeleton", 5.25, (1.0, 9.0)),
+            Difference("fused", "concatenation", -0.5, (-2.0, 1.0)),
+        ),
+        clips={"train": 1200, "val": 30, "test": 200, "failed": 2},
+        notes=("backbones trained once", "selected on: val"),
+        flags={"nan_joints": 4},
+        failures=(("S001<script>alert(1)</script>", "VideoError", "ends after frame 3 & no more"),),
+        accuracies=picture,
+        confusions=(picture, picture),
+        features=picture,
+        curves=picture,
+        strips=(picture,) * 3,
+        provenance={"recipe": "abc", "video-0.pt": "00ff<b>"},
+    )
+
+
+def outline(page: str) -> Outline:
+    parser = Outline()
+    parser.feed(page)
+    assert parser.open == []
+    return parser
+
+
+def test_the_page_has_every_section_and_every_number() -> None:
+    seen = outline(render(report()))
+    assert [section["id"] for section in seen.all("section")] == SECTIONS
+    for text in (
+        "95.25",
+        "± 0.50",
+        "92.5 to 97.0",
+        "+5.25",
+        "−2.0 to +1.0",
+        "not told apart",
+        "1,200",
+        "nan_joints",
+    ):
+        assert text in seen.text
+    for text in ("backbones trained once", "selected on: val", "ends after frame 3 & no more", "one seed"):
+        assert text in seen.text
+    assert len(seen.all("img")) == 8
+
+
+def test_the_page_leads_nowhere_and_runs_nothing() -> None:
+    page = render(report())
+    assert "<script" not in page
+    assert not re.search(r"https?:|//|url\(|@import", re.sub(r"base64,[^\"]*", "", page))
+    assert "S001&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "00ff&lt;b&gt;" in page
+    assert all(image["src"].startswith("data:image/png;base64,") for image in outline(page).all("img"))
+
+
+def test_the_page_can_be_heard() -> None:
+    seen = outline(render(report()))
+    assert seen.all("html")[0]["lang"] == "en"
+    assert all(image["alt"] == 'bars of "fused"' for image in seen.all("img"))
+    assert len(seen.all("caption")) == len(seen.all("table"))
+    assert {cell["scope"] for cell in seen.all("th")} == {"row", "col"}
+
+
+def test_a_small_report_leaves_out_what_it_has_not() -> None:
+    small = Report("demo", "xsub", SCORES, (), {"train": 1, "val": 0, "test": 1, "failed": 0})
+    seen = outline(render(small))
+    assert [section["id"] for section in seen.all("section")] == ["accuracies", "clips"]
+    assert "No clip failed." in seen.text
+
+
+def test_many_failures_are_counted() -> None:
+    many = tuple((f"clip{number}", "VideoError", "unreadable") for number in range(1203))
+    page = Report(
+        "demo", "xsub", SCORES, (), {"train": 1, "val": 0, "test": 1, "failed": 1203}, failures=many
+    )
+    text = outline(render(page)).text
+    assert "1,003 more stand in failures.jsonl." in text
+    assert "clip199" in text
+    assert "clip200" not in text
