@@ -24,7 +24,7 @@ from pipeline.build.steps import TRAIN
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import Scores, late_fusions, skeleton_weight
-from pipeline.evaluation.results import FUSED, write_results
+from pipeline.evaluation.results import FUSED, LEAKS, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
 from pipeline.params.params import HeadParams, Preset
 from pipeline.paths import Paths
@@ -135,6 +135,7 @@ class HeadTraining:
     ) -> dict[str, bytes]:
         pair = vectors.read(fit_on)
         head = self._head(pair, seed)
+        head.label_smoothing = self.params.plan.label_smoothing
         plan = self.params.plan.model_dump(exclude={"batch", "epochs"})
         batches = VectorBatches(pair, self.catalog.labels(fit_on), self.params.plan.batch, seed)
         held_out = (vectors.read(select_on), self.catalog.labels(select_on)) if select_on else None
@@ -158,7 +159,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
-    parts = parts_of(catalog, features_there(features), preset.pretrain.hold_out)
+    parts = parts_of(catalog, features_there(features), preset.pretrain)
     heads: list[Training] = []
     said: list[Scores] = []
     held_out: list[Scores] = []
@@ -176,7 +177,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
-        "selected_on": "val",
+        "selected_on": LEAKS if preset.pretrain.selected_on == "test" else "val",
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
         "skeleton_weight": weight,

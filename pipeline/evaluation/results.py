@@ -27,6 +27,9 @@ from pipeline.training.trainings import Training, read_trainings
 FUSED = "fused"
 """What metrics.json calls the fusion that the params choose."""
 
+LEAKS = "test (leaks)"
+"""What metrics.json says of `selected_on` where epochs and weights were chosen on the clips that test."""
+
 PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probabilities")
 
 
@@ -116,7 +119,7 @@ def write_results(
         protocol=catalog.protocol,
         clips={
             "train": len(parts.fit),
-            "val": len(parts.select),
+            "val": len(parts.held_out),
             "test": len(parts.test),
             "failed": len(failed),
         },
@@ -151,6 +154,8 @@ def describe_results(paths: Paths) -> str:
         lines.append(
             f"  {line.method} minus {line.than}: {line.mean:+.1f} [{line.interval[0]:+.1f}, {line.interval[1]:+.1f}]"
         )
+    if document.get("selected_on") == LEAKS:
+        lines.append("  selected on the test clips, as the papers do: every figure above leaks")
     lines.append(f"report: {paths.reports / 'index.html'}")
     return "\n".join(lines)
 
