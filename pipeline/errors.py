@@ -40,6 +40,10 @@ class SkeletonError(ClipError):
     """A skeleton is missing, malformed, or empty."""
 
 
+class FeatureError(ClipError):
+    """What a network made of a clip is not finite."""
+
+
 class BoxError(ClipError):
     """No box can be drawn: corners out of order, or outside the frame."""
 

@@ -20,7 +20,7 @@ from models.backbones import backbone_class, build_backbone, code_of
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
-from models.inference import embed_views
+from models.inference import embed_views, weights_not_finite
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.training.seeding import seeded
@@ -29,8 +29,8 @@ from pipeline.build.cut_arrays import KeptCut, kept_spec
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import EXTRACT
-from pipeline.build.work import Made
-from pipeline.errors import ClipError
+from pipeline.build.work import Made, not_finite, row_failure
+from pipeline.errors import ClipError, FeatureError
 from pipeline.values import Box
 from pipeline.video.crop import CropRecipe, crop_clip
 from pipeline.video.pixels import PixelScale, to_float
@@ -127,14 +127,16 @@ class ExtractWork:
             try:
                 clips[video_id] = self._clip(video_id)
             except ClipError as error:
-                failed[video_id] = RowFailure(type(error).__name__, str(error))
+                failed[video_id] = row_failure(error)
         made = self._cuts(list(clips.values()), cuts) if clips else {}
         places = {video_id: place for place, video_id in enumerate(clips)}
         for video_id in ids:
             if video_id in failed:
                 yield video_id, failed[video_id]
-            else:
-                yield video_id, {cut: values[places[video_id]] for cut, values in made.items()}
+                continue
+            row = {cut: values[places[video_id]] for cut, values in made.items()}
+            wrong = not_finite(row)
+            yield video_id, row if wrong is None else row_failure(self._blamed(wrong))
 
     def _clip(self, video_id: str) -> NDArray[np.float32]:
         """(A, C, T, H, W)"""
@@ -146,6 +148,11 @@ class ExtractWork:
         samples = sample(self.request.rule, facts.num_frames)
         (pixels,) = crop_clip(source, {"frames": (recipe, samples, whole)}).values()
         return to_float(pixels, PixelScale(mean=expects.mean, std=expects.std))
+
+    def _blamed(self, wrong: FeatureError) -> FeatureError:
+        """The same with its cause: pixels are always finite."""
+        weights = weights_not_finite(self.request.network)
+        return FeatureError(f"{wrong}: {weights or 'its weights are finite, so the network overflows'}")
 
     def _cuts(self, clips: Sequence[NDArray[np.float32]], cuts: list[str]) -> dict[str, NDArray[Any]]:
         """(n, A, …) of each cut."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.build.build import StoreJob, accounts, build_store
+from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
@@ -70,7 +70,6 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
             **catalog.attrs,
             "recipes": {name: asdict(rule) for name, rule in rules.items()},
         },
-        upstream=accounts(opened_store(paths.need(paths.store("skeletons"), "index"))),
         reads=("skeletons",),
     )
 

@@ -14,7 +14,8 @@ from pipeline.skeleton.layouts import Layout
 from pipeline.values import Clip, Skeleton, Split
 from pipeline.video.video import VideoSource
 
-Modality = Literal["rgb", "depth"]
+Modality = Literal["rgb", "depth", "none"]
+"""`none`: skeletons alone, no clip has a video."""
 Axis = Literal["subject", "camera", "setup"]
 
 FLAGS = (
@@ -25,6 +26,7 @@ FLAGS = (
     "joined_bodies",
     "one_body_lost",
     "length_mismatch",
+    "implausible_joints",
 )
 """Quality flags that reading a clip may raise; `pipeline.datasets.ntu.bodies.select_bodies` says what each means."""
 
@@ -56,6 +58,9 @@ class Listing:
 
     absent: Mapping[str, int] = field(default_factory=dict)
     """How many are missing, by what is missing: a partial download is welcome."""
+
+    incomplete: tuple[tuple[str, str, str], ...] = ()
+    """(clip id, error class, reason) of what lies there in part, sorted: listed by name, and no failure."""
 
     def __post_init__(self) -> None:
         ids = [clip.clip_id for clip in self.clips]
@@ -128,6 +133,16 @@ def fit_to_video(skeleton: Skeleton, num_video_frames: int) -> tuple[Skeleton, f
         video_frame=skeleton.video_frame[:kept],
     )
     return fitted, frozenset({"length_mismatch"})
+
+
+def implausible(skeleton: Skeleton, layout: Layout) -> frozenset[str]:
+    """`implausible_joints` where a joint lies farther away than the layout's sensor sees, or than any picture is wide.
+
+    Such a joint is kept as it is, but a network may make infinity of it.
+    """
+    far = np.abs(skeleton.joints_3d) > layout.farthest_metres
+    wide = np.abs(skeleton.joints_2d) > layout.farthest_pixels
+    return frozenset({"implausible_joints"} if far.any() or wide.any() else ())
 
 
 def check_choice(value: object, choices: Sequence[object], what: str) -> None:

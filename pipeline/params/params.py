@@ -1,6 +1,6 @@
 """What params.yaml may say: one frozen section a stage. Rules and inputs are the values that use them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -95,13 +95,16 @@ class FeatureParams(Section):
     shard_rows: int = Field(default=4096, gt=0, multiple_of=16)
 
 
+MODALITIES = ("video", "skeleton")
+
+
 class HeadParams(Section):
-    """Stage 3: AMFI-Net's fusion and the fusions it is compared with."""
+    """Stage 3: AMFI-Net's fusion and the fusions it is compared with; of one modality, a linear head alone."""
 
     video: tuple[str, ...] = ("video",)
-    """Backbones whose features, one after the other, are the fusion's video vector."""
+    """Backbones whose features, one after the other, are the fusion's video vector; `[]` where there is no video."""
     skeleton: tuple[str, ...] = ("skeleton",)
-    """Likewise its skeleton vector."""
+    """Likewise its skeleton vector; `[]` where there are no skeletons."""
     methods: tuple[str, ...] = (
         "video",
         "skeleton",
@@ -120,6 +123,31 @@ class HeadParams(Section):
     """Per method, keywords of its head."""
     seeds: tuple[int, ...] = Field(min_length=1)
     plan: TrainingPlan
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_modality(cls, given: Any) -> Any:
+        """Where one side is empty, what is not said about methods means the other side's linear head."""
+        if not isinstance(given, dict):
+            return given
+        sides = [side for side in MODALITIES if given.get(side) not in ([], ())]
+        if len(sides) == 1:
+            return {"methods": sides, "fused": sides[0], **given}
+        return given
+
+    @model_validator(mode="after")
+    def _methods_have_vectors(self) -> "HeadParams":
+        sides = [side for side in MODALITIES if getattr(self, side)]
+        if not sides:
+            raise ValueError("video and skeleton are both empty; name the backbones of one at least")
+        for method in self.methods:
+            if len(sides) == 1 and method != sides[0]:
+                empty = next(side for side in MODALITIES if side not in sides)
+                raise ValueError(
+                    f"methods names {method!r}, which needs {empty} features, but {empty} is empty; with {sides[0]} "
+                    f"alone methods can be [{sides[0]}]"
+                )
+        return self
 
 
 class ReportParams(Section):
@@ -153,7 +181,7 @@ class Preset(Section):
         _subset("heatmaps.recipe", {self.heatmaps.recipe}, "crop.recipes", crops)
         videos = {b.recipe for b in backbones.values() if b.modality == "video"}
         _subset("pretrain.backbones.*.recipe", videos, "crop.recipes", crops)
-        for modality in ("video", "skeleton"):
+        for modality in MODALITIES:
             of_modality = {name for name, b in backbones.items() if b.modality == modality}
             _subset(
                 f"train.{modality}", set(getattr(self.train, modality)), f"{modality} backbones", of_modality

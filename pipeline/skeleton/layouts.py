@@ -20,6 +20,10 @@ class Layout:
     """(right, left): turned to +x by the AGCN normalisation."""
     pairs: tuple[tuple[int, int], ...]
     """(left, right) joints that change places in a mirror."""
+    farthest_metres: float = 20.0
+    """Beyond this along any axis, a joint is flagged as implausible; depth sensors see 8 metres at most."""
+    farthest_pixels: float = 20_000.0
+    """Likewise in the picture: trackers guess joints outside it, but not two pictures of 8K away."""
 
     @property
     def num_joints(self) -> int:
