@@ -86,7 +86,9 @@ def _terminated(*_: object) -> None:
     raise SystemExit(TERMINATED)
 
 
-def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: str | None) -> None:
+def _run(
+    stage: str, dataset: str, preset: str | None, workers: int, scheduler: str | None, **more: bool
+) -> None:
     """Check the recipes, read the params, run `stages.<stage>.run`, print its summary."""
     with _explained():
         from importlib import import_module
@@ -100,7 +102,8 @@ def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: 
         if stage in STEPS:
             recipes(HOUSE).check(stage)
         run: Callable[..., object] = import_module(f"stages.{stage}").run
-        summary = run(paths, load_preset(paths.params, preset or dataset), RunOptions(workers, scheduler))
+        preset_of = load_preset(paths.params, preset or dataset)
+        summary = run(paths, preset_of, RunOptions(workers, scheduler), **more)
         typer.echo(summary)
         raise typer.Exit(getattr(summary, "exit_code", 0))
 
@@ -142,8 +145,17 @@ def _stage(name: str, told: str) -> None:
         _run(name, dataset, preset, workers, scheduler)
 
 
+@app.command(help=STAGES["index"])
+def index(
+    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse sides that share recordings or people.")] = False,
+) -> None:  # fmt: skip
+    _run("index", dataset, preset, workers, scheduler, strict=strict)
+
+
 for _name, _told in STAGES.items():
-    _stage(_name, _told)
+    if _name != "index":
+        _stage(_name, _told)
 
 
 @app.command()

@@ -4,7 +4,7 @@ MANIFEST = "manifest.json"
 """File that lists every other file of a store with its size and digest."""
 KEYS = "key"
 """Coordinate that holds each row's key in each array."""
-HOUSE = "harcache"
+LAYOUT = "harcache"
 """Group attribute that tells our own reader how the arrays are cut."""
 
 

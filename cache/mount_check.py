@@ -31,7 +31,7 @@ def mark(root: Path) -> None:
 
 
 @contextmanager
-def standing(root: Path, *others: Path) -> Iterator[None]:
+def mounted(root: Path, *others: Path) -> Iterator[None]:
     """Refuse a cache whose mark is gone; explain what the file system refuses there and in `others`.
 
     Raises UnreachableError. An error about any other place passes through: it is not the cache's.

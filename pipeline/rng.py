@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 
-def generator_of(*names: str | int) -> np.random.Generator:
+def rng_for(*names: str | int) -> np.random.Generator:
     """A Generator seeded by `names` alone, such as ("augment", seed, epoch, batch)."""
     digest = hashlib.blake2b("\x1f".join(map(str, names)).encode(), digest_size=16).digest()
     return np.random.default_rng(int.from_bytes(digest, "little"))

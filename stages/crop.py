@@ -16,7 +16,7 @@ from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import CROP
-from pipeline.build.work import Made, one_by_one
+from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.indexing import changed_videos
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
@@ -50,11 +50,13 @@ class CropWork:
         enhanced = any(recipe.enhance for recipe in self.preset.crop.recipes.values())
         return {"device": "cpu", "threads": self.threads} if enhanced else {}
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's pixels and boxes."""
         return one_by_one(self._clip, ids, arrays)
 
-    def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         dataset = dataset_of(self.preset.index, self.paths.raw)
         entry = opened_entries(self.paths.catalog)[clip_id]
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
@@ -63,7 +65,7 @@ class CropWork:
         need_video(dataset, entry.clip)
         source = dataset.open_video(entry.clip)
         convert = self._depth(skeleton) if dataset.modality == "depth" else None
-        made: Made = {}
+        made: ClipArrays = {}
         for name, cropped in crop_clip(source, cuts, convert=convert).items():
             rule, jpeg = recipes[name].enhance, recipes[name].storage == "jpeg"
             pixels = cropped if rule is None else self._lit(cropped, rule)

@@ -25,11 +25,11 @@ from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.training.seeding import seeded
 from pipeline.build.build import StoreJob, make_store
-from pipeline.build.cut_arrays import KeptCut, kept_spec
+from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import EXTRACT
-from pipeline.build.work import Made, not_finite, row_failure
+from pipeline.build.work import ClipArrays, not_finite, row_failure
 from pipeline.errors import ClipError, FeatureError
 from pipeline.values import Box
 from pipeline.video.crop import CropRecipe, crop_clip
@@ -113,14 +113,16 @@ class ExtractWork:
     batch: int
     made_with: Mapping[str, Any] = field(default_factory=dict)
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each video's cuts; one that cannot be decoded is a failure."""
         torch.set_num_threads(self.threads)
         remaining = iter(ids)
         while some := list(islice(remaining, self.batch)):
             yield from self._some(some, sorted(arrays))
 
-    def _some(self, ids: list[str], cuts: list[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def _some(self, ids: list[str], cuts: list[str]) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         clips: dict[str, NDArray[np.float32]] = {}
         failed: dict[str, RowFailure] = {}
         for video_id in ids:
@@ -224,8 +226,8 @@ def _spec(request: Request) -> StoreSpec:
         network = build_backbone(request.options, shape=request.expects.shape)
     shapes = cut_shapes(network, request.expects.shape, request.cuts)
     cuts = [network.cut(name) for name in request.cuts]
-    kept = [KeptCut(cut.name, cut.dtype, (request.views, *shapes[cut.name]), cut.dims) for cut in cuts]
-    return kept_spec(kept, most_rows=SHARD_ROWS)
+    kept = [CutArray(cut.name, cut.dtype, (request.views, *shapes[cut.name]), cut.dims) for cut in cuts]
+    return cut_arrays_spec(kept, most_rows=SHARD_ROWS)
 
 
 def _batch(expects: VideoInput) -> int:

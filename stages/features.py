@@ -18,13 +18,13 @@ from models.device import best_device
 from models.inference import embed_views, weights_not_finite
 from models.training.checkpoint import decode, load_state
 from pipeline.build.build import StoreJob, build_store
-from pipeline.build.cut_arrays import KeptCut, kept_spec
+from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import FEATURES
-from pipeline.build.work import Made, not_finite, row_failure
+from pipeline.build.work import ClipArrays, not_finite, row_failure
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.catalog.opened import opened_catalog
 from pipeline.errors import FeatureError
 from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.params.params import Preset
@@ -57,9 +57,9 @@ class Planned:
         return array_of(self.training, self.cut.name)
 
     @property
-    def kept(self) -> KeptCut:
+    def kept(self) -> CutArray:
         """How it is laid out."""
-        return KeptCut(self.name, self.cut.dtype, self.shape, self.cut.dims)
+        return CutArray(self.name, self.cut.dtype, self.shape, self.cut.dims)
 
     def params(self, sources: Mapping[str, ClipInput]) -> dict[str, Any]:
         """What decides its rows beside weights and clip."""
@@ -75,7 +75,9 @@ class FeatureWork:
     preset: Preset
     threads: int
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's (A, C) features."""
         torch.set_num_threads(self.threads)
         networks = _Networks(self.paths, self.preset, arrays)
@@ -124,7 +126,9 @@ class _Networks:
         for source, network, _ in self._wanted:
             if weights := weights_not_finite(network):
                 return FeatureError(f"{wrong}: {weights}")
-            if not all(np.isfinite(source.plain([clip_id], view)).all() for view in range(source.num_views)):
+            if not all(
+                np.isfinite(source.unaugmented([clip_id], view)).all() for view in range(source.num_views)
+            ):
                 return FeatureError(f"{wrong}: its input from {source.path.name} is not finite either")
         return FeatureError(f"{wrong}: its input is finite, so the network overflows; see its quality flags")
 
@@ -135,7 +139,7 @@ class _Networks:
         for source, network, kept in self._wanted:
             key = repr(source)
             if key not in seen:
-                seen[key] = [source.plain(ids, view) for view in range(source.num_views)]
+                seen[key] = [source.unaugmented(ids, view) for view in range(source.num_views)]
             views = [torch.from_numpy(view) for view in seen[key]]
             cuts = embed_views(network, tuple(kept), views, batch_size=INFERENCE_BATCH, device=best_device())
             found |= {array: cuts[cut].numpy() for cut, array in kept.items()}
@@ -152,7 +156,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
     return StoreJob(
         stage="features",
         name="features",
-        spec=kept_spec([array.kept for array in made], most_rows=preset.features.shard_rows),
+        spec=cut_arrays_spec([array.kept for array in made], most_rows=preset.features.shard_rows),
         rows=[Row(clip_id, docs) for clip_id, docs in documents.items()],
         work=FeatureWork(paths, preset, options.threads),
         coords=catalog.coords,

@@ -8,7 +8,7 @@ from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import HEATMAPS
-from pipeline.build.work import Made, one_by_one
+from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.catalog.skeletons import joints_at, read_skeleton
 from pipeline.params.params import Preset
@@ -27,12 +27,14 @@ class HeatmapWork:
     rule: HeatmapRule
     made_with: Mapping[str, str] = field(default_factory=dict)
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's maps, or its joints in grid cells."""
         canvas = Canvas(self.rule)
         return one_by_one(lambda clip_id, _: self._clip(canvas, clip_id), ids, arrays)
 
-    def _clip(self, canvas: Canvas, clip_id: str) -> Made:
+    def _clip(self, canvas: Canvas, clip_id: str) -> ClipArrays:
         recipe = self.preset.crop.recipes[self.preset.heatmaps.recipe]
         entry = opened_entries(self.paths.catalog)[clip_id]
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)

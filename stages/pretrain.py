@@ -26,22 +26,22 @@ from pipeline.build.runner import RunOptions
 from pipeline.build.steps import PRETRAIN
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
-from pipeline.inputs.inputs import ClipInput, TrainingBatches, input_of, plain_batches
+from pipeline.inputs.inputs import ClipInput, TrainingBatches, input_of, unaugmented_batches
 from pipeline.inputs.prefetch import prefetched
 from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_learned
-from pipeline.training.cached_training import learn_once, lessons
+from pipeline.training.cached_training import cached_training, training_inputs
 from pipeline.training.splits import parts_of
-from pipeline.training.trainings import Ids, Phase, Training, course, training_of, write_trainings
+from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
 
 EVALUATION_BATCH = 32
 
 
 @dataclass(frozen=True)
-class Lesson:
+class BackboneTraining:
     """One backbone, and what it learns from."""
 
     paths: Paths
@@ -58,14 +58,14 @@ class Lesson:
         document = PRETRAIN.document(
             params={**self._key_params, "epochs": epochs, "seed": seed, "amp": self.amp},
             inputs={
-                "fit": lessons(fit_on, [labels[i] for i in fit_on], keys),
-                "select": lessons(select_on, [labels[i] for i in select_on], keys),
+                "fit": training_inputs(fit_on, [labels[i] for i in fit_on], keys),
+                "select": training_inputs(select_on, [labels[i] for i in select_on], keys),
                 "classes": len(self.catalog.classes),
             },
         )
         phase: Phase = "selection" if select_on else "final"
         title = f"{self.name}, seed {seed}, {phase}"
-        learned = learn_once(
+        learned = cached_training(
             self.paths.open_cache(),
             document,
             lambda folder: self._train(folder, title, seed, plan, fit_on, select_on),
@@ -136,7 +136,7 @@ class Lesson:
         def accuracy(model: nn.Module) -> float:
             said = [
                 model(torch.from_numpy(x).to(best_device())).argmax(dim=1).cpu().numpy()
-                for x in plain_batches(self.source, ids, EVALUATION_BATCH)
+                for x in unaugmented_batches(self.source, ids, EVALUATION_BATCH)
             ]
             return 100 * float(np.mean(np.concatenate(said) == labels))
 
@@ -181,9 +181,11 @@ def _backbone(paths: Paths, preset: Preset, catalog: Catalog, name: str) -> Iter
     """Every training of one backbone."""
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
-    lesson = Lesson(paths, name, params, source, catalog, preset.pretrain.amp)
+    training_run = BackboneTraining(paths, name, params, source, catalog, preset.pretrain.amp)
     parts = parts_of(catalog, source.keys(), preset.pretrain.hold_out)
-    return course(preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, lesson.learn)
+    return training_schedule(
+        preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, training_run.learn
+    )
 
 
 def _as_tensors(batches: Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Iterator[Batch]:

@@ -13,12 +13,12 @@ from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import SAMPLE
-from pipeline.build.work import Made, one_by_one
+from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Entry
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.rng import generator_of
+from pipeline.rng import rng_for
 from pipeline.values import Samples
 from pipeline.video.sampling import SamplingRule, sample
 
@@ -33,14 +33,16 @@ class SampleWork:
     rules: dict[str, SamplingRule]
     made_with: Mapping[str, str] = field(default_factory=dict)
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's frame numbers, (A, T) a recipe."""
         return one_by_one(self._clip, ids, arrays)
 
-    def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         num_frames = opened_entries(self.catalog)[clip_id].shared_frames
         return {
-            name: sample(self.rules[name], num_frames, rng=generator_of("sample", name, clip_id)).frames
+            name: sample(self.rules[name], num_frames, rng=rng_for("sample", name, clip_id)).frames
             for name in arrays
         }
 

@@ -22,22 +22,23 @@ from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
 from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
-from pipeline.evaluation.late_fusion import Said, late_fusions, skeleton_weight
-from pipeline.evaluation.results import FUSED, write_results
+from pipeline.evaluation.late_fusion import SINGLE, Scores, late_fusions, skeleton_weight
+from pipeline.evaluation.results import FUSED, left_out, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
 from pipeline.params.params import HeadParams, Preset
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_learned
-from pipeline.training.cached_training import learn_once
-from pipeline.training.splits import Parts, parts_of
-from pipeline.training.trainings import Ids, Phase, Training, course, training_of, write_trainings
+from pipeline.training.cached_training import cached_training
+from pipeline.training.splits import SplitParts, parts_of
+from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
 
 INFERENCE_BATCH = 256
 
 
 @dataclass(frozen=True)
-class Lesson:
+class HeadTraining:
     """One method, and what it learns from."""
 
     paths: Paths
@@ -46,9 +47,11 @@ class Lesson:
     method: str
     """A name of `models.heads.HEADS`, or the backbone that the head sees alone."""
 
-    def heads(self, parts: Parts) -> Iterator[Training]:
+    def heads(self, parts: SplitParts) -> Iterator[Training]:
         """The selection run, on features of backbones that never saw the held-out clips; then the final runs."""
-        return course(self.params.seeds, parts, self.params.plan.epochs, self.preset.pretrain, self._learn)
+        return training_schedule(
+            self.params.seeds, parts, self.params.plan.epochs, self.preset.pretrain, self._learn
+        )
 
     def vectors(self, seed: int, *, selection: bool) -> Vectors:
         """The features that the head of `seed` sees."""
@@ -58,7 +61,7 @@ class Lesson:
     @property
     def _sides(self) -> HeadParams:
         """The params, with the one backbone on both sides where the head sees it alone."""
-        if self.method not in self.params.alone:
+        if self.method not in self.params.single_backbones:
             return self.params
         return self.params.model_copy(update={"skeleton": (self.method,), "video": (self.method,)})
 
@@ -89,7 +92,7 @@ class Lesson:
                 "classes": len(self.catalog.classes),
             },
         )
-        learned = learn_once(
+        learned = cached_training(
             self.paths.open_cache(),
             document,
             lambda folder: self._train(folder, vectors, seed, fit_on, select_on, epochs),
@@ -100,20 +103,21 @@ class Lesson:
             learned.folder, self.method, seed, phase, len(fit_on), from_cache=learned.from_cache
         )
 
-    def said(self, training: Training, pair: Pair) -> Said:
+    def said(self, training: Training, pair: Pair) -> Scores:
         """What a trained head says about clips."""
         head = self._head(pair, training.seed)
         load_state(head, decode(training.weights).state, f"head {self.method}")
         blocks = [(torch.from_numpy(pair[0]), torch.from_numpy(pair[1]))]
         (logits,) = embed(head, blocks, batch_size=INFERENCE_BATCH, device=best_device())
-        name = FUSED if self.method == self.params.fused else self.method
-        return Said(name, training.seed, softmax(logits.numpy()))
+        is_fusion = self.method == self.params.fused and self.method not in SINGLE
+        name = FUSED if is_fusion else self.method
+        return Scores(name, training.seed, softmax(logits.numpy()))
 
     def _head(self, pair: Pair, seed: int) -> Head:
         options = {"unequal": "project", **self.params.options.get(self.method, {})}
         with seeded(seed, "init", self.method):
             return build_head(
-                "skeleton" if self.method in self.params.alone else self.method,  # type: ignore[arg-type]
+                "skeleton" if self.method in self.params.single_backbones else self.method,  # type: ignore[arg-type]
                 len(self.catalog.classes),
                 skeleton_dim=pair[0].shape[1],
                 video_dim=pair[1].shape[1],
@@ -156,28 +160,41 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = parts_of(catalog, features_there(features), preset.pretrain.hold_out)
     heads: list[Training] = []
-    said: list[Said] = []
-    held_out: list[Said] = []
-    for method in (*preset.train.methods, *preset.train.alone):
-        lesson = Lesson(paths, preset, catalog, method)
-        for head in lesson.heads(parts):
+    said: list[Scores] = []
+    held_out: list[Scores] = []
+    for method in (*preset.train.methods, *preset.train.single_backbones):
+        training_run = HeadTraining(paths, preset, catalog, method)
+        for head in training_run.heads(parts):
             heads.append(head)
             if head.phase == "selection":
-                seen = lesson.vectors(head.seed, selection=True).read(parts.select)
-                held_out.append(lesson.said(head, seen))
+                seen = training_run.vectors(head.seed, selection=True).read(parts.select)
+                held_out.append(training_run.said(head, seen))
             if head.phase == "final" or not preset.pretrain.refit:
-                said.append(lesson.said(head, lesson.vectors(head.seed, selection=False).read(parts.test)))
+                said.append(
+                    training_run.said(head, training_run.vectors(head.seed, selection=False).read(parts.test))
+                )
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
+    leaks = catalog_leaks(catalog)
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
         "selected_on": "val",
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
         "skeleton_weight": weight,
+        "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
     }
     write_results(paths, catalog, parts, [*said, *late_fusions(said, weight)], heads, facts)
     cached = sum(head.from_cache for head in heads)
-    return Summary("train", len(heads) - cached, cached, 0, time.monotonic() - began, 0.0, unit="heads")
+    return Summary(
+        "train",
+        len(heads) - cached,
+        cached,
+        0,
+        time.monotonic() - began,
+        0.0,
+        note=left_out(catalog, features),
+        unit="heads",
+    )
 
 
 def _as_tensors(batches: Iterator[tuple[Pair, NDArray[np.int64]]]) -> Iterator[Batch]:

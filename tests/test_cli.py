@@ -210,7 +210,7 @@ def test_drifted_code_is_refused_by_a_process_of_its_own(project: Make, tmp_path
     for name in ("cli.py", "cli_cache.py", "recipes.lock"):
         shutil.copy(HOUSE / name, house / name)
     mine = project()
-    boxes = house / "pipeline" / "boxes.py"
+    boxes = house / "pipeline" / "video" / "boxes.py"
     boxes.write_text(boxes.read_text() + "\nMARGIN = 3\n")
     command = [sys.executable, str(house / "cli.py"), "crop", "demo"]
     ran = subprocess.run(command, env=mine.environment, capture_output=True, text=True, check=False)

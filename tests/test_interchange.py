@@ -11,7 +11,7 @@ import pytest
 import yaml
 from cache_small import Computer, build, bytes_of, rows_of
 from house import HOUSE
-from test_pipeline_pyskl import NTU, SPLIT, annotation, dumped, indexed, ntu_file
+from test_datasets_pyskl import NTU, SPLIT, annotation, dumped, indexed, ntu_file
 from tiny import tiny_params
 from typer.testing import CliRunner, Result
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import cli
 from models.figures import table
 from models.figures.counting import count
-from models.figures.published import Published, published
+from models.figures.published import PublishedRow, published
 from pipeline.skeleton.layouts import NTU_25, UTD_20
 
 Row = dict[str, Any]
@@ -84,7 +84,7 @@ REPRODUCED = {
     "stgcn": 0.1,
     "cssi_without_resnet": 0.5,
 }
-"""Published sizes, and how far in per cent ours may lie from a figure of two to four digits."""
+"""PublishedRow sizes, and how far in per cent ours may lie from a figure of two to four digits."""
 
 
 @pytest.fixture(scope="module")
@@ -172,9 +172,9 @@ def test_what_is_not_reproduced_has_a_remark(rows: dict[str, Row]) -> None:
 def test_counts_are_the_modules_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row of a network that no paper knows, with more layers than before."""
 
-    def entry(layers: int) -> Published:
+    def entry(layers: int) -> PublishedRow:
         network = lambda: nn.Sequential(*(nn.Linear(4, 4) for _ in range(layers)))  # noqa: E731
-        return Published("own", "AMFI-Net", network, ((1, 4),), parameters=30)
+        return PublishedRow("own", "AMFI-Net", network, ((1, 4),), parameters=30)
 
     for layers in (1, 3):
         monkeypatch.setattr(table, "published", lambda *_, layers=layers: (entry(layers),))

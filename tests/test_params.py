@@ -158,5 +158,5 @@ def test_each_preset_writes_out_every_section_that_dvc_looks_up(preset: str) -> 
 
 
 def test_weights_that_params_may_name_are_those_that_can_be_loaded() -> None:
-    """Said twice, since params know no torch."""
+    """Scores twice, since params know no torch."""
     assert get_args(Pretrained.model_fields["kind"].annotation) == get_args(WeightsKind)

@@ -77,7 +77,7 @@ def test_features_refuse_code_that_changed_under_them_and_bear_a_comment(
     for name in ("cli.py", "cli_cache.py"):
         shutil.copy(HOUSE / name, house / name)
     recipes(house).bless()
-    helper = house / "pipeline" / "pixels.py"
+    helper = house / "pipeline" / "video" / "pixels.py"
     code = helper.read_text()
 
     def run(text: str) -> "subprocess.CompletedProcess[str]":

@@ -27,7 +27,7 @@ def with_maps_of(project: Callable[..., Project], **changes: Any) -> Project:
     """The tiny project with a second network over heatmaps and both networks' maps kept."""
     backbones = copy.deepcopy(TINY["pretrain"]["backbones"])
     backbones["video"]["cuts"] = ["features", "map"]
-    train = {**TINY["train"], "alone": ["own"]}
+    train = {**TINY["train"], "single_backbones": ["own"]}
     return project(**{"pretrain.backbones": {**backbones, "own": OWN}, "train": train, **changes})
 
 
@@ -70,7 +70,7 @@ def test_a_kept_map_is_what_the_kept_features_are_the_mean_of(store: Store) -> N
 def test_kept_heat_is_what_the_heatmaps_hold(whole: Project, store: Store) -> None:
     source = input_of(whole.paths, whole.preset, whole.preset.pretrain.backbones["own"])
     ids = list(store.ids)[:3]
-    expected = source.plain(ids, 0).mean(axis=(3, 4))
+    expected = source.unaugmented(ids, 0).mean(axis=(3, 4))
     assert expected.max() > 0
     assert np.allclose(store.read("own_0_heat", ids)[:, 0], expected, atol=1e-3)
 
@@ -82,7 +82,9 @@ def test_a_network_alone_is_a_row_of_the_table(whole: Project) -> None:
 def test_keeping_another_cut_trains_nothing_again(whole: Project, tmp_path: Path) -> None:
     project = whole.copy(tmp_path / "other")
     backbones = {**TINY["pretrain"]["backbones"], "own": {**OWN, "cuts": ["features"]}}
-    project.set_params(**{"pretrain.backbones": backbones, "train": {**TINY["train"], "alone": ["own"]}})
+    project.set_params(
+        **{"pretrain.backbones": backbones, "train": {**TINY["train"], "single_backbones": ["own"]}}
+    )
     assert project.run("pretrain").made == 0
     assert project.run("features").made == 0
     assert "own_0_heat" not in open_store(project.paths.store("features")).arrays
@@ -96,10 +98,10 @@ def test_maps_drawn_on_the_fly_equal_maps_that_were_kept(
     kept, fresh = (input_of(p.paths, p.preset, p.preset.pretrain.backbones["own"]) for p in (whole, drawn))
     ids = sorted(kept.keys())[:5]
     assert kept.shape == fresh.shape == (25, 4, 16, 16)
-    assert np.array_equal(kept.plain(ids, 0), fresh.plain(ids, 0))
+    assert np.array_equal(kept.unaugmented(ids, 0), fresh.unaugmented(ids, 0))
     draws = [source.augmented(ids, np.random.default_rng(3)) for source in (kept, fresh)]
     assert np.array_equal(*draws)
-    assert not np.array_equal(draws[0], kept.plain(ids, 0))  # some were mirrored
+    assert not np.array_equal(draws[0], kept.unaugmented(ids, 0))  # some were mirrored
 
 
 def test_a_cut_that_is_not_there_is_refused_before_anything_is_trained(

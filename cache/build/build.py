@@ -14,7 +14,7 @@ from ..home.references import remember_use
 from ..home.row_order import arranged, read_order, write_order
 from ..keys import JSON, key_of
 from ..locks import Shared, locked
-from ..mount_check import mark, standing
+from ..mount_check import mark, mounted
 from ..shards.chunk_index import index_bytes
 from ..shards.records import read_record
 from ..shards.specs import ArraySpec, Row, StoreSpec, entry_key, entry_prefix, shard_key
@@ -38,7 +38,7 @@ class Build:
         self.name = name
         self.spec = spec
         mark(cache.root)
-        with standing(cache.root):
+        with mounted(cache.root):
             self._at_work = Shared(cache.in_use)
         if not rows and not may_be_empty:
             raise BuildError("a store needs one row or more, got none; is the list of what to build empty?")
@@ -46,7 +46,7 @@ class Build:
         self._order = arranged(read_order(cache.order(name)), self._rows) or (None,)
         self._keys = {array.name: self._row_keys(array.name) for array in spec.arrays}
         self._shards = {array.name: self._shard_keys(array) for array in spec.arrays}
-        with standing(cache.root), synced_index(cache) as index:
+        with mounted(cache.root), synced_index(cache) as index:
             self.tasks: tuple[Task, ...] = self._plan(index)
         """One a block of rows that lacks a shard. Where `rows_to_make` is 0, all its rows can be copied."""
 
@@ -78,7 +78,7 @@ class Build:
         has not been written.
         """
         out = Path(out)
-        with standing(self.cache.root, out.parent):
+        with mounted(self.cache.root, out.parent):
             self._refuse_unwritten()
             self._publish(out, coords, attrs)
 

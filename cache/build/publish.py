@@ -12,7 +12,7 @@ from ..errors import SpecError
 from ..files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder, write_atomic
 from ..home.home import Cache
 from ..keys import FORMAT, JSON, KEY_BYTES, canonical, digest_of, key_of
-from ..layout import HOUSE, KEYS, MANIFEST, documents_name, shard_name
+from ..layout import KEYS, LAYOUT, MANIFEST, documents_name, shard_name
 from ..locks import locked
 from ..shards.documents import documents_bytes, intact
 from ..shards.records import Record, shared_by
@@ -20,7 +20,7 @@ from ..shards.specs import ArraySpec, StoreSpec, dim_sizes
 from ..shards.writing import ShardWriter
 from .metadata import StoredArray, write_metadata
 
-_RESERVED = (HOUSE, "failures", "coordinates")
+_RESERVED = (LAYOUT, "failures", "coordinates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def _attributes(store: Publication, coords: Sequence[StoredArray]) -> dict[str, 
     return {
         **{name: store.attrs[name] for name in sorted(store.attrs)},
         "coordinates": " ".join(sorted(array.spec.name for array in coords)),
-        "failures": _failures(store), HOUSE: house,
+        "failures": _failures(store), LAYOUT: house,
     }  # fmt: skip
 
 

@@ -15,14 +15,14 @@ from ..home.home import Cache
 from ..home.index import Place
 from ..keys import JSON
 from ..locks import locked
-from ..mount_check import standing
+from ..mount_check import mounted
 from ..shards.reading import ShardReader
 from ..shards.records import RowFailure, record_document
 from ..shards.writing import ShardWriter
 from .tasks import PlannedShard, Receipt, Task
 
-Made: TypeAlias = "tuple[str, Mapping[str, NDArray[np.generic]] | RowFailure]"
-Compute: TypeAlias = Callable[[list[str], frozenset[str]], Iterator[Made]]
+ComputedRow: TypeAlias = "tuple[str, Mapping[str, NDArray[np.generic]] | RowFailure]"
+Compute: TypeAlias = Callable[[list[str], frozenset[str]], Iterator[ComputedRow]]
 
 
 def write_block(
@@ -37,7 +37,7 @@ def write_block(
     cache = Cache(cache_root)
     began = time.perf_counter()
     with ExitStack() as held:
-        held.enter_context(standing(cache.root))
+        held.enter_context(mounted(cache.root))
         for shard in task.shards:
             held.enter_context(locked(cache.lock(shard.key)))
         jobs = [held.enter_context(_Job(cache, shard)) for shard in task.shards if not cache.holds(shard.key)]
@@ -79,7 +79,7 @@ def _fill(task: Task, jobs: "list[_Job]", missing: list[int], compute: Compute) 
     return failed
 
 
-def _next(computed: Iterator[Made], row_id: str) -> Mapping[str, NDArray[np.generic]] | RowFailure:
+def _next(computed: Iterator[ComputedRow], row_id: str) -> Mapping[str, NDArray[np.generic]] | RowFailure:
     made = next(computed, None)
     if made is None or made[0] != row_id:
         got = "nothing more" if made is None else repr(made[0])
@@ -89,7 +89,7 @@ def _next(computed: Iterator[Made], row_id: str) -> Mapping[str, NDArray[np.gene
     return made[1]
 
 
-def _refuse_more(computed: Iterator[Made]) -> None:
+def _refuse_more(computed: Iterator[ComputedRow]) -> None:
     more = next(computed, None)
     if more is not None:
         raise BuildError(f"compute yielded {more[0]!r} after the last id; it must yield each id once")

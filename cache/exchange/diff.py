@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..keys import JSON
-from ..layout import HOUSE
+from ..layout import LAYOUT
 from ..store.parts import Parts, read_parts
 from ..store.store import Store, open_store
 from ..upkeep.why import Difference, differences
@@ -112,7 +112,7 @@ def _diff(stores: tuple[Store, Store], parts: tuple[Parts, Parts]) -> StoreDiff:
         only_b=tuple(row_id for row_id in other.ids if row_id not in one.row_of),
         attributes=tuple(differences(one.attrs, other.attrs)),
         layout=tuple(differences(_layout(mine), _layout(theirs))),
-        recipes=tuple(differences(mine.attrs[HOUSE]["made_of"], theirs.attrs[HOUSE]["made_of"])),
+        recipes=tuple(differences(mine.attrs[LAYOUT]["made_of"], theirs.attrs[LAYOUT]["made_of"])),
         reasons=tuple(
             reason
             for name in one.arrays
@@ -172,7 +172,7 @@ def _shape(store: Store, array: str) -> tuple[object, ...]:
 
 def _shared(parts: tuple[Parts, Parts], array: str) -> list[Difference]:
     """What is told of the array as a whole already."""
-    mine, theirs = (part.attrs[HOUSE]["made_of"].get(array) for part in parts)
+    mine, theirs = (part.attrs[LAYOUT]["made_of"].get(array) for part in parts)
     return differences(mine, theirs)
 
 

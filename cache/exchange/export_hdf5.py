@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import StoreError
 from ..files import full_disk_explained, sync_folder
 from ..keys import FORMAT
-from ..layout import HOUSE, KEYS
+from ..layout import KEYS, LAYOUT
 from ..locks import aside
 from ..store.parts import Parts, read_manifest, read_parts
 from ..store.store import Store, open_store
@@ -52,11 +52,11 @@ def _write(path: Path, store: Store, parts: Parts, digest: str) -> None:
         card = {
             name: value
             for name, value in parts.attrs.items()
-            if name not in (HOUSE, "failures", "coordinates")
+            if name not in (LAYOUT, "failures", "coordinates")
         }
         _text(file, "card", card, "the store's attributes, as JSON")
         _text(file, "failures", list(store.failures), "rows that could not be made and why, as JSON")
-        made_of: dict[str, Any] = parts.attrs[HOUSE]["made_of"]
+        made_of: dict[str, Any] = parts.attrs[LAYOUT]["made_of"]
         _text(file, "made_of", made_of, "what all rows of an array were made of, as JSON")
         _scales(file, store, parts)
         for array in store.arrays:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..build.build import Build
-from ..build.write_block import Made, write_block
+from ..build.write_block import ComputedRow, write_block
 from ..errors import BuildError, MergeError, StoreError
 from ..home.home import Cache
 from ..home.row_order import write_order
@@ -98,7 +98,7 @@ def _built(
     return Merged(out, tuple(map(len, stores)), len(build.ids), shards - written, written)
 
 
-def _nothing(ids: list[str], arrays: frozenset[str]) -> Iterator[Made]:
+def _nothing(ids: list[str], arrays: frozenset[str]) -> Iterator[ComputedRow]:
     raise BuildError(f"{ids[:3]} of {sorted(arrays)} lie in none of the stores: merging computes nothing")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import ArchiveError, ShardError, SpecError, StoreError
 from ..keys import JSON, key_of
-from ..layout import HOUSE
+from ..layout import LAYOUT
 from ..shards.reading import ShardReader
 from ..shards.records import factored
 from ..shards.specs import Row
@@ -84,7 +84,7 @@ def _refuse_told(parts: Parts, rows: _Rows) -> None:
             read, span = parts.documents(array, block), parts.span(array, block)
             docs += [doc for doc in read.docs if doc is not None]
             failed |= {(rows.ids[span[row]], array) for row in read.failures}
-        if key_of(parts.attrs[HOUSE]["made_of"].get(array)) != key_of(factored(docs)[0]):
+        if key_of(parts.attrs[LAYOUT]["made_of"].get(array)) != key_of(factored(docs)[0]):
             raise ArchiveError(f"its card tells of another recipe for {array!r} than its documents do")
     told = _told_failures(parts, rows)
     if told != failed:

@@ -14,7 +14,7 @@ from ..errors import SpecError
 from ..files import full_disk_explained, remove, sync_folder
 from ..keys import FORMAT, JSON, digest_of, key_of
 from ..locks import locked
-from ..mount_check import mark, standing
+from ..mount_check import mark, mounted
 
 _RECORD = "record.json"
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Blobs:
     def alone(self, doc: JSON) -> Iterator[None]:
         """Nobody else makes this blob meanwhile; waits, so that the second of two finds what the first made."""
         mark(self.root)
-        with standing(self.root), locked(self.root / "work" / f"{key_of(doc)}.lock"):
+        with mounted(self.root), locked(self.root / "work" / f"{key_of(doc)}.lock"):
             yield
 
     def workdir(self, doc: JSON) -> Path:

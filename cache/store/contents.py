@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import SpecError, StoreError
 from ..keys import FORMAT, JSON, canonical, digest_of, key_of
-from ..layout import HOUSE, MANIFEST
+from ..layout import LAYOUT, MANIFEST
 from ..shards.sources import Files
 from .described import Part, described_parts, differing_from_zarr, expected_files, impossible_size, swollen
 
@@ -71,7 +71,7 @@ def read_contents(files: Files) -> Contents:
     listed, digest = _manifest(files)
     document = _group(files, listed)
     attrs: dict[str, Any] = document["attributes"]
-    house = attrs.pop(HOUSE, None)
+    house = attrs.pop(LAYOUT, None)
     if not isinstance(house, dict) or house.get("format") != FORMAT:
         raise broken(files.where, f"its format is not {FORMAT!r}")
     try:

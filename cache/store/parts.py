@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ShardError, StoreError
 from ..keys import FORMAT, JSON, canonical, key_of
-from ..layout import HOUSE, KEYS, MANIFEST
+from ..layout import KEYS, LAYOUT, MANIFEST
 from ..shards.documents import Documents, parse_documents
 from ..shards.reading import ShardReader
 from ..shards.specs import shard_key
@@ -89,7 +89,7 @@ def read_parts(folder: Path) -> Parts:
     path = folder / "zarr.json"
     try:
         attrs = json.loads(path.read_bytes())["attributes"]
-        house = attrs[HOUSE]
+        house = attrs[LAYOUT]
         arrays, coords = (described_parts(house[kind]) for kind in ("arrays", "coords"))
         parts = Parts(folder, attrs, house["row_dim"], house["rows"], arrays, coords)
         _refuse_absurd(parts)

@@ -10,7 +10,7 @@ from ..home.home import Cache
 from ..home.references import remember_use
 from ..home.row_order import read_order, write_order
 from ..locks import Shared, locked
-from ..mount_check import mark, standing
+from ..mount_check import mark, mounted
 from ..shards.documents import Documents
 from ..shards.records import record_document
 from ..store.parts import Parts, read_manifest, read_parts
@@ -55,7 +55,7 @@ def adopt_store(folder: Path, cache: Cache, name: str | None = None, hashes: Has
             f"python cli.py cache repair {folder}"
         )
     mark(cache.root)
-    with standing(cache.root):
+    with mounted(cache.root):
         at_work = Shared(cache.in_use)
         done = _adopted(read_parts(folder), cache, name)
         at_work.release()

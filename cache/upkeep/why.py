@@ -18,7 +18,7 @@ _DIGEST = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class RowProvenance:
     """One row of one array: what it was made of, and, where the cache knows, by whom."""
 
     row_id: str
@@ -57,7 +57,7 @@ class Difference:
         return f"{self.place} {_shown(self.before)} → {_shown(self.now)}"
 
 
-def made_of(parts: Parts, array: str, row_id: str, cache: Cache | None = None) -> Made | None:
+def made_of(parts: Parts, array: str, row_id: str, cache: Cache | None = None) -> RowProvenance | None:
     """What a store's row was made of, by the documents that the store carries; None where it has no such row."""
     ids = parts.ids()
     if row_id not in ids:
@@ -69,10 +69,10 @@ def made_of(parts: Parts, array: str, row_id: str, cache: Cache | None = None) -
     if key is None:
         return None
     record = _record_of(cache, documents.key)
-    return Made(row_id, array, key, documents.docs[within], documents.failures.get(within), record)
+    return RowProvenance(row_id, array, key, documents.docs[within], documents.failures.get(within), record)
 
 
-def entries(cache: Cache, array: str, row_id: str) -> Iterator[Made]:
+def entries(cache: Cache, array: str, row_id: str) -> Iterator[RowProvenance]:
     """Every entry of that row and array that the cache holds, whatever it was made of. Reads all records."""
     for path in sorted((cache.root / "shards").glob("*/*.json")):
         if f'"{row_id}"'.encode() not in path.read_bytes():
@@ -87,10 +87,12 @@ def entries(cache: Cache, array: str, row_id: str) -> Iterator[Made]:
         for number, row in enumerate(record["rows"]):
             key = found.row_keys[number]
             if row is not None and row["id"] == row_id and key is not None:
-                yield Made(row_id, array, key, found.docs[number], found.failures.get(number), record)
+                yield RowProvenance(
+                    row_id, array, key, found.docs[number], found.failures.get(number), record
+                )
 
 
-def nearest(found: Iterator[Made], doc: JSON) -> tuple[Made, list[Difference]] | None:
+def nearest(found: Iterator[RowProvenance], doc: JSON) -> tuple[RowProvenance, list[Difference]] | None:
     """The entry whose document differs least from `doc`, and how; None where there is none."""
     compared = [(made, differences(made.doc, doc)) for made in found]
     return min(compared, key=lambda pair: len(pair[1]), default=None)

@@ -49,7 +49,7 @@ MATRIX: Shape = (1, 128, 256)
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedRow:
     """One row: a network, the input of one clip that it is counted on, and what its paper says of it."""
 
     name: str
@@ -64,7 +64,7 @@ class Published:
     remark: str = ""
 
 
-def published(edges: Edges, num_joints: int) -> tuple[Published, ...]:
+def published(edges: Edges, num_joints: int) -> tuple[PublishedRow, ...]:
     """Every row. The graph networks are of the given skeleton: the papers' figures are of NTU's 25 joints."""
     return (
         *_cssi(edges, num_joints),
@@ -75,11 +75,11 @@ def published(edges: Edges, num_joints: int) -> tuple[Published, ...]:
     )
 
 
-def _cssi(edges: Edges, joints: int) -> Sequence[Published]:
+def _cssi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
     clip = (1, 3, 128, joints, 2)
 
-    def row(name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any) -> Published:
-        return Published(f"cssi{name}", "CSSIModel", build, inputs, **printed)
+    def row(name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any) -> PublishedRow:
+        return PublishedRow(f"cssi{name}", "CSSIModel", build, inputs, **printed)
 
     def without_resnet(head: type[MatrixHead]) -> Callable[[], nn.Module]:
         return lambda: CSSIModel(60, skeleton=DINetR(edges, joints), video=CachedFrames(), head=head)
@@ -141,11 +141,11 @@ def _cssi(edges: Edges, joints: int) -> Sequence[Published]:
     )
 
 
-def _amfi(edges: Edges, joints: int) -> Sequence[Published]:
+def _amfi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
     clip = (1, 3, 300, joints, 2)
 
-    def row(name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any) -> Published:
-        return Published(name, "AMFI-Net", build, inputs, **printed)
+    def row(name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any) -> PublishedRow:
+        return PublishedRow(name, "AMFI-Net", build, inputs, **printed)
 
     def agcn(layout: Literal["paper_9_512", "paper_10_512"]) -> Callable[[], nn.Module]:
         return lambda: AGCN(edges, joints, layout=AGCN_LAYOUTS[layout])
@@ -185,9 +185,9 @@ def _amfi(edges: Edges, joints: int) -> Sequence[Published]:
     )
 
 
-def _epam() -> Sequence[Published]:
-    def row(name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any) -> Published:
-        return Published(name, "EPAM-Net", build, inputs, convention="mmcv", **printed)
+def _epam() -> Sequence[PublishedRow]:
+    def row(name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any) -> PublishedRow:
+        return PublishedRow(name, "EPAM-Net", build, inputs, convention="mmcv", **printed)
 
     def trunk(network: Callable[[], Backbone]) -> Callable[[], nn.Module]:
         return lambda: Classifier(network(), 60)
@@ -217,10 +217,10 @@ def _epam() -> Sequence[Published]:
     )
 
 
-def _interaction() -> Sequence[Published]:
-    def row(name: str, remark: str = "", **options: Any) -> Published:
+def _interaction() -> Sequence[PublishedRow]:
+    def row(name: str, remark: str = "", **options: Any) -> PublishedRow:
         build: Callable[[], nn.Module] = lambda: Classifier(TwoPath(**options), 101, dropout=0.5)  # noqa: E731
-        return Published(f"interaction_{name}", "interaction", build, (LONG,), remark=remark)
+        return PublishedRow(f"interaction_{name}", "interaction", build, (LONG,), remark=remark)
 
     return (
         row("sparse", "101 classes; the paper prints no sizes", variant="sparse"),
@@ -234,7 +234,7 @@ def _interaction() -> Sequence[Published]:
             axis_qkv="separate",
         ),
         row("full_x3", "the depth that Table 1 prints; SPEC's 22.88 G as above", depth="table"),
-        Published(
+        PublishedRow(
             "zero_dce",
             "interaction",
             ZeroDCE,
@@ -245,7 +245,7 @@ def _interaction() -> Sequence[Published]:
     )
 
 
-def _sf_head(edges: Edges, joints: int) -> Sequence[Published]:
+def _sf_head(edges: Edges, joints: int) -> Sequence[PublishedRow]:
     clip = (1, 3, 64, joints, 2)
 
     def row(
@@ -256,15 +256,15 @@ def _sf_head(edges: Edges, joints: int) -> Sequence[Published]:
         *,
         classes: int = 120,
         sf_head: int | None = None,
-    ) -> Published:
+    ) -> PublishedRow:
         build: Callable[[], nn.Module] = lambda: Classifier(  # noqa: E731
             network(edges, joints, sf_head=sf_head), classes
         )
-        return Published(name, "SF-Head", build, (clip,), parameters, remark=remark)
+        return PublishedRow(name, "SF-Head", build, (clip,), parameters, remark=remark)
 
-    def head(channels: int, frames: int) -> Published:
+    def head(channels: int, frames: int) -> PublishedRow:
         shape = (2, channels, frames, joints)
-        return Published(f"sf_head_{channels}", "SF-Head", lambda: SFHead(channels), (shape,))
+        return PublishedRow(f"sf_head_{channels}", "SF-Head", lambda: SFHead(channels), (shape,))
 
     return (
         row(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from models.figures.counting import count
-from models.figures.published import Published, published
+from models.figures.published import PublishedRow, published
 from models.graph.graphs import Edges
 
 COLUMNS = (
@@ -29,7 +29,7 @@ def rows(edges: Edges, num_joints: int) -> list[dict[str, Any]]:
     return [_row(entry) for entry in published(edges, num_joints)]
 
 
-def _row(entry: Published) -> dict[str, Any]:
+def _row(entry: PublishedRow) -> dict[str, Any]:
     with torch.device("meta"):
         network = entry.build()
     counts = count(network, *entry.inputs)

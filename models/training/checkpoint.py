@@ -81,7 +81,7 @@ def video_card(options: dict[str, Any], video: VideoInput) -> WeightsCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedWeights:
     """Weights that torchvision publishes: the card they would carry, and what their names are here."""
 
     card: WeightsCard
@@ -93,10 +93,10 @@ class Published:
     """Entries of the card that such weights leave open."""
 
 
-def _image_weights(network: Network) -> Published:
+def _image_weights(network: Network) -> PublishedWeights:
     """Of a FrameResNet's trunk: how many frames, how large, and what lies on top are free."""
     scaled = video_card({}, IMAGENET_INPUT).normalisation
-    return Published(
+    return PublishedWeights(
         WeightsCard("frame_resnet", {"network": network}, scaled),
         stem=f"trunk.{STEMS[network]}.weight",
         prefix="trunk.",
@@ -106,8 +106,10 @@ def _image_weights(network: Network) -> Published:
     )
 
 
-PUBLISHED: dict[WeightsKind, Published] = {
-    "torchvision_r3d_18": Published(video_card(TORCHVISION_OPTIONS, KINETICS_INPUT), stem="stem.0.weight"),
+PUBLISHED: dict[WeightsKind, PublishedWeights] = {
+    "torchvision_r3d_18": PublishedWeights(
+        video_card(TORCHVISION_OPTIONS, KINETICS_INPUT), stem="stem.0.weight"
+    ),
     "torchvision_resnet18": _image_weights("resnet18"),
     "torchvision_resnet34": _image_weights("resnet34"),
     "torchvision_resnet50": _image_weights("resnet50"),
@@ -212,12 +214,12 @@ def _name(source: Path | bytes) -> str:
     return "weights" if isinstance(source, bytes) else str(source)
 
 
-def _torchvision(path: Path, sha256: str | None, published: Published) -> Checkpoint:
+def _torchvision(path: Path, sha256: str | None, published: PublishedWeights) -> Checkpoint:
     content, digest = _content(path, sha256)
     return Checkpoint(published.card, read_torch(content, str(path)), digest)
 
 
-def _renamed(state: dict[str, Tensor], published: Published, backbone: nn.Module) -> dict[str, Tensor]:
+def _renamed(state: dict[str, Tensor], published: PublishedWeights, backbone: nn.Module) -> dict[str, Tensor]:
     """torchvision's tensors by our names, and the backbone's own of what such files lack.
 
     They lack what lies outside the prefix, and files from before 2018 count no batches.

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
-from cache.layout import HOUSE
+from cache.layout import LAYOUT
 from cache.store.parts import read_parts
 from pipeline.build.adoption import adopt_before_build
 from pipeline.build.failures import (
@@ -25,8 +25,8 @@ from pipeline.build.failures import (
 )
 from pipeline.build.progress import ClipProgress
 from pipeline.build.runner import RunOptions, run_tasks
-from pipeline.build.steps import code_facts, plain
-from pipeline.build.work import Made, Work
+from pipeline.build.steps import as_json, code_facts
+from pipeline.build.work import ClipArrays, Work
 from pipeline.errors import CapacityError, DatasetError
 from pipeline.paths import Paths
 
@@ -84,7 +84,7 @@ def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
         card = read_parts(paths.store(name)).attrs
         source |= {fact: card[fact] for fact in SOURCE if fact in card}
         origins |= card.get(ORIGINS, {})
-        origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[HOUSE]["made_of"])}
+        origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[LAYOUT]["made_of"])}
     told = [one.document for one in sorted(lost, key=lambda one: (one.stage, one.error, one.clips))]
     facts = {LOST: told, ORIGINS: origins, CODE: code_facts(job.stage)}
     return replace(job, attrs={**source, **job.attrs, **facts})
@@ -132,14 +132,16 @@ def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions
 
 
 def _card(job: StoreJob) -> dict[str, Any]:
-    card: dict[str, Any] = plain({LOST: [], **job.attrs, "stage": job.stage})
+    card: dict[str, Any] = as_json({LOST: [], **job.attrs, "stage": job.stage})
     return card
 
 
 def _nothing(job: StoreJob) -> str:
     """Why no store can be made: nothing is left to make it of."""
     reasons = [f"{one.clips} {one.error}, {one.first[0]} first" for one in lost_of(job.failures)]
-    told = f": {'; '.join(reasons)}, all in failures.jsonl" if reasons else ": the stages before left none over"
+    told = (
+        f": {'; '.join(reasons)}, all in failures.jsonl" if reasons else ": the stages before left none over"
+    )
     return f"{job.stage}: no clip to make {job.name}.zarr of{told}"
 
 
@@ -188,7 +190,7 @@ def _write(root: Path, work: Work, tick: Callable[..., None] | None, task: Task)
 
 def _ticking(
     work: Work, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
-) -> Iterator[tuple[str, Made | RowFailure]]:
+) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
     for clip_id, made in work.compute(ids, arrays):
         failed = isinstance(made, RowFailure)
         tick(made=int(not failed), failed=int(failed))

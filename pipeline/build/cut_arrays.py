@@ -18,7 +18,7 @@ SHARD_BYTES = 256_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCut:
+class CutArray:
     """One array."""
 
     name: str
@@ -34,7 +34,7 @@ class KeptCut:
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
-def kept_spec(cuts: Sequence[KeptCut], *, most_rows: int) -> StoreSpec:
+def cut_arrays_spec(cuts: Sequence[CutArray], *, most_rows: int) -> StoreSpec:
     """A store of these arrays, `most_rows` a shard or as many as keep it small."""
     shapes = {cut.name: cut.shape for cut in cuts}
     dims = recipe_dims(shapes, {cut.name: ("view", *cut.dims) for cut in cuts})

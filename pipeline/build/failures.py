@@ -8,7 +8,6 @@ from typing import Any
 
 from pipeline.files import write_whole
 
-
 MOST_LETTERS = 1000
 """Of one message: a file of a megabyte must not be quoted whole, in every place that tells of it."""
 

@@ -39,18 +39,18 @@ class Step:
         return {
             "step": self.name,
             "version": self.version,
-            "params": plain(params),
+            "params": as_json(params),
             "weights": dict(weights or {}),
             "runtime": {package: major_minor(package) for package in (*self.runtime, *runtime)},
             "inputs": dict(inputs),
         }
 
 
-def plain(value: Json) -> Json:
+def as_json(value: Json) -> Json:
     """`value` with its tuples as lists, as JSON has them."""
     if isinstance(value, Mapping):
-        return {name: plain(inner) for name, inner in value.items()}
-    return [plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {name: as_json(inner) for name, inner in value.items()}
+    return [as_json(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 INDEX = Step("index", 1, ("numpy", "av", "scipy"))

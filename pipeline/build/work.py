@@ -10,7 +10,7 @@ from cache import RowFailure
 from pipeline.build.failures import shortened
 from pipeline.errors import ClipError, FeatureError
 
-Made = dict[str, NDArray[Any]]
+ClipArrays = dict[str, NDArray[Any]]
 """One clip's rows, by array name."""
 
 
@@ -22,7 +22,9 @@ class Work(Protocol):
         """Device, threads and the like: for the record, in no key."""
         ...
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each id's rows of the wanted `arrays`, in order."""
         ...
 
@@ -32,17 +34,19 @@ def row_failure(error: ClipError) -> RowFailure:
     return RowFailure(type(error).__name__, shortened(str(error)))
 
 
-def not_finite(made: Made) -> FeatureError | None:
+def not_finite(made: ClipArrays) -> FeatureError | None:
     """What is wrong with values of which some are NaN or infinite; None where none are."""
     for name, values in sorted(made.items()):
         if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
-            return FeatureError(f"{name}: {values.size - int(finite.sum())} of {values.size} values are not finite")
+            return FeatureError(
+                f"{name}: {values.size - int(finite.sum())} of {values.size} values are not finite"
+            )
     return None
 
 
 def one_by_one(
-    make: Callable[[str, frozenset[str]], Made], ids: list[str], arrays: frozenset[str]
-) -> Iterator[tuple[str, Made | RowFailure]]:
+    make: Callable[[str, frozenset[str]], ClipArrays], ids: list[str], arrays: frozenset[str]
+) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
     """Make clip after clip; a ClipError is that clip's verdict, any other error stops the shard."""
     for clip_id in ids:
         try:

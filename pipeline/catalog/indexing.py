@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cache import RowFailure, Store
 from pipeline.build.failures import Failure
-from pipeline.build.work import Made, one_by_one
+from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.leaks import SEEN, Leaks, leaks_of
 from pipeline.catalog.opened import made_keys
@@ -34,11 +34,13 @@ class IndexWork:
     """Key of the listing that the clips stand in."""
     made_with: Mapping[str, str] = field(default_factory=dict)
 
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, Made | RowFailure]]:
+    def compute(
+        self, ids: list[str], arrays: frozenset[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's rows of skeletons.zarr."""
         return one_by_one(self._clip, ids, arrays)
 
-    def _clip(self, clip_id: str, arrays: frozenset[str]) -> Made:
+    def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         dataset = dataset_of(self.params, self.root, listed=self.listed)
         clip = clip_of(dataset, clip_id)
         if dataset.modality != "none":
@@ -102,14 +104,19 @@ def listing_failures(listing: Listing) -> tuple[Failure, ...]:
 def listing_incomplete(listing: Listing) -> tuple[Failure, ...]:
     """What lies there in part: told like failures, and counted as none."""
     return tuple(
-        Failure(clip_id, "index", error, message, counts=False) for clip_id, error, message in listing.incomplete
+        Failure(clip_id, "index", error, message, counts=False)
+        for clip_id, error, message in listing.incomplete
     )
 
 
 def listing_leaks(dataset: Dataset, protocol: str, digests: Mapping[str, Mapping[str, str]]) -> Leaks:
     """What the protocol's sides share, before anything is computed."""
     listed = (
-        (clip, dataset.split(clip, protocol), (digests[clip.clip_id].get(kind) for kind in ("video", "skeleton")))
+        (
+            clip,
+            dataset.split(clip, protocol),
+            (digests[clip.clip_id].get(kind) for kind in ("video", "skeleton")),
+        )
         for clip in dataset.listing().clips
     )
     return leaks_of(listed, dataset.axis(protocol))

@@ -39,19 +39,20 @@ class Leaks:
         if self.subjects:
             some = ", ".join(str(subject) for subject in self.subjects[:SHOWN])
             told.append(
-                f"{len(self.subjects)} people are on both sides of a split by subject ({some}{_more(len(self.subjects))})"
+                f"{len(self.subjects)} people are on both sides of a split by subject "
+                f"({some}{_more(len(self.subjects))})"
             )
         return "; ".join(told)
 
 
-def leaks_of(
-    clips: Iterable[tuple[Clip, Split, Iterable[str | None]]], axis: Axis
-) -> Leaks:
+def leaks_of(clips: Iterable[tuple[Clip, Split, Iterable[str | None]]], axis: Axis) -> Leaks:
     """What (clip, its side, sha256 of its video and skeleton) share across the sides."""
     sides: dict[Split, list[tuple[Clip, Iterable[str | None]]]] = defaultdict(list)
     for clip, split, digests in clips:
         sides[split].append((clip, tuple(digests)))
-    trained = {digest: clip.clip_id for clip, digests in reversed(sides["train"]) for digest in digests if digest}
+    trained = {
+        digest: clip.clip_id for clip, digests in reversed(sides["train"]) for digest in digests if digest
+    }
     shared = {
         clip.clip_id: trained[digest]
         for clip, digests in sides["test"]

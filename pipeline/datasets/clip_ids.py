@@ -28,7 +28,7 @@ def clip_id_of(name: str) -> str:
 
 
 def name_beside(clip_id: str, name: str) -> str:
-    """What is kept beside an id: the name that it was derived from, if it was. ClipError where UTF-8 has no such name."""
+    """What is kept beside an id: the name that it was derived from, if it was. ClipError where it is not UTF-8."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -37,7 +37,7 @@ def find_clips(root: Path, dataset: str, patterns: Mapping[str, re.Pattern[str]]
                 if first != place:
                     unclear[match["clip_id"]] = f"it lies there twice, {first} and {place}; keep one"
                 elif not place.isascii() and not _is_text(place):
-                    unclear[match["clip_id"]] = f"the folder {ascii(place)} is not UTF-8; rename it"
+                    unclear[match["clip_id"]] = f"the folder {place!a} is not UTF-8; rename it"
     if not any(found.values()):
         raise DatasetError(f"{dataset}: no recording below {root}; file names must fit {_shapes(patterns)}")
     return FoundFiles(found, unclear)

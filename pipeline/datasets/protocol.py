@@ -75,8 +75,11 @@ class Dataset(Protocol):
     """Its key in DATASETS."""
     layout: Layout
     """Of its skeletons."""
-    modality: Modality
-    """Of its videos: decides whether frames are (H, W, 3) uint8 or (H, W) uint16 millimetres."""
+
+    @property
+    def modality(self) -> Modality:
+        """Of its videos: decides whether frames are (H, W, 3) uint8 or (H, W) uint16 millimetres."""
+
     classes: tuple[str, ...]
     """Names of the labels 0, 1, …"""
     card: Card

@@ -2,7 +2,7 @@
 
 Every clip takes the same draws from its stream in the same order, whatever its action. So two actions
 that a modality cannot tell apart give it, from one stream, the very same data: their distributions
-are equal, which is what the ceilings rest on (`tests/test_pipeline_demo.py`).
+are equal, which is what the ceilings rest on (`tests/test_demo.py`).
 """
 
 from dataclasses import dataclass, replace

@@ -21,7 +21,7 @@ LEAST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Scores:
     """What one method with one seed said about some clips."""
 
     method: str
@@ -30,7 +30,7 @@ class Said:
     """(N, K)"""
 
 
-def late_fusions(said: Sequence[Said], weight: float) -> list[Said]:
+def late_fusions(said: Sequence[Scores], weight: float) -> list[Scores]:
     """Of each seed that both modalities have: their mean, and their product with `weight` on the skeleton."""
     by_name = {(one.method, one.seed): one.probabilities for one in said}
     pairs = {
@@ -38,8 +38,8 @@ def late_fusions(said: Sequence[Said], weight: float) -> list[Said]:
         for method, seed in by_name
         if method == SINGLE[0] and (SINGLE[1], seed) in by_name
     }
-    sums = [Said(SCORE_SUM, seed, (video + skeleton) / 2) for seed, (video, skeleton) in pairs.items()]
-    products = [Said(WEIGHTED_PRODUCT, seed, product(*pair, weight)) for seed, pair in pairs.items()]
+    sums = [Scores(SCORE_SUM, seed, (video + skeleton) / 2) for seed, (video, skeleton) in pairs.items()]
+    products = [Scores(WEIGHTED_PRODUCT, seed, product(*pair, weight)) for seed, pair in pairs.items()]
     return [*sums, *products]
 
 
@@ -50,7 +50,7 @@ def product(video: Floats, skeleton: Floats, weight: float) -> Floats:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
-def skeleton_weight(held_out: Sequence[Said], labels: NDArray[np.int64]) -> float:
+def skeleton_weight(held_out: Sequence[Scores], labels: NDArray[np.int64]) -> float:
     """The skeleton's weight in `product` at which held-out clips are likeliest; ½ where a modality was not asked.
 
     Held-out clips only: on clips that a backbone was fitted to, it is always sure, and the weight would not

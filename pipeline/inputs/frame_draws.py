@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import made_keys, opened_store
 from pipeline.errors import ParamError
-from pipeline.rng import generator_of
+from pipeline.rng import rng_for
 from pipeline.video.crop import unpack_frames
 
 
@@ -27,7 +27,7 @@ class FrameDraws:
 
     def __call__(self, epoch: int) -> Iterator[NDArray[np.float32]]:
         """Yield (B, 3, H, W) in [0, 1]; the last batch may be shorter."""
-        rng = generator_of("frame draws", self.seed, epoch)
+        rng = rng_for("frame draws", self.seed, epoch)
         order = rng.permutation(len(self.ids))
         for start in range(0, len(order), self.batch):
             chosen = [self.ids[i] for i in order[start : start + self.batch]]

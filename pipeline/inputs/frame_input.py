@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class FrameInput:
+class FrameSource:
     """Cropped frames as (B, C, T, H, W) float32."""
 
     path: Path
@@ -55,7 +55,7 @@ class FrameInput:
         """The frames' keys."""
         return made_keys(self._store, self.params.recipe)
 
-    def plain(self, ids: Sequence[str], view: int) -> Floats:
+    def unaugmented(self, ids: Sequence[str], view: int) -> Floats:
         """Frames as they are."""
         return to_float(self._pixels(ids)[:, view], self.params.pixels)
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.opened import opened_catalog
-from pipeline.inputs.frame_input import FrameInput
-from pipeline.inputs.joint_input import JointInput
-from pipeline.inputs.map_input import MapInput
+from pipeline.inputs.frame_input import FrameSource
+from pipeline.inputs.joint_input import JointSource
+from pipeline.inputs.map_input import MapSource
 from pipeline.params.backbones import HeatmapBackbone, SkeletonBackbone, VideoBackbone
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.rng import generator_of
+from pipeline.rng import rng_for
 from pipeline.skeleton.layouts import LAYOUTS
 
 Floats = NDArray[np.float32]
@@ -53,7 +53,7 @@ class ClipInput(Protocol):
         """Of each clip that can be fed, the cache key of what it is read from."""
         ...
 
-    def plain(self, ids: Sequence[str], view: int) -> Floats:
+    def unaugmented(self, ids: Sequence[str], view: int) -> Floats:
         """One view of `ids`, always the same."""
         ...
 
@@ -70,11 +70,11 @@ def input_of(
     layout = LAYOUTS[catalog.layout]
     if params.modality == "video":
         recipe = preset.crop.recipes[params.recipe]
-        return FrameInput(paths.need(paths.store("frames"), "crop"), params, recipe, catalog.channels)
+        return FrameSource(paths.need(paths.store("frames"), "crop"), params, recipe, catalog.channels)
     if params.modality == "heatmaps":
         rule = preset.heatmaps.rule(layout)
-        return MapInput(paths.need(paths.store("heatmaps"), "heatmaps"), layout, rule, params)
-    return JointInput(paths.need(paths.store("skeletons"), "index"), layout, params)
+        return MapSource(paths.need(paths.store("heatmaps"), "heatmaps"), layout, rule, params)
+    return JointSource(paths.need(paths.store("skeletons"), "index"), layout, params)
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ class TrainingBatches:
 
     def __call__(self, epoch: int) -> Iterator[tuple[Floats, NDArray[np.int64]]]:
         """Yield (inputs, labels) of every clip once, in batches of nearly equal size, `batch` at most."""
-        order = generator_of("order", self.seed, epoch).permutation(len(self.ids))
+        order = rng_for("order", self.seed, epoch).permutation(len(self.ids))
         parts = np.array_split(order, -(-len(order) // self.batch))
         for number, part in enumerate(parts):
-            rng = generator_of("augment", self.seed, epoch, number)
+            rng = rng_for("augment", self.seed, epoch, number)
             yield self.source.augmented([self.ids[i] for i in part], rng), self.labels[part]
 
 
-def plain_batches(source: ClipInput, ids: Sequence[str], batch: int, view: int = 0) -> Iterator[Floats]:
+def unaugmented_batches(source: ClipInput, ids: Sequence[str], batch: int, view: int = 0) -> Iterator[Floats]:
     """Batches of `ids` in order; the last one may be short."""
     for start in range(0, len(ids), batch):
-        yield source.plain(ids[start : start + batch], view)
+        yield source.unaugmented(ids[start : start + batch], view)

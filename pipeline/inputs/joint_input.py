@@ -23,7 +23,7 @@ CLIPS_IN_MEMORY = 8192
 
 
 @dataclass(frozen=True)
-class JointInput:
+class JointSource:
     """Skeletons as (B, 3, T, V, M) float32."""
 
     path: Path
@@ -51,7 +51,7 @@ class JointInput:
         """The skeletons' keys."""
         return made_keys(opened_store(self.path), "joints_3d")
 
-    def plain(self, ids: Sequence[str], view: int) -> Floats:  # noqa: ARG002
+    def unaugmented(self, ids: Sequence[str], view: int) -> Floats:  # noqa: ARG002
         """Skeletons as they are, cut or filled to T frames."""
         return self._stream(
             np.stack([window(self._normalised(clip_id), self.params.input) for clip_id in ids])

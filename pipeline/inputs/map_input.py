@@ -23,7 +23,7 @@ DRAWN = "maps"
 
 
 @dataclass(frozen=True)
-class MapInput:
+class MapSource:
     """Heatmaps as (B, K, T, H, W) float32 in [0, 1]."""
 
     path: Path
@@ -53,7 +53,7 @@ class MapInput:
         """The maps' or joints' keys."""
         return made_keys(self._store, self._array)
 
-    def plain(self, ids: Sequence[str], view: int) -> Floats:
+    def unaugmented(self, ids: Sequence[str], view: int) -> Floats:
         """Maps as they are."""
         return _to_float(np.stack([self._maps(clip_id, view) for clip_id in ids]))
 

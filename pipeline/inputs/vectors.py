@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.params.params import HeadParams, PretrainParams
-from pipeline.rng import generator_of
+from pipeline.rng import rng_for
 
 Floats = NDArray[np.float32]
 Pair = tuple[Floats, Floats]
@@ -48,6 +48,7 @@ def vectors_of(
 ) -> Vectors:
     """The arrays that the head of `head_seed` sees: its own backbones' where there are as many, else the first's.
 
+    Where one modality has no backbones, the other's stand on both sides: only heads of one modality are built then.
     `selection` asks for the features of the backbones that never saw the held-out clips.
     """
     paired = len(pretrain.seeds) == len(heads.seeds)
@@ -57,7 +58,8 @@ def vectors_of(
         else pretrain.seeds[0]
     )
     tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
-    return Vectors(store, tuple(n + tail for n in heads.skeleton), tuple(n + tail for n in heads.video))
+    skeleton, video = heads.skeleton or heads.video, heads.video or heads.skeleton
+    return Vectors(store, tuple(n + tail for n in skeleton), tuple(n + tail for n in video))
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class VectorBatches:
 
     def __call__(self, epoch: int) -> Iterator[tuple[Pair, NDArray[np.int64]]]:
         """Yield every clip once."""
-        order = generator_of("order", self.seed, epoch).permutation(len(self.labels))
+        order = rng_for("order", self.seed, epoch).permutation(len(self.labels))
         for part in np.array_split(order, -(-len(order) // self.batch)):
             yield (self.pair[0][part], self.pair[1][part]), self.labels[part]
 

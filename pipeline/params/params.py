@@ -115,7 +115,7 @@ class HeadParams(Section):
         "amfi",
     )
     """Names of `models.heads.HEADS`."""
-    alone: tuple[str, ...] = ()
+    single_backbones: tuple[str, ...] = ()
     """Further backbones, each with a linear head of its own: one more row of the table."""
     fused: str = "amfi"
     """The method that `metrics.json` calls fused."""
@@ -186,9 +186,13 @@ class Preset(Section):
             _subset(
                 f"train.{modality}", set(getattr(self.train, modality)), f"{modality} backbones", of_modality
             )
-        _subset("train.alone", set(self.train.alone), "pretrain.backbones", set(backbones))
-        for name in sorted(set(self.train.alone) & set(self.train.methods)):
-            raise ValueError(f"train.alone names {name!r}, which is a method too; rename the backbone")
+        _subset(
+            "train.single_backbones", set(self.train.single_backbones), "pretrain.backbones", set(backbones)
+        )
+        for name in sorted(set(self.train.single_backbones) & set(self.train.methods)):
+            raise ValueError(
+                f"train.single_backbones names {name!r}, which is a method too; rename the backbone"
+            )
         _subset("train.fused", {self.train.fused}, "train.methods", set(self.train.methods))
         return self
 

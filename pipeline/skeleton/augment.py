@@ -11,7 +11,7 @@ from pipeline.errors import ParamError
 from pipeline.skeleton.layouts import Layout
 from pipeline.skeleton.normalise import SkeletonInput, window
 from pipeline.skeleton.resampling import crop_resize
-from pipeline.skeleton.rotations import turns
+from pipeline.skeleton.rotations import rotation_matrices
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _turns_and_sizes(count: int, how: SkeletonAugment, rng: np.random.Generator)
     if how.axes == 2:
         angles[:, :2] = 0.0
     sizes = rng.uniform(1 - how.scale, 1 + how.scale, (count, 1, 1))
-    return np.asarray((turns(angles) * sizes)[:, : how.axes, : how.axes], dtype=np.float32)
+    return np.asarray((rotation_matrices(angles) * sizes)[:, : how.axes, : how.axes], dtype=np.float32)
 
 
 def random_crop(

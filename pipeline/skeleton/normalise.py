@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.errors import ParamError, SkeletonError
 from pipeline.skeleton.layouts import Layout
 from pipeline.skeleton.resampling import crop_resize, fill_gaps, repeat_to
-from pipeline.skeleton.rotations import turn_onto
+from pipeline.skeleton.rotations import rotation_onto
 from pipeline.values import Skeleton
 
 Array = NDArray[np.float32]
@@ -132,9 +132,9 @@ def _from_metres(
         return moved
     lead = _lead(known)
     hip, spine = layout.spine
-    moved = moved @ turn_onto(_first_bone(moved[:, lead], known[:, lead], hip, spine), Z).T
+    moved = moved @ rotation_onto(_first_bone(moved[:, lead], known[:, lead], hip, spine), Z).T
     right, left = layout.shoulders if how.x_axis == "right_to_left" else layout.shoulders[::-1]
-    return np.asarray(moved @ turn_onto(_first_bone(moved[:, lead], known[:, lead], right, left), X).T)
+    return np.asarray(moved @ rotation_onto(_first_bone(moved[:, lead], known[:, lead], right, left), X).T)
 
 
 def _from_pixels(

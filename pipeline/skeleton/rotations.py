@@ -7,7 +7,7 @@ NO_LENGTH = 1e-6
 """Metres below which a bone has no direction."""
 
 
-def turn_onto(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+def rotation_onto(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
     """(3, 3): the shortest rotation that turns `source` onto unit vector `target`; identity for no length.
 
     Rodrigues: R = I + K + K² / (1 + c), with K the cross product by source × target and c their cosine.
@@ -27,7 +27,7 @@ def turn_onto(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDA
     return np.asarray(np.eye(3) + cross + cross @ cross / (1 + cosine))
 
 
-def turns(angles: NDArray[np.floating]) -> NDArray[np.float64]:
+def rotation_matrices(angles: NDArray[np.floating]) -> NDArray[np.float64]:
     """(B, 3) radians about x, y and z -> (B, 3, 3), R = Rz Ry Rx: about x first (SPEC 0.3b)."""
     sines, cosines = np.sin(angles).T, np.cos(angles).T
     rotations = np.zeros((3, len(angles), 3, 3))

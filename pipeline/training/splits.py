@@ -34,7 +34,7 @@ def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> froze
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SplitParts:
     """Clip ids, each sorted: those that fit, those that select, and those that test."""
 
     fit: tuple[str, ...]
@@ -47,11 +47,11 @@ class Parts:
         return tuple(sorted((*self.fit, *self.select)))
 
 
-def parts_of(catalog: Catalog, there: Collection[str], how: HoldOut) -> Parts:
+def parts_of(catalog: Catalog, there: Collection[str], how: HoldOut) -> SplitParts:
     """The parts of those usable clips that are `there`."""
     training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in there]
     held_out = held_out_groups(training, catalog.axis, how)
-    return Parts(
+    return SplitParts(
         fit=tuple(clip.clip_id for clip in training if _group(clip, catalog.axis) not in held_out),
         select=tuple(clip.clip_id for clip in training if _group(clip, catalog.axis) in held_out),
         test=tuple(e.clip.clip_id for e in catalog.usable("test") if e.clip.clip_id in there),

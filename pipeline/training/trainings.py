@@ -12,7 +12,7 @@ from cache.home.blobs import blob_document
 from cache.home.references import remember_use
 from pipeline.files import replaced_folder
 from pipeline.params.params import PretrainParams
-from pipeline.training.splits import Parts
+from pipeline.training.splits import SplitParts
 
 Phase = Literal["selection", "final"]
 
@@ -95,8 +95,8 @@ def training_of(
     )
 
 
-def course(
-    seeds: Sequence[int], parts: Parts, epochs: int, how: PretrainParams, learn: Learn
+def training_schedule(
+    seeds: Sequence[int], parts: SplitParts, epochs: int, how: PretrainParams, learn: Learn
 ) -> Iterator[Training]:
     """The first seed's selection run, then every seed's final run on the whole training part.
 

@@ -40,7 +40,7 @@ LEARNED = ("backbones", "heads")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandResult:
     """What several parts said, and the highest of their exit statuses."""
 
     parts: tuple[object, ...]
@@ -64,23 +64,23 @@ def listed(project: Path) -> Inventory:
     return inventory(_cache(project), stores_of(project))
 
 
-def verified(project: Path, stores: Sequence[Path] | None) -> Told:
+def verified(project: Path, stores: Sequence[Path] | None) -> CommandResult:
     """`cache verify`: these stores, or every store and the whole cache."""
     hashes = Hashes()
     found = [verify_store(folder, hashes) for folder in _asked(project, stores)]
-    return Told((*found, *(() if stores else (verify_cache(_cache(project), hashes),))))
+    return CommandResult((*found, *(() if stores else (verify_cache(_cache(project), hashes),))))
 
 
-def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, job: FindJob) -> Told:
+def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, job: FindJob) -> CommandResult:
     """`cache repair`: these stores, or the whole cache and every store, in the order in which they were made."""
     cache = _cache(project)
     first: tuple[object, ...] = () if stores else (repair_cache(cache),)
     folders = _asked(project, stores)
     done = [_repaired(project, cache, folder, preset, job) for folder in sorted(folders, key=_stage_order)]
-    return Told((*first, *done))
+    return CommandResult((*first, *done))
 
 
-def adopted(project: Path, stores: Sequence[Path] | None) -> Told:
+def adopted(project: Path, stores: Sequence[Path] | None) -> CommandResult:
     """`cache adopt`: these stores, or every store and all weights; of what is gone, DVC's copy if it has one."""
     cache, hashes = _cache(project), Hashes()
     found: list[object] = [
@@ -93,7 +93,7 @@ def adopted(project: Path, stores: Sequence[Path] | None) -> Told:
                 found += [] if folder is None else [adopt_store(folder, cache, _name(project, out), hashes)]
         learned = {*_learned(project), *(out for out in gone if out.name in LEARNED)}
         found += [f"{of}: {adopt_learned(project, cache, of)} trainings taken" for of in sorted(learned)]
-    return Told(tuple(found))
+    return CommandResult(tuple(found))
 
 
 def collected(project: Path, *, delete: bool, days: float) -> Collected:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cache import JSON, Cache, key_of
 from cache.store.parts import Parts, read_parts
-from cache.upkeep.why import Made, entries, made_of, nearest
+from cache.upkeep.why import RowProvenance, entries, made_of, nearest
 from pipeline.build.build import StoreJob
 from pipeline.build.failures import Failure, read_failures
 from pipeline.errors import DatasetError, PipelineError
@@ -60,7 +60,7 @@ def _unknown(project: Path, parts: Sequence[Parts], clip: str, dataset: str | No
     return f"no store in {where} has a clip {clip!r}; {what} All stand in data/NAME/catalog.parquet"
 
 
-def _entries(parts: Parts, clip: str, cache: Cache) -> dict[str, Made]:
+def _entries(parts: Parts, clip: str, cache: Cache) -> dict[str, RowProvenance]:
     made = {name: made_of(parts, name, clip, cache) for name in parts.arrays}
     return {name: one for name, one in made.items() if one is not None}
 
@@ -84,7 +84,7 @@ def _present(
 
 
 def _store(
-    folder: Path, stored: Mapping[str, Made], clip: str, array: str | None, cache: Cache,
+    folder: Path, stored: Mapping[str, RowProvenance], clip: str, array: str | None, cache: Cache,
     names: Mapping[str, str], present: Callable[[], Mapping[str, JSON] | str],
 ) -> Iterator[str]:  # fmt: skip
     docs = present()
@@ -103,14 +103,14 @@ def _store(
         yield from (f"  {line}" for line in told)
 
 
-def _lines(made: Made | None, names: Mapping[str, str]) -> tuple[list[str], list[str]]:
+def _lines(made: RowProvenance | None, names: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """The line that names the entry, and those that tell of it; what it is for comes between them."""
     lines = [] if made is None else made.lines(names)
     return lines[:1], lines[1:]
 
 
 def _verdict(
-    made: Made | None, doc: JSON, array: str, clip: str, cache: Cache, docs: Mapping[str, JSON] | str
+    made: RowProvenance | None, doc: JSON, array: str, clip: str, cache: Cache, docs: Mapping[str, JSON] | str
 ) -> Iterator[str]:
     """Hit or miss, and on a miss the difference to the nearest entry."""
     if isinstance(docs, str):

@@ -87,7 +87,7 @@ def crop_clip(
         for name, (recipe, samples, box) in cuts.items():
             if number not in places[name]:
                 continue
-            pixels = cut(picture, box, recipe)
+            pixels = crop_picture(picture, box, recipe)
             if name not in crops:
                 crops[name] = np.empty((samples.frames.size, *pixels.shape), dtype=np.uint8)
             for place in places[name][number]:
@@ -121,7 +121,7 @@ def _picture(decoded: NDArray[Any] | Planes, convert: Convert | None) -> Bytes |
     return frame if frame.ndim == 3 else frame[:, :, None]
 
 
-def cut(picture: Bytes | Planes, box: Box, recipe: CropRecipe) -> Bytes:
+def crop_picture(picture: Bytes | Planes, box: Box, recipe: CropRecipe) -> Bytes:
     """(H, W, C) pixels, or a frame's planes -> (*recipe.size, C): what lies in the box, resized.
 
     Zeros, which are black, where the box reaches outside.

@@ -57,9 +57,9 @@ class WebClient:
                 return _checked(url, answer, offset)
             target = urljoin(url, answer.headers.get("location", ""))
             if urlsplit(target).scheme not in {"https", parts.scheme}:
-                raise StoreError(f"{plain(url)} leads to {plain(target)!r:.200}, which is not followed")
+                raise StoreError(f"{redacted(url)} leads to {redacted(target)!r:.200}, which is not followed")
             url = target
-        raise StoreError(f"{plain(url)} is moved on and on")
+        raise StoreError(f"{redacted(url)} is moved on and on")
 
     def close(self) -> None:
         """Close what is idle."""
@@ -78,7 +78,7 @@ class WebClient:
                 if connection is not None:
                     connection.close()
                 if attempt + 1 == _ATTEMPTS:
-                    raise StoreError(f"{plain(parts.geturl())} cannot be read: {error!r}") from error
+                    raise StoreError(f"{redacted(parts.geturl())} cannot be read: {error!r}") from error
         raise AssertionError("the last attempt returns or raises")
 
     def _answer(
@@ -121,7 +121,7 @@ def _hang_up(idle: Mapping[_Place, list[HTTPConnection]]) -> None:
             connections.pop().close()
 
 
-def plain(url: str) -> str:
+def redacted(url: str) -> str:
     """A URL for messages: without a password, and without the query, which may be a signature."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
@@ -134,21 +134,21 @@ def _target(parts: SplitResult) -> str:
 def _checked(url: str, answer: _Answer, offset: int) -> tuple[bytes, int]:
     told = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     if answer.status in _GONE:
-        raise FileNotFoundError(f"{plain(url)}: {answer.status}")
+        raise FileNotFoundError(f"{redacted(url)}: {answer.status}")
     if answer.status == 200:
         raise StoreError(
-            f"the server {urlsplit(plain(url)).netloc} ({answer.headers.get('server', 'unnamed')}) ignores range "
-            f"requests: asked for a part of {plain(url)}, it sends all of it. Serve the store with a server that "
+            f"the server {urlsplit(redacted(url)).netloc} ({answer.headers.get('server', 'unnamed')}) ignores range "
+            f"requests: asked for a part of {redacted(url)}, it sends all of it. Serve the store with a server that "
             "knows ranges (nginx, Apache, Caddy, aiohttp, S3), or download it and open the copy"
         )
     coded = answer.headers.get("content-encoding", "identity") != "identity"
     if answer.status != 206 or told is None or coded:
         raise StoreError(
-            f"{plain(url)}: expected 206 and a range of bytes, the server answers {answer.status}"
+            f"{redacted(url)}: expected 206 and a range of bytes, the server answers {answer.status}"
         )
     first, last, total = map(int, told.groups())
     if first != offset or len(answer.body) != last - first + 1 or last >= total:
         raise StoreError(
-            f"{plain(url)}: asked for bytes from {offset:,}, got {len(answer.body):,} of {told[0]!r}"
+            f"{redacted(url)}: asked for bytes from {offset:,}, got {len(answer.body):,} of {told[0]!r}"
         )
     return answer.body, total

@@ -149,8 +149,8 @@ class Ntu:
     def _unusable(self, there: Set[str], skeletons: Set[str]) -> dict[str, tuple[str, str]]:
         """Error class and reason, of those that are there and cannot be used."""
         listed = missing_skeletons(self.version) if self.official else frozenset()
-        found = {clip_id: (SkeletonError.__name__, NO_SKELETON) for clip_id in there - skeletons}
-        found |= {clip_id: (SkeletonError.__name__, ON_LIST) for clip_id in there & listed}
+        found = dict.fromkeys(there - skeletons, (SkeletonError.__name__, NO_SKELETON))
+        found |= dict.fromkeys(there & listed, (SkeletonError.__name__, ON_LIST))
         unclear = self._files.unclear
         return found | {c: (DatasetError.__name__, unclear[c]) for c in there & unclear.keys()}
 

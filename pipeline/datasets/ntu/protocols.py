@@ -46,5 +46,5 @@ def ntu_split(clip: Clip, protocol: str, version: int) -> Split:
 @cache
 def missing_skeletons(version: int) -> frozenset[str]:
     """Ids on the published list of missing or incomplete skeletons: 302 of NTU 60, 535 of NTU 120."""
-    text = files("pipeline.datasets").joinpath(f"ntu{version}_missing.txt").read_text(encoding="ascii")
+    text = files("pipeline.datasets.ntu").joinpath(f"ntu{version}_missing.txt").read_text(encoding="ascii")
     return frozenset(text.split())

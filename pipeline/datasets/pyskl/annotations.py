@@ -3,8 +3,10 @@
 {"split": {name: [frame_dir, …]}, "annotations": [{"frame_dir", "label", "total_frames", "img_shape",
 "original_shape", "keypoint" (M, T, V, 2 | 3), "keypoint_score" (M, T, V)}, …]} (PYSKL, tools/data/README.md).
 A joint that was not found is 0 at score 0. Joints of COCO lie in the picture: three numbers of each are x, y and
-score where the third lies in [0, 1] and there is no keypoint_score, and are refused otherwise. Two fields are ours, written only where they say something, and passed
-over by PYSKL: `video_frame` (T,), which frame of the video each shows, and `num_video_frames`.
+score where the third lies in [0, 1] and there is no keypoint_score, and are refused otherwise.
+
+Two fields are ours, written only where they say something, and passed over by PYSKL: `video_frame` (T,), which frame
+of the video each shows, and `num_video_frames`.
 """
 
 import hashlib
@@ -52,7 +54,9 @@ def read_annotations(path: Path) -> Annotations:
         try:
             frame_dir = _field(annotation, "frame_dir", str, f"{path.name}, annotation {place}")
             if frame_dir in by_id:
-                raise DatasetError(f"{path.name}: two annotations are called {frame_dir!r:.80}; the first counts")
+                raise DatasetError(
+                    f"{path.name}: two annotations are called {frame_dir!r:.80}; the first counts"
+                )
         except DatasetError as error:
             failures.append((f"annotation {place}", str(error)))
         else:

@@ -151,7 +151,9 @@ def _check_columns(columns: Sequence[str], name: str) -> None:
         if column not in columns:
             raise DatasetError(f"table: {name}: column {column!r} is missing; {list(columns)} are there")
     if not set(FILES) & set(columns):
-        raise DatasetError(f"table: {name}: column 'video' or 'skeleton' is missing; {list(columns)} are there")
+        raise DatasetError(
+            f"table: {name}: column 'video' or 'skeleton' is missing; {list(columns)} are there"
+        )
 
 
 def _number_first(label: str) -> tuple[int, int, str]:

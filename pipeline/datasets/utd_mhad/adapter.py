@@ -160,7 +160,7 @@ class UtdMhad:
         videos, skeletons = self._files.paths[self.played], self._files.paths["skeleton"]
         there = videos.keys() if videos else skeletons.keys()
         lone_videos, lone_skeletons = there - skeletons.keys(), skeletons.keys() - there
-        failures = {c: (SkeletonError.__name__, NO_SKELETON) for c in lone_videos}
+        failures = dict.fromkeys(lone_videos, (SkeletonError.__name__, NO_SKELETON))
         failures |= {c: (DatasetError.__name__, why) for c, why in self._files.unclear.items() if c in there}
         clips = []
         for clip_id in sorted(there - failures.keys()):
@@ -184,7 +184,5 @@ def _clip(clip_id: str, video: str, skeleton: str) -> Clip:
     """The clip that a name like a12_s3_t4 tells of: action, subject, trial."""
     match = CLIP_ID.fullmatch(clip_id)
     if match is None or not 1 <= int(match[1]) <= len(CLASSES) or not 1 <= int(match[2]) <= NUM_SUBJECTS:
-        raise ClipError(
-            f"{clip_id!r} names no action 1 to 27 of a subject 1 to 8; rename the file"
-        )
+        raise ClipError(f"{clip_id!r} names no action 1 to 27 of a subject 1 to 8; rename the file")
     return Clip(clip_id, label=int(match[1]) - 1, video=video, skeleton=skeleton, subject=int(match[2]))

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ParamError, VideoError
 from pipeline.values import Box, Samples
-from pipeline.video.crop import CropRecipe, crop_clip, cut, encode_jpeg, jpeg_bytes, row_shape, unpack_frames
+from pipeline.video.crop import (
+    CropRecipe,
+    crop_clip,
+    crop_picture,
+    encode_jpeg,
+    jpeg_bytes,
+    row_shape,
+    unpack_frames,
+)
 from pipeline.video.planes import Planes
 from pipeline.video.video import VideoFacts
 
@@ -60,7 +68,7 @@ def smooth_frames(channels: int) -> NDArray[np.uint8]:
 def test_a_cut_is_the_mean_over_what_each_pixel_covers() -> None:
     frame = np.arange(48, dtype=np.uint8).reshape(6, 8, 1)
     # rows 1 to 4, columns 2 to 5 start with 10, 18, 26, 34; a 2 x 2 block's mean is its first pixel + 4.5
-    pixels = cut(frame, Box(2, 1, 6, 5), TINY)
+    pixels = crop_picture(frame, Box(2, 1, 6, 5), TINY)
     assert np.abs(pixels[:, :, 0] - np.array([[14.5, 16.5], [30.5, 32.5]])).max() <= 0.5
 
 
@@ -72,7 +80,7 @@ def test_fast_shrinking_is_nearly_the_mean_over_the_covered_area(box: Box) -> No
     waves = 127 + 60 * np.sin(x / 5) + 60 * np.cos(y / 7)
     frame = np.stack([waves, waves[::-1], waves.T], axis=2).astype(np.uint8)
     fast, exact = (
-        cut(frame, box, CropRecipe(sampling="r16", interpolation=interpolation)).astype(int)
+        crop_picture(frame, box, CropRecipe(sampling="r16", interpolation=interpolation)).astype(int)
         for interpolation in ("auto", "area")
     )
     assert np.abs(fast - exact).mean() < 2
@@ -81,14 +89,14 @@ def test_fast_shrinking_is_nearly_the_mean_over_the_covered_area(box: Box) -> No
 
 def test_what_lies_outside_the_frame_is_zero() -> None:
     frame = np.full((4, 4, 3), 200, dtype=np.uint8)
-    pixels = cut(frame, Box(-2, -2, 2, 2), TINY)
+    pixels = crop_picture(frame, Box(-2, -2, 2, 2), TINY)
     assert pixels[:, :, 0].tolist() == [[0, 0], [0, 200]]
-    assert not cut(frame, Box(10, 10, 14, 14), TINY).any()
+    assert not crop_picture(frame, Box(10, 10, 14, 14), TINY).any()
 
 
 def test_a_box_smaller_than_the_crop_is_enlarged_linearly() -> None:
     frame = np.array([[[0], [100]]], dtype=np.uint8)
-    linear = cut(frame, Box(0, 0, 2, 1), replace(TINY, size=(1, 4)))
+    linear = crop_picture(frame, Box(0, 0, 2, 1), replace(TINY, size=(1, 4)))
     assert linear[0, :, 0].tolist() == [0, 25, 75, 100]
 
 
@@ -143,7 +151,7 @@ def test_a_video_that_ends_early_fails_the_clip() -> None:
 
 def test_decoded_frames_stay_as_they_were() -> None:
     frame = np.full((4, 4, 3), 9, dtype=np.uint8)
-    cut(frame, Box(-1, 0, 3, 4), TINY)
+    crop_picture(frame, Box(-1, 0, 3, 4), TINY)
     assert (frame == 9).all()
 
 
@@ -208,4 +216,4 @@ def test_a_recipe_that_cannot_be_is_refused(wrong: dict[str, object], message: s
 def test_a_size_may_be_a_list() -> None:
     recipe = replace(TINY, size=[2, 2])  # type: ignore[arg-type]
     assert recipe == TINY
-    assert cut(colour(), Box(0, 0, 8, 8), recipe).shape == (2, 2, 3)
+    assert crop_picture(colour(), Box(0, 0, 8, 8), recipe).shape == (2, 2, 3)

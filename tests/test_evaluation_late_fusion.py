@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.late_fusion import Said, late_fusions, product, skeleton_weight
+from pipeline.evaluation.late_fusion import Scores, late_fusions, product, skeleton_weight
 
 VIDEO = np.array([[0.9, 0.1], [0.9, 0.1]])
 SKELETON = np.array([[0.4, 0.6], [0.2, 0.8]])
 
 
-def held_out() -> list[Said]:
-    return [Said("video", 0, VIDEO), Said("skeleton", 0, SKELETON)]
+def held_out() -> list[Scores]:
+    return [Scores("video", 0, VIDEO), Scores("skeleton", 0, SKELETON)]
 
 
 def test_each_seed_that_has_both_is_put_together_both_ways() -> None:
-    summed, multiplied = late_fusions([*held_out(), Said("video", 1, VIDEO)], 0.75)
+    summed, multiplied = late_fusions([*held_out(), Scores("video", 1, VIDEO)], 0.75)
     assert (summed.method, summed.seed) == ("score_sum", 0)
     assert summed.probabilities == pytest.approx(np.array([[0.65, 0.35], [0.55, 0.45]]))
     assert (multiplied.method, multiplied.seed) == ("weighted_product", 0)
@@ -40,7 +40,7 @@ def test_modalities_that_each_tell_half_of_it_share_the_weight() -> None:
     rows = np.arange(4)
     video = np.where(rows[:, None] // 2 == rows // 2, 0.49, 0.01)
     skeleton = np.where(rows[:, None] % 2 == rows % 2, 0.49, 0.01)
-    said = [Said("video", 0, video), Said("skeleton", 0, skeleton)]
+    said = [Scores("video", 0, video), Scores("skeleton", 0, skeleton)]
     weight = skeleton_weight(said, rows)
     assert weight == pytest.approx(0.5)
     assert (product(video, skeleton, weight).argmax(axis=1) == rows).all()
