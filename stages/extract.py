@@ -1,5 +1,6 @@
 """extract: videos in, features out. No dataset, no skeletons, no DVC; the same cache."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -176,7 +177,8 @@ def run(
     began = time.monotonic()
     if request.weights is None:
         print(f"extract: no --weights: {request.backbone} is untrained", file=sys.stderr)
-    named = video_ids(videos)
+    found = video_ids(videos)
+    named = found.files
     batch = _batch(request.expects)
     made_with = {"device": best_device(), "threads": options.threads, "inference_batch": batch}
     job = StoreJob(
@@ -185,7 +187,7 @@ def run(
         spec=_spec(request),
         rows=[Row(video_id, made_of) for video_id, made_of in _documents(named, request, cache).items()],
         work=ExtractWork(request, named, options.threads, batch, made_with),
-        coords=lambda ids: {"file": np.array([quote(named[i].name) for i in ids], "S")},
+        coords=lambda ids: {"file": np.array([quote(os.fsencode(named[i].name)) for i in ids], "S")},
         attrs={
             "backbone": request.options,
             "input": asdict(request.expects),
@@ -197,7 +199,9 @@ def run(
     seconds = time.monotonic() - began
     told = f"the attribute failures of {out}"
     cached = len(named) - made - failed
-    return Summary("extract", made, cached, failed, seconds, max_failed, unit="videos", told_in=told)
+    return Summary(
+        "extract", made, cached, failed, seconds, max_failed, note=found.note, unit="videos", told_in=told
+    )
 
 
 def _documents(

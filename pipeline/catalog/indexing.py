@@ -18,7 +18,7 @@ from pipeline.catalog.opened import made_keys
 from pipeline.catalog.skeletons import flag_names, pack, read_facts
 from pipeline.datasets import Dataset, Listing
 from pipeline.datasets.opened import clip_of, dataset_of, need_video
-from pipeline.datasets.protocol import Digested, fit_to_video, implausible
+from pipeline.datasets.protocol import Digested, fit_to_video, without_absurd
 from pipeline.errors import SkeletonError
 from pipeline.params.params import IndexParams
 from pipeline.values import Clip
@@ -52,8 +52,8 @@ class IndexWork:
                 f"no body in any of {skeleton.num_frames} skeleton frames: leave the clip out"
             )
         fitted, more = fit_to_video(skeleton, facts.num_frames)
-        more |= implausible(fitted, dataset.layout)
-        made = pack(clip_id, fitted, facts, flags | more, self.params.max_frames)
+        kept, odd = without_absurd(fitted, dataset.layout)
+        made = pack(clip_id, kept, facts, flags | more | odd, self.params.max_frames)
         return {name: rows for name, rows in made.items() if name in arrays}
 
 

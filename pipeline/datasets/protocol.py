@@ -31,6 +31,10 @@ FLAGS = (
 """Quality flags that reading a clip may raise; `pipeline.datasets.ntu.bodies.select_bodies` says what each means."""
 
 
+ABSURD = 1e6
+"""Metres or pixels beyond which no unit makes sense of a number: such a joint is unknown, as infinity is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """Whose data it is, and on what terms; it goes with every store made from it."""
@@ -138,14 +142,26 @@ def fit_to_video(skeleton: Skeleton, num_video_frames: int) -> tuple[Skeleton, f
     return fitted, frozenset({"length_mismatch"})
 
 
-def implausible(skeleton: Skeleton, layout: Layout) -> frozenset[str]:
-    """`implausible_joints` where a joint lies farther away than the layout's sensor sees, or than any picture is wide.
+def without_absurd(skeleton: Skeleton, layout: Layout) -> tuple[Skeleton, frozenset[str]]:
+    """Joints beyond ABSURD made unknown; `implausible_joints` where one lies beyond what the layout's sensor sees.
 
-    Such a joint is kept as it is, but a network may make infinity of it.
+    A joint at 1e30 makes infinity of a clip's features and, in training, of all weights; one that only lies too far
+    away stays, and is flagged.
     """
-    far = np.abs(skeleton.joints_3d) > layout.farthest_metres
-    wide = np.abs(skeleton.joints_2d) > layout.farthest_pixels
-    return frozenset({"implausible_joints"} if far.any() or wide.any() else ())
+    metres, pixels = np.abs(skeleton.joints_3d), np.abs(skeleton.joints_2d)
+    if not (np.any(metres > layout.farthest_metres) or np.any(pixels > layout.farthest_pixels)):
+        return skeleton, frozenset()
+    far = np.asarray((metres > ABSURD).any(axis=3))
+    wide = np.asarray((pixels > ABSURD).any(axis=3))
+    kept = Skeleton(
+        joints_3d=np.where(far[..., None], np.float32(np.nan), skeleton.joints_3d),
+        joints_2d=np.where(wide[..., None], np.float32(np.nan), skeleton.joints_2d),
+        score=np.where(far | wide, np.float32(0), skeleton.score),
+        video_frame=skeleton.video_frame,
+    )
+    if not kept.present.any():
+        raise SkeletonError(f"every joint lies beyond {ABSURD:g} metres or pixels: these are no coordinates")
+    return kept, frozenset({"implausible_joints"})
 
 
 def check_choice(value: object, choices: Sequence[object], what: str) -> None:

@@ -21,7 +21,7 @@ class Layout:
     pairs: tuple[tuple[int, int], ...]
     """(left, right) joints that change places in a mirror."""
     farthest_metres: float = 20.0
-    """Beyond this along any axis, a joint is flagged as implausible; depth sensors see 8 metres at most."""
+    """Beyond this along any axis a joint is flagged as implausible; depth sensors see 8 metres at most."""
     farthest_pixels: float = 20_000.0
     """Likewise in the picture: trackers guess joints outside it, but not two pictures of 8K away."""
 

@@ -136,7 +136,7 @@ def skeleton_of(
     given = _numbers(annotation, "keypoint", 4)
     if given.shape[2] != layout.num_joints or given.shape[3] not in (2, 3) or 0 in given.shape:
         raise SkeletonError(
-            f"keypoint must be (people, frames, {layout.num_joints}, 2 or 3), none of them 0, got {given.shape}"
+            f"keypoint must be (M, T, {layout.num_joints}, 2 or 3), none of them 0, got {given.shape}"
         )
     with np.errstate(over="ignore"):  # beyond float32 is unknown, as infinity is
         joints = given.astype(np.float32).transpose(1, 0, 2, 3)
