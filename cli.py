@@ -95,14 +95,14 @@ def _run(
 
         from pipeline.build.runner import RunOptions
         from pipeline.build.steps import STEPS, recipes
-        from pipeline.params.presets import load_preset
         from pipeline.paths import Paths
+        from stages.load_params import load_params
 
         paths = Paths(PROJECT, dataset)
         if stage in STEPS:
             recipes(HOUSE).check(stage)
         run: Callable[..., object] = import_module(f"stages.{stage}").run
-        preset_of = load_preset(paths.params, preset or dataset)
+        preset_of = load_params(paths.params, preset or dataset)
         summary = run(paths, preset_of, RunOptions(workers, scheduler), **more)
         typer.echo(summary)
         raise typer.Exit(getattr(summary, "exit_code", 0))

@@ -27,7 +27,7 @@ def video(path: Path, shade: int = 0, frames: int = FRAMES) -> None:
 
 def joints(seed: int, frames: int = FRAMES) -> np.ndarray:
     """(T, 1, 25, 3): somebody who moves, 3 metres away."""
-    still = np.random.default_rng(seed).normal(0, 0.3, (1, 1, 25, 3)) + [0, 0, 3]
+    still = np.random.default_rng(seed).normal(0, 0.3, (1, 1, 25, 3)) + np.array([0, 0, 3])
     moved = np.sin(np.arange(frames)[:, None, None, None] / 3 + np.arange(25)[None, None, :, None])
     return np.asarray(still + 0.2 * moved, np.float64)
 
