@@ -4,14 +4,16 @@ import json
 import time
 from collections import Counter
 from typing import Any
+from urllib.parse import quote
 
 from pipeline.build.build import told_failures
-from pipeline.build.failures import Summary
+from pipeline.build.failures import Summary, shortened
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import STEPS
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.errors import ClipError
 from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import confusion_over_seeds, differences, scores
 from pipeline.evaluation.predictions import Predictions, telling_clips
@@ -44,7 +46,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     document = json.loads(paths.need(paths.reports / "metrics.json", "train").read_text())
     predictions = read_predictions(paths.reports / "predictions.parquet")
     pictures = _pictures(paths, preset, catalog, predictions, document)
-    strips = {name: picture for name, picture in pictures.items() if name.startswith("clip_")}
+    strips, lacking = _strips(paths, preset, catalog, predictions)
     lost = told_failures(paths)
     page = Report(
         dataset=paths.dataset,
@@ -55,7 +57,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         notes=_notes(paths, preset, document),
         flags=Counter(flag for entry in catalog.entries for flag in entry.flags),
         failures=[(f.clip_id, f.error, f"{f.stage}: {f.message}") for f in lost if f.counts],
-        warnings=_warnings(paths, catalog, sum(not f.counts for f in lost)),
+        warnings=[*_warnings(paths, catalog, sum(not f.counts for f in lost)), *lacking],
         accuracies=pictures["accuracies"],
         confusions=[picture for name, picture in pictures.items() if name.startswith("confusion_")],
         features=pictures["features"],
@@ -64,7 +66,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         provenance=_provenance(paths),
     )
     with replaced_folder(paths.reports / "pictures") as folder:
-        for name, picture in pictures.items():
+        for name, picture in (pictures | strips).items():
             (folder / f"{name}.png").write_bytes(picture.png)
     write_whole(paths.reports / "index.html", render(page))
     return Summary(
@@ -91,11 +93,24 @@ def _pictures(
         found[f"confusion_{method}"] = Picture(
             confusion(matrix, names, method), f"Confusion matrix of {method}"
         )
+    return found
+
+
+def _strips(
+    paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions
+) -> tuple[dict[str, Picture], list[str]]:
+    """Some clips' pictures by file name, and what is said of those that can't be shown any more."""
+    found, lacking = {}, []
     count = preset.report.clips if catalog.has_videos else 0
     for clip_id in telling_clips(predictions, fused=main_method(predictions), count=count):
-        png = clip_strip(strip_of(paths, preset, catalog, predictions, clip_id))
-        found[f"clip_{clip_id}"] = Picture(png, f"Sampled frames, crops and heatmaps of clip {clip_id}")
-    return found
+        try:
+            png = clip_strip(strip_of(paths, preset, catalog, predictions, clip_id))
+        except ClipError as error:
+            lacking.append(f"{clip_id} is not shown: {shortened(str(error))}.")
+        else:
+            alt = f"Sampled frames, crops and heatmaps of clip {clip_id}"
+            found[f"clip_{quote(clip_id, safe=' ')}"] = Picture(png, alt)
+    return found, lacking
 
 
 def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions) -> Picture:

@@ -26,6 +26,7 @@ from pipeline.datasets.pyskl.adapter import Pyskl
 from pipeline.datasets.pyskl.annotations import skeleton_of
 from pipeline.datasets.table.adapter import Table
 from pipeline.errors import DatasetError, ParamError, SkeletonError
+from pipeline.report.figures import feature_map, not_embeddable
 from pipeline.skeleton.layouts import COCO_17
 from pipeline.values import Clip
 from pipeline.video.video_files import video_ids
@@ -383,3 +384,37 @@ def test_numbers_of_a_skeleton_file_are_checked_after_conversion(tmp_path: Path)
     assert not np.isinf(skeleton.joints_3d).any()
     assert skeleton.score[0, 0, 0] == 0
     assert "nan_joints" in flags
+
+
+def test_the_report_is_written_whatever_the_features_and_videos_are(tmp_path: Path) -> None:
+    """Too few clips for t-SNE, all features alike, names with slashes, a video that was taken away."""
+    made = odd_sets.project(tmp_path, index=odd_sets.TABLE, **one_modality("video"))
+    six = rows(6, "video")
+    for row in six:
+        row["clip_id"] = f"day/{row['video']}"
+    odd_sets.table(made, six)
+    run_whole(made, "video")
+    pictures = sorted(path.name for path in (made.paths.reports / "pictures").glob("clip_*"))
+    assert len(pictures) == 2
+    assert all(name.startswith("clip_day%2Fv0") for name in pictures)
+    for row in six:
+        (made.raw / row["video"]).unlink()
+    made.run("report")
+    assert "is not shown: v0" in (made.paths.reports / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.zeros((3, 8)), "too few"),
+        (np.ones((9, 8)), "hardly differ"),
+        (np.full((9, 8), np.nan), "not finite"),
+        (np.linspace(-1e30, 1e30, 72).reshape(9, 8), "beyond measure"),
+        (np.arange(72.0).reshape(9, 8), None),
+    ],
+)
+def test_what_t_sne_cannot_take_is_said(values: np.ndarray, words: str | None) -> None:
+    why = not_embeddable(values.astype(np.float32))
+    assert why is None if words is None else words in str(why)
+    png = feature_map({"x": values.astype(np.float32)}, np.arange(len(values)) % 2, ["a", "b"])
+    assert png.startswith(b"\x89PNG")
