@@ -26,7 +26,7 @@ from pipeline.values import Clip
 
 @dataclass(frozen=True)
 class IndexWork:
-    """Reads a clip's skeleton and counts its video's packets."""
+    """Reads a clip's skeleton and counts its video's frames."""
 
     params: IndexParams
     root: Path
@@ -53,7 +53,8 @@ class IndexWork:
             )
         fitted, more = fit_to_video(skeleton, facts.num_frames)
         kept, odd = without_absurd(fitted, dataset.layout)
-        made = pack(clip_id, kept, facts, flags | more | odd, self.params.max_frames)
+        found = flags | more | odd | facts.flags
+        made = pack(clip_id, kept, facts, found, self.params.max_frames)
         return {name: rows for name, rows in made.items() if name in arrays}
 
 

@@ -18,6 +18,7 @@ from pipeline.params.backbones import HeatmapBackbone, SkeletonBackbone, VideoBa
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
+from pipeline.shown import ShownByShape
 from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
 
 Floats = NDArray[np.float32]
@@ -92,8 +93,8 @@ def _refuse_what_is_not_there(catalog: Catalog, modality: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class TrainingBatches:
+@dataclass(frozen=True, repr=False)
+class TrainingBatches(ShownByShape):
     """Shuffled, augmented batches; what epoch e holds depends on the seed and on e alone."""
 
     source: ClipInput
