@@ -9,6 +9,7 @@ PipelineError
     ClipError
         VideoError
         SkeletonError
+        FeatureError
         BoxError
         SamplingError
 """
