@@ -120,7 +120,7 @@ def test_an_errors_module_opens_with_its_tree(module: str) -> None:
         return ["    " * depth + kind.__name__, *(line for c in below for line in tree(c, depth + 1))]
 
     (root,) = (c for c in vars(errors).values() if isinstance(c, type) and c.__bases__ == (Exception,))
-    assert "\n".join(tree(root, 1)) in str(errors.__doc__)
+    assert "\n".join(tree(root, 0)) in str(errors.__doc__)
 
 
 def test_no_file_is_long() -> None:
