@@ -1,17 +1,21 @@
 """features: any cut of any backbone, heatmaps and a user's own network among them."""
 
 import copy
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import own_backbone
 import pytest
 from tiny import PLAN, TINY, Project
 
 from cache import Store, open_store
-from models.backbones import backbone_class, code_of
+from models.backbones import backbone_class
 from models.errors import ModelParamError
+from models.names import BACKBONES
+from pipeline.build.parts import part_facts
 from pipeline.inputs.inputs import input_of
 
 OWN: dict[str, Any] = {
@@ -129,5 +133,6 @@ def test_a_kind_that_is_no_backbone_is_refused(kind: str, why: str) -> None:
 
 
 def test_a_users_own_code_is_part_of_what_was_learned() -> None:
-    assert code_of("r3d18") == {}
-    assert len(code_of("own_backbone:Pooled")["code"]) == 64
+    assert part_facts("r3d18", BACKBONES) == {}
+    source = Path(own_backbone.__file__).read_bytes()
+    assert part_facts("own_backbone:Pooled", BACKBONES) == {"code": hashlib.sha256(source).hexdigest()}

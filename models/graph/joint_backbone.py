@@ -1,14 +1,14 @@
 """What every skeleton backbone takes: joints of several people, who enter the batch normalised (SPEC 2.3 and 5)."""
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from models.checks import check_input
 from models.errors import ModelParamError
-from models.graph.layouts import GraphBlock
+from models.graph.layouts import GraphBlock, layout_of
 from models.graph.sf_backbone import SFBackbone
 from models.graph.sfhead import SFHeadChoice, sf_options
 
@@ -40,6 +40,11 @@ class JointBackbone(SFBackbone):
         self.min_frames = math.prod(block.stride for block in layout)
         self.sf_head = sf_options(sf_head)
         self.data_bn = nn.BatchNorm1d(num_people * num_joints * in_channels)
+
+    @classmethod
+    def keywords(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """As the options, with `layout` as blocks."""
+        return {n: layout_of(value) if n == "layout" else value for n, value in options.items()}
 
     def normalised(self, joints: Tensor) -> Tensor:
         """(B, C, T, V, M) → (B·M, V, C, T): each channel of each person's joint by its own mean and spread."""

@@ -1,5 +1,6 @@
 """How many blocks a graph network has, how wide they are, and where they thin time (SPEC 2.3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,3 +43,14 @@ AGCN_LAYOUTS: dict[AGCNLayout, tuple[GraphBlock, ...]] = {
     "small": blocks((32, 2), (64, 2), (128, 1)),
 }
 """The official code's, AMFI-Net's (its text, and official plus 512), and one for demos on a CPU."""
+
+
+def layout_of(named: str | Sequence[tuple[int, int]]) -> tuple[GraphBlock, ...]:
+    """The blocks of a name of AGCN_LAYOUTS, or of [width, stride] of each block."""
+    if not isinstance(named, str):
+        return tuple(GraphBlock(width, stride) for width, stride in named)
+    if named not in AGCN_LAYOUTS:
+        raise ModelParamError(
+            f"model.layout must be one of {sorted(AGCN_LAYOUTS)} or [[width, stride], …], got {named!r}"
+        )
+    return AGCN_LAYOUTS[named]
