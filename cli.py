@@ -95,11 +95,11 @@ def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: 
         from pipeline.build.runner import RunOptions
         from pipeline.build.steps import STEPS
         from pipeline.params.parts import parts_in_use
-        from pipeline.params.presets import load_preset
         from pipeline.paths import Paths
+        from stages.load_params import load_params
 
         paths = Paths(PROJECT, dataset)
-        params = load_preset(paths.params, preset or dataset)
+        params = load_params(paths.params, preset or dataset)
         if stage in STEPS:
             recipes(HOUSE).check(stage, parts_in_use(stage, params))
         run: Callable[..., object] = import_module(f"stages.{stage}").run

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from models.graph.graphs import Edges
 
 
+DATASET_DECIDES = frozenset({"in_channels", "edges", "num_joints", "num_people"})
+"""Parameters of backbones that follow from the clips: no options of params."""
+
+
 def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: "Edges" = ()) -> Backbone:
     """The backbone that `options` describe: `kind` names it, the rest are its keywords.
 
@@ -26,18 +30,18 @@ def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: "
     if isinstance(make.expects, JointInput):
         given |= {"edges": edges, "num_joints": shape[2], "num_people": shape[3]}
     wanted = {name: value for name, value in options.items() if name != "kind"}
-    free = sorted(set(inspect.signature(make).parameters) - set(given))
+    free = sorted(set(inspect.signature(make).parameters) - DATASET_DECIDES)
     unknown = sorted(set(wanted) - set(free))
     if unknown:
         raise ModelParamError(f"model {kind!r} has no option {unknown[0]!r}; it has {free}")
-    return make(**given, **make.keywords(wanted))
+    return make(**given, **wanted)
 
 
 def backbone_class(kind: object) -> type[Backbone]:
     """The class that `kind` names. Raises ModelParamError."""
-    found = found_by_name(kind, BACKBONES, "model.kind")
+    found = found_by_name(kind, BACKBONES, "backbone")
     if not (isinstance(found, type) and issubclass(found, Backbone) and hasattr(found, "expects")):
         raise ModelParamError(
-            f"model.kind {kind!r} must be a subclass of models.cuts.Backbone that says what it `expects`"
+            f"backbone {kind!r} must be a subclass of models.cuts.Backbone that says what it `expects`"
         )
     return found

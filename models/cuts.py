@@ -1,9 +1,9 @@
 """What a backbone promises: what it is fed, and where it can be cut so that a cache can hold its values."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -40,11 +40,6 @@ class Backbone(nn.Module):
     cuts: tuple[Cut, ...]
     """The first is FEATURES."""
     num_features: int
-
-    @classmethod
-    def keywords(cls, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The constructor's keywords for what params say, which is plain JSON: names, numbers and lists of them."""
-        return dict(options)
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """The named cuts of a batch, (B, …) each, in one pass; nothing behind the last of them is computed."""

@@ -17,7 +17,7 @@ def build_head(kind: str, num_classes: int, **options: Any) -> Head:
 
 def head_class(kind: object) -> Callable[..., Head]:
     """What makes the head that `kind` names: called with num_classes and its options. Raises ModelParamError."""
-    found: Callable[..., Head] = found_by_name(kind, HEADS, "train.methods: a head")
+    found: Callable[..., Head] = found_by_name(kind, HEADS, "head")
     made = found.func if isinstance(found, partial) else found
     if not (isinstance(made, type) and issubclass(made, Head)):
         raise ModelParamError(f"head {kind!r} must be a subclass of models.head.Head")

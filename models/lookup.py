@@ -11,14 +11,14 @@ from models.errors import ModelParamError
 def found_by_name(name: object, known: Mapping[Any, tuple[str, int]], what: str) -> Any:
     """What `name` stands for: a key of the table `known`, or a user's own as `package.module:Class`.
 
-    what: the place in params, for the error. It is imported now, and nothing else of the table is. Raises
+    what: backbone or head, for the error. It is imported now, and nothing else of the table is. Raises
     ModelParamError.
     """
     if not isinstance(name, str) or (name not in known and ":" not in name):
         near = get_close_matches(str(name), sorted(known), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ModelParamError(
-            f"{what} must be one of {sorted(known)}, or your own as 'package.module:Class', got {name!r}{hint}"
+            f"no {what} {name!r}{hint}; there are {sorted(known)}, or your own as 'package.module:Class'"
         )
     where = known[name][0] if name in known else name
     module, _, attribute = where.partition(":")

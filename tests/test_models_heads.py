@@ -137,7 +137,7 @@ def test_plain_fusions_are_one_linear_layer_of_what_they_combine(kind: HeadKind,
 
 def test_every_head_kind_has_its_builder() -> None:
     assert set(get_args(HeadKind)) == set(HEADS)
-    with pytest.raises(ModelParamError, match=r"amfi.*got 'sum'"):
+    with pytest.raises(ModelParamError, match=r"no head 'sum'; there are \['amfi'.*or your own"):
         build_head("sum", 3)
 
 

@@ -124,7 +124,7 @@ def test_a_cut_that_is_not_there_is_refused_before_anything_is_trained(
         ("own_backbone:Poled", "cannot be imported"),
         ("no_such_package:Net", "cannot be imported"),
         ("tiny:Project", "must be a subclass of models.cuts.Backbone"),
-        ("r3d19", "must be one of .*'r3d18'.*, or your own"),
+        ("r3d19", r"no backbone .*did you mean 'r3d18'.*, or your own"),
     ],
 )
 def test_a_kind_that_is_no_backbone_is_refused(kind: str, why: str) -> None:

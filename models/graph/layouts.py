@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from models.errors import ModelParamError
 
@@ -44,13 +44,22 @@ AGCN_LAYOUTS: dict[AGCNLayout, tuple[GraphBlock, ...]] = {
 }
 """The official code's, AMFI-Net's (its text, and official plus 512), and one for demos on a CPU."""
 
+LayoutChoice: TypeAlias = AGCNLayout | Sequence[tuple[int, int]] | Sequence[GraphBlock]
+"""How a network is told: by name, as [width, stride] of each block, or as the blocks themselves."""
 
-def layout_of(named: str | Sequence[tuple[int, int]]) -> tuple[GraphBlock, ...]:
-    """The blocks of a name of AGCN_LAYOUTS, or of [width, stride] of each block."""
-    if not isinstance(named, str):
-        return tuple(GraphBlock(width, stride) for width, stride in named)
-    if named not in AGCN_LAYOUTS:
-        raise ModelParamError(
-            f"model.layout must be one of {sorted(AGCN_LAYOUTS)} or [[width, stride], …], got {named!r}"
-        )
-    return AGCN_LAYOUTS[named]
+
+def graph_layout(choice: LayoutChoice) -> tuple[GraphBlock, ...]:
+    """The blocks that a choice stands for. Raises ModelParamError."""
+    if isinstance(choice, str):
+        if choice not in AGCN_LAYOUTS:
+            raise ModelParamError(
+                f"layout must be one of {sorted(AGCN_LAYOUTS)} or [[width, stride], …], got {choice!r}"
+            )
+        return AGCN_LAYOUTS[choice]
+    return tuple(block if isinstance(block, GraphBlock) else _block(block) for block in choice)
+
+
+def _block(told: Sequence[int]) -> GraphBlock:
+    if isinstance(told, str) or len(told) != 2:
+        raise ModelParamError(f"a block of a layout is [width, stride], got {told!r}")
+    return GraphBlock(*told)
