@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models.errors import CheckpointError, ModelParamError
 from models.files import read_torch, torch_bytes
 from models.preprocessing import VideoInput
+from models.shown import ShownByShape
 from models.training.published_weights import (
     IMAGENET_INPUT,
     KINETICS_INPUT,
@@ -65,8 +66,8 @@ def _plain(document: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+@dataclass(frozen=True, slots=True, repr=False)
+class Checkpoint(ShownByShape):
     """A file of weights, read."""
 
     card: WeightsCard
@@ -221,7 +222,9 @@ def _name(source: Path | bytes) -> str:
 
 def _torchvision(path: Path, sha256: str | None, published: PublishedWeights) -> Checkpoint:
     content, digest = _content(path, sha256)
-    return Checkpoint(published.card, read_torch(content, str(path)), digest)
+    document = read_torch(content, str(path))
+    state = document.get("state_dict", document)  # where a trainer's log and optimiser lie beside it
+    return Checkpoint(published.card, state, digest)
 
 
 def _renamed(state: dict[str, Tensor], published: PublishedWeights, backbone: nn.Module) -> dict[str, Tensor]:

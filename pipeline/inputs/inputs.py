@@ -14,6 +14,7 @@ from pipeline.inputs.joint_input import JointSource
 from pipeline.inputs.map_input import MapSource
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
+from pipeline.shown import ShownByShape
 from pipeline.skeleton.layouts import LAYOUTS
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def input_of(
     return JointSource(paths.need(paths.store("skeletons"), "index"), layout, params)
 
 
-@dataclass(frozen=True)
-class TrainingBatches:
+@dataclass(frozen=True, repr=False)
+class TrainingBatches(ShownByShape):
     """Shuffled, augmented batches; what epoch e holds depends on the seed and on e alone."""
 
     source: ClipInput

@@ -15,6 +15,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from pipeline.shown import ShownByShape
 from pipeline.values import Box
 from pipeline.video.resize import Bytes, Interpolation, doublings, halve, inside, resize
 
@@ -35,8 +36,8 @@ WEIGHTS: Mapping[int, tuple[float, float]] = {
 others are not sums of this kind, and FFmpeg converts none of them either."""
 
 
-@dataclass(frozen=True, slots=True)
-class Planes:
+@dataclass(frozen=True, slots=True, repr=False)
+class Planes(ShownByShape):
     """One frame: views into the decoder's memory, which they keep alive."""
 
     luma: Bytes
