@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from cache import Row, file_sha256, open_store
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
 from pipeline.catalog.catalog import Catalog, write_catalog
@@ -20,11 +22,19 @@ from pipeline.catalog.indexing import (
 )
 from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.skeletons import skeleton_spec
-from pipeline.datasets import Dataset, Listing
+from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
+<<<<<<< HEAD
 from pipeline.errors import DatasetError
 from pipeline.params.params import Preset
+=======
+from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.params.parts import parts_in_use
+>>>>>>> main
 from pipeline.paths import Paths
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
 
 
 @dataclass(frozen=True)
@@ -39,16 +49,21 @@ class _Found:
     """What both sides of the protocol share."""
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     return _job(paths, preset, _found(paths, preset, options))
 
 
+<<<<<<< HEAD
 def run(paths: Paths, preset: Preset, options: RunOptions, *, strict: bool = False) -> Summary:
     """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr.
 
     strict: DatasetError, before anything is written, where both sides of the protocol share recordings or people.
     """
+=======
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
+    """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr."""
+>>>>>>> main
     found = _found(paths, preset, options)
     if strict and found.leaks:
         raise DatasetError(
@@ -74,7 +89,7 @@ def _notes(found: _Found, catalog: Catalog) -> Iterator[str]:
         yield f"{found.leaks}: `index --strict` refuses that"
 
 
-def _found(paths: Paths, preset: Preset, options: RunOptions) -> _Found:
+def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
     dataset = open_dataset(preset.index, paths.raw)
     dataset.axis(preset.index.protocol)  # refuses a protocol that it does not have before anything is read
     listing = dataset.listing()
@@ -83,7 +98,7 @@ def _found(paths: Paths, preset: Preset, options: RunOptions) -> _Found:
     return _Found(dataset, listing, digests, listing_leaks(dataset, preset.index.protocol, digests))
 
 
-def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
+def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
     dataset, params = found.dataset, preset.index
     spec = skeleton_spec(
         dataset.layout,
@@ -92,6 +107,7 @@ def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
         shard_rows=params.shard_rows,
     )
     key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows"})
+    key_params |= part_facts(params.adapter, DATASETS)
     documents = {
         clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
         for clip in found.listing.clips
@@ -112,5 +128,10 @@ def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
             "params": key_params,
             **dataset.card.attrs,
         },
+<<<<<<< HEAD
         failures=(*listing_failures(found.listing), *listing_incomplete(found.listing)),
+=======
+        failures=listing_failures(found.listing),
+        parts=parts_in_use("index", preset),
+>>>>>>> main
     )
