@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.io import savemat
 
-from pipeline.datasets import Dataset
 from pipeline.datasets.ntu.adapter import Ntu
-from pipeline.datasets.protocol import fit_to_video, without_absurd
+from pipeline.datasets.protocol import Dataset, fit_to_video, without_absurd
 from pipeline.datasets.pyskl.adapter import Pyskl
 from pipeline.datasets.table.adapter import Table
 from pipeline.datasets.utd_mhad.adapter import UtdMhad

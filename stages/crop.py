@@ -130,11 +130,8 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
         },
         failures=changed,
         reads=("skeletons", "samples"),
-<<<<<<< HEAD
         left_out="" if catalog.has_videos else "the dataset has no videos: nothing is cropped",
-=======
         parts=parts_in_use("crop", preset),
->>>>>>> main
     )
 
 

@@ -21,12 +21,8 @@ from models.backbones import backbone_class, build_backbone
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
-<<<<<<< HEAD
 from models.inference import embed_views, weights_not_finite
-=======
-from models.inference import embed_views
 from models.names import BACKBONES
->>>>>>> main
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.training.seeding import seeded

@@ -15,12 +15,8 @@ from models.backbones import build_backbone
 from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Backbone, Cut, cut_shapes
 from models.device import best_device
-<<<<<<< HEAD
 from models.inference import embed_views, weights_not_finite
-=======
-from models.inference import embed_views
 from models.names import BACKBONES
->>>>>>> main
 from models.training.checkpoint import decode, load_state
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec

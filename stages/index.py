@@ -24,13 +24,9 @@ from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
-<<<<<<< HEAD
-from pipeline.errors import DatasetError
-from pipeline.params.params import Preset
-=======
 from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.errors import DatasetError
 from pipeline.params.parts import parts_in_use
->>>>>>> main
 from pipeline.paths import Paths
 
 if TYPE_CHECKING:
@@ -54,16 +50,11 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     return _job(paths, preset, _found(paths, preset, options))
 
 
-<<<<<<< HEAD
-def run(paths: Paths, preset: Preset, options: RunOptions, *, strict: bool = False) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool = False) -> Summary:
     """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr.
 
     strict: DatasetError, before anything is written, where both sides of the protocol share recordings or people.
     """
-=======
-def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
-    """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr."""
->>>>>>> main
     found = _found(paths, preset, options)
     if strict and found.leaks:
         raise DatasetError(
@@ -128,10 +119,6 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
             "params": key_params,
             **dataset.card.attrs,
         },
-<<<<<<< HEAD
         failures=(*listing_failures(found.listing), *listing_incomplete(found.listing)),
-=======
-        failures=listing_failures(found.listing),
         parts=parts_in_use("index", preset),
->>>>>>> main
     )

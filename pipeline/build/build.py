@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
 from cache.layout import LAYOUT
 from cache.store.parts import read_parts
-<<<<<<< HEAD
-from pipeline.build.adoption import adopt_before_build
+from pipeline.build.aside import adopt_before_build, clip_progress, code_facts
 from pipeline.build.failures import (
     Failure,
     Lost,
@@ -24,11 +23,6 @@ from pipeline.build.failures import (
     read_lost,
     write_failures,
 )
-from pipeline.build.progress import ClipProgress
-=======
-from pipeline.build.aside import adopt_before_build, clip_progress, code_facts
-from pipeline.build.failures import Failure, Summary, write_failures
->>>>>>> main
 from pipeline.build.runner import RunOptions, run_tasks
 from pipeline.build.steps import as_json
 from pipeline.build.work import ClipArrays, Work
@@ -61,15 +55,11 @@ class StoreJob:
     failures: tuple[Failure, ...] = ()
     """What failed in this stage before any row could be made."""
     reads: tuple[str, ...] = ()
-<<<<<<< HEAD
     """Names of the stores that the rows are made from; what was lost on the way to them is told with the store."""
     left_out: str = ""
     """Why there are no rows, where that is right: a dataset without videos has no crops."""
-=======
-    """Names of the stores that the rows are made from."""
     parts: tuple[str, ...] = ()
     """What the work finds by name, as "kind:name" (`pipeline.params.parts`)."""
->>>>>>> main
 
 
 def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
@@ -96,15 +86,9 @@ def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
         source |= {fact: card[fact] for fact in SOURCE if fact in card}
         origins |= card.get(ORIGINS, {})
         origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[LAYOUT]["made_of"])}
-<<<<<<< HEAD
     told = [one.document for one in sorted(lost, key=lambda one: (one.stage, one.error, one.clips))]
-    facts = {LOST: told, ORIGINS: origins, CODE: code_facts(job.stage)}
+    facts = {LOST: told, ORIGINS: origins, CODE: code_facts(job.stage, job.parts)}
     return replace(job, attrs={**source, **job.attrs, **facts})
-=======
-    return replace(
-        job, attrs={**source, **job.attrs, ORIGINS: origins, CODE: code_facts(job.stage, job.parts)}
-    )
->>>>>>> main
 
 
 def _recipes(made_of: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,8 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-<<<<<<< HEAD
-from typing import Any
-from urllib.parse import quote
-=======
 from typing import TYPE_CHECKING, Any
->>>>>>> main
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa

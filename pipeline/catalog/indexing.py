@@ -17,11 +17,7 @@ from pipeline.catalog.leaks import SEEN, Leaks, leaks_of
 from pipeline.catalog.opened import made_keys
 from pipeline.catalog.skeletons import flag_names, pack, read_facts
 from pipeline.datasets.opened import clip_of, dataset_of, need_video
-<<<<<<< HEAD
-from pipeline.datasets.protocol import Digested, fit_to_video, without_absurd
-=======
-from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video
->>>>>>> main
+from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video, without_absurd
 from pipeline.errors import SkeletonError
 from pipeline.values import Clip
 

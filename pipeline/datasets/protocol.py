@@ -147,7 +147,7 @@ def fit_to_video(skeleton: Skeleton, num_video_frames: int) -> tuple[Skeleton, f
     return fitted, frozenset({"length_mismatch"})
 
 
-def without_absurd(skeleton: Skeleton, layout: Layout) -> tuple[Skeleton, frozenset[str]]:
+def without_absurd(skeleton: Skeleton, layout: "Layout") -> tuple[Skeleton, frozenset[str]]:
     """Joints beyond ABSURD made unknown; `implausible_joints` where one lies beyond what the layout's sensor sees.
 
     A joint at 1e30 makes infinity of a clip's features and, in training, of all weights; one that only lies too far
