@@ -2,17 +2,20 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.catalog.catalog import Catalog
 from pipeline.datasets.protocol import Axis
 from pipeline.errors import DatasetError
-from pipeline.params.params import HoldOut, PretrainParams
 from pipeline.values import Clip
 
+if TYPE_CHECKING:
+    from pipeline.params.params import HoldOut, PretrainParams
 
-def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> frozenset[int]:
+
+def held_out_groups(training: Sequence[Clip], axis: Axis, how: "HoldOut") -> frozenset[int]:
     """Subjects, cameras or set-ups of the training part that select and never fit.
 
     At least one, and about `share` of them where there are many; whole groups, never single clips
@@ -52,7 +55,7 @@ class SplitParts:
         return tuple(sorted((*self.fit, *self.held_out)))
 
 
-def parts_of(catalog: Catalog, there: Collection[str], how: PretrainParams) -> SplitParts:
+def parts_of(catalog: Catalog, there: Collection[str], how: "PretrainParams") -> SplitParts:
     """The parts of those usable clips that are `there`; with `selected_on: test` the test clips select."""
     training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in there]
     if how.selected_on == "test":
