@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
-from cache import Row, file_sha256, open_store
+from cache import Digests, Row, open_store
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
@@ -48,8 +47,9 @@ def _found(paths: Paths, preset: Preset, options: RunOptions) -> _Found:
     dataset = open_dataset(preset.index, paths.raw)
     dataset.axis(preset.index.protocol)  # refuses a protocol that it does not have before anything is read
     listing = dataset.listing()
-    sha256 = partial(file_sha256, cache=paths.open_cache())
-    return _Found(dataset, listing, source_digests(dataset, listing.clips, sha256, workers=options.workers))
+    with Digests(paths.open_cache()) as known:
+        digests = source_digests(dataset, listing.clips, known.sha256, workers=options.workers)
+    return _Found(dataset, listing, digests)
 
 
 def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
