@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from cache import Digests, Row, open_store
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
+from pipeline.build.one_builder import one_builder
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
 from pipeline.catalog.catalog import write_catalog
@@ -34,6 +35,11 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
 
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr."""
+    with one_builder(paths, "index"):
+        return _run(paths, preset, options)
+
+
+def _run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     found = _found(paths, preset, options)
     summary = build_store(_job(paths, preset, found), paths, options, max_failed=preset.max_failed)
     store, protocol = open_store(paths.store("skeletons")), preset.index.protocol

@@ -22,6 +22,7 @@ from models.training.fit import Batch, EpochRecord, cross_entropy, fit
 from models.training.plan import FitPlan
 from models.training.seeding import seeded
 from pipeline.build.failures import Summary
+from pipeline.build.one_builder import one_builder
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import PRETRAIN
 from pipeline.catalog.catalog import Catalog
@@ -145,6 +146,11 @@ class BackboneTraining:
 
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>-<seed>.pt, the selection's <name>-<seed>-fold.pt, trainings.json."""
+    with one_builder(paths, "pretrain"):
+        return _run(paths, preset, options)
+
+
+def _run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     torch.set_num_threads(options.cores)
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
