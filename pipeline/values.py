@@ -20,6 +20,10 @@ UNKNOWN = -1
 """Stands for a subject, camera or set-up that the dataset does not name."""
 
 
+MOST = 2**31 - 1
+"""Largest label, subject, camera or set-up: the catalog keeps them in 32 bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """One recording: who did what, seen from where, and where its files lie."""
@@ -43,6 +47,11 @@ class Clip:
             )
         if self.label < 0:
             raise ClipError(f"{self.clip_id}: label must be 0 or more, got {self.label}")
+        for name in ("label", "subject", "camera", "setup"):
+            if not UNKNOWN <= getattr(self, name) <= MOST:
+                raise ClipError(
+                    f"{self.clip_id}: {name} must be {UNKNOWN} (unknown) to {MOST:,}, got {getattr(self, name)}"
+                )
 
 
 @dataclass(frozen=True, slots=True)

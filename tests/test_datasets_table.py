@@ -95,6 +95,14 @@ def test_without_anything_to_hold_out_there_is_no_axis(tmp_path: Path) -> None:
         ("video,label\nrun.avi,a,b\n", "row 1: more cells"),
         ("video,label\nx/run.avi,a\ny/run.avi,b\n", "row 2: clip id 'run' stands twice"),
         ("video,label,subject\nrun.avi,a,anna\n", "row 1: subject must be a whole number, got 'anna'"),
+        (
+            "video,label,camera\nrun.avi,a," + "9" * 20 + "\n",
+            "row 1: camera must be 2,147,483,647 at most, .* 20 dig",
+        ),
+        (
+            "video,label,setup\nrun.avi,a,2147483648\n",
+            "row 1: run: setup must be .* 2,147,483,647, got 2147483648",
+        ),
         ("video,label,split\nrun.avi,a,val\n", "row 1: split must be 'train' or 'test', got 'val'"),
         ("video,label,split\nrun.avi,a,train\njump.avi,a,\n", "jump: split is empty"),
         ("video,label\nläufer.avi,a\n", "row 1: clip id must be"),

@@ -6,10 +6,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pipeline.errors import ClipError, DatasetError
-from pipeline.values import UNKNOWN, Clip, Split
+from pipeline.values import MOST, UNKNOWN, Clip, Split
 
 REQUIRED = ("video", "label")
 OPTIONAL = ("clip_id", "skeleton", "subject", "camera", "setup", "split")
+
+MOST_DIGITS = 10
+"""Of a number that may be a subject, camera or set-up."""
 
 Row = dict[str, str]
 """Column → text; "" where the cell is empty."""
@@ -91,8 +94,10 @@ def _check_columns(columns: Sequence[str], name: str) -> None:
             raise DatasetError(f"table: {name}: column {column!r} is missing; {list(columns)} are there")
 
 
-def _number_first(label: str) -> tuple[int, int, str]:
-    return (0, int(label), label) if label.isdecimal() else (1, 0, label)
+def _number_first(label: str) -> tuple[int, int, str, str]:
+    """Numbers by value, however long; then words."""
+    digits = label.lstrip("0")
+    return (0, len(digits), digits, label) if label.isdecimal() else (1, 0, "", label)
 
 
 def _clip(row: Row, label: int, number: int) -> Clip:
@@ -119,6 +124,11 @@ def _whole(text: str, column: str, number: int) -> int:
         return UNKNOWN
     if not text.isdecimal():
         raise DatasetError(f"table: row {number}: {column} must be a whole number, got {text!r}; number them")
+    if len(text) > MOST_DIGITS:
+        raise DatasetError(
+            f"table: row {number}: {column} must be {MOST:,} at most, got a number of {len(text)} digits; number "
+            "them from 0 or 1 on"
+        )
     return int(text)
 
 
