@@ -1,6 +1,6 @@
-"""What the five papers print about their networks, beside the module that each figure speaks of.
+"""Figures that the five papers print about their networks, each beside the module that it describes.
 
-Facts of the papers only: everything about our own modules is counted from them (models.table).
+Facts of the papers only: everything about our own modules is counted from them (models.figures.table).
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from models.training.classifier import Classifier
 System = Literal["CSSIModel", "AMFI-Net", "EPAM-Net", "interaction", "SF-Head"]
 
 Convention = Literal["macs", "flops", "mmcv"]
-"""What a paper's FLOPs are: multiply-adds, twice that, or mmcv's counter (models.counting)."""
+"""Convention of a paper's FLOPs: multiply-adds, twice that, or mmcv's counter (models.figures.counting)."""
 
 Shape = tuple[int, ...]
 
@@ -42,7 +42,7 @@ FRAMES: Shape = (1, 3, 16, 112, 112)
 RGB: Shape = (1, 3, 16, 224, 224)
 POSE: Shape = (1, 17, 48, 56, 56)
 ATTENDED: Shape = (16, 7, 7)
-"""Frames and places of the map that EPAM-Net's attention weighs."""
+"""T, H and W of the map that EPAM-Net's attention weighs."""
 LONG: Shape = (1, 3, 64, 224, 224)
 SEGMENTS: Shape = (1, 128, 512)
 MATRIX: Shape = (1, 128, 256)
@@ -50,22 +50,24 @@ MATRIX: Shape = (1, 128, 256)
 
 @dataclass(frozen=True, slots=True)
 class PublishedRow:
-    """One row: a network, the input of one clip that it is counted on, and what its paper says of it."""
+    """One row of the table: a network, the input of one clip to count it on, and its paper's figures."""
 
     name: str
     system: System
     build: Callable[[], nn.Module]
     inputs: tuple[Shape, ...]
     parameters: float | None = None
-    """As printed: 43.26 M is 43.26e6."""
+    """The printed number: 43.26 M is 43.26e6."""
     gflops: float | None = None
     convention: Convention = "macs"
-    """What reproduces `gflops`; where nothing does, the one that comes nearest."""
+    """Convention that reproduces `gflops`; where none does, the nearest."""
     remark: str = ""
 
 
 def published(edges: Edges, num_joints: int) -> tuple[PublishedRow, ...]:
-    """Every row. The graph networks are of the given skeleton: the papers' figures are of NTU's 25 joints."""
+    """Return every row; the graph networks are built for the given skeleton (the papers' figures: NTU, 25
+    joints).
+    """
     return (
         *_cssi(edges, num_joints),
         *_amfi(edges, num_joints),

@@ -1,6 +1,6 @@
-"""The spatiotemporal interaction network: a sparse and a dense 3-D ResNet-50 that talk after every block.
+"""The spatiotemporal interaction network: a sparse and a dense 3-D ResNet-50 that interact after every block.
 
-SPEC 4; the paper has no code, its ancestor is SlowFast. B clips, C channels, T frames, H × W pixels.
+SPEC 4; the paper has no code, it builds on SlowFast. B clips, C channels, T frames, H × W pixels.
 The paper's classifier is `Classifier(TwoPath(), num_classes, dropout=0.5)`.
 """
 
@@ -63,7 +63,7 @@ class TwoPath(Backbone):
     expects: ClassVar[VideoInput] = VideoInput(
         frames=64, size=224, mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225)
     )
-    """Mean and deviation are SlowFast's; the paper gives none."""
+    """Mean and standard deviation are SlowFast's; the paper gives none."""
     cuts: tuple[Cut, ...] = CUTS
 
     def __init__(
@@ -82,7 +82,9 @@ class TwoPath(Backbone):
         axis_qkv: AxisQKV = "shared",
         rounds: int = 2,
     ) -> None:
-        """Defaults are SPEC 4's reading of the paper; each named choice is one that the paper leaves open."""
+        """Build a fresh network; defaults are SPEC 4's reading, each named choice is one that the paper
+        leaves open.
+        """
         super().__init__()
         _check_named(Variant, variant=variant)
         _check_named(Depth, depth=depth)
@@ -128,9 +130,10 @@ class TwoPath(Backbone):
         self.num_features = of_paths if self.last is None else self.last.num_features
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """`sparse_map` (B, 32 · width, T/tau, H/32, W/32) and `dense_map` stand after block 4, before its interaction.
+        """Return any of `features`, `gap`, `sparse_map` and `dense_map`, as the variant has them.
 
-        `gap` is the mean of both; `features` what the classifier sees.
+        `sparse_map` (B, 32 · width, T/tau, H/32, W/32) and `dense_map` are taken after block 4, before its
+        interaction; `gap` is the mean of both, `features` the classifier's input.
         """
         wanted = [self.cut(name).name for name in names]
         self._check(clips)
