@@ -1,4 +1,4 @@
-"""What the predictions say: accuracies, confusions, intervals, and the document that becomes metrics.json.
+"""Metrics of the predictions: accuracies, confusions, intervals, and the document that becomes metrics.json.
 
 Accuracies are in per cent.
 """
@@ -17,36 +17,36 @@ Ints = NDArray[np.int64]
 
 
 CLIP_PARTS = ("train", "val", "test", "failed", "unused")
-"""Together all clips; `unused` are those that the protocol leaves out."""
+"""Parts of the dataset that add up to all clips; `unused` are those that the protocol leaves out."""
 
 
 def accuracy(labels: Ints, predicted: Ints) -> float:
-    """Share of clips that are right, in per cent."""
+    """Return the share of correctly classified clips, in per cent."""
     return 100 * float(np.mean(labels == predicted))
 
 
 def confusion_matrix(labels: Ints, predicted: Ints, num_classes: int) -> Ints:
-    """(K, K): clips of true class (row) that were called class (column)."""
+    """Count clips by true class (row) and predicted class (column): (K, K)."""
     cells = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     return np.asarray(cells.reshape(num_classes, num_classes), dtype=np.int64)
 
 
 def confusion_over_seeds(predictions: Predictions, method: str, num_classes: int) -> Ints:
-    """(K, K): the seeds' confusion matrices, added."""
+    """Sum the confusion matrices of all seeds of a method: (K, K)."""
     seeds = predictions.predicted[method].values()
     matrices = np.stack([confusion_matrix(predictions.labels, said, num_classes) for said in seeds])
     return np.asarray(matrices.sum(axis=0))
 
 
 def summarise(accuracies: NDArray[np.float64]) -> dict[str, Any]:
-    """Mean and sample standard deviation over seeds; None where one seed leaves it unknown."""
+    """Return mean and sample standard deviation over seeds; the latter is None for a single seed."""
     std = round(float(np.std(accuracies, ddof=1)), 4) if len(accuracies) > 1 else None
     return {"mean": round(float(np.mean(accuracies)), 4), "std": std}
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Which methods the comparison speaks of."""
+    """The methods that are compared: the fusion, the single modalities and the baselines."""
 
     single: tuple[str, ...] = ("video", "skeleton")
     fused: str = "fused"
@@ -118,7 +118,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how many points one method is ahead of another on the same clips."""
+    """Paired difference of two methods' accuracies on the same clips, in percentage points."""
 
     method: str
     than: str
@@ -127,7 +127,7 @@ class Difference:
 
 
 def scores(document: Mapping[str, Any]) -> tuple[Score, ...]:
-    """Every method of metrics.json, in its order."""
+    """Read every method's scores from metrics.json, in its order."""
     found = [
         (name, entry) for name, entry in document.items() if isinstance(entry, dict) and "by_seed" in entry
     ]
@@ -144,7 +144,7 @@ def scores(document: Mapping[str, Any]) -> tuple[Score, ...]:
 
 
 def differences(document: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Every paired difference of metrics.json, in its order."""
+    """Read every paired difference from metrics.json, in its order."""
     found = [entry for entry in document.values() if isinstance(entry, dict) and "of" in entry]
     return tuple(
         Difference(
