@@ -1,4 +1,4 @@
-"""3-D convolution that stays right when a clip is hardly longer than the kernel.
+"""A 3-D convolution that stays right when a clip is hardly longer than the kernel.
 
 oneDNN's weight gradient of a 3-D convolution, which torch uses on a CPU, is wrong for small T, and writes
 outside its memory. Found with torch 2.15 on AVX-512: kernel 3 at T = 2 in bfloat16; kernel 7 at T = 2 to 6 in

@@ -50,9 +50,7 @@ class Backbone(nn.Module):
     """Initial weights of the linear classifier that trains it."""
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """Return the named cuts of a batch, (B, …) each, in one pass; layers behind the last of them do not
-        run.
-        """
+        """Return the named cuts of a batch, (B, …) each, in one pass; layers behind the last of them do not run."""
         raise NotImplementedError
 
     def extra_loss(self) -> Tensor | None:
@@ -78,9 +76,7 @@ class Backbone(nn.Module):
 def cut_shapes(
     backbone: Backbone, clip_shape: Sequence[int], names: Sequence[str]
 ) -> dict[str, tuple[int, ...]]:
-    """Return the shape of one clip's row of each named cut, for clips of `clip_shape`, without computing
-    values.
-    """
+    """Return the shape of one clip's row of each named cut, for clips of `clip_shape`, without computing values."""
     training = backbone.training
     meta = _on_meta(backbone)
     try:

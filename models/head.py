@@ -62,9 +62,7 @@ class Head(nn.Module):
         self.project_video = nn.Linear(self.video_dim, self.dim)
 
     def forward(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
-        """(B, skeleton_dim) and (B, video_dim) → logits (B, K), and the gate where there is one. Raises
-        ShapeError.
-        """
+        """(B, skeleton_dim) and (B, video_dim) → logits (B, K), and the gate where there is one. Raises ShapeError."""
         check_input("skeleton features", skeleton, ("B", f"D={self.skeleton_dim}"))
         check_input("video features", video, ("B", f"D={self.video_dim}"))
         if skeleton.shape[0] != video.shape[0]:

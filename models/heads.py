@@ -16,9 +16,7 @@ def build_head(kind: str, num_classes: int, **options: Any) -> Head:
 
 
 def head_class(kind: object) -> Callable[..., Head]:
-    """Return what makes the head named `kind`: called with num_classes and its options. Raises
-    ModelParamError.
-    """
+    """Return what makes the head named `kind`: called with num_classes and its options. Raises ModelParamError."""
     found: Callable[..., Head] = found_by_name(kind, HEADS, "head")
     made = found.func if isinstance(found, partial) else found
     if not (isinstance(made, type) and issubclass(made, Head)):

@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class NonLocal(nn.Module):
-    """z = W_z y + x, y_i = Σ_j softmax_j(θ(x_i)ᵀ β(x_j)) g(x_j) (eqs 8–11): (B, P, C) → (B, P, C)."""
+    """Non-local block, (B, P, C) → (B, P, C): z = W_z y + x, y_i = Σ_j softmax_j(θ(x_i)ᵀ β(x_j)) g(x_j) (eqs 8–11)."""
 
     def __init__(self, channels: int, inner: int) -> None:
         super().__init__()

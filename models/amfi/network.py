@@ -37,9 +37,7 @@ class AMFINet(nn.Module):
         self.fusion = AMFIFusion(num_classes, **fusion)
 
     def forward(self, clips: Tensor, joints: Tensor) -> HeadOutput:
-        """(B, C, T, H, W) frames and (B, C, T, V, M) joints of the same clips → logits (B, K) and gate (B,
-        dim).
-        """
+        """(B, C, T, H, W) frames and (B, C, T, V, M) joints of the same clips → logits (B, K) and gate (B, dim)."""
         output: HeadOutput = self.fusion(self.skeleton(joints), self.video(clips))
         return output
 

@@ -47,8 +47,7 @@ CUTS = (
 
 
 class DINetR(Backbone):
-    """(B, C, T, V, M) joints → (B, 512): the mean over T of one vector a segment. 7.48 M parameters at V =
-    25.
+    """(B, C, T, V, M) joints → (B, 512): the mean over T of one vector a segment. 7.48 M parameters at V = 25.
 
     A person whose joints are all zero in a frame is absent: it adds nothing to the posture, and the
     interaction of that segment is zero.

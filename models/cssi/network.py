@@ -29,7 +29,7 @@ HIDDEN = 512
 
 
 class SegmentFusion(nn.Module):
-    """f_t = MLP([f_t^skel ; f_t^rgb]) (eq. 1, Fig. 1): batch norm, linear, ReLU, linear. 658,176 parameters."""
+    """Fusion f_t = MLP([f_t^skel ; f_t^rgb]) (eq. 1, Fig. 1): batch norm, linear, ReLU, linear. 658,176 parameters."""
 
     def __init__(self, in_features: int = 1024, dim: int = 256) -> None:
         super().__init__()
@@ -52,9 +52,7 @@ class CachedFrames(Backbone):
     cuts = CUTS
 
     def __init__(self, width: int = 512, *, corrected_fc: bool = False) -> None:
-        """Take the options of the FrameResNet that made the features; `width` is that of its network's
-        vectors.
-        """
+        """Take the options of the FrameResNet that made the features; `width` is that of its network's vectors."""
         super().__init__()
         if width < 1:
             raise ModelParamError(f"width must be 1 or more, got {width}")

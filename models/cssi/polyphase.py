@@ -34,8 +34,7 @@ def phases(clips: Tensor, step: int = 2) -> Tensor:
 
 
 class Polyphase(nn.Module):
-    """A video classifier behind the split: one random sub-image a clip in training, those of `test` in
-    testing.
+    """A video classifier behind the split: one random sub-image a clip in training, those of `test` in testing.
 
     The video is the classifier's last input, as CSSIModel's is. All frames of a clip share one sub-image.
     """

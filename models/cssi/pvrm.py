@@ -125,9 +125,7 @@ class LSTMHead(MatrixHead):
 
 
 class Conv3dHead(MatrixHead):
-    """The "3D CNN" of Tables 4 to 6: each segment's d numbers as a √d × √d picture, three strided
-    convolutions.
-    """
+    """The "3D CNN" of Tables 4 to 6: each segment's d numbers as a √d × √d picture, three strided convolutions."""
 
     min_segments = 1
 
@@ -147,9 +145,7 @@ class Conv3dHead(MatrixHead):
 
 
 def extrema(matrix: Tensor) -> Tensor:
-    """(B, T, d) → (B, 3, T, d): the matrix, its local maxima, and its local minima over EXTREMUM_WINDOW
-    segments.
-    """
+    """(B, T, d) → (B, 3, T, d): the matrix, its local maxima, and its local minima over EXTREMUM_WINDOW segments."""
     image = matrix[:, None]
     window, padding = (EXTREMUM_WINDOW, 1), (EXTREMUM_WINDOW // 2, 0)
     highest = F.max_pool2d(image, window, stride=1, padding=padding)

@@ -1,5 +1,4 @@
-"""Attention over space and time from pose: EPAM-Net's nested block and the one it is compared with (SPEC
-3.3).
+"""Attention over space and time from pose: EPAM-Net's nested block and the one it is compared with (SPEC 3.3).
 
 B clips, C channels, T frames, H × W places. Both give A_ST, (B, 1, T, H, W) in (0, 1), from a cut of the pose
 backbone, so that either also runs on cached features.

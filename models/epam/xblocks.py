@@ -27,8 +27,7 @@ SE_RATIO = 1 / 16
 
 
 def shift_in_time(x: Tensor, division: int) -> Tensor:
-    """Shift channels of (B, C, T, H, W) by one frame as TSM does: C // division from the next, as many from
-    the last.
+    """Shift channels of (B, C, T, H, W) by one frame as TSM does: C // division from the next, as many from the last.
 
     Worked example, division 4, four channels, frames a b c: channel 0 becomes b c 0, channel 1 becomes 0 a b,
     channels 2 and 3 stay.
@@ -72,8 +71,7 @@ def channel_pool(x: Tensor) -> Tensor:
 
 
 class PlaneConv3d(nn.Conv3d):
-    """An nn.Conv3d without bias for kernels of one plane, H × W or T, and for depthwise ones; same
-    parameters.
+    """An nn.Conv3d without bias for kernels of one plane, H × W or T, and for depthwise ones; same parameters.
 
     It is computed as 2-D convolutions, which oneDNN runs up to 40 times as fast: over (B·T, C, H, W) where
     the

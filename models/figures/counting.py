@@ -113,9 +113,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch 
 
 
 def formula_of(packet: Any) -> Callable[..., int] | None:
-    """Return torch's formula for an operation's multiply-adds; None where it has none. `baddbmm_` is
-    `baddbmm`.
-    """
+    """Return torch's formula for an operation's multiply-adds; None where it has none. `baddbmm_` is `baddbmm`."""
     name = packet.__name__
     twin = getattr(_aten, name[:-1], packet) if name.endswith("_") and not name.endswith("__") else packet
     found: Callable[..., int] | None = flop_registry.get(packet) or flop_registry.get(twin)

@@ -25,9 +25,7 @@ COLUMNS = (
 
 
 def rows(edges: Edges, num_joints: int) -> list[dict[str, Any]]:
-    """Return one row for each network as JSON values: counts of its instantiated module, and the paper's
-    figures.
-    """
+    """Return one row for each network as JSON values: counts of its instantiated module, and the paper's figures."""
     return [_row(entry) for entry in published(edges, num_joints)]
 
 

@@ -41,26 +41,20 @@ class SFBackbone(Backbone):
         return None if self.sf_head is None else self.sf_head.head(width)
 
     def losses_for(self, joints: Tensor) -> HeadLosses | None:
-        """Return the collector for a training pass over (B, C, T, V, M) joints; None without heads or in eval
-        mode.
-        """
+        """Return the collector for a training pass over (B, C, T, V, M) joints; None without heads or in eval mode."""
         if not self._learns:
             return self.start_losses(None)
         return self.start_losses(joints.detach().ne(0).flatten(1, 3).any(dim=1))
 
     def start_losses(self, present: Tensor | None) -> HeadLosses | None:
-        """Return the collector for people known to have data, (B, M) bool; None without heads or in eval
-        mode.
-        """
+        """Return the collector for people known to have data, (B, M) bool; None without heads or in eval mode."""
         self._losses = None
         if self._learns and self.sf_head is not None and present is not None:
             self._losses = HeadLosses(present, self.sf_head.loss)
         return self._losses
 
     def extra_loss(self) -> Tensor | None:
-        """Return lambda_con · L_con + lambda_red · L_red of the last training pass (eq. 17); None without
-        heads.
-        """
+        """Return lambda_con · L_con + lambda_red · L_red of the last training pass (eq. 17); None without heads."""
         return None if self._losses is None else self._losses.total
 
     @property

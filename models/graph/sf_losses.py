@@ -136,9 +136,7 @@ def redundancy_loss(spatial: Tensor, temporal: Tensor, weights: Tensor, options:
 def consistency_loss(
     aggregate: Tensor, originals: Sequence[Tensor], weights: Tensor, options: SFLossOptions
 ) -> Tensor:
-    """Return F-CL with its compensation (eq. 14) of (N, P, D) unit vectors, summed over F, averaged over
-    clips.
-    """
+    """Return F-CL with its compensation (eq. 14) of (N, P, D) unit vectors, summed over F, averaged over clips."""
     total = aggregate.new_zeros(len(aggregate))
     for original in originals:
         d = _own_similarity(aggregate, original, weights, options.alpha)

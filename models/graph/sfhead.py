@@ -125,9 +125,7 @@ class SFHead(nn.Module):
         self.bn = nn.BatchNorm2d(part)  # never called: the code has it, and the published size counts it
 
     def forward(self, x: Tensor, collect: Collect | None = None) -> Tensor:
-        """(N, C, T, V) → the same shape; `collect` receives the feature maps that the losses are computed
-        from.
-        """
+        """(N, C, T, V) → the same shape; `collect` receives the feature maps that the losses are computed from."""
         check_input("feature maps", x, ("N", f"C={self.channels}", "T", "V"))
         if self.options.strip_at_inference and not self.training:
             return x

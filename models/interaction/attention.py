@@ -1,5 +1,4 @@
-"""Cross dual-attention interaction: features exchanged between two paths after a block (SPEC 4.2, eqs 1 to
-6).
+"""Cross dual-attention interaction: features exchanged between two paths after a block (SPEC 4.2, eqs 1 to 6).
 
 B clips, C channels, T frames, H × W places. The sparse path's map is (B, C, T, H, W), the dense path's
 (B, βC, αT, H, W).
@@ -61,7 +60,7 @@ def eca_kernel(channels: int) -> int:
 
 
 class ChannelAttention(nn.Module):
-    """3-D ECA with a residual: σ(Conv1d_k(mean over T, H, W)) · I + I (eqs 5 and 6)."""
+    """The 3-D ECA with a residual: σ(Conv1d_k(mean over T, H, W)) · I + I (eqs 5 and 6)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

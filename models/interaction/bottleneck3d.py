@@ -1,4 +1,4 @@
-"""3-D ResNet-50 as one path of two: bottlenecks k×1² → 1×3² → 1×1² whose strides reduce space alone.
+"""A 3-D ResNet-50 as one path of two: bottlenecks k×1² → 1×3² → 1×1² whose strides reduce space alone.
 
 Table 1 of the spatiotemporal interaction network (SPEC 4.1), after SlowFast. B clips, C channels, T frames,
 H × W pixels. Time keeps its length from the first layer to the last.

@@ -22,9 +22,7 @@ def lateral_channels(lateral: Lateral, channels: int, *, alpha: int) -> int:
 
 
 class TimeConv(Conv3d):
-    """A convolution of kernel 5×1² and stride α in time to twice the channels (the paper's "5×1×2" read as
-    5×1²).
-    """
+    """A convolution of kernel 5×1² and stride α in time to twice the channels (the paper's "5×1×2" read as 5×1²)."""
 
     def __init__(self, channels: int, *, alpha: int) -> None:
         super().__init__(

@@ -67,8 +67,7 @@ def spatial_consistency(images: Tensor, enhanced: Tensor) -> Tensor:
 
 
 def colour_constancy(enhanced: Tensor) -> Tensor:
-    """Return the mean over images of the norm of ((R - G)², (R - B)², (G - B)²) of the mean colour ("grey
-    world").
+    """Return the mean over images of the norm of ((R - G)², (R - B)², (G - B)²) of the mean colour ("grey world").
 
     As a norm its gradient at grey is 0; the official square root has none there.
     """

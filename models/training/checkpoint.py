@@ -149,9 +149,7 @@ def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
 
 
 def weights_card(path: Path, backbone: str, kind: WeightsKind = "harcache") -> WeightsCard:
-    """Return the card of a weights file: its own, or the known one of torchvision's kind. Raises
-    ModelParamError.
-    """
+    """Return the card of a weights file: its own, or the known one of torchvision's kind. Raises ModelParamError."""
     card = decode(path).card if kind == "harcache" else PUBLISHED[kind].card
     if card.model != backbone:
         raise ModelParamError(f"{path} holds weights of {card.model!r}, asked for is {backbone!r}")

@@ -23,8 +23,7 @@ class Resampling:
 def intervals(
     values: NDArray[np.float64], how: Resampling, *, clusters: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """Compute the percentile interval of each column's mean: (N, K) → (K, 2). Columns share resamples, so
-    stay paired.
+    """Compute the percentile interval of each column's mean: (N, K) → (K, 2). Columns share resamples, so stay paired.
 
     With `clusters` (N,), whole clusters are resampled, since clips of one subject are not independent.
     """

@@ -1,6 +1,4 @@
-"""Late fusion: the class probabilities of the two single modalities, combined with at most one learned
-number.
-"""
+"""Late fusion: the class probabilities of the two single modalities, combined with at most one learned number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,8 +53,7 @@ def product(video: Floats, skeleton: Floats, weight: float) -> Floats:
 
 
 def skeleton_weight(held_out: Sequence[Scores], labels: NDArray[np.int64]) -> float:
-    """Choose the skeleton's weight in `product` by likelihood on held-out clips; ½ where a modality is
-    missing.
+    """Choose the skeleton's weight in `product` by likelihood on held-out clips; ½ where a modality is missing.
 
     Held-out clips only: a backbone is always sure on clips that it was fitted to, and the weight would not
     know which modality to trust.

@@ -64,37 +64,21 @@ def metrics_document(
     resampling: Resampling | None = None,
     subjects: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """The whole of metrics.json.
+    """Build the whole of metrics.json.
 
     `clips` counts CLIP_PARTS. `facts` are added as they are (`selected_on`, notes).
-    Intervals resample the test clips, correctness averaged over seeds; with `subjects` (of each clip id)
-    whole subjects are drawn. "Best single" is the one with the higher test mean: chosen with hindsight,
+    Intervals resample the test clips, correctness averaged over seeds; with `subjects` (by clip id)
+    whole subjects are resampled. "Best single" is the one with the higher test mean: chosen with hindsight,
     so to the disadvantage of fused.
     """
-    roles, resampling = roles or Roles(), resampling or Resampling()
+    resampling = resampling or Resampling()
     clusters = None if subjects is None else np.array([subjects[clip] for clip in predictions.clip_ids])
-    right = {name: 100.0 * predictions.correct(name).mean(axis=0) for name in predictions.methods}
-    pairs = _pairs(right, roles)
-    columns = np.stack([*right.values(), *(right[a] - right[b] for a, b in pairs.values())], axis=1)
-    spans = [
-        [round(float(edge), 4) for edge in span] for span in intervals(columns, resampling, clusters=clusters)
-    ]
-    methods = {name: _method(predictions, name, span) for name, span in zip(right, spans, strict=False)}
-    differences = {
-        name: {
-            "of": list(pair),
-            "mean": round(float(np.mean(right[pair[0]] - right[pair[1]])), 4),
-            "interval": span,
-        }
-        for (name, pair), span in zip(pairs.items(), spans[len(right) :], strict=True)
-    }
     return {
         "dataset": dataset,
         "protocol": protocol,
         "seeds": sorted({seed for seeds in predictions.predicted.values() for seed in seeds}),
         "clips": {name: int(clips[name]) for name in CLIP_PARTS},
-        **methods,
-        **differences,
+        **_measured(predictions, roles or Roles(), resampling, clusters),
         "resampling": {
             "count": resampling.count,
             "level": resampling.level,
@@ -103,6 +87,25 @@ def metrics_document(
         },
         **(facts or {}),
     }
+
+
+def _measured(
+    predictions: Predictions, roles: Roles, resampling: Resampling, clusters: NDArray[Any] | None
+) -> dict[str, Any]:
+    """Every method's accuracies, then every paired difference, with intervals from the same resamples."""
+    right = {name: 100.0 * predictions.correct(name).mean(axis=0) for name in predictions.methods}
+    pairs = _pairs(right, roles)
+    columns = right | {name: right[a] - right[b] for name, (a, b) in pairs.items()}
+    edges = intervals(np.stack([*columns.values()], axis=1), resampling, clusters=clusters)
+    spans = {
+        name: [round(float(edge), 4) for edge in span] for name, span in zip(columns, edges, strict=True)
+    }
+    methods = {name: _method(predictions, name, spans[name]) for name in right}
+    differences = {
+        name: {"of": list(pair), "mean": round(float(np.mean(columns[name])), 4), "interval": spans[name]}
+        for name, pair in pairs.items()
+    }
+    return methods | differences
 
 
 @dataclass(frozen=True, slots=True)

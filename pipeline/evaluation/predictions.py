@@ -98,8 +98,7 @@ def _refuse_other_clips(
 def telling_clips(
     predictions: Predictions, *, fused: str = "fused", count: int = 12, seed: int = 0
 ) -> tuple[str, ...]:
-    """Choose clips to show, sorted: a third where the fusion errs, a third where it is right and another is
-    not.
+    """Choose clips to show, sorted: a third where the fusion errs, a third where it is right and another is not.
 
     Drawn at random from each kind; "right" and "wrong" are those of the lowest seed. Where a kind has too
     few,

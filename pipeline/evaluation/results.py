@@ -1,6 +1,4 @@
-"""Files that `train` writes beside the weights: predictions, metrics, curves and confusion, and their
-summary.
-"""
+"""Files that `train` writes beside the weights: predictions, metrics, curves and confusion, and their summary."""
 
 import csv
 import io

@@ -63,9 +63,7 @@ class FrameSource:
         return to_float(self._pixels(ids)[:, view], self.params.pixels)
 
     def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
-        """Return augmented frames of a random view: (B, C, T, H, W); a clip's frames share their random
-        numbers.
-        """
+        """Return augmented frames of a random view: (B, C, T, H, W); a clip's frames share their random numbers."""
         pixels = self._pixels(ids)
         views = rng.integers(self.num_views, size=len(ids))
         chosen = pixels[np.arange(len(ids)), views]

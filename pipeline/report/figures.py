@@ -43,9 +43,7 @@ def png(figure: Figure, *, trimmed: bool = False) -> bytes:
 
 
 def accuracies(scores: Sequence[Score], ceilings: Mapping[str, float] | None = None) -> bytes:
-    """Draw a bar for each method with its 95 % interval, a dot for each seed, and a dashed line at a known
-    ceiling.
-    """
+    """Draw a bar for each method with its 95 % interval, a dot for each seed, and a dashed line at a known ceiling."""
     figure = Figure(figsize=(8.4, 0.9 + 0.46 * len(scores)), layout="constrained")
     axes = figure.add_subplot()
     for row, score in enumerate(scores):
@@ -222,9 +220,7 @@ def feature_map(
 
 
 def not_embeddable(values: NDArray[np.float32]) -> str | None:
-    """Say why (N, C) values cannot be embedded; None where they can. t-SNE can end the process on such
-    values.
-    """
+    """Say why (N, C) values cannot be embedded; None where they can. t-SNE can end the process on such values."""
     if len(values) < LEAST_POINTS:
         return f"{len(values)} clips: too few to map"
     if not np.isfinite(values).all():

@@ -81,9 +81,7 @@ def _turns_and_sizes(count: int, how: SkeletonAugment, rng: np.random.Generator)
 def random_crop(
     base: NDArray[np.float32], how: SkeletonAugment, target: SkeletonInput, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Crop a random stretch of (3, L, V, M) and resize it to (3, T, V, M); never shorter than T where L
-    allows it.
-    """
+    """Crop a random stretch of (3, L, V, M) and resize it to (3, T, V, M); never shorter than T where L allows it."""
     length = base.shape[1]
     kept = min(max(int(length * rng.uniform(*how.crop_shares)), target.num_frames, 1), length)
     start = int(rng.integers(0, length - kept + 1))

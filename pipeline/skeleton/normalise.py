@@ -71,8 +71,7 @@ def prepare(skeleton: Skeleton, layout: Layout, how: SkeletonInput) -> Array:
 
 
 def normalise(skeleton: Skeleton, layout: Layout, how: SkeletonInput) -> Array:
-    """Normalise a skeleton at the clip's own length L: (3, L, V, M) float32; 0 where a person or joint is
-    unknown.
+    """Normalise a skeleton at the clip's own length L: (3, L, V, M) float32; 0 where a person or joint is unknown.
 
     Frames before the first and after the last that show anybody are dropped; frames between them stay,
     empty or not, so that time does not shift. A joint lost for a while is interpolated linearly in time; a

@@ -9,8 +9,7 @@ from pipeline.errors import SkeletonError
 def fill_gaps(
     values: NDArray[np.floating], seen: NDArray[np.bool_], present: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Interpolate missing joints of present people linearly in time: (L, M, V, D), (L, M, V) seen, (L, M)
-    present.
+    """Interpolate missing joints of present people linearly in time: (L, M, V, D), (L, M, V) seen, (L, M) present.
 
     Returns the values, 0 where unknown, and where they are known: a present person's joint that is
     seen in at least one frame. Before its first and after its last sighting a joint keeps its position.

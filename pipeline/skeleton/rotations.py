@@ -28,9 +28,7 @@ def rotation_onto(source: NDArray[np.floating], target: NDArray[np.floating]) ->
 
 
 def rotation_matrices(angles: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Convert (B, 3) angles in radians about x, y and z to (B, 3, 3), R = Rz Ry Rx: about x first (SPEC
-    0.3b).
-    """
+    """Convert (B, 3) angles in radians about x, y and z to (B, 3, 3), R = Rz Ry Rx: about x first (SPEC 0.3b)."""
     sines, cosines = np.sin(angles).T, np.cos(angles).T
     rotations = np.zeros((3, len(angles), 3, 3))
     for axis in range(3):

@@ -1,6 +1,4 @@
-"""The split of clips into training, validation and test; validation is held out along the protocol's own
-axis.
-"""
+"""The split of clips into training, validation and test; validation is held out along the protocol's own axis."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -58,9 +56,7 @@ class SplitParts:
 
 
 def parts_of(catalog: Catalog, there: Collection[str], how: "PretrainParams") -> SplitParts:
-    """Split those usable clips that are `there`; with `selected_on: test` the test clips are used for
-    validation.
-    """
+    """Split those usable clips that are `there`; with `selected_on: test` the test clips are used for validation."""
     training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in there]
     if how.selected_on == "test":
         test = tuple(e.clip.clip_id for e in catalog.usable("test") if e.clip.clip_id in there)
