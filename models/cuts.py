@@ -54,9 +54,7 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def extra_loss(self) -> Tensor | None:
-        """Return the network's own loss over the last training batch, which is added to the classifier's;
-        None without.
-        """
+        """Return the network's own loss over the last training batch, added to the classifier's; None without."""
         return None
 
     def forward(self, clips: Tensor) -> Tensor:

@@ -100,9 +100,7 @@ class FrameResNet(Backbone):
         return self
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """Return `frames` (B, T, network's width), `segments` (B, T, num_features) and `features`, their mean
-        over T.
-        """
+        """Return `frames` (B, T, network's width), `segments` (B, T, num_features) and `features`, the mean over T."""
         wanted = [self.cut(name).name for name in names]
         pixels = (("H", MIN_SIZE), ("W", MIN_SIZE))
         check_input("clips", clips, ("B", f"C={self.in_channels}", ("T", 1), *pixels))

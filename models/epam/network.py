@@ -75,8 +75,7 @@ class EPAMHead(nn.Module):
         return (("rgb", MAP), ("pose", FEATURES), ("pose", self.attention.reads))
 
     def forward(self, rgb: Tensor, pose: Tensor, view: Tensor | None = None) -> EPAMOutput:
-        """RGB map (B, C, T, H, W), pose features (B, C) and the attention's input (see `reads`) → both
-        streams' logits.
+        """RGB map (B, C, T, H, W), pose features (B, C), the attention's input (see `reads`) → logits.
 
         Half-precision cuts are accepted as a cache stores them.
         """

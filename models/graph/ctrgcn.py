@@ -33,9 +33,7 @@ class CTRGCN(GraphBackbone):
         adaptive: bool = True,
         sf_head: SFHeadChoice = None,
     ) -> None:
-        """Build a fresh network; `adaptive=False` fixes the graph to the skeleton's, still refined for each
-        channel.
-        """
+        """Build a fresh network; `adaptive=False` fixes the skeleton's graph, still refined for each channel."""
 
         def layers(in_width: int, block: GraphBlock, graph: Tensor) -> tuple[nn.Module, nn.Module]:
             gcn = _GraphConv(in_width, block.width, graph, adaptive=adaptive)

@@ -116,9 +116,7 @@ class GraphBackbone(JointBackbone):
         return tuple(self.get_submodule(name) for name in self._names)
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """Return `features` (B, width of the last block) and `last_block` (B, M, C', T', V), the last block's
-        input.
-        """
+        """Return `features` (B, last block's width) and `last_block` (B, M, C', T', V), the last block's input."""
         wanted = [self.cut(name).name for name in names]
         x = self.normalised(joints).permute(0, 2, 3, 1).contiguous()
         losses = self.losses_for(joints)

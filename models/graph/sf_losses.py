@@ -115,9 +115,7 @@ def head_loss(parts: SFParts, present: Tensor, options: SFLossOptions) -> Tensor
 
 
 def similarity(cosine: Tensor, alpha: float) -> Tensor:
-    """Return equation 10 of cos(u, v); called a distance, it is 0 for opposite and 1 - e^(-2 alpha) for equal
-    vectors.
-    """
+    """Return equation 10 of cos(u, v): 0 for opposite and 1 - e^(-2 alpha) for equal vectors ("distance")."""
     return 1 - torch.exp(-alpha * (cosine + 1))
 
 

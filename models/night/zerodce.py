@@ -43,9 +43,7 @@ class ZeroDCE(nn.Module):
         self.e_conv7 = _conv(2 * width, 3 * NUM_CURVES)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Seven 3×3 convolutions, the last three also fed by the first three in reverse: (N, 3, H, W) → (N,
-        24, H, W).
-        """
+        """(N, 3, H, W) → (N, 24, H, W) by seven 3×3 convolutions; the last three also see the first three's output."""
         check_input("images", images, ("N", "C=3", ("H", 1), ("W", 1)))
         x1 = F.relu(self.e_conv1(images))
         x2 = F.relu(self.e_conv2(x1))

@@ -147,9 +147,7 @@ def runs_of(
 
 
 def curves(runs: Sequence[Curve]) -> bytes:
-    """Draw loss (left) and held-out accuracy (right): a row for each phase, a colour for each method, a line
-    for each seed.
-    """
+    """Draw loss (left) and held-out accuracy (right): a row for each phase, a colour a method, a line a seed."""
     phases = sorted({run.phase for run in runs})
     figure = Figure(figsize=(9.6, 2.9 * max(len(phases), 1)), layout="constrained")
     grid = figure.subplots(max(len(phases), 1), 2, squeeze=False)
@@ -194,9 +192,7 @@ def feature_map(
     seed: int = 0,
     max_clips: int = 600,
 ) -> bytes:
-    """Draw t-SNE of each entry's (N, C) features side by side, a colour and shape for each class (AMFI-Net,
-    Fig. 8).
-    """
+    """Draw t-SNE of each entry's (N, C) features side by side, a colour and shape a class (AMFI-Net, Fig. 8)."""
     chosen = np.arange(len(labels))
     if len(labels) > max_clips:
         chosen = np.sort(np.random.default_rng(seed).choice(len(labels), max_clips, replace=False))
