@@ -25,6 +25,10 @@ class RunError(PipelineError, RuntimeError):
     """The run as a whole stopped: too many failures, workers lost."""
 
 
+class InputsChangedError(PipelineError, RuntimeError):
+    """What a stage reads was replaced while it ran; what was made of it is not recorded, and a rerun goes on."""
+
+
 class ClipError(PipelineError, ValueError):
     """One clip's content is unusable. Caught at the clip's border, recorded, and the rest goes on.
 

@@ -20,6 +20,7 @@ from models.training.checkpoint import decode, load_state
 from pipeline.build.build import StoreJob, build_store, upstream_failures
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
+from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import FEATURES
 from pipeline.build.work import ClipArrays
@@ -28,7 +29,7 @@ from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.training.trainings import Training, read_trainings
+from pipeline.training.trainings import TRAININGS, Training, read_trainings
 
 INFERENCE_BATCH = 32
 """Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
@@ -134,6 +135,8 @@ class _Networks:
 
 def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
+    stores = [paths.store(name) for name in ("skeletons", "frames", "heatmaps")]
+    inputs = pinned(paths.catalog, paths.weights / "backbones" / TRAININGS, *stores)
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     trainings = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
     sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
@@ -154,6 +157,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
         },
         upstream=upstream_failures(opened_store(paths.need(paths.store("frames"), "crop"))),
         reads=tuple(sorted({source.path.stem for source in sources.values()})),
+        pinned=inputs,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.build.build import upstream_failures
 from pipeline.build.failures import Summary
+from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import STEPS
 from pipeline.catalog.catalog import Catalog
@@ -26,12 +27,17 @@ from pipeline.report.strip_figure import clip_strip
 from pipeline.training.trainings import read_trainings
 from pipeline.versions import major_minor
 
+STORES = ("skeletons", "samples", "frames", "heatmaps", "features")
+RESULTS = ("metrics.json", "predictions.parquet", "curves.csv")
 PACKAGES = ("torch", "torchvision", "numpy", "zarr", "av", "opencv-python")
 
 
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: ARG001
     """Write reports/<dataset>/index.html, which holds its pictures, and reports/<dataset>/pictures."""
     began = time.monotonic()
+    inputs = pinned(
+        paths.catalog, *(paths.store(name) for name in STORES), *(paths.reports / n for n in RESULTS)
+    )
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     document = json.loads(paths.need(paths.reports / "metrics.json", "train").read_text())
     predictions = read_predictions(paths.reports / "predictions.parquet")
@@ -54,6 +60,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         strips=list(strips.values()),
         provenance=_provenance(paths),
     )
+    inputs.check()
     with replaced_folder(paths.reports / "pictures") as folder:
         for name, picture in pictures.items():
             (folder / f"{name}.png").write_bytes(picture.png)

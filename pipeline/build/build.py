@@ -15,10 +15,11 @@ from cache.layout import LAYOUT
 from cache.store.parts import read_parts
 from pipeline.build.adoption import adopt_before_build
 from pipeline.build.failures import Failure, Summary, write_failures
+from pipeline.build.pinned import Pinned
 from pipeline.build.progress import ClipProgress
 from pipeline.build.runner import RunOptions, run_tasks
 from pipeline.build.steps import as_json, code_facts
-from pipeline.build.work import ClipArrays, Work
+from pipeline.build.work import ClipArrays, SourcedWork, Work
 from pipeline.errors import CapacityError
 from pipeline.paths import Paths
 
@@ -51,6 +52,8 @@ class StoreJob:
     """What failed in the stages before: it travels with the stores."""
     reads: tuple[str, ...] = ()
     """Names of the stores that the rows are made from."""
+    pinned: Pinned = field(default_factory=Pinned)
+    """What the plan was made from, as it was before: no row is recorded once that was replaced."""
 
 
 def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
@@ -90,11 +93,12 @@ def make_store(
 
     `name` is where the cache remembers the order of its rows; raises CapacityError where it cannot fit.
     """
+    job.pinned.check()
     build = Build(cache, name, job.spec, job.rows)
     _check_room(job, build.bytes_to_write, build.cache.root, options)
     with ClipProgress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
-        write = partial(_write, build.cache.root, job.work, tick)
+        write = partial(_write, build.cache.root, job.work, job.pinned, tick)
         made = 0
         for receipt in run_tasks(write, build.tasks, options):
             made += receipt.made
@@ -147,15 +151,28 @@ def _gb(num_bytes: int) -> str:
     return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"
 
 
-def _write(root: Path, work: Work, tick: Callable[..., None] | None, task: Task) -> Receipt:
-    compute = work.compute if tick is None else partial(_ticking, work, tick)
+def _write(root: Path, work: Work, pinned: Pinned, tick: Callable[..., None] | None, task: Task) -> Receipt:
+    proven = work.named_by(_inputs(task)) if isinstance(work, SourcedWork) else work
+    compute = partial(_computed, proven, pinned, tick or (lambda **_: None))
     return write_block(root, task, compute, made_with=work.made_with)
 
 
-def _ticking(
-    work: Work, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
+def _computed(
+    work: Work, pinned: Pinned, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
 ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
-    for clip_id, made in work.compute(ids, arrays):
-        failed = isinstance(made, RowFailure)
-        tick(made=int(not failed), failed=int(failed))
-        yield clip_id, made
+    """A block's rows; it raises behind the last of them, and so undoes the block, where its inputs were replaced."""
+    with pinned.held():
+        for clip_id, made in work.compute(ids, arrays):
+            failed = isinstance(made, RowFailure)
+            tick(made=int(not failed), failed=int(failed))
+            yield clip_id, made
+
+
+def _inputs(task: Task) -> dict[str, Mapping[str, Any]]:
+    """Id to the inputs by which its row is named; of all arrays together where they differ."""
+    found: dict[str, dict[str, Any]] = {}
+    for shard in task.shards:
+        for row_id, doc in zip(task.ids, shard.docs, strict=True):
+            if row_id is not None and isinstance(doc, dict):
+                found.setdefault(row_id, {}).update(doc["inputs"])  # type: ignore[arg-type]
+    return dict(found)
