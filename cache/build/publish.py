@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SpecError
+from ..errors import BuildError, ShardError, SpecError
 from ..files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder, write_atomic
 from ..home.home import Cache
+from ..home.proof import prove
 from ..keys import FORMAT, JSON, KEY_BYTES, canonical, digest_of, key_of
 from ..layout import KEYS, LAYOUT, MANIFEST, documents_name, shard_name
 from ..locks import locked
@@ -67,6 +68,7 @@ def _fill(
     for array in store.spec.arrays:
         for block, record in enumerate(store.records[array.name]):
             name = f"{array.name}/{shard_name(block, len(array.row_shape))}"
+            _refuse_damaged(cache, record)
             link_or_copy(cache.shard(record.key), folder / name)
             files[name] = {"size": record.size, "blake2b160": record.digest}
             name = f"{array.name}/{documents_name(block)}"
@@ -81,6 +83,18 @@ def _fill(
         data = path.read_bytes()
         files[path.relative_to(folder).as_posix()] = {"size": len(data), "blake2b160": digest_of(data)}
     _seal(folder, files)
+
+
+def _refuse_damaged(cache: Cache, record: Record) -> None:
+    """Nothing is linked into a store that is not what its record says: whoever hashes it next would swear to it."""
+    try:
+        prove(cache, record)
+    except (ShardError, FileNotFoundError) as error:
+        cache.set_aside(record.key, str(error))
+        raise BuildError(
+            f"a shard was damaged while the store was being built ({error}); it is set aside, and nothing was "
+            "published. Run the same command again: only what is damaged is made anew"
+        ) from error
 
 
 def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import StoreError
 from ..files import full_disk_explained, link_or_copy, sync_folder, write_atomic
 from ..home.home import Cache
+from ..home.proof import settled
 from ..home.references import remember_use
 from ..home.row_order import read_order, write_order
 from ..locks import Shared, locked
@@ -95,20 +96,22 @@ def adopt_shard(
             sync_folder(cache.shard(key).parent)
         span = parts.span(array, block)
         record = _record(
-            parts, array, documents, ids[span.start : span.stop], digest, cache.shard(key).stat().st_size
-        )
+            parts, array, documents, ids[span.start : span.stop], digest, cache.shard(key).stat().st_size,
+            settled(cache.shard(key)),
+        )  # fmt: skip
         write_atomic(cache.record(key), record)
     return True
 
 
 def _record(
-    parts: Parts, array: str, documents: Documents, ids: tuple[str | None, ...], digest: str, size: int
-) -> bytes:
+    parts: Parts, array: str, documents: Documents, ids: tuple[str | None, ...], digest: str, size: int,
+    mtime_ns: int,
+) -> bytes:  # fmt: skip
     """What is known of a shard that was made elsewhere: not when, and not in how long."""
     return record_document(
         key=documents.key, spec=parts.arrays[array].spec, rows_per_shard=documents.rows_per_shard, size=size,
         digest=digest, ids=ids, row_keys=documents.row_keys, docs=documents.docs, failures=documents.failures,
-        copied_from={}, seconds=0.0, made_with={"adopted": True},
+        copied_from={}, mtime_ns=mtime_ns, seconds=0.0, made_with={"adopted": True},
     )  # fmt: skip
 
 
