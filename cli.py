@@ -93,14 +93,14 @@ def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: 
 
         from pipeline.build.runner import RunOptions
         from pipeline.build.steps import STEPS, recipes
-        from pipeline.params.presets import load_preset
         from pipeline.paths import Paths
+        from stages.load_params import load_params
 
         paths = Paths(PROJECT, dataset)
         if stage in STEPS:
             recipes(HOUSE).check(stage)
         run: Callable[..., object] = import_module(f"stages.{stage}").run
-        summary = run(paths, load_preset(paths.params, preset or dataset), RunOptions(workers, scheduler))
+        summary = run(paths, load_params(paths.params, preset or dataset), RunOptions(workers, scheduler))
         typer.echo(summary)
         raise typer.Exit(getattr(summary, "exit_code", 0))
 

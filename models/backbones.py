@@ -16,9 +16,7 @@ from models.errors import ModelParamError
 from models.graph.aagcn import AAGCN
 from models.graph.agcn import AGCN
 from models.graph.ctrgcn import CTRGCN
-from models.graph.graph_backbone import GraphBackbone
 from models.graph.graphs import Edges
-from models.graph.layouts import AGCN_LAYOUTS, GraphBlock
 from models.graph.stgcn import STGCN
 from models.interaction.two_path import TwoPath
 from models.preprocessing import JointInput
@@ -54,6 +52,10 @@ BACKBONES: dict[BackboneKind, type[Backbone]] = {
 }
 
 
+DATASET_DECIDES = frozenset({"in_channels", "edges", "num_joints", "num_people"})
+"""Parameters of backbones that follow from the clips: no options of params."""
+
+
 def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: Edges = ()) -> Backbone:
     """The backbone that `options` describe: `kind` names it, the rest are its keywords.
 
@@ -66,12 +68,10 @@ def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: E
     if isinstance(make.expects, JointInput):
         given |= {"edges": edges, "num_joints": shape[2], "num_people": shape[3]}
     wanted = {name: value for name, value in options.items() if name != "kind"}
-    free = sorted(set(inspect.signature(make).parameters) - set(given))
+    free = sorted(set(inspect.signature(make).parameters) - DATASET_DECIDES)
     unknown = sorted(set(wanted) - set(free))
     if unknown:
         raise ModelParamError(f"model {kind!r} has no option {unknown[0]!r}; it has {free}")
-    if issubclass(make, (AGCN, GraphBackbone)) and "layout" in wanted:
-        wanted["layout"] = _layout(wanted["layout"])
     return make(**given, **wanted)
 
 
@@ -103,14 +103,3 @@ def code_of(kind: object) -> dict[str, str]:
         return {}
     source = Path(inspect.getfile(backbone_class(kind))).read_bytes()
     return {"code": hashlib.sha256(source).hexdigest()}
-
-
-def _layout(named: str | list[tuple[int, int]]) -> tuple[GraphBlock, ...]:
-    """A name of AGCN_LAYOUTS, or [width, stride] of each block."""
-    if isinstance(named, str):
-        if named not in AGCN_LAYOUTS:
-            raise ModelParamError(
-                f"model.layout must be one of {sorted(AGCN_LAYOUTS)} or [[width, stride], …], got {named!r}"
-            )
-        return AGCN_LAYOUTS[named]
-    return tuple(GraphBlock(width, stride) for width, stride in named)

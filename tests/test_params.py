@@ -1,5 +1,6 @@
 """params.yaml at the edge: what stands there is used, what cannot be meant is refused with its place."""
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -74,7 +75,7 @@ REFUSED = {
     ),
     "a key of a value misspelt": (
         {"sample.r4.num_frame": 4},
-        "presets.demo.sample.r4: unknown key 'num_frame'",
+        "presets.demo.sample.r4.num_frame: unknown key",
         "did you mean 'num_frames'?",
     ),
     "a key deep in a union misspelt": (
@@ -84,22 +85,62 @@ REFUSED = {
     ),
     "a key of a box misspelt": (
         {"crop.recipes.r4.box": {"rul": "square"}},
-        "presets.demo.crop.recipes.r4",
-        "rul",
+        "presets.demo.crop.recipes.r4.box.rul: unknown key",
+        "did you mean 'rule'?",
     ),
     "a wrong type": ({"pretrain.seeds": "zero"}, "presets.demo.pretrain.seeds", "got 'zero'"),
     "a value out of range": ({"max_failed": 2}, "presets.demo.max_failed", "got 2"),
     "a recipe that isn't there": (
         {"heatmaps.recipe": "r5"},
-        "presets.demo: heatmaps.recipe names 'r5'",
-        "crop.recipes has ['r4']",
+        "presets.demo.heatmaps.recipe: no 'r5'",
+        "crop.recipes: ['r4']",
     ),
     "a backbone that isn't there": (
         {"train.video": ["vidoe"]},
-        "train.video names 'vidoe'",
+        "presets.demo.train.video: no 'vidoe'",
         "did you mean 'video'?",
     ),
     "a sampling rule's nonsense": ({"sample.r4.num_frames": 0}, "presets.demo.sample.r4", "0"),
+    "true for a number": ({"sample.r4.num_frames": True}, "presets.demo.sample.r4.num_frames", "got True"),
+    "true for a fraction": ({"max_failed": True}, "presets.demo.max_failed", "got True"),
+    "a word for a number": ({"report.clips": "3"}, "presets.demo.report.clips", "got '3'"),
+    "a fraction for a whole number": (
+        {"pretrain.seeds": [0, 1.0]},
+        "presets.demo.pretrain.seeds[1]",
+        "got 1.0",
+    ),
+    "one number too few": ({"heatmaps.size": [16]}, "presets.demo.heatmaps.size", "one more value"),
+    "a number for a truth": (
+        {"heatmaps.with_limbs": 1},
+        "presets.demo.heatmaps.with_limbs",
+        "got 1",
+    ),
+    "no finite number": ({"heatmaps.sigma": float("inf")}, "presets.demo.heatmaps.sigma", "finite"),
+    "a stream misspelt": (
+        {"pretrain.backbones.skeleton.stream": "bnoe"},
+        "presets.demo.pretrain.backbones.skeleton.stream",
+        "did you mean 'bone'?",
+    ),
+    "a modality misspelt": (
+        {"pretrain.backbones.video.modality": "vidio"},
+        "presets.demo.pretrain.backbones.video",
+        "did you mean 'video'?",
+    ),
+    "no modality": (
+        {"pretrain.backbones.video": {"model": {"kind": "r3d18"}}},
+        "presets.demo.pretrain.backbones.video: needs 'modality'",
+        "",
+    ),
+    "features that heads need and nobody keeps": (
+        {"pretrain.backbones.video.cuts": ["map"]},
+        "presets.demo.pretrain.backbones.video.cuts",
+        "must hold 'features'",
+    ),
+    "a sampling that isn't there": (
+        {"crop.recipes.r4.sampling": "r44"},
+        "presets.demo.crop.recipes.r4.sampling",
+        "did you mean 'r4'?",
+    ),
     "shards that aren't whole chunks": ({"features.shard_rows": 20}, "features.shard_rows", "multiple of 16"),
 }
 
@@ -114,6 +155,37 @@ def test_refused_with_place_and_hint(tmp_path: Path, case: str) -> None:
     assert "params.yaml" in str(caught.value)
 
 
+def places(told: str) -> list[str]:
+    """What stands before the first colon of each line: where in params.yaml to look."""
+    return [line.strip().split(": ")[0] for line in told.splitlines()[1:]]
+
+
+def at(document: Any, place: str) -> Any:
+    """What stands there; KeyError or IndexError where nothing does."""
+    for key in re.findall(r"[^.\[\]]+", place):
+        document = document[int(key) if isinstance(document, list) else key]
+    return document
+
+
+@pytest.mark.parametrize("case", sorted(REFUSED))
+def test_the_place_that_a_refusal_prints_is_there(tmp_path: Path, case: str) -> None:
+    document = tiny_params(**REFUSED[case][0])
+    with pytest.raises(ParamError) as caught:
+        load_preset(written(tmp_path, document), "demo")
+    found = places(str(caught.value))
+    assert found
+    for place in found:
+        assert place.startswith("presets.demo")
+        at(document, place)
+
+
+def test_a_whole_number_may_stand_for_a_fraction(tmp_path: Path) -> None:
+    changes = {"max_failed": 1, "pretrain.backbones.video.augment.scales": [1, 2], "train.plan.lr": 1}
+    preset = load_preset(written(tmp_path, tiny_params(**changes)), "demo")
+    assert (preset.max_failed, preset.train.plan.lr) == (1.0, 1.0)
+    assert isinstance(preset.train.plan.lr, float)
+
+
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     changes = {"heatmaps.sigm": 1, "crop.shard_row": 8, "index.protocl": "xsub"}
     with pytest.raises(ParamError) as caught:
@@ -124,7 +196,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 def test_a_section_that_lacks_is_named(tmp_path: Path) -> None:
     document = tiny_params()
     del document["presets"]["demo"]["crop"]
-    with pytest.raises(ParamError, match=r"presets\.demo\.crop: Field required"):
+    with pytest.raises(ParamError, match=r"presets\.demo: needs 'crop'"):
         load_preset(written(tmp_path, document), "demo")
 
 

@@ -4,15 +4,13 @@ As FR-Head's zoo has it, which is the authors' code. N people (of all clips), C 
 Layers are separate and named as there.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
 from models.graph.graphs import NUM_SUBSETS, Edges
-from models.graph.layouts import GraphBlock
+from models.graph.layouts import GraphBlock, LayoutChoice
 from models.graph.sfhead import SFHeadChoice
 from models.graph.stgcn import SubsetConv, stacked
 
@@ -29,7 +27,7 @@ class AAGCN(GraphBackbone):
         *,
         num_people: int = 2,
         in_channels: int = 3,
-        layout: Sequence[GraphBlock] = OFFICIAL,
+        layout: LayoutChoice = OFFICIAL,
         adaptive: bool = True,
         attention: bool = True,
         sf_head: SFHeadChoice = None,

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from models.cuts import FEATURES, Cut
 from models.graph.graphs import NUM_SUBSETS, Edges, adjacency
 from models.graph.joint_backbone import JointBackbone
-from models.graph.layouts import AGCN_LAYOUTS, GraphBlock
+from models.graph.layouts import AGCN_LAYOUTS, GraphBlock, LayoutChoice
 from models.graph.sf_backbone import HeadLosses
 from models.graph.sfhead import SFHead, SFHeadChoice
 from models.preprocessing import JointInput
@@ -37,7 +37,7 @@ class AGCN(JointBackbone):
         *,
         num_people: int = 2,
         in_channels: int = 3,
-        layout: Sequence[GraphBlock] = AGCN_LAYOUTS["official_10"],
+        layout: LayoutChoice = AGCN_LAYOUTS["official_10"],
         dropout: float = 0.0,
         adaptive: bool = True,
         sf_head: SFHeadChoice = None,
@@ -47,7 +47,7 @@ class AGCN(JointBackbone):
             num_joints, num_people=num_people, in_channels=in_channels, layout=layout, sf_head=sf_head
         )
         graph = adjacency(edges, num_joints)
-        widths = [in_channels, *(block.width for block in layout)]
+        widths = [in_channels, *(block.width for block in self.layout)]
         self.blocks = nn.ModuleList(
             _Block(
                 widths[i],
@@ -58,7 +58,7 @@ class AGCN(JointBackbone):
                 adaptive=adaptive,
                 sf_head=self.head(block.width),
             )
-            for i, block in enumerate(layout)
+            for i, block in enumerate(self.layout)
         )
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:

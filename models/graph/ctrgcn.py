@@ -3,15 +3,13 @@
 N people (of all clips), C channels, T frames, V joints. Layers are separate and named as in the official code.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
 from models.graph.graphs import NUM_SUBSETS, Edges
-from models.graph.layouts import GraphBlock
+from models.graph.layouts import GraphBlock, LayoutChoice
 from models.graph.sfhead import SFHeadChoice
 
 DILATIONS = (1, 2)
@@ -31,7 +29,7 @@ class CTRGCN(GraphBackbone):
         *,
         num_people: int = 2,
         in_channels: int = 3,
-        layout: Sequence[GraphBlock] = OFFICIAL,
+        layout: LayoutChoice = OFFICIAL,
         adaptive: bool = True,
         sf_head: SFHeadChoice = None,
     ) -> None:

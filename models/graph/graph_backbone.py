@@ -15,7 +15,7 @@ from models.checks import check_input
 from models.cuts import FEATURES, Cut
 from models.graph.graphs import Edges, adjacency
 from models.graph.joint_backbone import JointBackbone
-from models.graph.layouts import AGCN_LAYOUTS, GraphBlock
+from models.graph.layouts import AGCN_LAYOUTS, GraphBlock, LayoutChoice
 from models.graph.sf_backbone import HeadLosses, SFBackbone
 from models.graph.sfhead import SFHead, SFHeadChoice
 from models.preprocessing import JointInput
@@ -93,7 +93,7 @@ class GraphBackbone(JointBackbone):
         *,
         num_people: int,
         in_channels: int,
-        layout: Sequence[GraphBlock],
+        layout: LayoutChoice,
         sf_head: SFHeadChoice,
         layers: Layers,
     ) -> None:
@@ -101,8 +101,8 @@ class GraphBackbone(JointBackbone):
             num_joints, num_people=num_people, in_channels=in_channels, layout=layout, sf_head=sf_head
         )
         graph, in_width = adjacency(edges, num_joints), in_channels
-        self._names = tuple(f"l{place + 1}" for place in range(len(layout)))
-        for name, block in zip(self._names, layout, strict=True):
+        self._names = tuple(f"l{place + 1}" for place in range(len(self.layout)))
+        for name, block in zip(self._names, self.layout, strict=True):
             gcn, tcn = layers(in_width, block, graph)
             residual = None if name == "l1" else _residual(in_width, block)
             self.add_module(name, GraphUnit(gcn, tcn, residual=residual, sf_head=self.head(block.width)))

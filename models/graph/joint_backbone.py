@@ -1,14 +1,13 @@
 """What every skeleton backbone takes: joints of several people, who enter the batch normalised (SPEC 2.3 and 5)."""
 
 import math
-from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 from models.checks import check_input
 from models.errors import ModelParamError
-from models.graph.layouts import GraphBlock
+from models.graph.layouts import LayoutChoice, graph_layout
 from models.graph.sf_backbone import SFBackbone
 from models.graph.sfhead import SFHeadChoice, sf_options
 
@@ -24,20 +23,23 @@ class JointBackbone(SFBackbone):
         *,
         num_people: int,
         in_channels: int,
-        layout: Sequence[GraphBlock],
+        layout: LayoutChoice,
         sf_head: SFHeadChoice,
     ) -> None:
         super().__init__()
-        if len(layout) < self.min_blocks:
-            raise ModelParamError(f"layout must hold {self.min_blocks} or more blocks, got {len(layout)}")
+        self.layout = graph_layout(layout)
+        if len(self.layout) < self.min_blocks:
+            raise ModelParamError(
+                f"layout must hold {self.min_blocks} or more blocks, got {len(self.layout)}"
+            )
         if min(num_joints, num_people, in_channels) < 1:
             raise ModelParamError(
                 f"num_joints, num_people and in_channels must be 1 or more, got {num_joints}, {num_people}, "
                 f"{in_channels}"
             )
         self.in_channels, self.num_joints, self.num_people = in_channels, num_joints, num_people
-        self.num_features = layout[-1].width
-        self.min_frames = math.prod(block.stride for block in layout)
+        self.num_features = self.layout[-1].width
+        self.min_frames = math.prod(block.stride for block in self.layout)
         self.sf_head = sf_options(sf_head)
         self.data_bn = nn.BatchNorm1d(num_people * num_joints * in_channels)
 

@@ -1,7 +1,8 @@
 """How many blocks a graph network has, how wide they are, and where they thin time (SPEC 2.3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from models.errors import ModelParamError
 
@@ -42,3 +43,23 @@ AGCN_LAYOUTS: dict[AGCNLayout, tuple[GraphBlock, ...]] = {
     "small": blocks((32, 2), (64, 2), (128, 1)),
 }
 """The official code's, AMFI-Net's (its text, and official plus 512), and one for demos on a CPU."""
+
+LayoutChoice: TypeAlias = AGCNLayout | Sequence[tuple[int, int]] | Sequence[GraphBlock]
+"""How a network is told: by name, as [width, stride] of each block, or as the blocks themselves."""
+
+
+def graph_layout(choice: LayoutChoice) -> tuple[GraphBlock, ...]:
+    """The blocks that a choice stands for. Raises ModelParamError."""
+    if isinstance(choice, str):
+        if choice not in AGCN_LAYOUTS:
+            raise ModelParamError(
+                f"layout must be one of {sorted(AGCN_LAYOUTS)} or [[width, stride], …], got {choice!r}"
+            )
+        return AGCN_LAYOUTS[choice]
+    return tuple(block if isinstance(block, GraphBlock) else _block(block) for block in choice)
+
+
+def _block(told: Sequence[int]) -> GraphBlock:
+    if isinstance(told, str) or len(told) != 2:
+        raise ModelParamError(f"a block of a layout is [width, stride], got {told!r}")
+    return GraphBlock(*told)

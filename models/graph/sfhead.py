@@ -67,7 +67,7 @@ class SFHeadOptions:
         )
 
 
-SFHeadChoice: TypeAlias = "int | Mapping[str, Any] | SFHeadOptions | None"
+SFHeadChoice: TypeAlias = int | Mapping[str, Any] | SFHeadOptions | None
 """How a backbone is told: no heads, G groups and else the defaults, or all options."""
 
 

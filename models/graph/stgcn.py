@@ -5,7 +5,6 @@ T frames, V joints. Layers are separate and named as in that code.
 """
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 from models.errors import ModelParamError
 from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
 from models.graph.graphs import NUM_SUBSETS, Edges
-from models.graph.layouts import GraphBlock
+from models.graph.layouts import GraphBlock, LayoutChoice
 from models.graph.sfhead import SFHeadChoice
 
 TIME_TAPS = 5
@@ -31,7 +30,7 @@ class STGCN(GraphBackbone):
         *,
         num_people: int = 2,
         in_channels: int = 3,
-        layout: Sequence[GraphBlock] = OFFICIAL,
+        layout: LayoutChoice = OFFICIAL,
         adaptive: bool = True,
         start: Literal["identity", "edges"] = "identity",
         sf_head: SFHeadChoice = None,

@@ -17,6 +17,10 @@ Pixels = Annotated[PixelScale, BeforeValidator(known_keys(PixelScale))]
 PixelAugment = Annotated[VideoAugment, BeforeValidator(known_keys(VideoAugment))]
 
 
+FEATURES = "features"
+"""Every backbone's first cut: what heads are trained on."""
+
+
 class TrainingPlan(Section):
     """One optimiser run: SGD with momentum (SPEC 2.5), or Adam, whose first beta `momentum` then is (SPEC 1.5)."""
 
@@ -57,7 +61,7 @@ class _Backbone(Section):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Before the classifier that trains the backbone and is then dropped."""
     pretrained: Pretrained | None = None
-    cuts: tuple[str, ...] = Field(default=("features",), min_length=1)
+    cuts: tuple[str, ...] = Field(default=(FEATURES,), min_length=1)
     """Which of the network's cuts `features` keeps, by name (`python cli.py models`); decides no training."""
 
 

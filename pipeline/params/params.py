@@ -1,11 +1,12 @@
 """What params.yaml may say: one frozen section a stage. Rules and inputs are the values that use them."""
 
+from collections.abc import Collection, Iterator
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.params.backbones import Backbone, TrainingPlan
-from pipeline.params.sections import Options, Section, known_keys, nearest
+from pipeline.params.backbones import FEATURES, Backbone, TrainingPlan
+from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout
 from pipeline.video.crop import CropRecipe
@@ -147,28 +148,39 @@ class Preset(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Preset":
-        crops, backbones = set(self.crop.recipes), self.pretrain.backbones
-        samplings = {recipe.sampling for recipe in self.crop.recipes.values()}
-        _subset("crop.recipes.*.sampling", samplings, "sample", set(self.sample))
-        _subset("heatmaps.recipe", {self.heatmaps.recipe}, "crop.recipes", crops)
-        videos = {b.recipe for b in backbones.values() if b.modality == "video"}
-        _subset("pretrain.backbones.*.recipe", videos, "crop.recipes", crops)
-        for modality in ("video", "skeleton"):
-            of_modality = {name for name, b in backbones.items() if b.modality == modality}
-            _subset(
-                f"train.{modality}", set(getattr(self.train, modality)), f"{modality} backbones", of_modality
-            )
-        _subset(
-            "train.single_backbones", set(self.train.single_backbones), "pretrain.backbones", set(backbones)
-        )
-        for name in sorted(set(self.train.single_backbones) & set(self.train.methods)):
-            raise ValueError(
-                f"train.single_backbones names {name!r}, which is a method too; rename the backbone"
-            )
-        _subset("train.fused", {self.train.fused}, "train.methods", set(self.train.methods))
+        if found := [*self._recipes_named(), *self._backbones_named()]:
+            raise MistakesError(found)
         return self
 
+    def _recipes_named(self) -> Iterator[Mistake]:
+        """Sampling rules and crop recipes that are named and not there."""
+        recipes = self.crop.recipes
+        for name, recipe in recipes.items():
+            yield from _none_of(("crop", "recipes", name, "sampling"), recipe.sampling, "sample", self.sample)
+        yield from _none_of(("heatmaps", "recipe"), self.heatmaps.recipe, "crop.recipes", recipes)
+        for name, backbone in self.pretrain.backbones.items():
+            if backbone.modality == "video":
+                place = ("pretrain", "backbones", name, "recipe")
+                yield from _none_of(place, backbone.recipe, "crop.recipes", recipes)
 
-def _subset(where: str, names: set[str], there: str, known: set[str]) -> None:
-    for name in sorted(names - known):
-        raise ValueError(f"{where} names {name!r}{nearest(name, sorted(known))}; {there} has {sorted(known)}")
+    def _backbones_named(self) -> Iterator[Mistake]:
+        """Backbones that heads shall see and that are not there, or whose features are not kept."""
+        train, backbones = self.train, self.pretrain.backbones
+        for side in ("video", "skeleton"):
+            known = [name for name, backbone in backbones.items() if backbone.modality == side]
+            for name in getattr(train, side):
+                yield from _none_of(("train", side), name, f"backbones of modality {side}", known)
+        for name in train.single_backbones:
+            yield from _none_of(("train", "single_backbones"), name, "pretrain.backbones", backbones)
+            if name in train.methods:
+                yield ("train", "single_backbones"), f"{name!r} is a method too; rename the backbone"
+        for name in {*train.video, *train.skeleton, *train.single_backbones} & backbones.keys():
+            if FEATURES not in backbones[name].cuts:
+                place = ("pretrain", "backbones", name, "cuts")
+                yield place, f"heads are trained on {name!r}, so its cuts must hold {FEATURES!r}"
+        yield from _none_of(("train", "fused"), train.fused, "train.methods", train.methods)
+
+
+def _none_of(place: Place, name: str, there: str, known: Collection[str]) -> Iterator[Mistake]:
+    if name not in known:
+        yield place, f"no {name!r}{nearest(name, sorted(known))}; {there}: {sorted(known)}"

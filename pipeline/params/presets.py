@@ -1,77 +1,60 @@
 """params.yaml, read once at the edge. What it cannot mean is refused with its place and the nearest name."""
 
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from pipeline.errors import ParamError
 from pipeline.params.params import Preset
-from pipeline.params.sections import nearest
+from pipeline.params.plain_yaml import read_yaml
+from pipeline.params.refusals import lines_of, place_in
+from pipeline.params.sections import Mistake, nearest
 
 
-def load_preset(path: Path, name: str) -> Preset:
-    """Preset `name` of params.yaml; raises ParamError."""
-    presets = _presets(path)
+def load_preset(path: Path, name: str, check: Callable[[Preset], Iterable[Mistake]] = lambda _: ()) -> Preset:
+    """Preset `name` of params.yaml; raises ParamError, which tells every mistake at once.
+
+    Types are strict: true and "3" are no numbers, 3 is no word. `check` may find further mistakes in a preset
+    that is sound by itself: names that only floors above this one know.
+    """
+    document = _document(path)
+    presets = document["presets"]
     if name not in presets:
         raise ParamError(
             f"{path}: no preset {name!r}{nearest(name, list(presets))}; it has {sorted(presets)}"
         )
     try:
-        return Preset.model_validate(presets[name])
+        preset = Preset.model_validate_json(_as_json(path, presets[name]), strict=True)
     except ValidationError as error:
-        lines = "\n".join(f"  {_line(name, problem)}" for problem in error.errors())
-        raise ParamError(f"{path} cannot be used:\n{lines}") from error
+        raise _refused(path, lines_of(error, document, name)) from error
+    found = [
+        f"{place_in(document, ('presets', name, *place))}: {message}" for place, message in check(preset)
+    ]
+    if found:
+        raise _refused(path, found)
+    return preset
 
 
-def _presets(path: Path) -> dict[str, Any]:
+def _document(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text())
+        document = read_yaml(path)
     except FileNotFoundError as error:
         raise ParamError(f"{path} is not there; run this in a harcache checkout") from error
-    except yaml.YAMLError as error:
-        raise ParamError(f"{path} is not YAML: {error}") from error
-    presets = document.get("presets") if isinstance(document, dict) else None
-    if not isinstance(presets, dict):
+    if not isinstance(document, dict) or not isinstance(document.get("presets"), dict):
         raise ParamError(f"{path} needs a mapping called `presets`, one entry a preset")
-    return presets
+    return document
 
 
-def _line(name: str, problem: ErrorDetails) -> str:
-    place = ".".join(str(part) for part in ("presets", name, *problem["loc"]))
-    if problem["type"] == "extra_forbidden":
-        known = _siblings(problem["loc"])
-        return f"{place}: unknown key{nearest(str(problem['loc'][-1]), known)}; it may have {sorted(known)}"
-    given = "" if isinstance(problem["input"], dict) else f", got {problem['input']!r}"
-    return f"{place}: {problem['msg'].removeprefix('Value error, ')}{given}"
+def _as_json(path: Path, preset: Any) -> str:
+    """JSON has no tuples, so that strict types take YAML's lists for them."""
+    try:
+        return json.dumps(preset)
+    except TypeError as error:
+        raise ParamError(f"{path} holds a value that is no word, number, list or mapping: {error}") from error
 
 
-def _siblings(place: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section holding `place` may have."""
-    kinds: list[Any] = [Preset]
-    for part in place[:-1]:
-        kinds = [inner for kind in kinds for inner in _inside(kind, str(part))]
-    return sorted({name for kind in kinds if _is_section(kind) for name in kind.model_fields})
-
-
-def _inside(kind: Any, part: str) -> list[Any]:
-    """Types that may stand under key `part` of `kind`: a section's field, a mapping's value, a union's member."""
-    if _is_section(kind):
-        field = kind.model_fields.get(part)
-        return _members(field.annotation) if field else [kind]  # a union's tag is part of the place: stay
-    return [kind]
-
-
-def _members(annotation: Any) -> list[Any]:
-    """Every section named anywhere in a type."""
-    if _is_section(annotation):
-        return [annotation]
-    return (
-        [m for argument in get_args(annotation) for m in _members(argument)] if get_origin(annotation) else []
-    )
-
-
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+def _refused(path: Path, lines: Iterable[str]) -> ParamError:
+    return ParamError(f"{path} cannot be used:\n" + "\n".join(f"  {line}" for line in lines))
