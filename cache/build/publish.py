@@ -15,7 +15,7 @@ from ..home.proof import prove
 from ..keys import FORMAT, JSON, KEY_BYTES, canonical, digest_of, key_of
 from ..layout import KEYS, LAYOUT, MANIFEST, documents_name, shard_name
 from ..locks import locked
-from ..shards.documents import documents_bytes, intact
+from ..shards.documents import documents_bytes, intact, tail_checksums
 from ..shards.records import Record, shared_by
 from ..shards.specs import ArraySpec, StoreSpec, dim_sizes
 from ..shards.writing import ShardWriter
@@ -68,11 +68,12 @@ def _fill(
     for array in store.spec.arrays:
         for block, record in enumerate(store.records[array.name]):
             name = f"{array.name}/{shard_name(block, len(array.row_shape))}"
-            _refuse_damaged(cache, record)
+            table = _proven(cache, record)
             link_or_copy(cache.shard(record.key), folder / name)
-            files[name] = {"size": record.size, "blake2b160": record.digest}
+            data = _documents(cache, store, array, block, table)
+            checksums = digest_of(table)
+            files[name] = {"size": record.size, "blake2b160": record.digest, "checksums": checksums}
             name = f"{array.name}/{documents_name(block)}"
-            data = _documents(cache, store, array, block)
             link_or_copy(cache.documents(record.key), folder / name)
             files[name] = {"size": len(data), "blake2b160": digest_of(data)}
     for coord, values in coords:
@@ -85,10 +86,10 @@ def _fill(
     _seal(folder, files)
 
 
-def _refuse_damaged(cache: Cache, record: Record) -> None:
-    """Nothing is linked into a store that is not what its record says: whoever hashes it next would swear to it."""
+def _proven(cache: Cache, record: Record) -> bytes:
+    """The checksums of a shard that is what its record says: whoever hashes it next, in a store, would swear to it."""
     try:
-        prove(cache, record)
+        return prove(cache, record).checksums or b""
     except (ShardError, FileNotFoundError) as error:
         cache.set_aside(record.key, str(error))
         raise BuildError(
@@ -97,18 +98,18 @@ def _refuse_damaged(cache: Cache, record: Record) -> None:
         ) from error
 
 
-def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int) -> bytes:
+def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int, table: bytes) -> bytes:
     """A block's documents, written into the cache where it has none that are whole."""
     key = store.records[array.name][block].key
     path = cache.documents(key)
     data = path.read_bytes() if path.exists() else b""
-    if not intact(data, key):
+    if not intact(data, key) or tail_checksums(data) != table:
         step = store.spec.rows_per_shard
         span = slice(block * step, (block + 1) * step)
         docs = [store.docs[array.name].get(row) if row is not None else None for row in store.order[span]]
         rows = store.records[array.name][block].rows
         failures = {n: row.failed for n, row in enumerate(rows) if row is not None and row.failed is not None}
-        data = documents_bytes(key, array.key_document, step, docs, failures)
+        data = documents_bytes(key, array.key_document, step, docs, failures, table)
         with locked(cache.lock(key)):
             write_atomic(path, data)
             path.chmod(0o444)  # stores link to this very file

@@ -2,16 +2,19 @@
 
 import os
 import time
+from base64 import b64encode
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 from ..errors import ShardError
 from ..files import write_atomic
 from ..keys import KEY_BYTES, sealed
 from ..locks import try_locked
+from ..shards.reading import ShardReader
 from ..shards.records import Record, read_record_document
+from ..shards.specs import ArraySpec
 from .home import Cache
 
 _SETTLED_NS = 10_000_000_000
@@ -32,40 +35,49 @@ def prove(cache: Cache, record: Record) -> Record:
     """Raise ShardError unless the shard's file is what its record says; FileNotFoundError where there is none.
 
     A file of the recorded size and time is taken for the one that was written. Any other is read whole, once: it
-    gets the recorded time back, or a record of before times were kept is written again with one.
+    gets the recorded time back. What a record of an older harcache lacks is found out then, and written into it.
     """
     path = cache.shard(record.key)
     found = path.stat()
-    if (found.st_size, found.st_mtime_ns) == (record.size, record.mtime_ns):
+    older = record.checksums is None
+    if (found.st_size, found.st_mtime_ns) == (record.size, record.mtime_ns) and not older:
         return record
     if (found.st_size, digest_of_file(path)) != (record.size, record.digest):
         raise ShardError(
             f"shard {path} of array {record.spec.name!r}: its content is not what its record says"
         )
-    if record.mtime_ns is None:
-        return _dated(cache, record)
+    if record.mtime_ns is None or older:
+        return _completed(cache, record)
     with suppress(PermissionError):  # another's: read again the next time
         os.utime(path, ns=(found.st_atime_ns, record.mtime_ns))
     return record
 
 
+def checksums_of(path: Path, spec: ArraySpec, rows_per_shard: int) -> bytes:
+    """The table of a shard's checksums, by the shard itself: of one that was just proven."""
+    reader = ShardReader(path, spec, rows_per_shard)
+    try:
+        return reader.checksums()
+    finally:
+        reader.close()
+
+
 def digest_of_file(path: Path) -> str:
     """blake2b-160 of a file."""
-    digest = blake2b(digest_size=KEY_BYTES)
     with path.open("rb") as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest()
+        return file_digest(file, lambda: blake2b(digest_size=KEY_BYTES)).hexdigest()
 
 
-def _dated(cache: Cache, record: Record) -> Record:
-    """The record, written again with the time of the file that was just proven; as it was where somebody is at it."""
+def _completed(cache: Cache, record: Record) -> Record:
+    """The record with its shard's checksums and time; on the disk too, unless somebody is at it, or it is another's."""
+    path = cache.shard(record.key)
+    table = checksums_of(path, record.spec, record.rows_per_shard)
+    whole = replace(record, checksums=table, mtime_ns=settled(path))
     with try_locked(cache.lock(record.key)) as free:
-        if not free:
-            return record
-        document = read_record_document(cache.record(record.key))
-        document["mtime_ns"] = settled(cache.shard(record.key))
-        document.pop("seal", None)
-        with suppress(PermissionError):
-            write_atomic(cache.record(record.key), sealed(document))
-    return replace(record, mtime_ns=document["mtime_ns"])
+        if free:
+            document = read_record_document(cache.record(record.key))
+            document |= {"mtime_ns": whole.mtime_ns, "checksums": b64encode(table).decode("ascii")}
+            document.pop("seal", None)
+            with suppress(PermissionError):
+                write_atomic(cache.record(record.key), sealed(document))
+    return whole
