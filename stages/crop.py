@@ -44,8 +44,6 @@ class CropWork:
     paths: Paths
     preset: Preset
     cache: Cache
-    threads: int = 1
-    """Of an enhancer, in each worker."""
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By which each clip's row is named; the sha256 of its `video` among them."""
 
@@ -57,7 +55,7 @@ class CropWork:
     def made_with(self) -> Mapping[str, Any]:
         """Where enhancers ran; without one there is nothing to tell."""
         enhanced = any(recipe.enhance for recipe in self.preset.crop.recipes.values())
-        return {"device": "cpu", "threads": self.threads} if enhanced else {}
+        return {"device": "cpu", "threads": 1} if enhanced else {}
 
     def compute(
         self, ids: list[str], arrays: frozenset[str]
@@ -101,7 +99,7 @@ class CropWork:
 
         from models.night.zerodce import enhance_frames
 
-        torch.set_num_threads(self.threads)
+        torch.set_num_threads(1)  # how many are free differs between workers, and sums with it
         network = _enhancer(self.paths.root / rule.weights, rule.sha256)
         lit: NDArray[np.uint8] = enhance_frames(
             network, torch.from_numpy(crops), share_curves=rule.share_curves
@@ -134,7 +132,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
             Row(clip_id, {array.name: recipes[array.name.removeprefix(BOX)] for array in spec.arrays})
             for clip_id, recipes in documents.items()
         ],
-        work=CropWork(paths, preset, paths.open_cache(), options.threads),
+        work=CropWork(paths, preset, paths.open_cache()),
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,

@@ -216,7 +216,9 @@ def _name(source: Path | bytes) -> str:
 
 def _torchvision(path: Path, sha256: str | None, published: PublishedWeights) -> Checkpoint:
     content, digest = _content(path, sha256)
-    return Checkpoint(published.card, read_torch(content, str(path)), digest)
+    document = read_torch(content, str(path))
+    state = document.get("state_dict", document)  # where a trainer's log and optimiser lie beside it
+    return Checkpoint(published.card, state, digest)
 
 
 def _renamed(state: dict[str, Tensor], published: PublishedWeights, backbone: nn.Module) -> dict[str, Tensor]:
