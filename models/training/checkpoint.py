@@ -18,6 +18,7 @@ from models.cssi.resnet import IMAGENET_INPUT, STEMS, Network
 from models.errors import CheckpointError, ModelParamError
 from models.files import read_torch, torch_bytes
 from models.preprocessing import VideoInput
+from models.shown import ShownByShape
 
 FORMAT = 1
 
@@ -60,8 +61,8 @@ def _plain(document: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+@dataclass(frozen=True, slots=True, repr=False)
+class Checkpoint(ShownByShape):
     """A file of weights, read."""
 
     card: WeightsCard

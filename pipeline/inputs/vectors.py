@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cache import Store
 from pipeline.params.params import HeadParams, PretrainParams
 from pipeline.rng import rng_for
+from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float32]
 Pair = tuple[Floats, Floats]
@@ -60,8 +61,8 @@ def vectors_of(
     return Vectors(store, tuple(n + tail for n in heads.skeleton), tuple(n + tail for n in heads.video))
 
 
-@dataclass(frozen=True)
-class VectorBatches:
+@dataclass(frozen=True, repr=False)
+class VectorBatches(ShownByShape):
     """Shuffled batches of vectors already in memory; what epoch e holds depends on the seed and on e alone."""
 
     pair: Pair

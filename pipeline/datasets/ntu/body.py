@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SkeletonError
+from pipeline.shown import ShownByShape
 
 NOISE_FRAMES = 11
 """A body seen in this many frames or fewer is noise (CTR-GCN, get_raw_denoised_data.py)."""
@@ -17,8 +18,8 @@ NOISE_SHARE = 0.69754
 """A body with such frames in at least this share of its frames is noise (CTR-GCN)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+@dataclass(frozen=True, slots=True, repr=False)
+class Body(ShownByShape):
     """One tracked body: the frames that it is seen in, and its joints in them. F frames, V joints."""
 
     body_id: int
