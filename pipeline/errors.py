@@ -6,6 +6,7 @@ PipelineError
         PickleError
     CapacityError
     RunError
+    InputsChangedError
     ClipError
         VideoError
         SkeletonError
