@@ -25,16 +25,18 @@ from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, o
 from pipeline.catalog.skeletons import read_skeleton
 from pipeline.datasets.opened import dataset_of, files_to_prove, need_video
 from pipeline.errors import ParamError
-from pipeline.params.params import Preset
+from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 from pipeline.values import Box, Samples, Skeleton
 from pipeline.video.boxes import box_of
-from pipeline.video.crop import BOX, CropRecipe, crop_clip, encode_jpeg, row_shape
+from pipeline.video.crop import BOX, CropRecipe, crop_clip, row_shape
 from pipeline.video.depth import depth_to_uint8, person_distance_mm
 from pipeline.video.enhance_rule import EnhanceRule
+from pipeline.video.jpeg_rows import encode_jpeg
 
 if TYPE_CHECKING:
     from models.night.zerodce import ZeroDCE
+    from pipeline.params.params import Preset
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class CropWork:
     """Decodes one clip and cuts it for every recipe that lacks it."""
 
     paths: Paths
-    preset: Preset
+    preset: "Preset"
     cache: Cache
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By which each clip's row is named; the sha256 of its `video` among them."""
@@ -80,7 +82,7 @@ class CropWork:
         for name, cropped in cropped_clips.items():
             rule, jpeg = recipes[name].enhance, recipes[name].storage == "jpeg"
             pixels = cropped if rule is None else self._lit(cropped, rule)
-            made[name] = encode_jpeg(pixels, recipes[name]) if jpeg else pixels
+            made[name] = encode_jpeg(pixels, quality=recipes[name].jpeg_quality) if jpeg else pixels
             box = cuts[name][2]
             made[BOX + name] = np.array([box.left, box.top, box.right, box.bottom], np.int32)
         return made
@@ -114,7 +116,7 @@ class CropWork:
         )
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     inputs = pinned(paths.catalog, paths.store("skeletons"), paths.store("samples"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
@@ -144,15 +146,16 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
         upstream=upstream_failures(opened_store(paths.need(paths.store("samples"), "sample"))),
         reads=("skeletons", "samples"),
         pinned=inputs,
+        parts=parts_in_use("crop", preset),
     )
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write frames.zarr: for each recipe (clip, view, frame, y, x, channel) uint8, or JPEGs, and its boxes."""
     return build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
 
 
-def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:
+def _spec(preset: "Preset", catalog: Catalog) -> StoreSpec:
     recipes, channels = preset.crop.recipes, catalog.channels
     shapes = {}
     for name, recipe in recipes.items():
@@ -178,7 +181,7 @@ def _spec(preset: Preset, catalog: Catalog) -> StoreSpec:
 
 
 def _documents(
-    paths: Paths, preset: Preset, catalog: Catalog, changed: Set[str]
+    paths: Paths, preset: "Preset", catalog: Catalog, changed: Set[str]
 ) -> dict[str, dict[str, Any]]:
     """For each clip and recipe, what its pixels are made of."""
     samples = opened_store(paths.need(paths.store("samples"), "sample"))
@@ -204,7 +207,7 @@ def _documents(
     }
 
 
-def _check_enhancers(paths: Paths, preset: Preset, catalog: Catalog) -> None:
+def _check_enhancers(paths: Paths, preset: "Preset", catalog: Catalog) -> None:
     """Read every enhancer's weights before the first clip. Raises CheckpointError, or ParamError for depth."""
     for name, recipe in preset.crop.recipes.items():
         if recipe.enhance is None:

@@ -16,17 +16,19 @@ import torch
 from numpy.typing import NDArray
 
 from cache import Cache, Row, RowFailure, StoreSpec, file_sha256
-from models.backbones import backbone_class, build_backbone, code_of
+from models.backbones import backbone_class, build_backbone
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
 from models.inference import embed_views
+from models.names import BACKBONES
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.training.seeding import seeded
 from pipeline.build.build import StoreJob, make_store
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.sources import SourceFiles
 from pipeline.build.steps import EXTRACT
@@ -49,7 +51,7 @@ class Request:
     """What one call asks for."""
 
     backbone: str
-    """A name of `models.backbones.BACKBONES` over videos, or `package.module:Class`."""
+    """A name of `models.names.BACKBONES` over videos, or `package.module:Class`."""
     weights: Path | None = None
     """None: untrained, with a warning; the same on every machine with one version of torch."""
     sha256: str | None = None
@@ -60,6 +62,11 @@ class Request:
     """How many windows of each video."""
     stride_frames: int | None = None
     """From one frame to the next; None spreads the frames over the whole video."""
+
+    @property
+    def part(self) -> str:
+        """The backbone, as recipes.lock names it."""
+        return f"backbone:{self.backbone}"
 
     @cached_property
     def card(self) -> WeightsCard | None:
@@ -206,6 +213,7 @@ def run(
             "input": asdict(request.expects),
             "sampling": asdict(request.rule),
         },
+        parts=(request.part,),
     )
     store, made, _ = make_store(job, cache, f"extract/{out.name}", out, options)
     failed = len({failure["id"] for failure in store.failures})
@@ -224,7 +232,7 @@ def _documents(
         "backbone": request.options,
         "input": asdict(request.expects),
         "sampling": asdict(request.rule),
-        **code_of(request.backbone),
+        **part_facts(request.backbone, BACKBONES),
     }
     sources = {video_id: {"video_sha256": file_sha256(path, cache)} for video_id, path in named.items()}
     return {

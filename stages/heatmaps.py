@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
 from pipeline.build.build import StoreJob, build_store, upstream_failures
@@ -12,11 +13,13 @@ from pipeline.build.steps import HEATMAPS
 from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.catalog.skeletons import joints_at, read_skeleton
-from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, to_grid
 from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.video.boxes import box_of
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class HeatmapWork:
     """Draws one clip's sampled frames inside its box."""
 
     paths: Paths
-    preset: Preset
+    preset: "Preset"
     rule: HeatmapRule
     made_with: Mapping[str, str] = field(default_factory=dict)
 
@@ -50,7 +53,7 @@ class HeatmapWork:
         return {"maps": maps.reshape(views, length, *maps.shape[1:])}
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa: ARG001
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # noqa: ARG001
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     inputs = pinned(paths.catalog, paths.store("skeletons"), paths.store("samples"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
@@ -84,13 +87,13 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
     )
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write heatmaps.zarr: `maps` (clip, view, frame, channel, y, x) uint8, or `grid_joints` and `grid_score`."""
     summary = build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
     return replace(summary, note=f"{preset.heatmaps.store} of recipe {preset.heatmaps.recipe}")
 
 
-def _arrays(preset: Preset, rule: HeatmapRule, people: tuple[int, ...]) -> tuple[ArraySpec, ...]:
+def _arrays(preset: "Preset", rule: HeatmapRule, people: tuple[int, ...]) -> tuple[ArraySpec, ...]:
     sampling = preset.sample[preset.crop.recipes[preset.heatmaps.recipe].sampling]
     shown = (sampling.views, sampling.num_frames)
     if preset.heatmaps.store == "maps":

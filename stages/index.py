@@ -3,19 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from cache import Row, file_sha256, open_store
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
 from pipeline.catalog.catalog import write_catalog
 from pipeline.catalog.indexing import IndexWork, index_catalog, listing_failures, source_digests
 from pipeline.catalog.skeletons import skeleton_spec
-from pipeline.datasets import Dataset, Listing
+from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
-from pipeline.params.params import Preset
+from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,12 @@ class _Found:
     """sha256 of each clip's sources, by what each is."""
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     return _job(paths, preset, _found(paths, preset, options))
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr."""
     found = _found(paths, preset, options)
     summary = build_store(_job(paths, preset, found), paths, options, max_failed=preset.max_failed)
@@ -44,7 +50,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     return replace(summary, note=f"not in the folder: {absent}" if absent else "")
 
 
-def _found(paths: Paths, preset: Preset, options: RunOptions) -> _Found:
+def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
     dataset = open_dataset(preset.index, paths.raw)
     dataset.axis(preset.index.protocol)  # refuses a protocol that it does not have before anything is read
     listing = dataset.listing()
@@ -52,7 +58,7 @@ def _found(paths: Paths, preset: Preset, options: RunOptions) -> _Found:
     return _Found(dataset, listing, source_digests(dataset, listing.clips, sha256, workers=options.workers))
 
 
-def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
+def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
     dataset, params = found.dataset, preset.index
     spec = skeleton_spec(
         dataset.layout,
@@ -61,6 +67,7 @@ def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
         shard_rows=params.shard_rows,
     )
     key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows"})
+    key_params |= part_facts(params.adapter, DATASETS)
     documents = {
         clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
         for clip in found.listing.clips
@@ -82,4 +89,5 @@ def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
             **dataset.card.attrs,
         },
         failures=listing_failures(found.listing),
+        parts=parts_in_use("index", preset),
     )

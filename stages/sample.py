@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,11 +17,13 @@ from pipeline.build.steps import SAMPLE
 from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Entry
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
-from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
 from pipeline.values import Samples
 from pipeline.video.sampling import SamplingRule, sample
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
 
 SHARD_ROWS = 4096
 
@@ -48,7 +50,7 @@ class SampleWork:
         }
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa: ARG001
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # noqa: ARG001
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     inputs = pinned(paths.catalog, paths.store("skeletons"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
@@ -80,7 +82,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
     )
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write samples.zarr: for each recipe (clip, view, frame) int32."""
     summary = build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
     return replace(summary, note=_coverage(paths, preset.sample))

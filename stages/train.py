@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,11 +15,14 @@ from models.device import best_device
 from models.head import Head, HeadOutput
 from models.heads import build_head
 from models.inference import embed
+from models.names import HEADS
 from models.training.checkpoint import WeightsCard, decode, encode, load_state
 from models.training.fit import Batch, fit
 from models.training.plan import FitPlan
 from models.training.seeding import seeded
+from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.pinned import Pinned, pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
@@ -27,12 +31,13 @@ from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import Scores, late_fusions, skeleton_weight
 from pipeline.evaluation.results import FUSED, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
-from pipeline.params.params import HeadParams, Preset
 from pipeline.paths import Paths
-from pipeline.training.adopted_weights import adopt_learned
 from pipeline.training.cached_training import cached_training
 from pipeline.training.splits import SplitParts, parts_of
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
+
+if TYPE_CHECKING:
+    from pipeline.params.params import HeadParams, Preset
 
 INFERENCE_BATCH = 256
 
@@ -42,10 +47,10 @@ class HeadTraining:
     """One method, and what it learns from."""
 
     paths: Paths
-    preset: Preset
+    preset: "Preset"
     catalog: Catalog
     method: str
-    """A name of `models.heads.HEADS`, or the backbone that the head sees alone."""
+    """A head's name, or a user's own as `package.module:Class`; or the backbone that the head sees alone."""
     inputs: Pinned
     """What it is learned from: nothing is kept that was learned from another store."""
 
@@ -61,14 +66,14 @@ class HeadTraining:
         return vectors_of(store, self._sides, self.preset.pretrain, seed, selection=selection)
 
     @property
-    def _sides(self) -> HeadParams:
+    def _sides(self) -> "HeadParams":
         """The params, with the one backbone on both sides where the head sees it alone."""
         if self.method not in self.params.single_backbones:
             return self.params
         return self.params.model_copy(update={"skeleton": (self.method,), "video": (self.method,)})
 
     @property
-    def params(self) -> HeadParams:
+    def params(self) -> "HeadParams":
         """The section `train`."""
         return self.preset.train
 
@@ -87,6 +92,7 @@ class HeadTraining:
                 "plan": self.params.plan.model_dump(mode="json"),
                 "epochs": epochs,
                 "seed": seed,
+                **part_facts(self._kind, HEADS),
             },
             inputs={
                 "fit": self._seen(vectors, fit_on),
@@ -116,11 +122,16 @@ class HeadTraining:
         name = FUSED if self.method == self.params.fused else self.method
         return Scores(name, training.seed, softmax(logits.numpy()))
 
+    @property
+    def _kind(self) -> str:
+        """The head's: a backbone seen alone has the linear one of the skeleton's side."""
+        return "skeleton" if self.method in self.params.single_backbones else self.method
+
     def _head(self, pair: Pair, seed: int) -> Head:
         options = {"unequal": "project", **self.params.options.get(self.method, {})}
         with seeded(seed, "init", self.method):
             return build_head(
-                "skeleton" if self.method in self.params.single_backbones else self.method,  # type: ignore[arg-type]
+                self._kind,
                 len(self.catalog.classes),
                 skeleton_dim=pair[0].shape[1],
                 video_dim=pair[1].shape[1],
@@ -155,7 +166,7 @@ class HeadTraining:
         return {"weights.pt": encode(head.state_dict(), card), "history.json": result.document}
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/heads, and under reports/<dataset> predictions, metrics, curves and confusion."""
     torch.set_num_threads(options.cores)
     began = time.monotonic()

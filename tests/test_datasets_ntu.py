@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets import DATASETS
 from pipeline.datasets.ntu.adapter import Ntu
 from pipeline.datasets.ntu.protocols import XSUB_60_TRAIN, XSUB_120_TRAIN, missing_skeletons, ntu_split
 from pipeline.datasets.ntu.skeleton_file import parse_bodies, read_ntu_skeleton
+from pipeline.datasets.opened import dataset_class
 from pipeline.datasets.protocol import FLAGS, fit_to_video
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip
@@ -247,7 +247,7 @@ def test_a_clip_that_lies_there_twice_is_refused(tmp_path: Path) -> None:
 )
 def test_odd_options_are_refused(options: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(ParamError, match=next(iter(options))):
-        DATASETS["ntu"](tmp_path, **options)
+        dataset_class("ntu")(tmp_path, **options)
 
 
 def clip(subject: int, camera: int = 1, setup: int = 1) -> Clip:

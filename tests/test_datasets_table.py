@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.datasets import DATASETS
+from pipeline.datasets.opened import dataset_class
 from pipeline.datasets.table.adapter import Table
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip
@@ -195,4 +195,4 @@ def test_skeletons_need_a_layout(tmp_path: Path) -> None:
     with pytest.raises(ParamError, match=r"say their layout, one of \['coco_17', 'ntu_25', 'utd_20'\]"):
         Table(folder)
     with pytest.raises(ParamError, match="did you mean 'ntu_25'"):
-        DATASETS["table"](folder, layout="ntu25")
+        dataset_class("table")(folder, layout="ntu25")

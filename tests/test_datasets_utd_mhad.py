@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from pipeline.datasets import DATASETS
+from pipeline.datasets.opened import dataset_class
 from pipeline.datasets.utd_mhad.adapter import CLASSES, UtdMhad
 from pipeline.datasets.utd_mhad.skeleton_file import project
 from pipeline.errors import DatasetError, ParamError, SkeletonError
@@ -176,7 +176,7 @@ def test_rgb_joints_of_another_length_are_refused(one_rgb_clip: Path) -> None:
 
 def test_odd_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ParamError, match=r"modality must be .* did you mean 'depth'"):
-        DATASETS["utd_mhad"](tmp_path, modality="deph")
+        dataset_class("utd_mhad")(tmp_path, modality="deph")
 
 
 @needs_real

@@ -108,4 +108,4 @@ def test_the_command_needs_nothing_else_and_says_what_there_is(videos: list[Path
     empty = Project(tmp_path)
     done = empty.cli("extract", str(videos[0]), "--backbone", "nothing", "--out", str(tmp_path / "o.zarr"))
     assert done.returncode == 2
-    assert "model.kind must be one of" in done.stderr
+    assert "no backbone 'nothing'; there are" in done.stderr

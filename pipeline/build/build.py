@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
 from cache.layout import LAYOUT
 from cache.store.parts import read_parts
-from pipeline.build.adoption import adopt_before_build
+from pipeline.build.aside import adopt_before_build, clip_progress, code_facts
 from pipeline.build.failures import Failure, Summary, write_failures
 from pipeline.build.pinned import Pinned
-from pipeline.build.progress import ClipProgress
 from pipeline.build.runner import RunOptions, run_tasks
-from pipeline.build.steps import as_json, code_facts
+from pipeline.build.steps import as_json
 from pipeline.build.work import ClipArrays, SourcedWork, Work
 from pipeline.errors import CapacityError
 from pipeline.paths import Paths
@@ -54,6 +53,8 @@ class StoreJob:
     """Names of the stores that the rows are made from."""
     pinned: Pinned = field(default_factory=Pinned)
     """What the plan was made from, as it was before: no row is recorded once that was replaced."""
+    parts: tuple[str, ...] = ()
+    """What the work finds by name, as "kind:name" (`pipeline.params.parts`)."""
 
 
 def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
@@ -75,7 +76,9 @@ def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
         source |= {fact: card[fact] for fact in SOURCE if fact in card}
         origins |= card.get(ORIGINS, {})
         origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[LAYOUT]["made_of"])}
-    return replace(job, attrs={**source, **job.attrs, ORIGINS: origins, CODE: code_facts(job.stage)})
+    return replace(
+        job, attrs={**source, **job.attrs, ORIGINS: origins, CODE: code_facts(job.stage, job.parts)}
+    )
 
 
 def _recipes(made_of: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def make_store(
     job.pinned.check()
     build = Build(cache, name, job.spec, job.rows)
     _check_room(job, build.bytes_to_write, build.cache.root, options)
-    with ClipProgress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
+    with clip_progress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
         write = partial(_write, build.cache.root, job.work, job.pinned, tick)
         made = 0

@@ -4,16 +4,18 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.datasets.protocol import Axis
 from pipeline.errors import DatasetError
 from pipeline.values import Clip, Split
+
+if TYPE_CHECKING:
+    from pipeline.datasets.protocol import Axis
 
 SCHEMA = pa.schema(
     [
@@ -76,7 +78,7 @@ class Catalog:
     layout: str
     """A key of `pipeline.skeleton.layouts.LAYOUTS`."""
     modality: str
-    axis: Axis
+    axis: "Axis"
     """Along which `protocol` splits: subject, camera or setup."""
     classes: tuple[str, ...]
 

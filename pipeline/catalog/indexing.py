@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,20 @@ from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.opened import made_keys
 from pipeline.catalog.skeletons import flag_names, pack, read_facts
-from pipeline.datasets import Dataset, Listing
 from pipeline.datasets.opened import clip_of, dataset_of, files_to_prove, need_video
-from pipeline.datasets.protocol import Digested, fit_to_video
+from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video
 from pipeline.errors import SkeletonError
-from pipeline.params.params import IndexParams
 from pipeline.values import Clip
+
+if TYPE_CHECKING:
+    from pipeline.params.params import IndexParams
 
 
 @dataclass(frozen=True)
 class IndexWork:
     """Reads a clip's skeleton and counts its video's frames."""
 
-    params: IndexParams
+    params: "IndexParams"
     root: Path
     listed: str
     """Key of the listing that the clips stand in."""

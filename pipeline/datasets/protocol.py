@@ -1,19 +1,21 @@
-"""What a dataset must be able to say. To add one: a module with such a class, and its line in DATASETS."""
+"""What a dataset must be able to say. To add one: a folder with such a class, and its line in `names.DATASETS`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from pipeline.decoding.numbering import VIDEO_FLAGS
 from pipeline.errors import DatasetError, ParamError, SkeletonError
-from pipeline.skeleton.layouts import Layout
 from pipeline.values import Clip, Skeleton, Split
-from pipeline.video.video import VideoSource
+
+if TYPE_CHECKING:
+    from pipeline.skeleton.layouts import Layout
+    from pipeline.video.video import VideoSource
 
 Modality = Literal["rgb", "depth"]
 Axis = Literal["subject", "camera", "setup"]
@@ -67,11 +69,11 @@ class Listing:
 
 
 class Dataset(Protocol):
-    """One dataset in one folder. Built as `DATASETS[name](root, **options)`; options are keywords only."""
+    """One dataset in one folder. Built with that folder and with options, which are keywords only."""
 
     name: str
-    """Its key in DATASETS."""
-    layout: Layout
+    """What messages call it; of ours, its key in DATASETS."""
+    layout: "Layout"
     """Of its skeletons."""
     modality: Modality
     """Of its videos: decides whether frames are (H, W, 3) uint8 or (H, W) uint16 millimetres."""
@@ -98,7 +100,7 @@ class Dataset(Protocol):
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
         """The clip's joints, M = max_persons, frames as the skeleton counts them; and FLAGS found."""
 
-    def open_video(self, clip: Clip) -> VideoSource:
+    def open_video(self, clip: Clip) -> "VideoSource":
         """The clip's video; nothing is read yet."""
 
 

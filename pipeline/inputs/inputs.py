@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,14 @@ from pipeline.catalog.opened import opened_catalog
 from pipeline.inputs.frame_input import FrameSource
 from pipeline.inputs.joint_input import JointSource
 from pipeline.inputs.map_input import MapSource
-from pipeline.params.backbones import HeatmapBackbone, SkeletonBackbone, VideoBackbone
-from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
 from pipeline.shown import ShownByShape
 from pipeline.skeleton.layouts import LAYOUTS
+
+if TYPE_CHECKING:
+    from pipeline.params.backbones import HeatmapBackbone, SkeletonBackbone, VideoBackbone
+    from pipeline.params.params import Preset
 
 Floats = NDArray[np.float32]
 
@@ -64,7 +66,7 @@ class ClipInput(Protocol):
 
 
 def input_of(
-    paths: Paths, preset: Preset, params: VideoBackbone | HeatmapBackbone | SkeletonBackbone
+    paths: Paths, preset: "Preset", params: "VideoBackbone | HeatmapBackbone | SkeletonBackbone"
 ) -> ClipInput:
     """The input that a backbone's params describe."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))

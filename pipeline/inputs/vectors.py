@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cache import Store
-from pipeline.params.params import HeadParams, PretrainParams
 from pipeline.rng import rng_for
 from pipeline.shown import ShownByShape
+
+if TYPE_CHECKING:
+    from pipeline.params.params import HeadParams, PretrainParams
 
 Floats = NDArray[np.float32]
 Pair = tuple[Floats, Floats]
@@ -45,7 +47,7 @@ class Vectors:
 
 
 def vectors_of(
-    store: Store, heads: HeadParams, pretrain: PretrainParams, head_seed: int, *, selection: bool
+    store: Store, heads: "HeadParams", pretrain: "PretrainParams", head_seed: int, *, selection: bool
 ) -> Vectors:
     """The arrays that the head of `head_seed` sees: its own backbones' where there are as many, else the first's.
 

@@ -21,7 +21,7 @@ class IndexParams(Section):
     """Which dataset, which protocol, and how large a clip may grow."""
 
     adapter: str
-    """A key of `pipeline.datasets.DATASETS`."""
+    """A key of `pipeline.datasets.names.DATASETS`, or a user's own as `package.module:Class`."""
     options: Options = Field(default_factory=dict)
     """Passed to the adapter as keywords."""
     protocol: str
@@ -121,7 +121,7 @@ class HeadParams(Section):
         "concatenation",
         "amfi",
     )
-    """Names of `models.heads.HEADS`."""
+    """Names of `models.names.HEADS`, or a user's own as `package.module:Class`."""
     single_backbones: tuple[str, ...] = ()
     """Further backbones, each with a linear head of its own: one more row of the table."""
     fused: str = "amfi"

@@ -16,8 +16,9 @@ from pipeline.report.strip_figure import Strip, Verdict
 from pipeline.skeleton.heatmaps import render, to_grid
 from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.values import Box, Clip, Skeleton
-from pipeline.video.crop import BOX, unpack_frames
+from pipeline.video.crop import BOX
 from pipeline.video.depth import depth_to_uint8, person_distance_mm
+from pipeline.video.jpeg_rows import unpack_frames
 
 
 def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions, clip_id: str) -> Strip:
