@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import ArraySpec, Cache, Row, RowFailure, StoreSpec, file_sha256
-from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
@@ -143,9 +143,9 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
             "recipes": {name: recipe.facts for name, recipe in preset.crop.recipes.items()},
         },
         failures=changed,
-        upstream=upstream_failures(opened_store(paths.need(paths.store("samples"), "sample"))),
         reads=("skeletons", "samples"),
         pinned=inputs,
+        left_out="" if catalog.has_videos else "the dataset has no videos: nothing is cropped",
         parts=parts_in_use("crop", preset),
     )
 
@@ -201,7 +201,7 @@ def _documents(
             )
             for name, recipe in preset.crop.recipes.items()
         }
-        for entry in catalog.usable()
+        for entry in (catalog.usable() if catalog.has_videos else ())
         if entry.clip.clip_id not in changed
         and all(entry.clip.clip_id in of_recipe for of_recipe in chosen.values())
     }
