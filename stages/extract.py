@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import Cache, Row, RowFailure, StoreSpec, file_sha256
+from cache import Cache, Digests, Row, RowFailure, StoreSpec, file_sha256
 from models.backbones import backbone_class, build_backbone
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
@@ -239,13 +239,14 @@ def _documents(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """For each video, what its row of each cut is made of."""
     weights = {} if request.sha256 is None else {"backbone": request.sha256}
+    with Digests(cache) as digests:
+        sources = {video_id: {"video_sha256": digests.sha256(path)} for video_id, path in named.items()}
     params = {
         "backbone": request.options,
         "input": asdict(request.expects),
         "sampling": asdict(request.rule),
         **part_facts(request.backbone, BACKBONES),
     }
-    sources = {video_id: {"video_sha256": file_sha256(path, cache)} for video_id, path in named.items()}
     return {
         video_id: {
             cut: EXTRACT.document(params={**params, "cut": cut}, weights=weights, inputs=source)

@@ -24,6 +24,7 @@ from models.training.plan import FitPlan
 from models.training.seeding import seeded
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
+from pipeline.build.one_builder import one_builder
 from pipeline.build.parts import part_facts
 from pipeline.build.pinned import Pinned, pinned
 from pipeline.build.runner import RunOptions
@@ -173,6 +174,11 @@ class BackboneTraining:
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>-<seed>.pt, the selection's <name>-<seed>-fold.pt, trainings.json."""
+    with one_builder(paths, "pretrain"):
+        return _run(paths, preset, options)
+
+
+def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     torch.set_num_threads(options.cores)
     began = time.monotonic()
     inputs = pinned(paths.catalog, *(paths.store(name) for name in ("skeletons", "frames", "heatmaps")))
