@@ -221,7 +221,7 @@ def _backbone(
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
     training_run = BackboneTraining(paths, name, params, source, catalog, preset.pretrain.amp, inputs)
-    parts = parts_of(catalog, source.keys(), preset.pretrain.hold_out)
+    parts = parts_of(catalog, source.keys(), preset.pretrain)
     return training_schedule(
         preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, training_run.learn
     )
