@@ -1,11 +1,8 @@
 """The training loop: deterministic, resumable bit for bit, selects on what is held out."""
 
-<<<<<<< HEAD
-import math
-=======
 import errno
+import math
 import os
->>>>>>> main
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
