@@ -121,7 +121,7 @@ PUBLISHED: dict[WeightsKind, PublishedWeights] = {
     "torchvision_resnet50": _image_weights("resnet50"),
     "torchvision_mobilenet_v2": _image_weights("mobilenet_v2"),
 }
-"""PublishedWeights weights by kind; our own files are not among them."""
+"""Weights that others publish, by kind; our own files are not among them."""
 
 
 def encode(state: dict[str, Tensor], card: WeightsCard) -> bytes:

@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 CLIP_PARTS = ("train", "val", "test", "failed", "unused")
-"""SplitParts of the dataset that add up to all clips; `unused` are those that the protocol leaves out."""
+"""Names of the parts of a dataset that add up to all clips; `unused` are those that the protocol leaves out."""
 
 
 def accuracy(labels: Ints, predicted: Ints) -> float:
