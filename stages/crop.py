@@ -64,7 +64,7 @@ class CropWork:
         cuts = {name: self._cut(clip_id, name, skeleton, entry) for name in recipes}
         need_video(dataset, entry.clip)
         source = dataset.open_video(entry.clip)
-        convert = self._depth(skeleton) if dataset.modality == "depth" else None
+        convert = self._depth(skeleton) if opened_catalog(self.paths.catalog).modality == "depth" else None
         made: ClipArrays = {}
         for name, cropped in crop_clip(source, cuts, convert=convert).items():
             rule, jpeg = recipes[name].enhance, recipes[name].storage == "jpeg"
