@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import ArraySpec, Row, RowFailure, StoreSpec, file_sha256
+from cache import ArraySpec, Digests, Row, RowFailure, StoreSpec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
@@ -109,8 +109,8 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     _check_enhancers(paths, preset, catalog)
     spec = _spec(preset, catalog)
     dataset = dataset_of(preset.index, paths.raw)
-    sha256 = partial(file_sha256, cache=paths.open_cache())
-    changed = changed_videos(dataset, catalog.usable(), sha256, workers=options.workers)
+    with Digests(paths.open_cache()) as known:
+        changed = changed_videos(dataset, catalog.usable(), known.sha256, workers=options.workers)
     documents = _documents(paths, preset, catalog, {failure.clip_id for failure in changed})
     return StoreJob(
         stage="crop",

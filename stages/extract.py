@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import Cache, Row, RowFailure, StoreSpec, file_sha256
+from cache import Cache, Digests, Row, RowFailure, StoreSpec
 from models.backbones import backbone_class, build_backbone
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
@@ -222,14 +222,15 @@ def _documents(
     named: Mapping[str, Path], request: Request, cache: Cache
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """For each video, what its row of each cut is made of."""
-    weights = {} if request.weights is None else {"backbone": file_sha256(request.weights, cache)}
+    with Digests(cache) as digests:
+        weights = {} if request.weights is None else {"backbone": digests.sha256(request.weights)}
+        sources = {video_id: {"video_sha256": digests.sha256(path)} for video_id, path in named.items()}
     params = {
         "backbone": request.options,
         "input": asdict(request.expects),
         "sampling": asdict(request.rule),
         **part_facts(request.backbone, BACKBONES),
     }
-    sources = {video_id: {"video_sha256": file_sha256(path, cache)} for video_id, path in named.items()}
     return {
         video_id: {
             cut: EXTRACT.document(params={**params, "cut": cut}, weights=weights, inputs=source)

@@ -24,6 +24,7 @@ from models.training.plan import FitPlan
 from models.training.seeding import seeded
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
+from pipeline.build.one_builder import one_builder
 from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import PRETRAIN
@@ -161,6 +162,11 @@ class BackboneTraining:
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>-<seed>.pt, the selection's <name>-<seed>-fold.pt, trainings.json."""
+    with one_builder(paths, "pretrain"):
+        return _run(paths, preset, options)
+
+
+def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     torch.set_num_threads(options.cores)
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
@@ -198,7 +204,7 @@ def _backbone(paths: Paths, preset: "Preset", catalog: Catalog, name: str) -> It
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
     training_run = BackboneTraining(paths, name, params, source, catalog, preset.pretrain.amp)
-    parts = parts_of(catalog, source.keys(), preset.pretrain.hold_out)
+    parts = parts_of(catalog, source.keys(), preset.pretrain)
     return training_schedule(
         preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, training_run.learn
     )

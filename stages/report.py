@@ -19,6 +19,7 @@ from pipeline.evaluation.metrics import confusion_over_seeds, differences, score
 from pipeline.evaluation.predictions import Predictions, telling_clips
 from pipeline.evaluation.results import (
     FUSED,
+    LEAKS,
     main_method,
     read_curves,
     read_predictions,
@@ -140,8 +141,10 @@ def _notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
     return [
         f"The backbones {once}; the spread is over {len(heads)} seeds of the heads"
         + ("." if len(seeds) == 1 else ", each on its own backbones."),
-        f"Selected on {document['selected_on']}: whole groups of the training part, never test clips.",
-        "Held-out accuracy of the selection runs: " + ", ".join(selected) + ".",
+        "Selected on the TEST clips, as the papers do: every figure on this page leaks."
+        if document["selected_on"] == LEAKS
+        else f"Selected on {document['selected_on']}: whole groups of the training part, never test clips.",
+        "Accuracy of the selection runs on the clips that select: " + ", ".join(selected) + ".",
         _fused(document) if FUSED in document else f"One modality, {document['fusion']}: nothing is fused.",
     ]
 

@@ -22,6 +22,7 @@ from models.training.plan import FitPlan
 from models.training.seeding import seeded
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
+from pipeline.build.one_builder import one_builder
 from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
@@ -29,7 +30,7 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import SINGLE, Scores, late_fusions, skeleton_weight
-from pipeline.evaluation.results import FUSED, left_out, write_results
+from pipeline.evaluation.results import FUSED, LEAKS, left_out, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training
@@ -148,6 +149,7 @@ class HeadTraining:
     ) -> dict[str, bytes]:
         pair = vectors.read(fit_on)
         head = self._head(pair, seed)
+        head.label_smoothing = self.params.plan.label_smoothing
         plan = self.params.plan.model_dump(exclude={"batch", "epochs"})
         batches = VectorBatches(pair, self.catalog.labels(fit_on), self.params.plan.batch, seed)
         held_out = (vectors.read(select_on), self.catalog.labels(select_on)) if select_on else None
@@ -166,12 +168,17 @@ class HeadTraining:
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/heads, and under reports/<dataset> predictions, metrics, curves and confusion."""
+    with one_builder(paths, "train"):
+        return _run(paths, preset, options)
+
+
+def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     torch.set_num_threads(options.cores)
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
-    parts = parts_of(catalog, features_there(features), preset.pretrain.hold_out)
+    parts = parts_of(catalog, features_there(features), preset.pretrain)
     heads: list[Training] = []
     said: list[Scores] = []
     held_out: list[Scores] = []
@@ -190,7 +197,7 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     leaks = catalog_leaks(catalog)
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
-        "selected_on": "val",
+        "selected_on": LEAKS if preset.pretrain.selected_on == "test" else "val",
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
         "skeleton_weight": weight,
