@@ -353,7 +353,7 @@ def test_nan_features_fail_their_clip_with_the_cause(tmp_path: Path) -> None:
     out = tmp_path / "f.zarr"
     asked = ["--backbone", "r3d18", "--weights", str(tmp_path / "w.pt"), "--out", str(out)]
     told = made.cli("extract", str(made.raw), *asked)
-    assert told.returncode == 1
+    assert told.returncode == 1, told.stderr
     [failure] = open_store(out).failures
     assert failure["error"] == "FeatureError"
     assert "weights 'layer4.1.conv2.0.weight' hold values that are not finite" in str(failure["message"])

@@ -88,9 +88,11 @@ def _members() -> set[str]:
     return {*Dataset.__annotations__, *(name for name in vars(Dataset) if not name.startswith("_"))}
 
 
-def listing_key(listing: Listing) -> str:
-    """What tells one listing from another: its clips and their files."""
-    return key_of([[clip.clip_id, clip.video, clip.skeleton] for clip in listing.clips])
+def listing_key(listing: Listing, digests: Mapping[str, Mapping[str, str]]) -> str:
+    """What tells one listing from another: its clips, their files, and what these hold."""
+    return key_of(
+        [[clip.clip_id, clip.video, clip.skeleton, dict(digests[clip.clip_id])] for clip in listing.clips]
+    )
 
 
 def clip_of(dataset: Dataset, clip_id: str) -> Clip:
