@@ -33,7 +33,7 @@ from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.training.adopted_weights import adopt_learned
+from pipeline.training.adopted_weights import adopt_before_training
 from pipeline.training.cached_training import cached_training, training_inputs
 from pipeline.training.splits import parts_of
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
@@ -155,7 +155,7 @@ def _run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     _refuse_unknown_cuts(paths, preset)
-    adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
+    adopt_before_training(paths.root, paths.open_cache(), paths.weights / "backbones")
     trainings = [
         training for name in preset.pretrain.backbones for training in _backbone(paths, preset, catalog, name)
     ]

@@ -1,6 +1,5 @@
 """report: everything that happened, on one page."""
 
-import json
 import time
 from collections import Counter
 from typing import Any
@@ -14,7 +13,7 @@ from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import confusion_over_seeds, differences, scores
 from pipeline.evaluation.predictions import Predictions, telling_clips
-from pipeline.evaluation.results import FUSED, read_curves, read_predictions, read_probabilities
+from pipeline.evaluation.results import FUSED, read_curves, read_metrics, read_predictions, read_probabilities
 from pipeline.files import replaced_folder, write_whole
 from pipeline.inputs.vectors import vectors_of
 from pipeline.params.params import Preset
@@ -23,6 +22,7 @@ from pipeline.report.clip_strip import strip_of
 from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of
 from pipeline.report.page import Picture, Report, render
 from pipeline.report.strip_figure import clip_strip
+from pipeline.seals import seals_of, write_seals
 from pipeline.training.trainings import read_trainings
 from pipeline.versions import major_minor
 
@@ -33,7 +33,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     """Write reports/<dataset>/index.html, which holds its pictures, and reports/<dataset>/pictures."""
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    document = json.loads(paths.need(paths.reports / "metrics.json", "train").read_text())
+    document = read_metrics(paths.need(paths.reports / "metrics.json", "train"))
     predictions = read_predictions(paths.reports / "predictions.parquet")
     pictures = _pictures(paths, preset, catalog, predictions, document)
     strips = {name: picture for name, picture in pictures.items() if name.startswith("clip_")}
@@ -58,6 +58,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         for name, picture in pictures.items():
             (folder / f"{name}.png").write_bytes(picture.png)
     write_whole(paths.reports / "index.html", render(page))
+    write_seals(paths.reports / seals_of("report"), [paths.reports / "index.html"])
     return Summary(
         "report", len(strips), 0, 0, time.monotonic() - began, 0.0, note=f"{paths.reports / 'index.html'}"
     )

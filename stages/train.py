@@ -29,7 +29,7 @@ from pipeline.evaluation.results import FUSED, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
 from pipeline.params.params import HeadParams, Preset
 from pipeline.paths import Paths
-from pipeline.training.adopted_weights import adopt_learned
+from pipeline.training.adopted_weights import adopt_before_training
 from pipeline.training.cached_training import cached_training
 from pipeline.training.splits import SplitParts, parts_of
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
@@ -161,7 +161,7 @@ def _run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
-    adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
+    adopt_before_training(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = parts_of(catalog, features_there(features), preset.pretrain.hold_out)
     heads: list[Training] = []
     said: list[Scores] = []

@@ -12,6 +12,7 @@ from cache.home.blobs import blob_document
 from cache.home.references import remember_use
 from pipeline.files import replaced_folder
 from pipeline.params.params import PretrainParams
+from pipeline.seals import parsed, proven_bytes
 from pipeline.training.splits import SplitParts
 
 Phase = Literal["selection", "final"]
@@ -129,11 +130,19 @@ def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -
 
 
 def read_trainings(folder: Path) -> tuple[Training, ...]:
-    """What `write_trainings` wrote, without the documents; weights are read from their files."""
-    facts = json.loads((folder / TRAININGS).read_text())
-    found = []
-    for fact in facts:
-        known = {"key": "", **fact, "history": tuple(fact["history"])}
-        blank = Training(**known, weights=b"", from_cache=True)
-        found.append(replace(blank, weights=(folder / blank.file).read_bytes()))
-    return tuple(found)
+    """What `write_trainings` wrote, without the documents; weights are read from their files.
+
+    Raises DatasetError where one byte is not as it was written.
+    """
+    blank = parsed(folder / TRAININGS, lambda data: [_blank(fact) for fact in json.loads(data)])
+    return tuple(replace(training, weights=proven_bytes(folder / training.file)) for training in blank)
+
+
+def read_documents(folder: Path) -> dict[str, dict[str, Any]]:
+    """Array to the document that its weights were learned from. Raises DatasetError where it is not as written."""
+    return parsed(folder / DOCUMENTS, lambda data: dict(json.loads(data)))
+
+
+def _blank(fact: Mapping[str, Any]) -> Training:
+    """One entry of trainings.json, without its weights."""
+    return Training(**{"key": "", **fact, "history": tuple(fact["history"])}, weights=b"", from_cache=True)
