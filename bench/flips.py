@@ -51,7 +51,8 @@ KINDS = {
     "mark": ".harcache/CACHEDIR.TAG",
 }
 """Every kind of file, and where it lies in a project."""
-COMMAND = re.compile(r"`python cli\.py (index|pretrain|train|report) demo`")
+STAGES = ("index", "sample", "crop", "heatmaps", "pretrain", "features", "train", "report")
+COMMAND = re.compile(rf"`python cli\.py ({'|'.join(STAGES)}) demo`")
 
 
 @dataclass
@@ -143,7 +144,7 @@ def trial(victim: Victim, kind: str, tally: Tally, rng: random.Random) -> None:
     tally.tried[kind] += 1
     named = victim.names(path)
     stages = victim.repair()
-    for stage in sorted(stages, key=("index", "pretrain", "train", "report").index):
+    for stage in sorted(stages, key=STAGES.index):
         victim.run(stage)
     if stages:
         tally.by_command[kind] += 1

@@ -8,13 +8,14 @@ from torch.nn import functional as F
 
 from models.checks import check_input
 from models.errors import ModelParamError, ShapeError
+from models.shown import ShownByShape
 
 UnequalDims = Literal["refuse", "project"]
 """Where the two modalities' features differ in size: an error, or a learned linear map of each to `dim`."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeadOutput:
+@dataclass(frozen=True, slots=True, repr=False)
+class HeadOutput(ShownByShape):
     """What a head says about B clips."""
 
     logits: Tensor
@@ -25,6 +26,9 @@ class HeadOutput:
 
 class Head(nn.Module):
     """(B, skeleton_dim) and (B, video_dim) features → HeadOutput. Subclasses fill in `fuse`."""
+
+    label_smoothing: float = 0.0
+    """Of the cross-entropy in `loss`; set by whoever trains the head, from its plan."""
 
     def __init__(
         self,
@@ -73,4 +77,4 @@ class Head(nn.Module):
 
     def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
         """Mean cross-entropy over the batch; a head with a gate adds its own term."""
-        return F.cross_entropy(output.logits.float(), labels)
+        return F.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)

@@ -1,4 +1,18 @@
-"""Every error that `pipeline` raises. Each is ours and a builtin's; this module imports nothing."""
+"""Every error that `pipeline` raises. Each is ours and a builtin's; this module imports nothing.
+
+PipelineError
+    ParamError
+    DatasetError
+        PickleError
+    CapacityError
+    RunError
+    ClipError
+        VideoError
+        SkeletonError
+        FeatureError
+        BoxError
+        SamplingError
+"""
 
 
 class PipelineError(Exception):
@@ -38,6 +52,10 @@ class VideoError(ClipError):
 
 class SkeletonError(ClipError):
     """A skeleton is missing, malformed, or empty."""
+
+
+class FeatureError(ClipError):
+    """What a network made of a clip is not finite."""
 
 
 class BoxError(ClipError):

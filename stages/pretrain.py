@@ -6,37 +6,41 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.backbones import build_backbone, code_of
-from models.cuts import Backbone
+from models.backbones import backbone_class, build_backbone
+from models.cuts import Backbone, ClassifierInit
 from models.device import best_device
+from models.names import BACKBONES
 from models.training.checkpoint import WeightsCard, encode, load_pretrained
 from models.training.classifier import Classifier, classifier_loss
 from models.training.fit import Batch, EpochRecord, cross_entropy, fit
 from models.training.plan import FitPlan
 from models.training.seeding import seeded
+from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import PRETRAIN
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
 from pipeline.inputs.inputs import ClipInput, TrainingBatches, input_of, unaugmented_batches
 from pipeline.inputs.prefetch import prefetched
-from pipeline.params.backbones import Backbone as BackboneParams
-from pipeline.params.backbones import TrainingPlan
-from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.training.adopted_weights import adopt_before_training
 from pipeline.training.cached_training import cached_training, training_inputs
 from pipeline.training.splits import parts_of
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
+
+if TYPE_CHECKING:
+    from pipeline.params.backbones import Backbone as BackboneParams
+    from pipeline.params.backbones import TrainingPlan
+    from pipeline.params.params import Preset
 
 EVALUATION_BATCH = 32
 
@@ -47,7 +51,7 @@ class BackboneTraining:
 
     paths: Paths
     name: str
-    params: BackboneParams
+    params: "BackboneParams"
     source: ClipInput
     catalog: Catalog
     amp: str
@@ -77,8 +81,15 @@ class BackboneTraining:
     @property
     def _key_params(self) -> dict[str, Any]:
         """Its name, which seeds it, and its params without the path of weights: their sha256 says which they are."""
-        params = self.params.model_dump(mode="json", exclude={"cuts": True, "pretrained": {"path"}})
-        return {"name": self.name, **params, **code_of(self.params.model.get("kind"))}
+        params = self.params.model_dump(
+            mode="json", exclude={"cuts": True, "classifier_init": True, "pretrained": {"path"}}
+        )
+        begun = {} if self._classifier_init == "normal_0.01" else {"classifier_init": self._classifier_init}
+        return {"name": self.name, **params, **begun, **part_facts(self.params.model["kind"], BACKBONES)}
+
+    @property
+    def _classifier_init(self) -> ClassifierInit:
+        return self.params.classifier_init or backbone_class(self.params.model.get("kind")).classifier_init
 
     @cached_property
     def _labels(self) -> dict[str, int]:
@@ -89,12 +100,17 @@ class BackboneTraining:
         folder: Path,
         title: str,
         seed: int,
-        plan: TrainingPlan,
+        plan: "TrainingPlan",
         fit_on: Ids,
         select_on: Ids,
     ) -> dict[str, bytes]:
         with seeded(seed, "init", self.name):
-            model = Classifier(self._network(), len(self.catalog.classes), dropout=self.params.dropout)
+            model = Classifier(
+                self._network(),
+                len(self.catalog.classes),
+                dropout=self.params.dropout,
+                init=self._classifier_init,
+            )
         labels = np.array([self._labels[clip_id] for clip_id in fit_on], np.int64)
         batches = TrainingBatches(self.source, tuple(fit_on), labels, plan.batch, seed)
         fit_plan = FitPlan(**plan.model_dump(exclude={"batch"}), seed=seed, amp=self.amp)  # type: ignore[arg-type]
@@ -144,18 +160,18 @@ class BackboneTraining:
         return accuracy
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>-<seed>.pt, the selection's <name>-<seed>-fold.pt, trainings.json."""
     with one_builder(paths, "pretrain"):
         return _run(paths, preset, options)
 
 
-def _run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     torch.set_num_threads(options.cores)
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     _refuse_unknown_cuts(paths, preset)
-    adopt_before_training(paths.root, paths.open_cache(), paths.weights / "backbones")
+    adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
     trainings = [
         training for name in preset.pretrain.backbones for training in _backbone(paths, preset, catalog, name)
     ]
@@ -173,7 +189,7 @@ def _run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     )
 
 
-def _refuse_unknown_cuts(paths: Paths, preset: Preset) -> None:
+def _refuse_unknown_cuts(paths: Paths, preset: "Preset") -> None:
     """Before hours of training, what `features` would refuse after them."""
     for params in preset.pretrain.backbones.values():
         source = input_of(paths, preset, params)
@@ -183,12 +199,12 @@ def _refuse_unknown_cuts(paths: Paths, preset: Preset) -> None:
             network.cut(name)
 
 
-def _backbone(paths: Paths, preset: Preset, catalog: Catalog, name: str) -> Iterator[Training]:
+def _backbone(paths: Paths, preset: "Preset", catalog: Catalog, name: str) -> Iterator[Training]:
     """Every training of one backbone."""
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
     training_run = BackboneTraining(paths, name, params, source, catalog, preset.pretrain.amp)
-    parts = parts_of(catalog, source.keys(), preset.pretrain.hold_out)
+    parts = parts_of(catalog, source.keys(), preset.pretrain)
     return training_schedule(
         preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, training_run.learn
     )

@@ -12,7 +12,8 @@ from feature_store import copied, make_store, seal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache import StoreError, open
+from cache import StoreError
+from cache.harstore import open
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,8 @@ def test_names_that_no_store_has(store: Path, name: str) -> None:
         {"size": "1"},
         {"blake2b160": "0" * 39},
         {"blake2b160": 7},
+        {"checksums": 7},
+        {"checksums": "0" * 39},
         None,
     ],
 )

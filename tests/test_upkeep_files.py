@@ -84,7 +84,7 @@ def test_what_is_damaged_is_refused_where_it_is_read_with_the_way_on(copied: Pro
         seals.unlink()
     if not name.endswith(SEALS):
         put(copied.root / name, b"\x00\xffgarbage, not what is looked for")
-        with pytest.raises(DatasetError, match=r"cannot be read|is not the file") as told:
+        with pytest.raises(DatasetError, match=r"cannot be read|is not the file|fails its") as told:
             READERS[name](copied)
         assert "make" in str(told.value)
 
@@ -110,13 +110,15 @@ def test_the_command_that_repair_names_restores_every_byte(copied: Project, name
     assert named(copied) == set()
 
 
-def test_failures_are_made_anew_from_the_stores(copied: Project) -> None:
+def test_the_stages_write_damaged_failures_again(copied: Project) -> None:
     path = copied.paths.failures
     whole = path.read_bytes()
-    assert len(whole.splitlines()) == 5
+    assert len(whole.splitlines()) > 5
     flip(path, 77)
     assert named(copied) == {"data/demo/failures.jsonl"}
-    assert f"restored: {path}" in repair(copied)
+    assert "`python cli.py crop demo`, `python cli.py heatmaps demo`" in repair(copied)
+    for stage in ("index", "sample", "crop", "heatmaps", "features"):
+        assert copied.run(stage).made == 0
     assert path.read_bytes() == whole
 
 
@@ -134,7 +136,10 @@ def test_files_of_before_there_were_lists_are_read_and_said(
 ) -> None:
     for seals in copied.root.rglob(f"*{SEALS}"):
         seals.unlink()
-    put(copied.paths.failures, b"".join(unsealed(line) for line in copied.paths.failures.open("rb")))
+    put(
+        copied.paths.failures,
+        b"".join(unsealed(line) for line in copied.paths.failures.read_bytes().splitlines()),
+    )
     assert copied.run("sample").made == 0
     assert "catalog.parquet is of an older harcache" in caplog.text
     assert "`python cli.py index demo` gives it one" in caplog.text
@@ -152,7 +157,7 @@ def unsealed(line: bytes) -> bytes:
 
 def test_they_stay_plain_files(finished: Project) -> None:
     assert set(pd.read_parquet(finished.paths.catalog)["split"]) == {"train", "test"}
-    assert len(pd.read_json(finished.paths.failures, lines=True)) == 5
+    assert set(pd.read_json(finished.paths.failures, lines=True)["stage"]) <= {"index", "crop"}
     assert "seal" not in json.loads((finished.paths.reports / "metrics.json").read_text())
     with (finished.paths.reports / "confusion.csv").open() as file:
         assert next(csv.reader(file)) == ["actual", "predicted"]

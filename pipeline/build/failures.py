@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from cache import key_of
 from cache.files import write_atomic
@@ -14,6 +15,19 @@ from pipeline.errors import DatasetError
 SEAL = "seal"
 """Member of each line: a digest of the others."""
 log = logging.getLogger(__name__)
+
+MOST_LETTERS = 1000
+"""Of one message: a file of a megabyte must not be quoted whole, in every place that tells of it."""
+
+SHOWN = 3
+"""Ids that stand for those lost alike."""
+
+
+def shortened(message: str) -> str:
+    """`message`, or its beginning, where it is long."""
+    if len(message) <= MOST_LETTERS:
+        return message
+    return f"{message[:MOST_LETTERS]}… ({len(message):,} letters)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +39,11 @@ class Failure:
     error: str
     """Name of the error's class."""
     message: str
+    counts: bool = True
+    """False of what lies there in part, a skeleton whose video was not fetched: told by name, and no failure."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", shortened(self.message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +83,26 @@ def write_failures(path: Path, stage: str, failures: Iterable[Failure]) -> None:
     with locked(path.with_name(f".{path.name}.lock")):  # stages of one dataset may run beside each other
         sound, damaged = _lines(path)
         if damaged:
-            log.warning(
-                "%s: %d damaged lines of other stages are dropped: `python cli.py cache repair` makes them anew from "
-                "the stores", path, len(damaged),
-            )  # fmt: skip
+            log.warning("%s: %d damaged lines are dropped; %s", path, len(damaged), failures_way_on(path))
         kept = [failure for failure in sound if failure.stage != stage]
-        write_atomic(path, b"".join(sorted({_sealed(failure) for failure in (*kept, *failures)})))
+        write_atomic(
+            path, b"".join(sorted({_sealed(asdict(failure)) + b"\n" for failure in (*kept, *failures)}))
+        )
 
 
 def read_failures(path: Path) -> list[Failure]:
     """Every line of `path`; none where it is not there. Raises DatasetError where one is not as it was written."""
     sound, damaged = _lines(path)
     if damaged:
-        raise DatasetError(f"{path} {damaged[0]}: `python cli.py cache repair` makes it anew from the stores")
+        raise DatasetError(f"{path} {damaged[0]}; {failures_way_on(path)}")
     return sound
+
+
+def failures_way_on(path: Path) -> str:
+    """What to do where it is damaged: each stage that makes a store writes its own lines again."""
+    stages = ("index", "sample", "crop", "heatmaps", "features")
+    commands = ", ".join(f"`python cli.py {stage} {path.parent.name}`" for stage in stages)
+    return f"{commands} write it again, each its own lines, and find everything else in the cache"
 
 
 def failures_damage(path: Path) -> list[str]:
@@ -100,14 +125,48 @@ def _failure(line: bytes) -> Failure | None:
     try:
         fields = json.loads(line)
         told = fields.pop(SEAL, None)
-        failure = Failure(**fields)
-        older = json.dumps(asdict(failure), sort_keys=True).encode() == line
-        return failure if _sealed(failure) == line + b"\n" or (told is None and older) else None
+        spelled = _spelled(fields) if told is None else _sealed(fields)
+        return Failure(**fields) if spelled == line else None
     except (ValueError, TypeError, AttributeError):
         return None
 
 
-def _sealed(failure: Failure) -> bytes:
-    """Its line: plain JSON, with a digest of the rest of it."""
-    fields = asdict(failure)
-    return json.dumps({**fields, SEAL: key_of(fields)}, sort_keys=True).encode() + b"\n"
+def _sealed(fields: Mapping[str, Any]) -> bytes:
+    """A line: plain JSON, with a digest of the rest of it."""
+    return _spelled({**fields, SEAL: key_of(dict(fields))})
+
+
+def _spelled(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields, sort_keys=True).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """How many clips one stage lost to one kind of error: what stores tell of the way to them, bounded."""
+
+    stage: str
+    error: str
+    clips: int
+    first: tuple[str, ...]
+    """Some of their ids; failures.jsonl has all, with reasons."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As an attribute of a store."""
+        return {**asdict(self), "first": list(self.first)}
+
+
+def lost_of(failures: Iterable[Failure]) -> tuple[Lost, ...]:
+    """`failures`, counted by stage and error."""
+    ids: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        if failure.counts:
+            ids.setdefault((failure.stage, failure.error), []).append(failure.clip_id)
+    return tuple(Lost(*kind, len(of), tuple(sorted(of)[:SHOWN])) for kind, of in sorted(ids.items()))
+
+
+def read_lost(attribute: Sequence[Mapping[str, Any]]) -> tuple[Lost, ...]:
+    """What a store's attribute tells; stores of before 2026-12 name each failure in it."""
+    if any("clip_id" in entry for entry in attribute):
+        return lost_of(Failure(**entry) for entry in attribute)
+    return tuple(Lost(**{**entry, "first": tuple(entry["first"])}) for entry in attribute)

@@ -1,6 +1,6 @@
 """How skeletons and a clip's facts lie in skeletons.zarr, and how they come back."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,16 +8,21 @@ from numpy.typing import NDArray
 from cache import ArraySpec, Store, StoreSpec
 from pipeline.datasets.protocol import FLAGS
 from pipeline.errors import SkeletonError
-from pipeline.skeleton.layouts import Layout
 from pipeline.values import Skeleton
-from pipeline.video.video import VideoFacts
+
+if TYPE_CHECKING:
+    from pipeline.skeleton.layouts import Layout
+    from pipeline.video.video import VideoFacts
 
 FRAMES_PER_CHUNK = 64
-FACTS = ("num_frames", "height", "width", "fps_milli", "header_frames", "skeleton_frames", "flags")
+FACTS = (
+    *("num_frames", "height", "width", "fps_milli", "header_frames", "skeleton_frames", "flags"),
+    "undecodable_frames",
+)
 """What the columns of the array `facts` hold; -1 where a header names no frame count."""
 
 
-def skeleton_spec(layout: Layout, *, max_frames: int, max_persons: int, shard_rows: int) -> StoreSpec:
+def skeleton_spec(layout: "Layout", *, max_frames: int, max_persons: int, shard_rows: int) -> StoreSpec:
     """Arrays of skeletons.zarr: (clip, frame, person, joint, axis), padded along frame with zeros."""
     people = (max_persons, layout.num_joints)
 
@@ -47,7 +52,7 @@ def skeleton_spec(layout: Layout, *, max_frames: int, max_persons: int, shard_ro
 
 
 def pack(
-    clip_id: str, skeleton: Skeleton, facts: VideoFacts, flags: frozenset[str], max_frames: int
+    clip_id: str, skeleton: Skeleton, facts: "VideoFacts", flags: frozenset[str], max_frames: int
 ) -> dict[str, Any]:
     """One clip's rows; raises SkeletonError where it is longer than the padded size."""
     length = skeleton.num_frames
@@ -59,11 +64,17 @@ def pack(
         name: _padded(np.asarray(getattr(skeleton, name)), max_frames)
         for name in ("joints_3d", "joints_2d", "score", "video_frame")
     }
-    bits = sum(1 << FLAGS.index(flag) for flag in flags)
-    header = -1 if facts.header_frames is None else facts.header_frames
-    rows["facts"] = np.array(
-        [facts.num_frames, facts.height, facts.width, round(facts.fps * 1000), header, length, bits], np.int64
-    )
+    told = {
+        "num_frames": facts.num_frames,
+        "height": facts.height,
+        "width": facts.width,
+        "fps_milli": round(facts.fps * 1000),
+        "header_frames": -1 if facts.header_frames is None else facts.header_frames,
+        "skeleton_frames": length,
+        "flags": sum(1 << FLAGS.index(flag) for flag in flags),
+        "undecodable_frames": facts.undecodable_frames,
+    }
+    rows["facts"] = np.array([told[name] for name in FACTS], np.int64)
     return rows
 
 

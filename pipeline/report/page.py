@@ -7,6 +7,7 @@ from html import escape
 
 from pipeline.evaluation.metrics import Difference, Score
 from pipeline.report.page_style import STYLE
+from pipeline.shown import ShownByShape
 
 SHOWN_FAILURES = 200
 """Failures listed one by one; more are counted, and all stand in failures.jsonl."""
@@ -16,8 +17,8 @@ WIDE_PIXELS = 850
 """Pictures broader than this are not set side by side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+@dataclass(frozen=True, slots=True, repr=False)
+class Picture(ShownByShape):
     """An image with words for who cannot see it."""
 
     png: bytes
@@ -42,6 +43,8 @@ class Report:
     """Quality flag -> clips that carry it."""
     failures: Sequence[tuple[str, str, str]] = ()
     """(clip id, error, message)"""
+    warnings: Sequence[str] = ()
+    """What to know before believing an accuracy; stands above them."""
     accuracies: Picture | None = None
     confusions: Sequence[Picture] = ()
     features: Picture | None = None
@@ -89,6 +92,9 @@ def _spread(score: Score) -> str:
 
 
 def _sections(report: Report) -> Iterable[str]:
+    if report.warnings:
+        items = "".join(f"<li>{escape(text)}</li>" for text in report.warnings)
+        yield _section("warnings", "To know first", f"<ul>{items}</ul>")
     pictures = [picture for picture in (report.accuracies,) if picture]
     yield _section("accuracies", "Accuracies", _accuracies(report) + _figures(pictures))
     yield _section("differences", "Paired differences", _differences(report.differences))

@@ -5,15 +5,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cache import Cache
 from cache.home.blobs import blob_document
 from cache.home.references import remember_use
+from pipeline.errors import DatasetError
 from pipeline.files import replaced_folder
-from pipeline.params.params import PretrainParams
-from pipeline.seals import parsed, proven_bytes
+from pipeline.seals import parsed, proven_bytes, way_on
+from pipeline.shown import ShownByShape
 from pipeline.training.splits import SplitParts
+
+if TYPE_CHECKING:
+    from pipeline.params.params import PretrainParams
 
 Phase = Literal["selection", "final"]
 
@@ -25,8 +29,8 @@ _TOLD = ("name", "seed", "phase", "num_clips", "best_epoch", "history", "sha256"
 """What trainings.json tells of each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
+@dataclass(frozen=True, slots=True, repr=False)
+class Training(ShownByShape):
     """One training of one backbone, as the cache holds it."""
 
     name: str
@@ -97,7 +101,7 @@ def training_of(
 
 
 def training_schedule(
-    seeds: Sequence[int], parts: SplitParts, epochs: int, how: PretrainParams, learn: Learn
+    seeds: Sequence[int], parts: SplitParts, epochs: int, how: "PretrainParams", learn: Learn
 ) -> Iterator[Training]:
     """The first seed's selection run, then every seed's final run on the whole training part.
 
@@ -135,7 +139,17 @@ def read_trainings(folder: Path) -> tuple[Training, ...]:
     Raises DatasetError where one byte is not as it was written.
     """
     blank = parsed(folder / TRAININGS, lambda data: [_blank(fact) for fact in json.loads(data)])
-    return tuple(replace(training, weights=proven_bytes(folder / training.file)) for training in blank)
+    return tuple(replace(training, weights=_weights(folder / training.file, training)) for training in blank)
+
+
+def _weights(path: Path, training: Training) -> bytes:
+    weights = proven_bytes(path)
+    if hashlib.sha256(weights).hexdigest() != training.sha256:
+        raise DatasetError(
+            f"{path} is not the file that {TRAININGS} beside it tells of (sha256 {training.sha256}): it was replaced "
+            f"or damaged; {way_on(path)}"
+        )
+    return weights
 
 
 def read_documents(folder: Path) -> dict[str, dict[str, Any]]:

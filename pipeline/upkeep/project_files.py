@@ -4,14 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cache import open_store
-from cache.files import remove
 from cache.keys import digest_of, seal_holds
 from cache.upkeep.faults import Fault, Hashes, Verified
-from cache.upkeep.verify import verify_store
-from pipeline.build.build import upstream_failures
 from pipeline.build.dvc_cache import dvc_file, mend_dvc_copy
-from pipeline.build.failures import Failure, failures_damage, write_failures
+from pipeline.build.failures import failures_damage, failures_way_on
 from pipeline.errors import DatasetError
 from pipeline.files import write_whole
 from pipeline.seals import SEALS, STAGE_OF_FILE, STAGE_OF_FOLDER, list_of, read_seals, way_on
@@ -25,7 +21,7 @@ class RepairedFiles:
 
     project: Path
     restored: list[str] = field(default_factory=list)
-    """Files that took DVC's copy of them, or were made anew from the stores."""
+    """Files that took DVC's copy of them."""
     mended: list[str] = field(default_factory=list)
     """Files whose damaged copy in DVC's cache was replaced by the whole one in the project."""
     left: list[str] = field(default_factory=list)
@@ -55,14 +51,14 @@ def verify_files(project: Path, hashes: Hashes) -> list[Verified]:
 
 
 def repair_files(project: Path) -> RepairedFiles:
-    """Give damaged files DVC's copy where that is whole, lists first; failures.jsonl is made anew from the stores."""
+    """Give damaged files DVC's copy where that is whole, lists first; of the others say what makes them again."""
     done = RepairedFiles(project)
     for _ in ("lists", "what they answer for"):
         for folder in _folders(project):
             for fault in _checked(folder, Hashes())[0]:
                 _repair(project, folder / fault.place, done)
     done.left = [
-        f"{folder / fault.place}: {fault.what}; {way_on(folder / fault.place)}"
+        f"{folder / fault.place}: {fault.what}; {_way_on(folder / fault.place)}"
         for folder in _folders(project)
         for fault in _checked(folder, Hashes())[0]
     ]
@@ -139,11 +135,11 @@ def _missing(folder: Path) -> Iterator[Fault]:
             yield Fault(name, "missing")
 
 
+def _way_on(path: Path) -> str:
+    return failures_way_on(path) if path.name == FAILURES else way_on(path)
+
+
 def _repair(project: Path, path: Path, done: RepairedFiles) -> None:
-    if path.name == FAILURES:
-        if _remade_failures(path):
-            done.restored.append(str(path))
-        return
     copy = dvc_file(project, *_out_of(path))
     if copy is not None and _is_good(copy.read_bytes(), path):
         write_whole(path, copy.read_bytes())
@@ -164,19 +160,3 @@ def _is_good(data: bytes, path: Path) -> bool:
         return seals is not None and read_seals(seals).get(path.name) == (len(data), digest_of(data))
     except DatasetError:
         return False  # the list has no good copy
-
-
-def _remade_failures(path: Path) -> bool:
-    """From what the stores of the dataset tell of themselves; not where one of them is damaged."""
-    found: dict[str, list[Failure]] = {}
-    for folder in sorted(path.parent.glob("*.zarr")):
-        if verify_store(folder).faults:
-            return False
-        store = open_store(folder)
-        stage = str(store.attrs["stage"])
-        found[stage] = [failure for failure in upstream_failures(store) if failure.stage == stage]
-        store.close()
-    remove(path)
-    for stage, failures in found.items():
-        write_failures(path, stage, failures)
-    return True
