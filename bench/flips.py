@@ -15,7 +15,6 @@ import random
 import re
 import sys
 from collections import Counter
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -25,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.noop import finished_project, run
 from bench.project import make_recordings
-from cli_cache import Shell
+from pipeline.build.build import StoreJob
 from pipeline.build.runner import RunOptions
 from pipeline.params.presets import load_preset
 from pipeline.paths import Paths
@@ -82,7 +81,6 @@ class Victim:
 
     def __post_init__(self) -> None:
         self.before = self.content()
-        self.shell = Shell(self.root, nullcontext)
 
     def content(self) -> dict[str, str]:
         """Every file of data, weights and reports with its digest."""
@@ -108,12 +106,20 @@ class Victim:
 
     def repair(self) -> set[str]:
         """Stages that the repair names, to be run by hand."""
-        return set(COMMAND.findall(str(repaired(self.root, None, None, self.shell.job))))
+        return set(COMMAND.findall(str(repaired(self.root, None, None, self.plan))))
+
+    def plan(self, stage: str, *_: object) -> StoreJob:
+        """The store that a stage would build now, as the command asks it."""
+        paths = Paths(self.root, "demo")
+        job: StoreJob = import_module(f"stages.{stage}").plan(
+            paths, load_preset(paths.params, "demo"), RunOptions()
+        )
+        return job
 
     def run(self, stage: str) -> None:
+        """A stage, as its command does."""
         paths = Paths(self.root, "demo")
-        preset = load_preset(paths.params, "demo")
-        import_module(f"stages.{stage}").run(paths, preset, RunOptions(quiet=True))
+        import_module(f"stages.{stage}").run(paths, load_preset(paths.params, "demo"), RunOptions(quiet=True))
 
     def dvc_copies_damaged(self) -> list[str]:
         """Files of DVC's cache that are not what their names say."""
