@@ -143,7 +143,7 @@ def read_trainings(folder: Path) -> tuple[Training, ...]:
 
 
 def _weights(path: Path, training: Training) -> bytes:
-    weights = proven_bytes(path)
+    weights = proven_bytes(path) if path.exists() else b""
     if hashlib.sha256(weights).hexdigest() != training.sha256:
         raise DatasetError(
             f"{path} is not the file that {TRAININGS} beside it tells of (sha256 {training.sha256}): it was replaced "
