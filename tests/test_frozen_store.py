@@ -15,9 +15,10 @@ from house import HOUSE
 from numcodecs.zstd import Zstd
 from serving import serving
 
-from cache import Cache, ShardError, open
+from cache import Cache, ShardError
 from cache.exchange.importing import import_store
 from cache.exchange.merge import merge_stores
+from cache.harstore import open
 from cache.keys import digest_of, key_of
 from cache.upkeep.adopt import adopt_store
 from cache.upkeep.repair import repair_store

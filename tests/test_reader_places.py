@@ -13,7 +13,8 @@ from buckets import Bucket, bucket
 from feature_store import copied, make_store, make_wide_store, wide_row, zipped
 from serving import serving
 
-from cache import CacheError, Reader, ShardError, StoreError, open
+from cache import CacheError, ShardError, StoreError
+from cache.harstore import Reader, open
 
 Opener = Callable[[], Reader]
 

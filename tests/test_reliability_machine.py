@@ -27,10 +27,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from numpy.typing import NDArray
 
-from cache import ArraySpec, Build, Cache, MergeError, Row, StoreSpec, open, write_block
+from cache import ArraySpec, Build, Cache, MergeError, Row, StoreSpec, write_block
 from cache.exchange.export import export_store
 from cache.exchange.importing import import_store
 from cache.exchange.merge import merge_stores
+from cache.harstore import open
 from cache.upkeep.adopt import adopt_store
 from cache.upkeep.gc import collect
 from cache.upkeep.repair import repair_store
@@ -40,7 +41,6 @@ from cache.upkeep.verify_cache import verify_cache
 
 FEATURES = ArraySpec("features", "float32", (3,), ("channel",), chunk_rows=2)
 FRAMES = ArraySpec("frames", "uint8", (4, 2), ("frame", "x"), chunk=(2, 2), codec="zstd", padded=True)
-NAMES = ("features", "frames")
 SPEC = StoreSpec((FEATURES, FRAMES), rows_per_shard=4, row_dim="clip")
 NAME = "machine/store"
 NUMBERS = st.integers(0, 9)
