@@ -15,7 +15,7 @@ from house import HOUSE
 from numcodecs.zstd import Zstd
 from serving import serving
 
-from cache import Cache, ShardError
+from cache import Cache, StoreError, open_store
 from cache.exchange.importing import import_store
 from cache.exchange.merge import merge_stores
 from cache.harstore import open
@@ -80,11 +80,27 @@ def test_a_flip_in_the_frozen_store_is_found_and_repaired(frozen: Path, tmp_path
     data[3] ^= 1
     shard.unlink()  # the cache has a link to it, which stays whole
     shard.write_bytes(data)
-    with open(frozen) as reader, pytest.raises(ShardError, match="crc32c"):
+    with open(frozen) as reader, pytest.raises(StoreError, match="damaged, or holds another"):
         reader["features"].of("r004")
     assert repair_store(frozen, cache).left == ()
     assert (frozen / "manifest.json").read_bytes() == before
     assert verify_store(frozen).faults == ()
+
+
+def test_exchanged_shards_of_the_frozen_store_are_refused_on_this_machine(
+    frozen: Path, tmp_path: Path
+) -> None:
+    """Its chunks have no checksums beside them: all of a shard is read, once."""
+    one, other = (frozen / "features" / f"c.{block}.0" for block in (0, 1))
+    data = one.read_bytes(), other.read_bytes()
+    one.write_bytes(data[1])
+    other.write_bytes(data[0])
+    with pytest.raises(StoreError, match="holds another shard's bytes"):
+        open_store(frozen).read("features", ["r006"])
+    with open(zipped(frozen, tmp_path / "frozen.zip")) as reader:
+        with pytest.raises(StoreError, match="holds another shard's bytes"):
+            reader["features"].of("r001")
+        np.testing.assert_array_equal(reader["features"].of("r008"), content("r008")["features"])
 
 
 def test_the_frozen_store_replaced_between_two_shards_is_refused(frozen: Path, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ class Taking(Scene):
         assert build(self.cache, self.out, rows_of(*ROWS), spec=SMALL)[0].asked == []
 
 
-EVERY = os.environ.get("HARCACHE_EVERY_FAILURE")
+EVERY = os.environ.get("EVERY_FAILURE")
 """Set: both errors at every operation, and the import; else kills at every one, full and broken disks in turn."""
 
 
@@ -166,7 +166,7 @@ def test_every_operation_fails_once(tmp_path: Path, kind: type[Scene], how: How)
         assert leftovers(scene.folder) == [], at
         open_store(scene.out).read("features")
     assert result == "untouched"
-    assert told > 5
+    assert told >= 4  # helps may fail, and a folder that is there need not be made
     print(f"{kind.__name__}, {how}: {at - 1} operations, {told} told or killed")
 
 

@@ -1,6 +1,6 @@
 """Whatever is done to a cache, in whatever order: every row that it gives is the right one, and none is made twice.
 
-Hypothesis draws the orders. `HARCACHE_MACHINE=1000x50` runs as many examples of as many steps (docs/reliability.md has
+Hypothesis draws the orders. `MACHINE_EXAMPLES=1000x50` runs as many examples of as many steps (docs/reliability.md has
 such a run's figures); without it a fixed 30 of 30 run.
 """
 
@@ -316,7 +316,7 @@ def _bytes_of(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-_LONG = os.environ.get("HARCACHE_MACHINE")
+_LONG = os.environ.get("MACHINE_EXAMPLES")
 EXAMPLES, STEPS = map(int, (_LONG or "30x30").split("x"))
 
 CacheMachine.TestCase.settings = settings(
