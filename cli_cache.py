@@ -33,7 +33,7 @@ class Shell:
 
 
 cache_app = typer.Typer(
-    help="What the stores hold and where it came from; sharing, checking and mending them.",
+    help="Inspect, verify, repair, compare and share stores and the cache.",
     no_args_is_help=True,
 )
 
@@ -73,7 +73,7 @@ def why(
     array: Annotated[str | None, typer.Option(help="One array, as r16 or video_0; default: all.")] = None,
     preset: PresetName = None,
 ) -> None:
-    """Tell what a clip's entries were made of; where present params or files ask for others, the difference."""
+    """Show the document of a clip's entries, and where present params or files differ from it."""
     _say(
         context,
         lambda shell, _: import_module("pipeline.upkeep.why").explained(
@@ -90,7 +90,7 @@ def verify(context: typer.Context, stores: Stores = None) -> None:
 
 @cache_app.command("repair")
 def repair(context: typer.Context, stores: Stores = None, preset: PresetName = None) -> None:
-    """Mend what `verify` finds: linked from the cache, else taken from DVC's cache, else only that computed."""
+    """Repair what `verify` finds: linked from the cache, else taken from DVC's cache, else only that computed."""
     _say(context, lambda shell, upkeep: upkeep.repaired(shell.project, stores, preset, shell.job))
 
 
@@ -103,10 +103,12 @@ def adopt(context: typer.Context, stores: Stores = None) -> None:
 @cache_app.command("gc")
 def gc(
     context: typer.Context,
-    delete: Annotated[bool, typer.Option("--delete", help="Do it; without this it is only told.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Remove it; without this option it is only listed.")
+    ] = False,
     days: Annotated[float, typer.Option(min=0, help="Keep whatever is younger.")] = 7.0,
 ) -> None:
-    """Remove what no store and no weights need: shards, learned blobs, work left lying, damaged files."""
+    """Remove what no store and no weights need: shards, learned blobs, unfinished work, damaged files."""
     _say(context, lambda shell, upkeep: upkeep.collected(shell.project, delete=delete, days=days))
 
 
@@ -114,8 +116,8 @@ def gc(
 def diff(
     context: typer.Context,
     a: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A store's folder.")],
-    b: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Another.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    b: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Another store's folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Say how two stores differ: clips, parameters, weights, contents; status 1 where they do."""
     with context.obj.explained():
@@ -143,9 +145,11 @@ def export(
 def import_(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="A zip, a store's folder, or an http(s) address of either.")],
-    to: Annotated[Path, typer.Option(help="Where the store shall lie, as data/demo/features.zarr.")],
+    to: Annotated[Path, typer.Option(help="Path of the new store, as data/demo/features.zarr.")],
     adopt: Annotated[bool, typer.Option(help="Take its shards into the cache too.")] = True,
-    digest: Annotated[str | None, typer.Option(help="The store's digest, as its publisher tells it.")] = None,
+    digest: Annotated[
+        str | None, typer.Option(help="Expected digest, as the store's publisher states it.")
+    ] = None,
 ) -> None:
     """Place a store that came from elsewhere; all of it is checked before any of it is trusted."""
     with context.obj.explained():
@@ -160,7 +164,7 @@ def merge(
     stores: Annotated[list[Path], typer.Argument(exists=True, file_okay=False, help="Two stores or more.")],
     to: Annotated[Path, typer.Option(help="Store to write.")],
 ) -> None:
-    """Put stores of one recipe together; what is in several must be the same, or is refused by name."""
+    """Merge stores of one recipe; a clip in several of them must be the same, or is refused by name."""
     with context.obj.explained():
         from cache.exchange.merge import merge_stores
 

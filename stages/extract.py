@@ -1,4 +1,4 @@
-"""extract: videos in, features out. No dataset, no skeletons, no DVC; the same cache."""
+"""Command `extract`: videos in, features out. No dataset, no skeletons, no DVC; the same cache."""
 
 import os
 import sys
@@ -49,7 +49,7 @@ SHARD_ROWS = 1024
 
 @dataclass(frozen=True)
 class Request:
-    """What one call asks for."""
+    """Options of one call."""
 
     backbone: str
     """A name of `models.names.BACKBONES` over videos, or `package.module:Class`."""
@@ -71,17 +71,17 @@ class Request:
 
     @cached_property
     def card(self) -> WeightsCard | None:
-        """What the weights say of themselves."""
+        """Card of the weights."""
         return None if self.weights is None else weights_card(self.weights, self.backbone, self.kind)
 
     @cached_property
     def options(self) -> dict[str, Any]:
-        """Of the network: as its weights were made with."""
+        """Options of the network that its weights were made with."""
         return {"kind": self.backbone, **({} if self.card is None else self.card.options)}
 
     @cached_property
     def expects(self) -> VideoInput:
-        """How pixels must come: as the weights were learned, else as the network declares."""
+        """Preprocessing of the pixels: that of the weights' training, else the network's own."""
         declared = backbone_class(self.backbone).expects
         if not isinstance(declared, VideoInput):
             raise ModelParamError(
@@ -97,7 +97,7 @@ class Request:
 
     @property
     def rule(self) -> SamplingRule:
-        """Which frames are seen."""
+        """Rule that samples the frames."""
         if self.stride_frames is None:
             return SamplingRule(rule="centered", num_frames=self.expects.frames, views=self.views)
         return SamplingRule(

@@ -1,4 +1,4 @@
-"""pretrain: stages 1 and 2 of AMFI-Net's Algorithm 1. One backbone a modality, epochs chosen on held-out people."""
+"""Stage `pretrain`: stages 1 and 2 of AMFI-Net's Algorithm 1, with epochs chosen on held-out people."""
 
 import sys
 import time

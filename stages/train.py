@@ -1,4 +1,4 @@
-"""train: stage 3 of AMFI-Net and the fusions it is compared with, on cached features; then the test clips, once."""
+"""Stage `train`: AMFI-Net's fusion and the fusions it is compared with, on cached features; then one test."""
 
 import time
 from collections.abc import Iterator
@@ -114,7 +114,7 @@ class HeadTraining:
         )
 
     def said(self, training: Training, pair: Pair) -> Scores:
-        """What a trained head says about clips."""
+        """Class probabilities that a trained head gives to clips."""
         head = self._head(pair, training.seed)
         load_state(head, decode(training.weights).state, f"head {self.method}")
         blocks = [(torch.from_numpy(pair[0]), torch.from_numpy(pair[1]))]

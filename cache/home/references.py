@@ -61,7 +61,7 @@ def since_days(days: float) -> datetime:
 
 
 def use_damage(path: Path) -> str | None:
-    """What is wrong with a use; None where nothing is."""
+    """Describe what is wrong with a use; None where nothing is."""
     return None if seal_holds(path.read_bytes()) else "it fails its seal: what it needs can't be told"
 
 

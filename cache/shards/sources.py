@@ -1,4 +1,4 @@
-"""Where a store's bytes come from: one file addressed by offset, and the tree of files that a store is."""
+"""Sources of a store's bytes: one file addressed by offset, and a store's tree of files."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ class Source(Protocol):
 
     @property
     def where(self) -> str:
-        """For messages."""
+        """Name of the file in messages."""
         ...
 
     @property
@@ -39,11 +39,11 @@ class Source(Protocol):
         ...
 
     def distrust(self) -> None:
-        """What was read turned out wrong: keep none of it for the next time."""
+        """Forget what was read, because it turned out wrong."""
         ...
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release open files and connections."""
         ...
 
 
@@ -52,7 +52,7 @@ class Files(Protocol):
 
     @property
     def where(self) -> str:
-        """For messages: a folder, a zip or a URL."""
+        """Name of the store in messages: a folder, a zip or a URL."""
         ...
 
     def size(self, name: str) -> int | None:
@@ -68,7 +68,7 @@ class Files(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release open files and connections."""
         ...
 
 
@@ -116,7 +116,7 @@ def _after(buffers: Sequence[memoryview], filled: int) -> list[memoryview]:
 
 
 class Held:
-    """A file's content that is in memory already."""
+    """The content of a file that is in memory already."""
 
     def __init__(self, where: str, content: bytes) -> None:
         self.where = where

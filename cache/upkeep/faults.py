@@ -1,4 +1,4 @@
-"""What checking finds: one fault a damaged thing, and the sum of a check."""
+"""Faults that a verification finds, and its summary."""
 
 import errno
 import os
@@ -33,7 +33,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a check went through and what it found."""
+    """Result of a verification: the number of files read, and the faults."""
 
     folder: Path
     files: int
@@ -49,7 +49,7 @@ class Verified:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where anything is damaged."""
+        """Exit status 0, or 1 where anything is damaged."""
         return int(bool(self.faults))
 
     def __str__(self) -> str:

@@ -151,7 +151,7 @@ def _nothing(job: StoreJob) -> str:
 
 
 def lost_on_the_way(store: Store) -> tuple[Lost, ...]:
-    """How many clips were lost on the way to `store`, and there."""
+    """Count the clips lost in the stages before `store`, and in its own."""
     card: dict[str, Any] = store.attrs
     return (*read_lost(card[LOST]), *lost_of(_own(store, card["stage"])))
 

@@ -1,4 +1,4 @@
-"""What failed and why: one line a clip and stage in failures.jsonl, and the summary that a command prints."""
+"""Failed clips and their reasons: a line for each clip and stage in failures.jsonl, and the printed summary."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a stage did, and the exit status that it earns."""
+    """Counts of one stage's run, and its exit status."""
 
     stage: str
     made: int
@@ -64,7 +64,7 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 past `max_failed`."""
+        """Exit status 0, or 1 past `max_failed`."""
         total = self.made + self.cached + self.failed
         return int(total > 0 and self.failed > self.max_failed * total)
 
@@ -99,14 +99,14 @@ def read_failures(path: Path) -> list[Failure]:
 
 
 def failures_way_on(path: Path) -> str:
-    """What to do where it is damaged: each stage that makes a store writes its own lines again."""
+    """Advise on a damaged list: each stage that makes a store writes its own lines again."""
     stages = ("index", "sample", "crop", "heatmaps", "features")
     commands = ", ".join(f"`python cli.py {stage} {path.parent.name}`" for stage in stages)
     return f"{commands} write it again, each its own lines, and find everything else in the cache"
 
 
 def failures_damage(path: Path) -> list[str]:
-    """What is wrong with each damaged line."""
+    """Describe what is wrong with each damaged line."""
     return _lines(path)[1]
 
 
@@ -142,7 +142,7 @@ def _spelled(fields: Mapping[str, Any]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """How many clips one stage lost to one kind of error: what stores tell of the way to them, bounded."""
+    """Number of clips that one stage lost to one kind of error, as stores state it, bounded."""
 
     stage: str
     error: str
@@ -152,7 +152,7 @@ class Lost:
 
     @property
     def document(self) -> dict[str, Any]:
-        """As an attribute of a store."""
+        """Return it as JSON for a store's attribute."""
         return {**asdict(self), "first": list(self.first)}
 
 
@@ -166,7 +166,7 @@ def lost_of(failures: Iterable[Failure]) -> tuple[Lost, ...]:
 
 
 def read_lost(attribute: Sequence[Mapping[str, Any]]) -> tuple[Lost, ...]:
-    """What a store's attribute tells; stores of before 2026-12 name each failure in it."""
+    """Read the losses from a store's attribute; stores from before 2026-12 name each failure in it."""
     if any("clip_id" in entry for entry in attribute):
         return lost_of(Failure(**entry) for entry in attribute)
     return tuple(Lost(**{**entry, "first": tuple(entry["first"])}) for entry in attribute)

@@ -39,12 +39,12 @@ class SourcedWork(Work, Protocol):
 
 
 def row_failure(error: ClipError) -> RowFailure:
-    """What is remembered of a clip that cannot be made."""
+    """Convert an error to what the cache records about a clip that cannot be computed."""
     return RowFailure(type(error).__name__, shortened(str(error)))
 
 
 def not_finite(made: ClipArrays) -> FeatureError | None:
-    """What is wrong with values of which some are NaN or infinite; None where none are."""
+    """Describe values of which some are NaN or infinite; None where all are finite."""
     for name, values in sorted(made.items()):
         if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
             return FeatureError(

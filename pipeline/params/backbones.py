@@ -1,4 +1,4 @@
-"""What params.yaml says of a backbone: its network, its input and its training."""
+"""Parameters of a backbone: its network, its input and its training."""
 
 from typing import Annotated, Literal
 

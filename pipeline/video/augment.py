@@ -16,7 +16,7 @@ FLIPS = np.array([[1, 1], [-1, 1], [1, -1]])
 
 @dataclass(frozen=True, slots=True)
 class VideoAugment:
-    """What happens to a video clip in training; one draw a clip, the same for all its frames."""
+    """Random augmentation of a video clip in training; one draw a clip, the same for all its frames."""
 
     kind: Literal["none", "light", "amfi"] = "light"
     """`light`: the settings below. `amfi`: a turn by 0, 90, 180 or 270 degrees counter-clockwise, a flip

@@ -28,7 +28,7 @@ Span = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxRule:
-    """How the box is drawn."""
+    """Rule for a clip's crop box."""
 
     rule: Literal["clip", "square", "window", "frame"] = "square"
     buffer_px: float = 10.0
@@ -47,7 +47,7 @@ class BoxRule:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All that decides the box. Without `joints` where it is `known`: so it was before there was a choice."""
+        """Return all that decides the box. `joints` is left out where it is `known`, so that older keys stay valid."""
         return {name: value for name, value in asdict(self).items() if (name, value) != ("joints", "known")}
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ BOX = "box_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropRecipe:
-    """What becomes of a clip's sampled frames."""
+    """Recipe that turns a clip's sampled frames into crops."""
 
     sampling: str
     """Name of the sampling rule that chooses the frames."""
@@ -43,7 +43,7 @@ class CropRecipe:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All that decides a row's bytes. Of a recipe without `enhance`, what it was before there was one."""
+        """Return all that decides a row's bytes. `enhance` is left out where unused, so that older keys stay valid."""
         facts = {name: value for name, value in asdict(self).items() if name != "enhance"}
         facts["box"] = self.box.facts
         return facts if self.enhance is None else {**facts, "enhance": self.enhance.facts}

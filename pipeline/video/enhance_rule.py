@@ -12,7 +12,7 @@ ShareCurves = Literal["clip_mean", "frame"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhanceRule:
-    """How cropped and resized frames are lit, before they are stored (SPEC 4.4)."""
+    """Rule that brightens cropped and resized frames before they are stored (SPEC 4.4)."""
 
     weights: str
     """File of the network's weights: absolute, or from the project's folder."""
@@ -33,5 +33,5 @@ class EnhanceRule:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All that decides the pixels: not where the file lies."""
+        """Return all that decides the pixels: not the file's path."""
         return {"kind": self.kind, "sha256": self.sha256, "share_curves": self.share_curves}

@@ -1,4 +1,4 @@
-"""Which frames of a clip are looked at: the rules S1 to S4 of SPEC 0.4, in integers only.
+"""Sampling of a clip's frames: the rules S1 to S4 of SPEC 0.4, in integers only.
 
     uniform_interval       S1, as AMFI-Net prints it: frame i * floor(F/K). Drops the tail of the clip.
     centered               frame floor((i + 1/2) F/K): covers the whole clip. The default.
@@ -35,7 +35,7 @@ PHASES = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingRule:
-    """How frames are chosen."""
+    """Rule that chooses frames of a clip."""
 
     rule: Rule = "centered"
     num_frames: int = 16

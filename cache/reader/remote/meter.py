@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Meter:
-    """What came over the network so far."""
+    """Counts of network requests and bytes so far."""
 
     bytes: int = 0
     """Of bodies; headers are not counted."""

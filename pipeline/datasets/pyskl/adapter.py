@@ -79,12 +79,12 @@ class Pyskl:
         return self._listing
 
     def split(self, clip: Clip, protocol: str) -> Split:
-        """As the file's own split says; `unused` where it leaves the clip out."""
+        """Return the file's own split; `unused` where it leaves the clip out."""
         check_choice(protocol, self.protocols, "protocol of the PYSKL file")
         return self._sides[protocol].of(clip.own_name)
 
     def axis(self, protocol: str) -> Axis:
-        """What the protocol's name says, else the first of subject, camera, set-up that differs in training."""
+        """Return the axis in the protocol's name, else what differs first in training: subject, camera or set-up."""
         check_choice(protocol, self.protocols, "protocol of the PYSKL file")
         if both := self._sides[protocol].both:
             raise DatasetError(

@@ -13,7 +13,7 @@ UNNAMED = "split"
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Who is on which side of one protocol."""
+    """Clips on each side of one protocol."""
 
     train: frozenset[str]
     test: frozenset[str]

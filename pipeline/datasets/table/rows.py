@@ -25,7 +25,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class TableClips:
-    """What the rows say."""
+    """Clips that the table's rows describe."""
 
     clips: tuple[Clip, ...]
     """Sorted by id."""
