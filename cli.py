@@ -26,15 +26,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-recipes_app = typer.Typer(
-    help="Guard against stale results: recipes.lock, the digest of the code behind each step.",
-    no_args_is_help=True,
-)
+recipes_app = typer.Typer(help="Guard against stale results: recipes.lock.", no_args_is_help=True)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(cache_app, name="cache")
-pyskl_app = typer.Typer(
-    help="Import and export skeletons as PYSKL's annotation pickles.", no_args_is_help=True
-)
+pyskl_app = typer.Typer(help="Read and write skeletons as PYSKL's pickles.", no_args_is_help=True)
 app.add_typer(pyskl_app, name="pyskl")
 
 Workers = Annotated[
@@ -175,13 +170,9 @@ def extract(
     videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
     backbone: Annotated[str, typer.Option(help="A network over video of `models`, or package.module:Class.")],
     out: Annotated[Path, typer.Option(help="Store to write, as features.zarr.")],
-    weights: Annotated[
-        Path | None, typer.Option(help="File of its weights; without one it is untrained.")
-    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Its weights; untrained without.")] = None,
     kind: Annotated[str, typer.Option(help="Whose weights: harcache, torchvision_r3d_18, …")] = "harcache",
-    cut: Annotated[list[str], typer.Option(help="Cut to store (features, map, …); repeat for several.")] = [
-        "features"
-    ],  # noqa: B006
+    cut: Annotated[list[str], typer.Option(help="Cut to store; repeat for several.")] = ["features"],  # noqa: B006
     views: Annotated[int, typer.Option(min=1, help="Number of windows sampled from each video.")] = 1,
     stride: Annotated[
         int | None, typer.Option(min=1, help="Frames between sampled frames; default: spread over the video.")
