@@ -44,7 +44,7 @@ class Clip:
     camera: int = UNKNOWN
     setup: int = UNKNOWN
     name: str = ""
-    """What the dataset calls it, where that cannot be an id (`pipeline.datasets.clip_ids`); else empty."""
+    """The dataset's own name, where that cannot be an id (`pipeline.datasets.clip_ids`); else empty."""
 
     def __post_init__(self) -> None:
         if not can_be_id(self.clip_id):

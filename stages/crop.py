@@ -50,7 +50,7 @@ class CropWork:
     """By which each clip's row is named; the sha256 of its `video` among them."""
 
     def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "CropWork":
-        """The same work, knowing which bytes it must read."""
+        """Return the same work with the digests of the inputs that it must read."""
         return replace(self, inputs=inputs)
 
     @property

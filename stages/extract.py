@@ -58,11 +58,11 @@ class Request:
     kind: WeightsKind = "harcache"
     cuts: tuple[str, ...] = (FEATURES,)
     views: int = 1
-    """How many windows of each video."""
+    """Number of windows of each video."""
     stride_frames: int | None = None
     """From one frame to the next; None spreads the frames over the whole video."""
     sha256: str | None = None
-    """Of the weights, by which rows are named: a file that is another by the time it is loaded is refused."""
+    """Digest of the weights, part of each row's key: a file that was replaced before loading is refused."""
 
     @property
     def part(self) -> str:
@@ -128,7 +128,7 @@ class ExtractWork:
     made_with: Mapping[str, Any] = field(default_factory=dict)
 
     def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "ExtractWork":
-        """The same work, knowing which bytes it must read."""
+        """Return the same work with the digests of the inputs that it must read."""
         return replace(self, inputs=inputs)
 
     def compute(

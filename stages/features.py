@@ -55,7 +55,7 @@ class Planned:
     shape: tuple[int, ...]
     """(A, …) of one clip."""
     code: Mapping[str, str | int]
-    """What names the backbone's code, where more than its kind does."""
+    """Name of the backbone's code, where its kind alone does not identify it."""
 
     @property
     def name(self) -> str:

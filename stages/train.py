@@ -54,7 +54,7 @@ class HeadTraining:
     method: str
     """A head's name, or a user's own as `package.module:Class`; or the backbone that the head sees alone."""
     inputs: Pinned
-    """What it is learned from: nothing is kept that was learned from another store."""
+    """Inputs of the training: nothing is stored that was trained on a replaced store."""
 
     def heads(self, parts: SplitParts) -> Iterator[Training]:
         """The selection run, on features of backbones that never saw the held-out clips; then the final runs."""

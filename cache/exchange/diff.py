@@ -82,7 +82,7 @@ class StoreDiff:
         return f"{self.a} and {self.b} agree: {rows} rows of {len(self.contents)} arrays compared{order}"
 
     def document(self) -> dict[str, JSON]:
-        """The same as JSON; of each difference {"place", "before", "now"}: in a, in b."""
+        """Return it as JSON; each difference is {"place", "before", "now"}: in a, in b."""
         found: dict[str, Any] = asdict(self)
         found |= {"a": str(self.a), "b": str(self.b), "agrees": self.agrees}
         found["coordinates"] = {name: list(rows) for name, rows in self.coordinates}

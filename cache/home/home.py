@@ -33,12 +33,12 @@ class Cache:
 
     @property
     def blobs(self) -> Blobs:
-        """Learned files, kept by what they were learned from."""
+        """Trained files, under keys of what they were trained on."""
         return Blobs(self.root)
 
     @property
     def in_use(self) -> Path:
-        """Held by every build from its plan to its end, so that nothing it counts on is collected."""
+        """Path of the lock that every build holds from its plan to its end, so that no input is collected."""
         return self.root / "in_use"
 
     def shard(self, key: str) -> Path:
@@ -54,7 +54,7 @@ class Cache:
         return self.root / "shards" / key[:2] / f"{key}.documents"
 
     def lock(self, key: str) -> Path:
-        """Held by whoever writes that shard."""
+        """Path of the lock that the writer of that shard holds."""
         return self.root / "shards" / key[:2] / f"{key}.lock"
 
     def order(self, name: str) -> Path:

@@ -25,7 +25,7 @@ _LEVEL = 3
 _CRC_BYTES = 4
 _TAIL = KEY_BYTES + _CRC_BYTES
 MAX_DOCUMENTS_BYTES = 512 << 20
-"""What the documents of one shard may unpack to; 16,384 rows of 2 KB are 32 MB."""
+"""Limit of one shard's unpacked documents; 16,384 rows of 2 KB are 32 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Documents:
     failures: Mapping[int, RowFailure]
     """Row in the shard to why it could not be made."""
     checksums: bytes | None = None
-    """Each chunk's crc32c; None where they were not kept yet."""
+    """Each chunk's crc32c; None where the file has none."""
 
 
 def documents_bytes(

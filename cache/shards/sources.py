@@ -92,7 +92,7 @@ class LocalFile:
         return (self.read(offset, length) for offset, length in ranges)
 
     def distrust(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: no bytes are cached."""
 
     def read_into(self, offset: int, buffers: Sequence[memoryview], wanted: int) -> int:
         """Fill the buffers, `wanted` bytes in all, with what follows `offset`; gives how many bytes there were."""
@@ -132,7 +132,7 @@ class Held:
         return (self.read(offset, length) for offset, length in ranges)
 
     def distrust(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: no bytes are cached."""
 
     def close(self) -> None:
         """Nothing is held open."""

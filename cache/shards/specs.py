@@ -22,7 +22,7 @@ class ArraySpec:
 
     name: str
     dtype: DTypeLike
-    """Bool, integer or float; kept little-endian. Becomes the dtype's own short name, as "float32"."""
+    """Bool, integer or float, stored little-endian; becomes the dtype's own short name, as "float32"."""
     row_shape: tuple[int, ...]
     """Shape of one row; () for one number a row."""
     dims: tuple[str, ...]

@@ -12,7 +12,7 @@ from ..shards.chunk_index import CRC_BYTES, index_bytes
 from ..shards.specs import ArraySpec
 
 MAX_CHUNK_BYTES = 1 << 30
-"""What one chunk may unpack to: what a reader must be ready to hold."""
+"""Limit of one chunk's unpacked size, which a reader must be able to hold."""
 _MAX_AXES = 32
 _COORD_BYTES = 16 << 20
 _MAX_COORD_RATIO = 512

@@ -119,7 +119,7 @@ class Manifest:
     files: Mapping[str, Mapping[str, Any]]
     """Name relative to the store to {"size", "blake2b160", "checksums"}; the last is None but of shards."""
     damage: str | None
-    """What is wrong with the manifest itself; what it lists is then a hint at best."""
+    """Description of damage to the manifest itself; its list is then a hint at best."""
     digest: str = ""
     """Its own: it names the whole store's content."""
 

@@ -40,7 +40,7 @@ class Verified:
     bytes: int
     faults: tuple[Fault, ...]
     notes: tuple[Fault, ...] = ()
-    """What is no damage but worth a word: work in progress, what the next build sweeps, what is unproven."""
+    """Remarks on what is no damage: work in progress, what the next build sweeps, what is unproven."""
 
     @property
     def rows(self) -> tuple[str, ...]:

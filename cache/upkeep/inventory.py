@@ -22,7 +22,7 @@ class StoreLine:
     """Number of rows without holes; None where unknown."""
     shards: int
     bytes: int | None
-    """Of all its files, as its manifest lists them; None where only the cache's note is at hand."""
+    """Size of all its files, as its manifest lists them; None where only the cache's note is at hand."""
     cached: float | None
     """Share of its rows that the last build did not compute; None where no build is known here."""
     made_by: str

@@ -27,7 +27,7 @@ class RowProvenance:
     doc: JSON
     failed: RowFailure | None = None
     record: Mapping[str, Any] | None = None
-    """Of the shard that holds it: host, user, made_at, seconds, made_with, versions; None where unknown."""
+    """Facts from its shard's record: host, user, made_at, seconds, made_with, versions; None where unknown."""
 
     def lines(self, names: Mapping[str, str] | None = None) -> list[str]:
         """Readable: the key, each leaf of the document by its place, and how it came to be.

@@ -26,7 +26,7 @@ class CutArray:
     shape: tuple[int, ...]
     """(A, …) of one clip."""
     dims: tuple[str, ...]
-    """Of the axes behind the views."""
+    """Names of the axes behind the views."""
 
     @property
     def num_bytes(self) -> int:

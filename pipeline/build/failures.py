@@ -40,7 +40,7 @@ class Failure:
     """Name of the error's class."""
     message: str
     counts: bool = True
-    """False of what lies there in part, a skeleton whose video was not fetched: told by name, and no failure."""
+    """Whether it counts as a failure; not where files are there in part, as a skeleton without its video."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", shortened(self.message))
@@ -60,7 +60,7 @@ class Summary:
     note: str = ""
     unit: str = "clips"
     told_in: str = "failures.jsonl"
-    """Where each failure stands with its reason."""
+    """File that lists each failure with its reason."""
 
     @property
     def exit_code(self) -> int:

@@ -34,7 +34,7 @@ class SourcedWork(Work, Protocol):
     """Work that reads files of the user's: it must be told which bytes the results will be named by."""
 
     def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> Work:
-        """The same work, knowing each id's `inputs` as its documents have them, by which it proves what it reads."""
+        """Return the same work with each id's `inputs` from the documents, against which it checks what it reads."""
         ...
 
 

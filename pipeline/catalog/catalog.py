@@ -88,7 +88,7 @@ class Catalog:
     """Along which `protocol` splits: subject, camera or setup."""
     classes: tuple[str, ...]
     unlisted: int = 0
-    """Recordings that lie there and are no entry: `index` could not use them, failures.jsonl says why."""
+    """Recordings that are no entry: `index` could not use them, failures.jsonl says why."""
 
     def __post_init__(self) -> None:
         ids = [entry.clip.clip_id for entry in self.entries]

@@ -41,7 +41,7 @@ class IndexWork:
     made_with: Mapping[str, str] = field(default_factory=dict)
 
     def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "IndexWork":
-        """The same work, knowing which bytes it must read."""
+        """Return the same work with the digests of the inputs that it must read."""
         return replace(self, inputs=inputs)
 
     def compute(

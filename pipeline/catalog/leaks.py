@@ -21,7 +21,7 @@ class Leaks:
     clips: Mapping[str, str]
     """Test clip to a training clip with the same recording."""
     subjects: tuple[int, ...]
-    """Who stands on both sides, though the protocol is to hold people apart."""
+    """Subjects on both sides, although the protocol separates people."""
     num_test: int
 
     def __bool__(self) -> bool:

@@ -19,7 +19,7 @@ class NoVideo:
 
     clip_id: str
     facts: VideoFacts
-    """As the skeletons tell them."""
+    """Frame count and size, as the skeletons state them."""
 
     @property
     def decoder(self) -> str:

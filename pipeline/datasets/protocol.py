@@ -60,13 +60,13 @@ class Listing:
     """Contents of a dataset's folder. Nothing is dropped silently: it is a clip, a failure, or counted."""
 
     clips: tuple[Clip, ...]
-    """What can be read, sorted by id."""
+    """Readable clips, sorted by id."""
 
     failures: tuple[tuple[str, str, str], ...] = ()
     """(clip id, error class, reason) of what lies there and cannot be used, sorted."""
 
     absent: Mapping[str, int] = field(default_factory=dict)
-    """How many are missing, by what is missing: a partial download is welcome."""
+    """Number of missing files by kind: a partial download is welcome."""
 
     incomplete: tuple[tuple[str, str, str], ...] = ()
     """(clip id, error class, reason) of what lies there in part, sorted: listed by name, and no failure."""
@@ -81,9 +81,9 @@ class Dataset(Protocol):
     """One dataset in one folder. Built with that folder and with options, which are keywords only."""
 
     name: str
-    """What messages call it; of ours, its key in DATASETS."""
+    """Its name in messages; of ours, the key in DATASETS."""
     layout: "Layout"
-    """Of its skeletons."""
+    """Joint layout of its skeletons."""
 
     @property
     def modality(self) -> Modality:

@@ -66,7 +66,7 @@ class Numbering:
     header_frames: int | None = None
     """Frames that the header promises; None where it does not say."""
     flags: frozenset[str] = frozenset()
-    """Of VIDEO_FLAGS."""
+    """Names from VIDEO_FLAGS."""
 
     def shown(self, frame: int) -> int:
         """The frame whose picture `frame` shows: itself, or an earlier one where it has none of its own."""

@@ -48,11 +48,11 @@ class Manner(ShownByShape):
     side: str
     """The arm that acts: left or right."""
     cycles: float
-    """How often the motion repeats within the clip."""
+    """Number of repetitions of the motion within the clip."""
     phase: float
-    """Where it starts, in radians."""
+    """Start of the motion, in radians."""
     reach: float
-    """How far it goes, relative to the average."""
+    """Extent of the motion, relative to the average."""
     yaw: float
     """The trunk's turn about the vertical, in radians."""
     sway: Floats

@@ -36,7 +36,7 @@ class CropParams(Section):
     recipes: dict[str, Crop] = Field(min_length=1)
     shard_rows: int = Field(default=256, gt=0)
     depth_range_metres: float = Field(default=1.0, gt=0)
-    """Of depth videos: how far before and behind the person the grey values reach."""
+    """For depth videos: range of the grey values before and behind the person, in metres."""
 
 
 class HeatmapParams(Section):
@@ -92,7 +92,7 @@ class PretrainParams(Section):
     seeds: tuple[int, ...] = Field(min_length=1)
     hold_out: HoldOut = HoldOut()
     select: Literal["best", "last"] = "best"
-    """Which epoch of the selection run is kept: the best on the held-out part, or the last (it then only measures)."""
+    """Epoch of the selection run that is used: the best on the held-out part, or the last (it then only measures)."""
     selected_on: Literal["val", "test"] = "val"
     """`test` is the papers' way: the whole training part is fitted, and the epoch is chosen on the test clips. Its
     figures leak, and say so wherever they appear; needs `refit: false`."""

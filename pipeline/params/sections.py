@@ -13,7 +13,7 @@ Place = tuple[str, ...]
 """Keys on the way from a section to what is meant, outermost first."""
 
 Mistake = tuple[Place, str]
-"""Where something stands that cannot be meant, and what is wrong with it."""
+"""A place in params.yaml, and what is wrong there."""
 
 
 class MistakesError(ValueError):

@@ -25,7 +25,7 @@ class RepairedFiles:
     mended: list[str] = field(default_factory=list)
     """Files whose damaged copy in DVC's cache was replaced by the whole one in the project."""
     left: list[str] = field(default_factory=list)
-    """What is still damaged, and the command that makes it again."""
+    """Remaining damage, with the command that writes the file again."""
 
     @property
     def exit_code(self) -> int:

@@ -24,13 +24,13 @@ class VideoAugment:
     shift_pixels: int = 8
     """`light`: largest shift along x and along y, whole pixels."""
     scales: tuple[float, float] = (1.0, 1.0)
-    """How large the picture becomes in its frame: below 1 it shrinks, above 1 a part is enlarged."""
+    """Range of the picture's scale: below 1 it shrinks, above 1 a part is enlarged."""
     flip_chance: float = 0.0
     """`light`: chance of a horizontal flip."""
     brightness: float = 0.0
     """`light`: pixels are multiplied by 1 ± this, drawn uniformly."""
     fill: Literal["zero", "edge"] = "zero"
-    """What shows where the picture was moved away."""
+    """Value of pixels outside the moved picture."""
 
     def __post_init__(self) -> None:
         low, high = self.scales

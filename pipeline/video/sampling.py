@@ -44,11 +44,11 @@ class SamplingRule:
     """A."""
     mode: Literal["train", "test"] = "test"
     stride_frames: int = 1
-    """Of `strided` only: frames from one sampled frame to the next."""
+    """For `strided`: frames from one sampled frame to the next."""
     test_seed: int = 255
-    """Of `uniform_sample_frames` only: fixes the test draw."""
+    """For `uniform_sample_frames`: seed of the test draw."""
     flavour: Literal["mmaction2", "pyskl"] = "mmaction2"
-    """Of `uniform_sample_frames` only: PYSKL spends two more draws a view than MMAction2 and EPAM-Net do."""
+    """For `uniform_sample_frames`: PYSKL spends two more draws a view than MMAction2 and EPAM-Net do."""
 
     def __post_init__(self) -> None:
         if self.rule not in _RULES:

@@ -39,7 +39,7 @@ class VideoFacts:
     undecodable_frames: int = 0
     """Frames at the start that have no picture of their own: they show the first that there is."""
     flags: frozenset[str] = frozenset()
-    """What is unusual about it, of `pipeline.decoding.numbering.VIDEO_FLAGS`."""
+    """Names of anomalies, from `pipeline.decoding.numbering.VIDEO_FLAGS`."""
 
     def __post_init__(self) -> None:
         if min(self.num_frames, self.height, self.width) < 1:

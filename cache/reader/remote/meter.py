@@ -9,7 +9,7 @@ class Meter:
     """Counts of network requests and bytes so far."""
 
     bytes: int = 0
-    """Of bodies; headers are not counted."""
+    """Bytes of the bodies received; headers are not counted."""
     requests: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 

@@ -24,7 +24,7 @@ class Patience:
     timeout_seconds: float = 60.0
     """For one whole answer, and a second more for each 16 KiB that have come: a slow line goes on, a stuck one ends."""
     attempts: int = 8
-    """How often one thing is asked, the first time among them, where the server is busy or the line breaks."""
+    """Number of tries, the first among them, where the server is busy or the line breaks."""
     wait_seconds: float = 60.0
     """For all pauses between the attempts together."""
 

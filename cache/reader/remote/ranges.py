@@ -84,7 +84,7 @@ class PartOfFile:
         )
 
     def distrust(self) -> None:
-        """Nothing of the whole is kept."""
+        """Do nothing: no bytes of the whole are cached."""
         self._source.distrust()
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ class Answer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
-    """Of a 206; of others it isn't read."""
+    """Body of a 206 answer; that of others is not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class TableClips:
     labels: tuple[str, ...]
     """Names of the labels 0, 1, …"""
     splits: dict[str, Split]
-    """Of each clip, by id; empty where no row says train or test."""
+    """Split of each clip, by id; empty where no row says train or test."""
     failures: tuple[tuple[str, str, str], ...]
     """(id, error class, reason) of each row that says nothing usable."""
 
