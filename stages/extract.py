@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import Cache, Row, RowFailure, StoreSpec, file_sha256
+from cache import Cache, Row, StoreSpec, file_sha256
 from models.backbones import backbone_class, build_backbone, code_of
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
-from models.inference import embed_views
+from models.inference import NETWORK_STOPS, embed_views
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.training.seeding import seeded
@@ -29,8 +29,7 @@ from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import EXTRACT
-from pipeline.build.work import ClipArrays
-from pipeline.errors import ClipError
+from pipeline.build.work import ClipArrays, ClipResult, attempt, together
 from pipeline.values import Box
 from pipeline.video.crop import CropRecipe, crop_clip
 from pipeline.video.pixels import PixelScale, to_float
@@ -113,29 +112,24 @@ class ExtractWork:
     batch: int
     made_with: Mapping[str, Any] = field(default_factory=dict)
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each video's cuts; one that cannot be decoded is a failure."""
+        _ = self.request.network  # what is wrong with it is no video's fault
         remaining = iter(ids)
         while some := list(islice(remaining, self.batch * self.threads)):
             yield from self._some(some, sorted(arrays))
 
-    def _some(self, ids: list[str], cuts: list[str]) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
-        clips: dict[str, NDArray[np.float32]] = {}
-        failed: dict[str, RowFailure] = {}
-        for video_id in ids:
-            try:
-                clips[video_id] = self._clip(video_id)
-            except ClipError as error:
-                failed[video_id] = RowFailure(type(error).__name__, str(error))
-        made = self._cuts(list(clips.values()), cuts) if clips else {}
-        places = {video_id: place for place, video_id in enumerate(clips)}
-        for video_id in ids:
-            if video_id in failed:
-                yield video_id, failed[video_id]
-            else:
-                yield video_id, {cut: values[places[video_id]] for cut, values in made.items()}
+    def _some(self, ids: list[str], cuts: list[str]) -> Iterator[tuple[str, ClipResult]]:
+        decoded = {video_id: attempt(self._clip, video_id) for video_id in ids}
+        clips = {video_id: clip for video_id, clip in decoded.items() if isinstance(clip, np.ndarray)}
+
+        def made(some: list[str]) -> dict[str, ClipArrays]:
+            found = self._cuts([clips[video_id] for video_id in some], cuts)
+            return {video_id: {cut: found[cut][place] for cut in cuts} for place, video_id in enumerate(some)}
+
+        results = dict(together(made, list(clips), stops=NETWORK_STOPS)) if clips else {}
+        for video_id, clip in decoded.items():
+            yield video_id, results[video_id] if isinstance(clip, np.ndarray) else clip
 
     def _clip(self, video_id: str) -> NDArray[np.float32]:
         """(A, C, T, H, W)"""
@@ -191,12 +185,13 @@ def run(
             "sampling": asdict(request.rule),
         },
     )
-    store, made, _ = make_store(job, cache, f"extract/{out.name}", out, options)
-    failed = len({failure["id"] for failure in store.failures})
-    seconds = time.monotonic() - began
-    told = f"the attribute failures of {out}"
-    cached = len(named) - made - failed
-    return Summary("extract", made, cached, failed, seconds, max_failed, unit="videos", told_in=told)
+    made = make_store(job, cache, f"extract/{out.name}", out, options)
+    failed, unexpected = len({failure["id"] for failure in made.store.failures}), len(made.unexpected)
+    cached = len(named) - made.made - failed - unexpected
+    return Summary(
+        "extract", made.made, cached, failed, time.monotonic() - began, max_failed,
+        unit="videos", told_in=f"the attribute failures of {out}", unexpected=unexpected,
+    )  # fmt: skip
 
 
 def _documents(

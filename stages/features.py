@@ -10,19 +10,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import Row, RowFailure
+from cache import Row
 from models.backbones import build_backbone, code_of
 from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Backbone, Cut, cut_shapes
 from models.device import best_device
-from models.inference import embed_views
+from models.inference import NETWORK_STOPS, embed_views
 from models.training.checkpoint import decode, load_state
 from pipeline.build.build import StoreJob, build_store, upstream_failures
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import FEATURES
-from pipeline.build.work import ClipArrays
+from pipeline.build.work import ClipArrays, ClipResult, together
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.inputs.inputs import ClipInput, input_of
@@ -74,16 +74,13 @@ class FeatureWork:
     preset: Preset
     threads: int
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's (A, C) features."""
         networks = _Networks(self.paths, self.preset, arrays, self.threads)
+        networks.load()
         remaining = iter(ids)
         while block := list(islice(remaining, INFERENCE_BATCH[best_device()] * self.threads)):
-            features = networks.features(block)
-            for place, clip_id in enumerate(block):
-                yield clip_id, {name: values[place] for name, values in features.items()}
+            yield from together(networks.rows, block, stops=NETWORK_STOPS)
 
     @property
     def made_with(self) -> dict[str, Any]:
@@ -114,6 +111,18 @@ class _Networks:
             if kept:
                 found.append((*self._load(training), kept))
         return found
+
+    def load(self) -> None:
+        """Load the networks now: what is wrong with one is no clip's fault."""
+        _ = self._wanted
+
+    def rows(self, ids: list[str]) -> dict[str, ClipArrays]:
+        """By clip, its row of each array."""
+        found = self.features(ids)
+        return {
+            clip_id: {name: values[place] for name, values in found.items()}
+            for place, clip_id in enumerate(ids)
+        }
 
     def _load(self, training: Training) -> tuple[ClipInput, Backbone]:
         params = self.preset.pretrain.backbones[training.name]

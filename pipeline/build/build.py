@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -17,10 +18,12 @@ from pipeline.build.adoption import adopt_before_build
 from pipeline.build.failures import Failure, Summary, write_failures
 from pipeline.build.progress import ClipProgress
 from pipeline.build.runner import RunOptions, run_tasks
-from pipeline.build.steps import as_json, code_facts
+from pipeline.build.steps import STEPS, as_json, code_facts
+from pipeline.build.unexpected import Unexpected, log_unexpected
 from pipeline.build.work import ClipArrays, Work
-from pipeline.errors import CapacityError
+from pipeline.errors import CapacityError, RunError
 from pipeline.paths import Paths
+from pipeline.versions import clashing_opencv
 
 ORIGINS = "origins"
 """Attribute of a store: for each store that it was made from, directly or not, what all its rows have in common."""
@@ -59,8 +62,8 @@ def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed:
     adopted = adopt_before_build(paths.root, cache, name, out)
     if adopted is not None and not options.quiet:
         print(f"{job.stage}: adopted {adopted}", file=sys.stderr)
-    store, made, seconds = make_store(_with_origins(job, paths), cache, name, out, options)
-    return _account(job, store, paths, made, seconds, max_failed)
+    made = make_store(_with_origins(job, paths), cache, name, out, options)
+    return _account(job, made, paths, max_failed)
 
 
 def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
@@ -83,25 +86,59 @@ def _recipes(made_of: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def make_store(
-    job: StoreJob, cache: Cache, name: str, out: Path, options: RunOptions
-) -> tuple[Store, int, float]:
-    """The store at `out`, how many rows were computed for it, and in how many seconds.
+@dataclass(frozen=True, slots=True)
+class MadeStore:
+    """A store, and what its making cost."""
 
-    `name` is where the cache remembers the order of its rows; raises CapacityError where it cannot fit.
+    store: Store
+    made: int
+    """Rows computed for it."""
+    seconds: float
+    unexpected: tuple[Failure, ...]
+    """Clips that are left out of it, and tried again by the next run: see `pipeline.build.work.Unexpected`."""
+
+
+def make_store(job: StoreJob, cache: Cache, name: str, out: Path, options: RunOptions) -> MadeStore:
+    """Make the store at `out`.
+
+    `name` is where the cache remembers the order of its rows. Raises CapacityError where it cannot fit, RunError where
+    every clip fails unexpectedly.
     """
-    build = Build(cache, name, job.spec, job.rows)
-    _check_room(job, build.bytes_to_write, build.cache.root, options)
-    with ClipProgress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
+    if "opencv-python" in STEPS[job.stage].runtime and (warning := clashing_opencv()):
+        print(f"{job.stage}: {warning}", file=sys.stderr)
+    began, made = time.monotonic(), 0
+    left: dict[str, Failure] = {}
+    rows = job.rows
+    while rows:
+        build = Build(cache, name, job.spec, rows)
+        _check_room(job, build.bytes_to_write, build.cache.root, options)
+        more, found = _run(job, build, len(rows), options)
+        made += more
+        if not found:
+            card = _card(replace(job, failures=(*job.failures, *left.values())))
+            build.finish(out, job.coords(build.ids), card)
+            return MadeStore(open_store(out), made, time.monotonic() - began, tuple(left.values()))
+        left |= log_unexpected(job.stage, found)  # their blocks are undone: made again without them
+        rows = [row for row in rows if row.id not in left]
+    raise RunError(f"{job.stage}: all {len(left)} clips failed unexpectedly: their tracebacks are above")
+
+
+def _run(
+    job: StoreJob, build: Build, num_rows: int, options: RunOptions
+) -> tuple[int, dict[str, Unexpected]]:
+    """How many rows were computed, and which clips failed unexpectedly."""
+    made, left = 0, dict[str, Unexpected]()
+    with ClipProgress(job.stage, num_rows, cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
         write = partial(_write, build.cache.root, job.work, tick)
-        made = 0
         for receipt in run_tasks(write, build.tasks, options):
+            if not isinstance(receipt, Receipt):
+                left |= receipt
+                continue
             made += receipt.made
             if tick is None:
                 progress.tick(made=receipt.made, failed=receipt.failed)
-    build.finish(out, job.coords(build.ids), _card(job))
-    return open_store(out), made, progress.seconds
+    return made, left
 
 
 def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions) -> None:
@@ -134,28 +171,47 @@ def _own(store: Store, stage: str) -> tuple[Failure, ...]:
     return tuple(found.values())
 
 
-def _account(
-    job: StoreJob, store: Store, paths: Paths, made: int, seconds: float, max_failed: float
-) -> Summary:
-    own = _own(store, job.stage)
-    write_failures(paths.failures, job.stage, (*job.failures, *own))
-    cached = len(job.rows) - made - len(own)
-    return Summary(job.stage, made, cached, len(job.failures) + len(own), seconds, max_failed)
+def _account(job: StoreJob, made: MadeStore, paths: Paths, max_failed: float) -> Summary:
+    own = _own(made.store, job.stage)
+    write_failures(paths.failures, job.stage, (*job.failures, *own, *made.unexpected))
+    cached = len(job.rows) - made.made - len(own) - len(made.unexpected)
+    failed, unexpected = len(job.failures) + len(own), len(made.unexpected)
+    return Summary(job.stage, made.made, cached, failed, made.seconds, max_failed, unexpected=unexpected)
 
 
 def _gb(num_bytes: int) -> str:
     return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"
 
 
-def _write(root: Path, work: Work, tick: Callable[..., None] | None, task: Task) -> Receipt:
-    compute = work.compute if tick is None else partial(_ticking, work, tick)
-    return write_block(root, task, compute, made_with=work.made_with)
+class _LeftOutError(Exception):
+    """Some clips of a block failed unexpectedly: nothing of the block may be recorded."""
 
 
-def _ticking(
-    work: Work, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
+def _write(
+    root: Path, work: Work, tick: Callable[..., None] | None, task: Task
+) -> Receipt | dict[str, Unexpected]:
+    """Write a block; or say which of its clips failed unexpectedly, and write nothing."""
+    left: dict[str, Unexpected] = {}
+    try:
+        return write_block(root, task, partial(_foreseen, work, tick, left), made_with=work.made_with)
+    except _LeftOutError:
+        return left
+
+
+def _foreseen(
+    work: Work,
+    tick: Callable[..., None] | None,
+    left: dict[str, Unexpected],
+    ids: list[str],
+    arrays: frozenset[str],
 ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    """What is made of each clip; after an unexpected error the others are tried, to find all at once."""
     for clip_id, made in work.compute(ids, arrays):
-        failed = isinstance(made, RowFailure)
-        tick(made=int(not failed), failed=int(failed))
-        yield clip_id, made
+        if isinstance(made, Unexpected):
+            left[clip_id] = made
+        elif not left:
+            if tick is not None:
+                tick(made=int(not isinstance(made, RowFailure)), failed=int(isinstance(made, RowFailure)))
+            yield clip_id, made
+    if left:
+        raise _LeftOutError

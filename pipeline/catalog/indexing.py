@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import RowFailure, Store
+from cache import Store
 from pipeline.build.failures import Failure
-from pipeline.build.work import ClipArrays, one_by_one
+from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.opened import made_keys
 from pipeline.catalog.skeletons import flag_names, pack, read_facts
@@ -33,9 +33,7 @@ class IndexWork:
     """Key of the listing that the clips stand in."""
     made_with: Mapping[str, str] = field(default_factory=dict)
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's rows of skeletons.zarr."""
         return one_by_one(self._clip, ids, arrays)
 
