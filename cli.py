@@ -86,21 +86,24 @@ def _terminated(*_: object) -> None:
     raise SystemExit(TERMINATED)
 
 
-def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: str | None) -> None:
+def _run(stage: str, dataset: str, preset: str | None, how: tuple[int, str | None], **more: bool) -> None:
     """Check the recipes, read the params, run `stages.<stage>.run`, print its summary."""
     with _explained():
         from importlib import import_module
 
+        from pipeline.build.lock import recipes
         from pipeline.build.runner import RunOptions
-        from pipeline.build.steps import STEPS, recipes
+        from pipeline.build.steps import STEPS
+        from pipeline.params.parts import parts_in_use
         from pipeline.paths import Paths
         from stages.load_params import load_params
 
         paths = Paths(PROJECT, dataset)
+        params = load_params(paths.params, preset or dataset)
         if stage in STEPS:
-            recipes(HOUSE).check(stage)
+            recipes(HOUSE).check(stage, parts_in_use(stage, params))
         run: Callable[..., object] = import_module(f"stages.{stage}").run
-        summary = run(paths, load_params(paths.params, preset or dataset), RunOptions(workers, scheduler))
+        summary = run(paths, params, RunOptions(*how), **more)
         typer.echo(summary)
         raise typer.Exit(getattr(summary, "exit_code", 0))
 
@@ -139,10 +142,18 @@ def _stage(name: str, told: str) -> None:
     def command(
         dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
     ) -> None:
-        _run(name, dataset, preset, workers, scheduler)
+        _run(name, dataset, preset, (workers, scheduler))
 
 
-for _name, _told in STAGES.items():
+@app.command(help=STAGES["index"])
+def index(
+    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse sides that share recordings or people.")] = False,
+) -> None:  # fmt: skip
+    _run("index", dataset, preset, (workers, scheduler), strict=strict)
+
+
+for _name, _told in list(STAGES.items())[1:]:  # `index` has an option of its own
     _stage(_name, _told)
 
 
@@ -174,13 +185,13 @@ def extract(
 ) -> None:
     """Videos in, features out, through the same cache; no dataset, no skeleton and no DVC."""
     with _explained():
+        from pipeline.build.lock import recipes
         from pipeline.build.runner import RunOptions
-        from pipeline.build.steps import recipes
         from pipeline.paths import Paths
         from stages.extract import Request, run
 
-        recipes(HOUSE).check("extract")
         request = Request(backbone, weights, kind, tuple(cut), views, stride)  # type: ignore[arg-type]
+        recipes(HOUSE).check("extract", [request.part])
         cache = Paths(PROJECT, "extract").open_cache()
         done = run(videos, request, out, cache, RunOptions(workers, scheduler), max_failed=max_failed)
         typer.echo(done)
@@ -266,18 +277,20 @@ def pyskl_import(
 def recipes_check() -> None:
     """Say whether any step's code changed while its version did not."""
     with _explained():
-        from pipeline.build.steps import STEPS, recipes
+        from pipeline.build.lock import recipes
+        from pipeline.build.steps import STEPS
 
+        house = recipes(HOUSE)
         for step in STEPS:
-            recipes(HOUSE).check(step)
-        typer.echo(f"recipes.lock agrees with the code of {len(STEPS)} steps")
+            house.check(step, house.parts())
+        typer.echo(f"recipes.lock agrees with the code of {len(STEPS)} steps and {len(house.parts())} parts")
 
 
 @recipes_app.command("bless")
 def recipes_bless() -> None:
     """Record the code as it is: for changes that leave every result as it was."""
     with _explained():
-        from pipeline.build.steps import recipes
+        from pipeline.build.lock import recipes
 
         changed = recipes(HOUSE).bless()
         typer.echo(f"recipes.lock: {', '.join(changed) if changed else 'nothing'} changed; commit it")

@@ -1,5 +1,6 @@
 """extract: videos in, features out. No dataset, no skeletons, no DVC; the same cache."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,21 +16,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import Cache, Row, StoreSpec, file_sha256
-from models.backbones import backbone_class, build_backbone, code_of
+from cache import Cache, Digests, Row, StoreSpec
+from models.backbones import backbone_class, build_backbone
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
-from models.inference import NETWORK_STOPS, embed_views
+from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
+from models.names import BACKBONES
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.training.seeding import seeded
 from pipeline.build.build import StoreJob, make_store
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import EXTRACT
-from pipeline.build.work import ClipArrays, ClipResult, attempt, together
+from pipeline.build.work import ClipArrays, ClipResult, attempt, not_finite, row_failure, together
+from pipeline.errors import FeatureError
 from pipeline.values import Box
 from pipeline.video.crop import CropRecipe, crop_clip
 from pipeline.video.pixels import PixelScale, to_float
@@ -47,7 +51,7 @@ class Request:
     """What one call asks for."""
 
     backbone: str
-    """A name of `models.backbones.BACKBONES` over videos, or `package.module:Class`."""
+    """A name of `models.names.BACKBONES` over videos, or `package.module:Class`."""
     weights: Path | None = None
     """None: untrained, with a warning; the same on every machine with one version of torch."""
     kind: WeightsKind = "harcache"
@@ -56,6 +60,11 @@ class Request:
     """How many windows of each video."""
     stride_frames: int | None = None
     """From one frame to the next; None spreads the frames over the whole video."""
+
+    @property
+    def part(self) -> str:
+        """The backbone, as recipes.lock names it."""
+        return f"backbone:{self.backbone}"
 
     @cached_property
     def card(self) -> WeightsCard | None:
@@ -123,13 +132,15 @@ class ExtractWork:
         decoded = {video_id: attempt(self._clip, video_id) for video_id in ids}
         clips = {video_id: clip for video_id, clip in decoded.items() if isinstance(clip, np.ndarray)}
 
-        def made(some: list[str]) -> dict[str, ClipArrays]:
+        def rows(some: list[str]) -> dict[str, ClipArrays]:
             found = self._cuts([clips[video_id] for video_id in some], cuts)
             return {video_id: {cut: found[cut][place] for cut in cuts} for place, video_id in enumerate(some)}
 
-        results = dict(together(made, list(clips), stops=NETWORK_STOPS)) if clips else {}
+        made = dict(together(rows, list(clips), stops=NETWORK_STOPS)) if clips else {}
         for video_id, clip in decoded.items():
-            yield video_id, results[video_id] if isinstance(clip, np.ndarray) else clip
+            result = made[video_id] if isinstance(clip, np.ndarray) else clip
+            wrong = not_finite(result) if isinstance(result, dict) else None
+            yield video_id, result if wrong is None else row_failure(self._blamed(wrong))
 
     def _clip(self, video_id: str) -> NDArray[np.float32]:
         """(A, C, T, H, W)"""
@@ -141,6 +152,11 @@ class ExtractWork:
         samples = sample(self.request.rule, facts.num_frames)
         (pixels,) = crop_clip(source, {"frames": (recipe, samples, whole)}).values()
         return to_float(pixels, PixelScale(mean=expects.mean, std=expects.std))
+
+    def _blamed(self, wrong: FeatureError) -> FeatureError:
+        """The same with its cause: pixels are always finite."""
+        weights = weights_not_finite(self.request.network)
+        return FeatureError(f"{wrong}: {weights or 'its weights are finite, so the network overflows'}")
 
     def _cuts(self, clips: Sequence[NDArray[np.float32]], cuts: list[str]) -> dict[str, NDArray[Any]]:
         """(n, A, …) of each cut."""
@@ -169,7 +185,8 @@ def run(
     began = time.monotonic()
     if request.weights is None:
         print(f"extract: no --weights: {request.backbone} is untrained", file=sys.stderr)
-    named = video_ids(videos)
+    found = video_ids(videos)
+    named = found.files
     batch = _batch(request.expects)
     made_with = {"device": best_device(), "threads": options.threads, "inference_batch": batch}
     job = StoreJob(
@@ -178,18 +195,19 @@ def run(
         spec=_spec(request),
         rows=[Row(video_id, made_of) for video_id, made_of in _documents(named, request, cache).items()],
         work=ExtractWork(request, named, options.threads, batch, made_with),
-        coords=lambda ids: {"file": np.array([quote(named[i].name) for i in ids], "S")},
+        coords=lambda ids: {"file": np.array([quote(os.fsencode(named[i].name)) for i in ids], "S")},
         attrs={
             "backbone": request.options,
             "input": asdict(request.expects),
             "sampling": asdict(request.rule),
         },
+        parts=(request.part,),
     )
     made = make_store(job, cache, f"extract/{out.name}", out, options)
     failed, unexpected = len({failure["id"] for failure in made.store.failures}), len(made.unexpected)
     cached = len(named) - made.made - failed - unexpected
     return Summary(
-        "extract", made.made, cached, failed, time.monotonic() - began, max_failed,
+        "extract", made.made, cached, failed, time.monotonic() - began, max_failed, note=found.note,
         unit="videos", told_in=f"the attribute failures of {out}", unexpected=unexpected,
     )  # fmt: skip
 
@@ -198,14 +216,15 @@ def _documents(
     named: Mapping[str, Path], request: Request, cache: Cache
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """For each video, what its row of each cut is made of."""
-    weights = {} if request.weights is None else {"backbone": file_sha256(request.weights, cache)}
+    with Digests(cache) as digests:
+        weights = {} if request.weights is None else {"backbone": digests.sha256(request.weights)}
+        sources = {video_id: {"video_sha256": digests.sha256(path)} for video_id, path in named.items()}
     params = {
         "backbone": request.options,
         "input": asdict(request.expects),
         "sampling": asdict(request.rule),
-        **code_of(request.backbone),
+        **part_facts(request.backbone, BACKBONES),
     }
-    sources = {video_id: {"video_sha256": file_sha256(path, cache)} for video_id, path in named.items()}
     return {
         video_id: {
             cut: EXTRACT.document(params={**params, "cut": cut}, weights=weights, inputs=source)

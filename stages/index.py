@@ -1,21 +1,36 @@
 """index: what is there, and is it sound? Catalog, skeletons, sources' sha256, failures and quality flags."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import TYPE_CHECKING
 
-from cache import Row, file_sha256, open_store
+from cache import Digests, Row, open_store
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
+from pipeline.build.one_builder import one_builder
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
-from pipeline.catalog.catalog import write_catalog
-from pipeline.catalog.indexing import IndexWork, index_catalog, listing_failures, source_digests
+from pipeline.catalog.catalog import Catalog, write_catalog
+from pipeline.catalog.indexing import (
+    IndexWork,
+    index_catalog,
+    listing_failures,
+    listing_incomplete,
+    listing_leaks,
+    source_digests,
+)
+from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.skeletons import skeleton_spec
-from pipeline.datasets import Dataset, Listing
+from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
-from pipeline.params.params import Preset
+from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.errors import DatasetError
+from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
 
 
 @dataclass(frozen=True)
@@ -26,33 +41,60 @@ class _Found:
     listing: Listing
     digests: Mapping[str, Mapping[str, str]]
     """sha256 of each clip's sources, by what each is."""
+    leaks: Leaks
+    """What both sides of the protocol share."""
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     return _job(paths, preset, _found(paths, preset, options))
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
-    """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr."""
+def run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool = False) -> Summary:
+    """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr.
+
+    strict: DatasetError, before anything is written, where both sides of the protocol share recordings or people.
+    """
+    with one_builder(paths, "index"):
+        return _run(paths, preset, options, strict=strict)
+
+
+def _run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool) -> Summary:
     found = _found(paths, preset, options)
+    if strict and found.leaks:
+        raise DatasetError(
+            f"{paths.dataset}, {preset.index.protocol}: {found.leaks}; take them from one side, or leave --strict out"
+        )
     summary = build_store(_job(paths, preset, found), paths, options, max_failed=preset.max_failed)
     store, protocol = open_store(paths.store("skeletons")), preset.index.protocol
-    catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests)
+    catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests, found.leaks)
     write_catalog(paths.catalog, catalog)
+    return replace(summary, note="; ".join(_notes(found, catalog)))
+
+
+def _notes(found: _Found, catalog: Catalog) -> Iterator[str]:
+    """What a reader of one line should know."""
+    if not catalog.has_videos:
+        yield "no videos, skeletons alone"
+    if catalog.unused:
+        yield f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out"
     absent = ", ".join(f"{count} {what}" for what, count in sorted(found.listing.absent.items()) if count)
-    return replace(summary, note=f"not in the folder: {absent}" if absent else "")
+    if absent:
+        yield f"not in the folder: {absent}"
+    if found.leaks:
+        yield f"{found.leaks}: `index --strict` refuses that"
 
 
-def _found(paths: Paths, preset: Preset, options: RunOptions) -> _Found:
+def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
     dataset = open_dataset(preset.index, paths.raw)
     dataset.axis(preset.index.protocol)  # refuses a protocol that it does not have before anything is read
     listing = dataset.listing()
-    sha256 = partial(file_sha256, cache=paths.open_cache())
-    return _Found(dataset, listing, source_digests(dataset, listing.clips, sha256, workers=options.workers))
+    with Digests(paths.open_cache()) as known:
+        digests = source_digests(dataset, listing.clips, known.sha256, workers=options.workers)
+    return _Found(dataset, listing, digests, listing_leaks(dataset, preset.index.protocol, digests))
 
 
-def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
+def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
     dataset, params = found.dataset, preset.index
     spec = skeleton_spec(
         dataset.layout,
@@ -61,6 +103,7 @@ def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
         shard_rows=params.shard_rows,
     )
     key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows"})
+    key_params |= part_facts(params.adapter, DATASETS)
     documents = {
         clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
         for clip in found.listing.clips
@@ -81,5 +124,6 @@ def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
             "params": key_params,
             **dataset.card.attrs,
         },
-        failures=listing_failures(found.listing),
+        failures=(*listing_failures(found.listing), *listing_incomplete(found.listing)),
+        parts=parts_in_use("index", preset),
     )

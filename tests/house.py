@@ -18,6 +18,8 @@ class Import:
     module: str
     top_level: bool
     """Whether it runs when the file is imported, not within a function."""
+    for_types: bool
+    """Whether it stands under `if TYPE_CHECKING:` and never runs."""
 
 
 @cache
@@ -34,7 +36,7 @@ def imports(module: str) -> tuple[Import, ...]:
     path = modules()[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(path.read_text())
-    return tuple(_found(tree, package, top_level=True))
+    return tuple(_found(tree, package, top_level=True, for_types=False))
 
 
 @cache
@@ -47,7 +49,7 @@ def reached(module: str) -> frozenset[str]:
         if name in found or name not in modules():
             continue
         found.add(name)
-        waiting += [target.module for target in imports(name)]
+        waiting += [target.module for target in imports(name) if not target.for_types]
         waiting += [name.rpartition(".")[0]]
     return frozenset(found)
 
@@ -67,15 +69,16 @@ def _name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _found(node: ast.AST, package: str, *, top_level: bool) -> Iterator[Import]:
+def _found(node: ast.AST, package: str, *, top_level: bool, for_types: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         inside = top_level and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        typed = for_types or (isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING")
         if isinstance(child, ast.Import):
-            yield from (Import(alias.name, inside) for alias in child.names)
+            yield from (Import(alias.name, inside, typed) for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
-            yield from (Import(name, inside) for name in _from(child, package))
+            yield from (Import(name, inside, typed) for name in _from(child, package))
         else:
-            yield from _found(child, package, top_level=inside)
+            yield from _found(child, package, top_level=inside, for_types=typed)
 
 
 def _from(node: ast.ImportFrom, package: str) -> list[str]:

@@ -173,7 +173,7 @@ def test_a_damaged_shard_is_made_again(cache: Cache, tmp_path: Path) -> None:
 
 def test_the_index_is_rebuilt_from_the_records(cache: Cache, tmp_path: Path) -> None:
     build(cache, tmp_path / "out", rows_of(*range(5)))
-    (index,) = (cache.root / "index").iterdir()
+    (index,) = (cache.root / "index").glob("*.sqlite")
     index.write_bytes(b"rubbish" * 1000)
     compute, _ = build(cache, tmp_path / "out", rows_of(*range(6)))
     assert compute.asked == ["r005"]

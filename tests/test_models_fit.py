@@ -1,5 +1,7 @@
 """The training loop: deterministic, resumable bit for bit, selects on what is held out."""
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.amfi.r3d import R3D18
-from models.errors import CheckpointError, FitError, ModelParamError
+from models.errors import FitError, ModelParamError
 from models.graph.agcn import AGCN
 from models.graph.layouts import blocks
 from models.training.classifier import Classifier
@@ -149,11 +151,37 @@ def test_another_plans_file_is_refused(tmp_path: Path) -> None:
         fit(agcn_with_dropout(), data, FitPlan(epochs=4, lr=0.04), resume=file)
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "run.pt"
+@pytest.mark.parametrize("at", [0, 10, 30, 2000, -1000])
+def test_a_damaged_file_is_not_believed(at: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One byte of it flipped, or garbage in its place: the run begins anew and ends as the undisturbed one."""
+    data, file = batches_of(3, 8, 2, 1), tmp_path / "run.pt"
+    undisturbed = fit(agcn_with_dropout(), data, PLAN, resume=file)
+    content = bytearray(file.read_bytes())
+    content[at] ^= 4
+    file.write_bytes(content)
+    assert_same(fit(agcn_with_dropout(), data, PLAN, resume=file), undisturbed)
     file.write_bytes(b"half of a file")
-    with pytest.raises(CheckpointError, match=r"run\.pt is not a file of weights"):
-        fit(agcn_with_dropout(), batches_of(3, 8, 2, 1), PLAN, resume=file)
+    assert_same(fit(agcn_with_dropout(), data, PLAN, resume=file), undisturbed)
+    assert caplog.text.count("the training begins anew") == 2
+
+
+def test_a_run_of_before_there_were_digests_goes_on(tmp_path: Path) -> None:
+    data, file = batches_of(3, 8, 2, 1), tmp_path / "run.pt"
+    first = fit(agcn_with_dropout(), data, PLAN, resume=file)
+    file.write_bytes(file.read_bytes()[file.read_bytes().index(b"PK") :])
+    assert_same(fit(agcn_with_dropout(), lambda _: iter(()), PLAN, resume=file), first)
+
+
+def test_a_full_disk_is_told_in_the_machines_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """torch.save itself would raise a RuntimeError that nobody expects."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        fit(agcn_with_dropout(), batches_of(3, 8, 2, 1), PLAN, resume=tmp_path / "run.pt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_loss_that_is_no_number_stops_the_run() -> None:

@@ -39,6 +39,8 @@ class Verified:
     files: int
     bytes: int
     faults: tuple[Fault, ...]
+    notes: tuple[Fault, ...] = ()
+    """What is no damage but worth a word: work in progress, what the next build sweeps, what is unproven."""
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -52,11 +54,9 @@ class Verified:
 
     def __str__(self) -> str:
         size = f"{self.files:,} files, {self.bytes:,} bytes"
-        if not self.faults:
-            return f"{self.folder}: whole ({size})"
-        return "\n".join(
-            [f"{self.folder}: {len(self.faults)} damaged ({size} checked)", *_indented(self.faults)]
-        )
+        head = f"{len(self.faults)} damaged ({size} checked)" if self.faults else f"whole ({size})"
+        notes = [f"  note: {note}" for note in self.notes]
+        return "\n".join([f"{self.folder}: {head}", *_indented(self.faults), *notes])
 
 
 def _indented(faults: Sequence[Fault]) -> list[str]:

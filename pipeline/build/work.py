@@ -4,11 +4,13 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cache import CacheError, RowFailure
+from pipeline.build.failures import shortened
 from pipeline.build.unexpected import Unexpected
-from pipeline.errors import ClipError, PipelineError
+from pipeline.errors import ClipError, FeatureError, PipelineError
 
 Result = TypeVar("Result")
 
@@ -35,6 +37,21 @@ class Work(Protocol):
     def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each id's rows of the wanted `arrays`, in order."""
         ...
+
+
+def row_failure(error: ClipError) -> RowFailure:
+    """What is remembered of a clip that cannot be made."""
+    return RowFailure(type(error).__name__, shortened(str(error)))
+
+
+def not_finite(made: ClipArrays) -> FeatureError | None:
+    """What is wrong with values of which some are NaN or infinite; None where none are."""
+    for name, values in sorted(made.items()):
+        if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+            return FeatureError(
+                f"{name}: {values.size - int(finite.sum())} of {values.size} values are not finite"
+            )
+    return None
 
 
 def one_by_one(
@@ -71,7 +88,7 @@ def attempt(
     try:
         return make(*given)
     except ClipError as error:
-        return RowFailure(type(error).__name__, str(error))
+        return row_failure(error)
     except (*STOPS, *stops):
         raise
     except Exception as error:  # noqa: BLE001  # what one clip raises is that clip's failure

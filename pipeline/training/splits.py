@@ -2,17 +2,20 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.catalog.catalog import Catalog
 from pipeline.datasets.protocol import Axis
 from pipeline.errors import DatasetError
-from pipeline.params.params import HoldOut
 from pipeline.values import Clip
 
+if TYPE_CHECKING:
+    from pipeline.params.params import HoldOut
 
-def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> frozenset[int]:
+
+def held_out_groups(training: Sequence[Clip], axis: Axis, how: "HoldOut") -> frozenset[int]:
     """Subjects, cameras or set-ups of the training part that select and never fit.
 
     At least one, and about `share` of them where there are many; whole groups, never single clips
@@ -47,7 +50,7 @@ class SplitParts:
         return tuple(sorted((*self.fit, *self.select)))
 
 
-def parts_of(catalog: Catalog, there: Collection[str], how: HoldOut) -> SplitParts:
+def parts_of(catalog: Catalog, there: Collection[str], how: "HoldOut") -> SplitParts:
     """The parts of those usable clips that are `there`."""
     training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in there]
     held_out = held_out_groups(training, catalog.axis, how)
