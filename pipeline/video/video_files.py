@@ -11,7 +11,21 @@ from pipeline.errors import DatasetError
 
 SUFFIXES = frozenset(
     (
-        *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg"),
+        *(
+            ".3g2",
+            ".3gp",
+            ".asf",
+            ".avi",
+            ".divx",
+            ".flv",
+            ".gif",
+            ".m2ts",
+            ".m4v",
+            ".mkv",
+            ".mov",
+            ".mp4",
+            ".mpeg",
+        ),
         *(".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
     )
 )
