@@ -102,9 +102,8 @@ def test_what_nobody_foresaw_costs_its_video_under_its_own_name(
     assert (summary.made, summary.failed, summary.unexpected, summary.exit_code) == (2, 0, 1, 1)
     store = open_store(tmp_path / "out.zarr")
     assert set(store.ids) == {videos[0].stem, videos[2].stem}
-    assert [(f["clip_id"], f["error"]) for f in store.attrs["lost"]] == [
-        (videos[1].stem, "UnicodeDecodeError")
-    ]
+    (lost,) = store.attrs["lost"]
+    assert (lost["error"], lost["clips"], lost["first"]) == ("UnicodeDecodeError", 1, [videos[1].stem])
     monkeypatch.undo()
     assert extracted(videos, Request("r3d18", weights), tmp_path) == "1 made, 2 cached, 0 failed, exit 0"
 
