@@ -65,11 +65,11 @@ def _indented(faults: Sequence[Fault]) -> list[str]:
 
 @dataclass
 class Hashes:
-    """Digests of files, each inode read once a check: a store and its cache share most of theirs."""
+    """Digests of files, each read once a check unless it was touched: a store and its cache share most of theirs."""
 
     files: int = 0
     bytes: int = 0
-    _known: dict[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
+    _known: dict[tuple[int, int, int, int], tuple[int, str]] = field(default_factory=dict)
 
     def of(self, path: Path) -> tuple[int, str]:
         """Size in bytes and blake2b-160 of a file. Raises OSError, for a pipe or a device too: they may never end."""
@@ -77,7 +77,7 @@ class Hashes:
             raise OSError(errno.EINVAL, "no regular file", str(path))
         with path.open("rb") as file:
             facts = os.fstat(file.fileno())
-            inode = facts.st_dev, facts.st_ino
+            inode = facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
             if inode not in self._known:
                 digest = blake2b(digest_size=KEY_BYTES)
                 while data := file.read(1 << 20):

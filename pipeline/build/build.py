@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
+from cache import Build, Cache, Receipt, Row, Store, StoreSpec, open_store
 from cache.layout import LAYOUT
 from cache.store.parts import read_parts
 from pipeline.build.aside import adopt_before_build, clip_progress, code_facts
+from pipeline.build.block import write
 from pipeline.build.failures import (
     Failure,
     Lost,
@@ -24,10 +25,11 @@ from pipeline.build.failures import (
     read_lost,
     write_failures,
 )
+from pipeline.build.pinned import Pinned
 from pipeline.build.runner import RunOptions, run_tasks
 from pipeline.build.steps import STEPS, as_json
 from pipeline.build.unexpected import Unexpected, log_unexpected
-from pipeline.build.work import ClipArrays, Work
+from pipeline.build.work import Work
 from pipeline.errors import CapacityError, DatasetError, RunError
 from pipeline.paths import Paths
 from pipeline.versions import clashing_opencv
@@ -61,6 +63,8 @@ class StoreJob:
     """Names of the stores that the rows are made from; what was lost on the way to them is told with the store."""
     left_out: str = ""
     """Why there are no rows, where that is right: a dataset without videos has no crops."""
+    pinned: Pinned = field(default_factory=Pinned)
+    """What the plan was made from, as it was before: no row is recorded once that was replaced."""
     parts: tuple[str, ...] = ()
     """What the work finds by name, as "kind:name" (`pipeline.params.parts`)."""
 
@@ -122,6 +126,7 @@ def make_store(job: StoreJob, cache: Cache, name: str, out: Path, options: RunOp
     """
     if "opencv-python" in STEPS[job.stage].runtime and (warning := clashing_opencv()):
         print(f"{job.stage}: {warning}", file=sys.stderr)
+    job.pinned.check()
     began, made = time.monotonic(), 0
     left: dict[str, Failure] = {}
     rows = job.rows
@@ -145,8 +150,8 @@ def _run(
     made, left = 0, dict[str, Unexpected]()
     with clip_progress(job.stage, num_rows, cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
-        write = partial(_write, build.cache.root, job.work, tick)
-        for receipt in run_tasks(write, build.tasks, options):
+        write_task = partial(write, build.cache.root, job.work, job.pinned, tick)
+        for receipt in run_tasks(write_task, build.tasks, options):
             if not isinstance(receipt, Receipt):
                 left |= receipt
                 continue
@@ -226,37 +231,3 @@ def _account(job: StoreJob, made: MadeStore, paths: Paths, max_failed: float) ->
 
 def _gb(num_bytes: int) -> str:
     return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"
-
-
-class _LeftOutError(Exception):
-    """Some clips of a block failed unexpectedly: nothing of the block may be recorded."""
-
-
-def _write(
-    root: Path, work: Work, tick: Callable[..., None] | None, task: Task
-) -> Receipt | dict[str, Unexpected]:
-    """Write a block; or say which of its clips failed unexpectedly, and write nothing."""
-    left: dict[str, Unexpected] = {}
-    try:
-        return write_block(root, task, partial(_foreseen, work, tick, left), made_with=work.made_with)
-    except _LeftOutError:
-        return left
-
-
-def _foreseen(
-    work: Work,
-    tick: Callable[..., None] | None,
-    left: dict[str, Unexpected],
-    ids: list[str],
-    arrays: frozenset[str],
-) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
-    """What is made of each clip; after an unexpected error the others are tried, to find all at once."""
-    for clip_id, made in work.compute(ids, arrays):
-        if isinstance(made, Unexpected):
-            left[clip_id] = made
-        elif not left:
-            if tick is not None:
-                tick(made=int(not isinstance(made, RowFailure)), failed=int(isinstance(made, RowFailure)))
-            yield clip_id, made
-    if left:
-        raise _LeftOutError

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,15 @@ class Work(Protocol):
 
     def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each id's rows of the wanted `arrays`, in order."""
+        ...
+
+
+@runtime_checkable
+class SourcedWork(Work, Protocol):
+    """Work that reads files of the user's: it must be told which bytes the results will be named by."""
+
+    def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> Work:
+        """The same work, knowing each id's `inputs` as its documents have them, by which it proves what it reads."""
         ...
 
 
