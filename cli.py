@@ -190,7 +190,9 @@ def extract(
         from pipeline.paths import Paths
         from stages.extract import Request, run
 
-        request = Request(backbone, weights, kind, tuple(cut), views, stride)  # type: ignore[arg-type]
+        request = Request(
+            backbone, weights, kind=kind, cuts=tuple(cut), views=views, stride_frames=stride  # type: ignore[arg-type]
+        )  # fmt: skip
         recipes(HOUSE).check("extract", [request.part])
         cache = Paths(PROJECT, "extract").open_cache()
         done = run(videos, request, out, cache, RunOptions(workers, scheduler), max_failed=max_failed)
