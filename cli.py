@@ -190,13 +190,13 @@ def extract(
         from pipeline.paths import Paths
         from stages.extract import Request, run
 
-        request = Request(
-            backbone, weights, kind=kind, cuts=tuple(cut), views=views, stride_frames=stride  # type: ignore[arg-type]
-        )  # fmt: skip
+        asked = {"kind": kind, "cuts": tuple(cut), "views": views, "stride_frames": stride}
+        request = Request(backbone, weights, **asked)  # type: ignore[arg-type]
         recipes(HOUSE).check("extract", [request.part])
         cache = Paths(PROJECT, "extract").open_cache()
-        done = run(videos, request, out, cache, RunOptions(workers, scheduler), max_failed=max_failed)
-        typer.echo(done)
+        typer.echo(
+            done := run(videos, request, out, cache, RunOptions(workers, scheduler), max_failed=max_failed)
+        )
         raise typer.Exit(done.exit_code)
 
 
