@@ -190,13 +190,11 @@ def extract(
         from pipeline.paths import Paths
         from stages.extract import Request, run
 
-        asked = {"kind": kind, "cuts": tuple(cut), "views": views, "stride_frames": stride}
-        request = Request(backbone, weights, **asked)  # type: ignore[arg-type]
+        request = Request(backbone, weights, kind, tuple(cut), views, stride)  # type: ignore[arg-type]
         recipes(HOUSE).check("extract", [request.part])
         cache = Paths(PROJECT, "extract").open_cache()
-        typer.echo(
-            done := run(videos, request, out, cache, RunOptions(workers, scheduler), max_failed=max_failed)
-        )
+        done = run(videos, request, out, cache, RunOptions(workers, scheduler), max_failed=max_failed)
+        typer.echo(done)
         raise typer.Exit(done.exit_code)
 
 
