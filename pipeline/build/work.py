@@ -90,7 +90,7 @@ def together(
 def attempt(
     make: Callable[..., Result], *given: Any, stops: Sequence[type[Exception]] = ()
 ) -> Result | RowFailure | Unexpected:
-    """What `make` gives; a ClipError as the clip's verdict, any other error as `Unexpected`.
+    """Return what `make` gives, a ClipError as the clip's verdict, or any other error as `Unexpected`.
 
     What is among STOPS or `stops` is raised.
     """
