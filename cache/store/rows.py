@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
@@ -10,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StoreError
-from ..keys import digest_of
+from ..keys import KEY_BYTES, digest_of
 from ..layout import KEYS, MANIFEST
 from ..shards.documents import tail_bytes, tail_checksums
 from ..shards.reading import Check, ShardReader
-from ..shards.sources import Files, Held
+from ..shards.sources import Files, Held, LocalFile
 from .contents import MANIFEST_LIMIT_BYTES, Contents, FileFacts
 from .described import Part
 
 _OPEN_SHARDS = 128
+_BLOCK_BYTES = 1 << 20
 _SHORT_RUN = 8
 """Rows; where runs are shorter on average, rows are gathered chunk by chunk."""
 
@@ -185,6 +187,8 @@ class Rows:
         reader = ShardReader(source, part.spec, part.rows_per_shard, check=self._check, checksums=table)
         if table is None:
             self._refuse_replaced()
+            if isinstance(source, LocalFile):
+                self._refuse_exchanged(name, source, facts)
         return reader
 
     def _checksums(self, part: Part, block: int, facts: FileFacts) -> bytes | None:
@@ -213,6 +217,14 @@ class Rows:
         """Without checksums of chunks nothing ties a shard just opened to the manifest but that it is there still."""
         if digest_of(self._files.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)) != self.contents.manifest:
             raise StoreError(f"store {self.contents.where} was replaced while it was read: open it again")
+
+    def _refuse_exchanged(self, name: str, source: LocalFile, facts: FileFacts) -> None:
+        """A shard of a store without checksums of chunks is read whole as it is opened, once, where that is near."""
+        digest = blake2b(digest_size=KEY_BYTES)
+        for offset in range(0, source.size, _BLOCK_BYTES):
+            digest.update(source.read(offset, _BLOCK_BYTES))
+        if digest.hexdigest() != facts.digest:
+            raise self.contents.broken(f"{name} is not what was published")
 
     def _proven(self, name: str) -> bytes:
         """A whole file that may be kept from an earlier reading, checked against its digest."""

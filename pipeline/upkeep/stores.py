@@ -26,6 +26,7 @@ from pipeline.errors import DatasetError
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_learned
 from pipeline.training.trainings import TRAININGS, read_trainings
+from pipeline.upkeep.dvc_copies import mend_copies
 
 FindJob = Callable[[str, str, str | None], StoreJob]
 """(stage, dataset, preset) to the store that the stage would build now."""
@@ -72,12 +73,13 @@ def verified(project: Path, stores: Sequence[Path] | None) -> CommandResult:
 
 
 def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, job: FindJob) -> CommandResult:
-    """`cache repair`: these stores, or the whole cache and every store, in the order in which they were made."""
+    """`cache repair`: these stores, or the whole cache, every store in the order of making, and DVC's copies."""
     cache = _cache(project)
     first: tuple[object, ...] = () if stores else (repair_cache(cache),)
     folders = _asked(project, stores)
     done = [_repaired(project, cache, folder, preset, job) for folder in sorted(folders, key=_stage_order)]
-    return CommandResult((*first, *done))
+    mended = () if stores or not dvc_outs(project) else (mend_copies(project.absolute(), Hashes()),)
+    return CommandResult((*first, *done, *mended))
 
 
 def adopted(project: Path, stores: Sequence[Path] | None) -> CommandResult:
