@@ -38,7 +38,7 @@ def measured(folder: Path, clips: int) -> dict[str, float]:
     """CPU seconds of each, by whichever house is first on the path."""
     import numpy as np
 
-    from cache import ArraySpec, Build, Cache, Row, StoreSpec, open_store, write_block
+    from cache import JSON, ArraySpec, Build, Cache, Row, StoreSpec, open_store, write_block
 
     arrays = tuple(
         ArraySpec(name, "float32", (1, CHANNELS), ("view", f"{name}_channel"), chunk_rows=16)
@@ -49,16 +49,10 @@ def measured(folder: Path, clips: int) -> dict[str, float]:
     ids = [f"clip{number:06d}" for number in range(clips)]
 
     def rows(changed: int) -> list[Row]:
-        docs = {a.name: {"step": "features", "array": a.name, "version": 1} for a in arrays}
+        sources: dict[str, dict[str, JSON]] = {i: {"clip": i, "of": changed * (i == ids[0])} for i in ids}
         return [
-            Row(
-                i,
-                {
-                    name: {**doc, "inputs": {"clip": i, "of": int(i == ids[0]) * changed}}
-                    for name, doc in docs.items()
-                },
-            )
-            for i in ids
+            Row(i, {a.name: {"step": "features", "array": a.name, "inputs": of} for a in arrays})
+            for i, of in sources.items()
         ]
 
     def build(changed: int) -> None:
