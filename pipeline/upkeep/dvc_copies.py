@@ -53,6 +53,15 @@ def mend_copies(root: Path, hashes: Hashes) -> MendedCopies:
     return done
 
 
+def forget_out(root: Path, out: Path) -> str:
+    """Remove what a stage wrote, and DVC's list of it, so that `dvc repro` runs the stage; says so."""
+    listing, _ = dvc_objects(root, root / out)
+    remove(root / out)
+    if listing is not None:
+        remove(listing)
+    return f"{out}: removed, it was made of rows that were another's: run `dvc repro`, or its stage"
+
+
 def _whole(copy: Path, name: str, manifest: Manifest, hashes: Hashes) -> bool:
     facts = manifest.files.get(name) if manifest.damage is None else None
     if facts is None:

@@ -26,7 +26,7 @@ from pipeline.errors import DatasetError
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_learned
 from pipeline.training.trainings import TRAININGS, read_trainings
-from pipeline.upkeep.dvc_copies import mend_copies
+from pipeline.upkeep.dvc_copies import forget_out, mend_copies
 
 FindJob = Callable[[str, str, str | None], StoreJob]
 """(stage, dataset, preset) to the store that the stage would build now."""
@@ -75,7 +75,7 @@ def verified(project: Path, stores: Sequence[Path] | None) -> CommandResult:
 def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, job: FindJob) -> CommandResult:
     """`cache repair`: these stores, or the whole cache, every store in the order of making, and DVC's copies."""
     cache = _cache(project)
-    first: tuple[object, ...] = () if stores else (repair_cache(cache),)
+    first: tuple[object, ...] = () if stores else _repaired_cache(project, cache)
     folders = _asked(project, stores)
     done = [_repaired(project, cache, folder, preset, job) for folder in sorted(folders, key=_stage_order)]
     mended = () if stores or not dvc_outs(project) else (mend_copies(project.absolute(), Hashes()),)
@@ -110,6 +110,17 @@ def collected(project: Path, *, delete: bool, days: float) -> Collected:
             )
         needed += keys
     return collect(_cache(project), days=days, delete=delete, needed=needed)
+
+
+def _repaired_cache(project: Path, cache: Cache) -> tuple[object, ...]:
+    """The cache first; outs that it says were made of rows that were another's go, DVC's copies of them too."""
+    done = repair_cache(cache)
+    made: list[tuple[Path, set[str]]] = []
+    if done.derived:
+        made += [(folder, set(read_parts(folder).shard_keys())) for folder in stores_of(project)]
+        made += [(of, {training.key for training in read_trainings(of)}) for of in _learned(project)]
+    gone = [forget_out(project.absolute(), out) for out, keys in made if keys & done.derived]
+    return (done, *gone)
 
 
 def _repaired(project: Path, cache: Cache, folder: Path, preset: str | None, job: FindJob) -> object:
