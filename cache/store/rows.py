@@ -3,7 +3,6 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
@@ -11,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StoreError
-from ..keys import KEY_BYTES, digest_of
+from ..keys import digest_of
 from ..layout import KEYS, MANIFEST
 from ..shards.documents import tail_bytes, tail_checksums
 from ..shards.reading import Check, ShardReader
-from ..shards.sources import Files, Held, LocalFile
+from ..shards.sources import Files, Held, LocalFile, Source, digest_of_source
 from .contents import MANIFEST_LIMIT_BYTES, Contents, FileFacts
 from .described import Part
 
 _OPEN_SHARDS = 128
-_BLOCK_BYTES = 1 << 20
 _SHORT_RUN = 8
 """Rows; where runs are shorter on average, rows are gathered chunk by chunk."""
 
@@ -35,6 +33,8 @@ class Rows:
         self._readers: OrderedDict[tuple[str, int], ShardReader] = OrderedDict()
         self._guard = threading.Lock()
         self._keys: NDArray[Any] | None = None
+        self._hashed: set[str] = set()
+        """Shards that were read whole against their digest."""
         self.row_of: dict[str, int] = self._read_ids()
         """Id to row; holes have none."""
         self.ids: tuple[str, ...] = tuple(self.row_of)
@@ -186,9 +186,7 @@ class Rows:
         source = self._files.source(name, size=facts.size, digest=facts.digest)
         reader = ShardReader(source, part.spec, part.rows_per_shard, check=self._check, checksums=table)
         if table is None:
-            self._refuse_replaced()
-            if isinstance(source, LocalFile):
-                self._refuse_exchanged(name, source, facts)
+            self._refuse_unlike(source, facts, name)
         return reader
 
     def _checksums(self, part: Part, block: int, facts: FileFacts) -> bytes | None:
@@ -213,18 +211,15 @@ class Rows:
             source.close()
         return table
 
-    def _refuse_replaced(self) -> None:
-        """Without checksums of chunks nothing ties a shard just opened to the manifest but that it is there still."""
-        if digest_of(self._files.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)) != self.contents.manifest:
+    def _refuse_unlike(self, source: Source, facts: FileFacts, name: str) -> None:
+        """A shard without checksums of its chunks: on this machine all of it is read against its digest, once. Afar
+        that would cost the whole file: nothing ties it to the manifest but that both are there at one time."""
+        if isinstance(source, LocalFile):
+            if name not in self._hashed and digest_of_source(source) != facts.digest:
+                raise self.contents.broken(f"{name} is damaged, or holds another shard's bytes")
+            self._hashed.add(name)
+        elif digest_of(self._files.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)) != self.contents.manifest:
             raise StoreError(f"store {self.contents.where} was replaced while it was read: open it again")
-
-    def _refuse_exchanged(self, name: str, source: LocalFile, facts: FileFacts) -> None:
-        """A shard of a store without checksums of chunks is read whole as it is opened, once, where that is near."""
-        digest = blake2b(digest_size=KEY_BYTES)
-        for offset in range(0, source.size, _BLOCK_BYTES):
-            digest.update(source.read(offset, _BLOCK_BYTES))
-        if digest.hexdigest() != facts.digest:
-            raise self.contents.broken(f"{name} is not what was published")
 
     def _proven(self, name: str) -> bytes:
         """A whole file that may be kept from an earlier reading, checked against its digest."""

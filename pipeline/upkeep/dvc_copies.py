@@ -1,15 +1,14 @@
 """DVC's copies of what the stages wrote: a damaged one is replaced or forgotten, so that it is not handed out again."""
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import file_digest
 from pathlib import Path
 
-from cache.files import link_or_copy, remove
+from cache.files import remove
 from cache.layout import MANIFEST
 from cache.store.parts import Manifest, parse_manifest
 from cache.upkeep.faults import Hashes
-from pipeline.build.dvc_cache import dvc_objects, dvc_outs
+from pipeline.build.dvc_cache import dvc_objects, dvc_outs, mend_dvc_copy
 
 
 @dataclass
@@ -43,7 +42,7 @@ def mend_copies(root: Path, hashes: Hashes) -> MendedCopies:
             if not copy.exists() or _whole(copy, name, manifest, hashes):
                 continue
             place = out.relative_to(root).as_posix() + f"/{name}" * bool(name)
-            if _replaced(copy, out / name):
+            if (out / name).is_file() and mend_dvc_copy(root, out, name, out / name):
                 done.replaced.append(place)
                 continue
             for path in (copy, listing):  # without its list, DVC cannot take the folder from its run-cache
@@ -73,19 +72,6 @@ def _manifest(copy: Path | None) -> Manifest:
     return (
         parse_manifest(copy.read_bytes()) if copy is not None and copy.exists() else Manifest({}, "missing")
     )
-
-
-def _replaced(copy: Path, ours: Path) -> bool:
-    """Put the project's own file in the copy's place, where it is what DVC means."""
-    if not ours.is_file() or _md5(ours) != _told(copy):
-        return False
-    aside = copy.with_name(f"{copy.name}.mending")
-    remove(aside)
-    link_or_copy(ours, aside)
-    with suppress(PermissionError):
-        aside.chmod(0o444)
-    aside.replace(copy)
-    return True
 
 
 def _told(copy: Path) -> str:
