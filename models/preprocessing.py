@@ -1,7 +1,7 @@
 """What a backbone's input must have gone through: the values that its weights were learned on."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from models.errors import ModelParamError
 
@@ -9,6 +9,8 @@ from models.errors import ModelParamError
 @dataclass(frozen=True, slots=True)
 class VideoInput:
     """(B, C, T, H, W) float32: cropped frames, (x / 255 - mean) / std."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("frames", "size", "mean", "std")
 
     frames: int = 16
     """T."""

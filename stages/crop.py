@@ -23,6 +23,7 @@ from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, o
 from pipeline.catalog.skeletons import read_skeleton
 from pipeline.datasets.opened import dataset_of, need_video
 from pipeline.errors import ParamError
+from pipeline.keyed import in_key
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 from pipeline.values import Box, Samples, Skeleton
@@ -126,7 +127,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
             "dataset": paths.dataset,
             **catalog.attrs,
             "modality": catalog.modality,
-            "recipes": {name: recipe.facts for name, recipe in preset.crop.recipes.items()},
+            "recipes": {name: in_key(recipe) for name, recipe in preset.crop.recipes.items()},
         },
         failures=changed,
         upstream=upstream_failures(opened_store(paths.need(paths.store("samples"), "sample"))),
@@ -176,7 +177,7 @@ def _documents(
     return {
         entry.clip.clip_id: {
             name: CROP.document(
-                params={**recipe.facts, **depth},
+                params={**in_key(recipe), **depth},
                 inputs={
                     "video": entry.video_sha256,
                     "skeleton": skeletons[entry.clip.clip_id],

@@ -33,6 +33,7 @@ from pipeline.build.runner import RunOptions
 from pipeline.build.steps import EXTRACT
 from pipeline.build.work import ClipArrays
 from pipeline.errors import ClipError
+from pipeline.keyed import in_key
 from pipeline.values import Box
 from pipeline.video.crop import CropRecipe, crop_clip
 from pipeline.video.pixels import PixelScale, to_float
@@ -214,8 +215,8 @@ def _documents(
     weights = {} if request.weights is None else {"backbone": file_sha256(request.weights, cache)}
     params = {
         "backbone": request.options,
-        "input": asdict(request.expects),
-        "sampling": asdict(request.rule),
+        "input": in_key(request.expects),
+        "sampling": in_key(request.rule),
         **part_facts(request.backbone, BACKBONES),
     }
     sources = {video_id: {"video_sha256": file_sha256(path, cache)} for video_id, path in named.items()}

@@ -17,6 +17,7 @@ from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
 from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.keyed import in_key
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 
@@ -66,8 +67,7 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
         max_persons=dataset.max_persons,
         shard_rows=params.shard_rows,
     )
-    key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows"})
-    key_params |= part_facts(params.adapter, DATASETS)
+    key_params = {**in_key(params), **part_facts(params.adapter, DATASETS)}
     documents = {
         clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
         for clip in found.listing.clips

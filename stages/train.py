@@ -30,6 +30,7 @@ from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import Scores, late_fusions, skeleton_weight
 from pipeline.evaluation.results import FUSED, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
+from pipeline.keyed import in_key
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training
 from pipeline.training.splits import SplitParts, parts_of
@@ -86,7 +87,7 @@ class HeadTraining:
             params={
                 "method": self.method,
                 "options": self.params.options.get(self.method, {}),
-                "plan": self.params.plan.model_dump(mode="json"),
+                "plan": in_key(self.params.plan),
                 "epochs": epochs,
                 "seed": seed,
                 **part_facts(self._kind, HEADS),

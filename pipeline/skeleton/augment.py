@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,15 @@ from pipeline.skeleton.rotations import rotation_matrices
 @dataclass(frozen=True, slots=True)
 class SkeletonAugment:
     """What happens to a skeleton in training; zeros and a crop of 1 leave it as it is."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "crop_shares",
+        "rotation_radians",
+        "scale",
+        "mirror_chance",
+        "noise",
+        "axes",
+    )
 
     crop_shares: tuple[float, float] = (0.5, 1.0)
     """Share of the frames kept, drawn uniformly, from a random start; resized to T (SPEC 0.3b)."""

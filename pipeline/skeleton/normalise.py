@@ -5,7 +5,7 @@ length, `window` cuts that to T frames the same way each time. `prepare` is one 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,16 @@ Z, X = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])
 @dataclass(frozen=True, slots=True)
 class SkeletonInput:
     """How a skeleton becomes a network's input of (3, T, V, M)."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "style",
+        "num_frames",
+        "max_persons",
+        "length",
+        "crop_share",
+        "joints",
+        "x_axis",
+    )
 
     style: Literal["agcn", "ctr"] = "agcn"
     """`agcn`: centre of body 0 removed in each frame, first pose turned upright (SPEC 0.3a).
