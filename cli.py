@@ -86,7 +86,7 @@ def _terminated(*_: object) -> None:
     raise SystemExit(TERMINATED)
 
 
-def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: str | None) -> None:
+def _run(stage: str, dataset: str, preset: str | None, how: tuple[int, str | None], **more: bool) -> None:
     """Check the recipes, read the params, run `stages.<stage>.run`, print its summary."""
     with _explained():
         from importlib import import_module
@@ -103,7 +103,7 @@ def _run(stage: str, dataset: str, preset: str | None, workers: int, scheduler: 
         if stage in STEPS:
             recipes(HOUSE).check(stage, parts_in_use(stage, params))
         run: Callable[..., object] = import_module(f"stages.{stage}").run
-        summary = run(paths, params, RunOptions(workers, scheduler))
+        summary = run(paths, params, RunOptions(*how), **more)
         typer.echo(summary)
         raise typer.Exit(getattr(summary, "exit_code", 0))
 
@@ -142,10 +142,18 @@ def _stage(name: str, told: str) -> None:
     def command(
         dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
     ) -> None:
-        _run(name, dataset, preset, workers, scheduler)
+        _run(name, dataset, preset, (workers, scheduler))
 
 
-for _name, _told in STAGES.items():
+@app.command(help=STAGES["index"])
+def index(
+    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse sides that share recordings or people.")] = False,
+) -> None:  # fmt: skip
+    _run("index", dataset, preset, (workers, scheduler), strict=strict)
+
+
+for _name, _told in list(STAGES.items())[1:]:  # `index` has an option of its own
     _stage(_name, _told)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec, file_sha256
-from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
@@ -130,8 +130,8 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
             "recipes": {name: in_key(recipe) for name, recipe in preset.crop.recipes.items()},
         },
         failures=changed,
-        upstream=upstream_failures(opened_store(paths.need(paths.store("samples"), "sample"))),
         reads=("skeletons", "samples"),
+        left_out="" if catalog.has_videos else "the dataset has no videos: nothing is cropped",
         parts=parts_in_use("crop", preset),
     )
 
@@ -187,7 +187,7 @@ def _documents(
             )
             for name, recipe in preset.crop.recipes.items()
         }
-        for entry in catalog.usable()
+        for entry in (catalog.usable() if catalog.has_videos else ())
         if entry.clip.clip_id not in changed
         and all(entry.clip.clip_id in of_recipe for of_recipe in chosen.values())
     }

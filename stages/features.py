@@ -15,18 +15,19 @@ from models.backbones import build_backbone
 from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Backbone, Cut, cut_shapes
 from models.device import best_device
-from models.inference import embed_views
+from models.inference import embed_views, weights_not_finite
 from models.names import BACKBONES
 from models.training.checkpoint import decode, load_state
-from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.build import StoreJob, build_store
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
 from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import FEATURES
-from pipeline.build.work import ClipArrays
+from pipeline.build.work import ClipArrays, not_finite, row_failure
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.catalog.opened import opened_catalog
+from pipeline.errors import FeatureError
 from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
@@ -88,7 +89,9 @@ class FeatureWork:
         while block := list(islice(remaining, INFERENCE_BATCH[best_device()] * self.threads)):
             features = networks.features(block)
             for place, clip_id in enumerate(block):
-                yield clip_id, {name: values[place] for name, values in features.items()}
+                made = {name: values[place] for name, values in features.items()}
+                wrong = not_finite(made)
+                yield clip_id, made if wrong is None else row_failure(networks.blamed(clip_id, wrong))
 
     @property
     def made_with(self) -> dict[str, Any]:
@@ -126,6 +129,17 @@ class _Networks:
         network = build_backbone(params.model, shape=source.shape, edges=source.edges)
         load_state(network, decode(training.weights).state, training.file)
         return source, network
+
+    def blamed(self, clip_id: str, wrong: FeatureError) -> FeatureError:
+        """The same, with what is not finite already before the networks: weights, or the clip's input."""
+        for source, network, _ in self._wanted:
+            if weights := weights_not_finite(network):
+                return FeatureError(f"{wrong}: {weights}")
+            if not all(
+                np.isfinite(source.unaugmented([clip_id], view)).all() for view in range(source.num_views)
+            ):
+                return FeatureError(f"{wrong}: its input from {source.path.name} is not finite either")
+        return FeatureError(f"{wrong}: its input is finite, so the network overflows; see its quality flags")
 
     def features(self, ids: list[str]) -> dict[str, NDArray[Any]]:
         """(len(ids), A, …) for each array."""
@@ -169,7 +183,6 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
             "weights": {training.array: training.sha256 for training in trainings},
             "backbones": {n: p.model_dump(mode="json") for n, p in preset.pretrain.backbones.items()},
         },
-        upstream=upstream_failures(opened_store(paths.need(paths.store("frames"), "crop"))),
         reads=tuple(sorted({source.path.stem for source in sources.values()})),
         parts=parts_in_use("features", preset),
     )

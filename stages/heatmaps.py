@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import HEATMAPS
@@ -15,7 +15,7 @@ from pipeline.catalog.skeletons import joints_at, read_skeleton
 from pipeline.keyed import in_key
 from pipeline.paths import Paths
 from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, to_grid
-from pipeline.skeleton.layouts import LAYOUTS
+from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
 from pipeline.video.boxes import box_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
     spec = StoreSpec(_arrays(preset, rule, people), rows_per_shard=params.shard_rows, row_dim="clip")
     made_of = {"rule": in_key(rule), "store": params.store, "box": in_key(recipe.box)}
     keys = made_keys(skeletons, "joints_2d"), made_keys(samples, recipe.sampling)
-    ids = sorted(keys[0].keys() & keys[1].keys())
+    ids = sorted(keys[0].keys() & keys[1].keys()) if layout is not WHOLE_FRAME else []
     documents = {
         clip_id: HEATMAPS.document(
             params=made_of, inputs={"skeleton": keys[0][clip_id], "samples": keys[1][clip_id]}
@@ -80,15 +80,16 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
         work=HeatmapWork(paths, preset, rule),
         coords=catalog.coords,
         attrs={"dataset": paths.dataset, **catalog.attrs, "layout": layout.name, **made_of},
-        upstream=upstream_failures(opened_store(paths.need(paths.store("samples"), "sample"))),
         reads=("skeletons", "samples"),
+        left_out="" if layout is not WHOLE_FRAME else "the dataset has no skeletons: nothing is drawn",
     )
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write heatmaps.zarr: `maps` (clip, view, frame, channel, y, x) uint8, or `grid_joints` and `grid_score`."""
     summary = build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
-    return replace(summary, note=f"{preset.heatmaps.store} of recipe {preset.heatmaps.recipe}")
+    drawn = f"{preset.heatmaps.store} of recipe {preset.heatmaps.recipe}"
+    return replace(summary, note=summary.note or drawn)
 
 
 def _arrays(preset: "Preset", rule: HeatmapRule, people: tuple[int, ...]) -> tuple[ArraySpec, ...]:

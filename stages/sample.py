@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
@@ -75,7 +75,6 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
             **catalog.attrs,
             "recipes": {name: asdict(rule) for name, rule in rules.items()},
         },
-        upstream=upstream_failures(opened_store(paths.need(paths.store("skeletons"), "index"))),
         reads=("skeletons",),
     )
 

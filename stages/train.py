@@ -26,9 +26,10 @@ from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
 from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
-from pipeline.evaluation.late_fusion import Scores, late_fusions, skeleton_weight
-from pipeline.evaluation.results import FUSED, write_results
+from pipeline.evaluation.late_fusion import SINGLE, Scores, late_fusions, skeleton_weight
+from pipeline.evaluation.results import FUSED, left_out, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
 from pipeline.keyed import in_key
 from pipeline.paths import Paths
@@ -117,7 +118,8 @@ class HeadTraining:
         (logits,) = embed(
             head, blocks, batch_size=INFERENCE_BATCH, device=best_device(), threads=torch.get_num_threads()
         )
-        name = FUSED if self.method == self.params.fused else self.method
+        is_fusion = self.method == self.params.fused and self.method not in SINGLE
+        name = FUSED if is_fusion else self.method
         return Scores(name, training.seed, softmax(logits.numpy()))
 
     @property
@@ -186,16 +188,27 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
                     training_run.said(head, training_run.vectors(head.seed, selection=False).read(parts.test))
                 )
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
+    leaks = catalog_leaks(catalog)
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
         "selected_on": "val",
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
         "skeleton_weight": weight,
+        "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
     }
     write_results(paths, catalog, parts, [*said, *late_fusions(said, weight)], heads, facts)
     cached = sum(head.from_cache for head in heads)
-    return Summary("train", len(heads) - cached, cached, 0, time.monotonic() - began, 0.0, unit="heads")
+    return Summary(
+        "train",
+        len(heads) - cached,
+        cached,
+        0,
+        time.monotonic() - began,
+        0.0,
+        note=left_out(catalog, features),
+        unit="heads",
+    )
 
 
 def _as_tensors(batches: Iterator[tuple[Pair, NDArray[np.int64]]]) -> Iterator[Batch]:

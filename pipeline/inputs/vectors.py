@@ -51,6 +51,7 @@ def vectors_of(
 ) -> Vectors:
     """The arrays that the head of `head_seed` sees: its own backbones' where there are as many, else the first's.
 
+    Where one modality has no backbones, the other's stand on both sides: only heads of one modality are built then.
     `selection` asks for the features of the backbones that never saw the held-out clips.
     """
     paired = len(pretrain.seeds) == len(heads.seeds)
@@ -60,7 +61,8 @@ def vectors_of(
         else pretrain.seeds[0]
     )
     tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
-    return Vectors(store, tuple(n + tail for n in heads.skeleton), tuple(n + tail for n in heads.video))
+    skeleton, video = heads.skeleton or heads.video, heads.video or heads.skeleton
+    return Vectors(store, tuple(n + tail for n in skeleton), tuple(n + tail for n in video))
 
 
 @dataclass(frozen=True, repr=False)
