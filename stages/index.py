@@ -24,7 +24,7 @@ from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
-from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.datasets.protocol import FLAGS, Dataset, Listing
 from pipeline.errors import DatasetError
 from pipeline.keyed import in_key
 from pipeline.params.parts import parts_in_use
@@ -117,6 +117,7 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
             "dataset": paths.dataset,
             "layout": dataset.layout.name,
             "params": key_params,
+            "flags": list(FLAGS),
             **dataset.card.attrs,
         },
         failures=(*listing_failures(found.listing), *listing_incomplete(found.listing)),
