@@ -25,7 +25,7 @@ from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, o
 from pipeline.catalog.skeletons import read_skeleton
 from pipeline.datasets.opened import dataset_of, files_to_prove, need_video
 from pipeline.errors import ParamError
-from pipeline.keyed import in_key
+from pipeline.keys.keyed import in_key
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 from pipeline.values import Box, Samples, Skeleton

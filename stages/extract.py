@@ -29,13 +29,13 @@ from models.training.seeding import seeded
 from pipeline.build.build import StoreJob, make_store
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
-from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.sources import SourceFiles
 from pipeline.build.steps import EXTRACT
 from pipeline.build.work import ClipArrays, not_finite, row_failure
 from pipeline.errors import ClipError, FeatureError
-from pipeline.keyed import in_key
+from pipeline.keys.keyed import in_key
+from pipeline.keys.part_facts import part_facts
 from pipeline.values import Box
 from pipeline.video.crop import CropRecipe, crop_clip
 from pipeline.video.pixels import PixelScale, to_float

@@ -13,7 +13,7 @@ from pipeline.build.steps import HEATMAPS
 from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.catalog.skeletons import joints_at, read_skeleton
-from pipeline.keyed import in_key
+from pipeline.keys.keyed import in_key
 from pipeline.paths import Paths
 from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, to_grid
 from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME

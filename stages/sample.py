@@ -17,7 +17,7 @@ from pipeline.build.steps import SAMPLE
 from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Entry
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
-from pipeline.keyed import in_key
+from pipeline.keys.keyed import in_key
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
 from pipeline.values import Samples

@@ -11,12 +11,12 @@ from tiny import Project
 
 from cache import open_store
 from models.errors import ModelParamError
-from models.heads import head_class
-from pipeline.build.own_code import own_code
-from pipeline.build.parts import part_facts
+from models.head import head_class
 from pipeline.catalog.catalog import read_catalog
 from pipeline.datasets.opened import open_dataset
 from pipeline.errors import ParamError
+from pipeline.keys.own_code import own_code
+from pipeline.keys.part_facts import part_facts
 from pipeline.params.params import IndexParams
 
 HERE = Path(__file__).parent
@@ -92,7 +92,7 @@ def test_an_installed_package_of_ones_own_is_followed_within(
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_text(text)
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setattr("pipeline.build.own_code._others", lambda: (site,))
+    monkeypatch.setattr("pipeline.keys.own_code._others", lambda: (site,))
     before = own_code("bought.net:Net")
     (site / "neighbour.py").write_text("B = 2\n")
     assert own_code("bought.net:Net") == before

@@ -17,7 +17,7 @@ from tiny import Project
 from cache import Cache, harstore
 from models.preprocessing import VideoInput
 from pipeline.build.steps import STEPS
-from pipeline.keyed import Keyed, in_key
+from pipeline.keys.keyed import Keyed, in_key
 from pipeline.params.backbones import (
     HeatmapBackbone,
     Pretrained,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BoxError, ParamError
-from pipeline.keyed import in_key
+from pipeline.keys.keyed import in_key
 from pipeline.values import Box, Skeleton
 from pipeline.video.boxes import BoxRule, box_of
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.catalog.opened import made_keys, opened_store
-from pipeline.keyed import in_key
+from pipeline.keys.keyed import in_key
 from pipeline.video import augment
 from pipeline.video.jpeg_rows import unpack_frames
 from pipeline.video.pixels import to_float

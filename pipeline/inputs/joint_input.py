@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.opened import made_keys, opened_store
 from pipeline.catalog.skeletons import read_skeleton
-from pipeline.keyed import in_key
+from pipeline.keys.keyed import in_key
 from pipeline.skeleton import augment
 from pipeline.skeleton.layouts import Layout
 from pipeline.skeleton.normalise import normalise, window

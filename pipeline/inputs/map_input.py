@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.catalog.opened import made_keys, opened_store
-from pipeline.keyed import in_key
+from pipeline.keys.keyed import in_key
 from pipeline.skeleton.heatmaps import HeatmapRule, flip_heatmaps, flip_order, render
 from pipeline.skeleton.layouts import Layout
 
