@@ -79,9 +79,14 @@ def _masked(value: Any, name: str = "") -> Any:
     return "digest" if is_digest else json.loads(json.dumps(value))
 
 
+@pytest.fixture(scope="module")
+def documents(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return key_documents(finished, tmp_path_factory.mktemp("extract"))
+
+
 @pytest.mark.parametrize("step", sorted(STEPS))
-def test_a_step_names_its_results_as_it_did(finished: Project, tmp_path: Path, step: str) -> None:
-    assert key_documents(finished, tmp_path)[step] == json.loads(PINNED.read_text())[step]
+def test_a_step_names_its_results_as_it_did(documents: dict[str, Any], step: str) -> None:
+    assert documents[step] == json.loads(PINNED.read_text())[step]
 
 
 ENHANCE = EnhanceRule(weights="dark.pt", sha256="a" * 64)
