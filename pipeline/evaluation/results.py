@@ -20,6 +20,7 @@ from pipeline.evaluation.metrics import Roles, differences, metrics_document, sc
 from pipeline.evaluation.predictions import Predictions, join
 from pipeline.files import write_whole
 from pipeline.paths import Paths
+from pipeline.seals import parsed, seals_of, write_seals
 from pipeline.training.splits import SplitParts
 from pipeline.training.trainings import Training, read_trainings
 
@@ -35,9 +36,9 @@ SHOWN = 5
 PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probabilities")
 
 
-def write_predictions(
-    path: Path, ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Scores]
-) -> None:
+def prediction_columns(
+    ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Scores]
+) -> dict[str, list[Any]]:
     """One row a method, seed and clip: clip_id, label, method, seed, predicted, probabilities (one a class)."""
     columns: dict[str, list[Any]] = {name: [] for name in PREDICTION_COLUMNS}
     for one in said:
@@ -47,19 +48,19 @@ def write_predictions(
         columns["seed"] += [one.seed] * len(ids)
         columns["predicted"] += one.probabilities.argmax(axis=1).tolist()
         columns["probabilities"] += list(one.probabilities.astype(np.float32))
-    sink = io.BytesIO()
-    pq.write_table(pa.table(columns), sink, compression="zstd")
-    write_whole(path, sink.getvalue())
+    return columns
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Joined by clip id."""
-    return join(**pq.read_table(path, columns=list(PREDICTION_COLUMNS[:-1])).to_pydict())
+    """Joined by clip id. Raises DatasetError where the file is not what `train` wrote."""
+    columns = list(PREDICTION_COLUMNS[:-1])
+    return parsed(path, lambda data: join(**pq.read_table(io.BytesIO(data), columns=columns).to_pydict()))
 
 
 def read_probabilities(path: Path, method: str, ids: Sequence[str]) -> NDArray[np.float32]:
     """(N, K): what `method` with its lowest seed gave to each class, for each of `ids`."""
-    table = pq.read_table(path, filters=[("method", "=", method)]).to_pydict()
+    wanted = [("method", "=", method)]
+    table = parsed(path, lambda data: pq.read_table(io.BytesIO(data), filters=wanted).to_pydict())
     first = min(table["seed"])
     rows = zip(table["clip_id"], table["seed"], table["probabilities"], strict=True)
     found = {clip_id: values for clip_id, seed, values in rows if seed == first}
@@ -77,9 +78,11 @@ def write_curves(path: Path, runs: Sequence[tuple[str, str, int, Sequence[Mappin
 
 
 def read_curves(path: Path) -> dict[str, list[Any]]:
-    """Columns of curves.csv; NaN where nothing was held out."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    """Columns of curves.csv; NaN where nothing was held out. Raises DatasetError where it is not what was written."""
+    return parsed(path, lambda data: _curves(list(csv.DictReader(io.StringIO(data.decode(), newline="")))))
+
+
+def _curves(rows: Sequence[Mapping[str, str]]) -> dict[str, list[Any]]:
     return {
         "phase": [row["phase"] for row in rows],
         "method": [row["method"] for row in rows],
@@ -134,8 +137,10 @@ def write_results(
     In metrics.json, `train`, `val`, `test`, `failed` and `unused` (which the protocol leaves out) add up to all clips;
     the final runs fit train and val.
     """
-    write_predictions(paths.reports / "predictions.parquet", parts.test, catalog.labels(parts.test), said)
-    predictions = read_predictions(paths.reports / "predictions.parquet")
+    columns, sink = prediction_columns(parts.test, catalog.labels(parts.test), said), io.BytesIO()
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+    write_whole(paths.reports / "predictions.parquet", sink.getvalue())
+    predictions = join(**{name: columns[name] for name in PREDICTION_COLUMNS[:-1]})
     seen = len(parts.training) + len(parts.test)
     every = len(catalog.entries) + catalog.unlisted
     document = metrics_document(
@@ -158,6 +163,14 @@ def write_results(
     runs = [(f"pretrain, {t.phase}", t.name, t.seed, t.history) for t in backbones]
     runs += [(f"train, {t.phase}", t.name, t.seed, t.history) for t in heads]
     write_curves(paths.reports / "curves.csv", runs)
+    written = ("predictions.parquet", "metrics.json", "confusion.csv", "curves.csv")
+    write_seals(paths.reports / seals_of("train"), [paths.reports / name for name in written])
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """metrics.json. Raises DatasetError where it is not what `train` wrote."""
+    document: dict[str, Any] = parsed(path, json.loads)
+    return document
 
 
 def describe_results(paths: Paths) -> str:
@@ -167,7 +180,7 @@ def describe_results(paths: Paths) -> str:
         raise DatasetError(
             f"{path} is not there; make it first: dvc repro, or python cli.py train {paths.dataset}"
         )
-    document = json.loads(path.read_text())
+    document = read_metrics(path)
     lines = [
         f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"
     ]

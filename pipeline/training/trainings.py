@@ -12,6 +12,7 @@ from cache.home.blobs import blob_document
 from cache.home.references import remember_use
 from pipeline.errors import DatasetError
 from pipeline.files import replaced_folder
+from pipeline.seals import parsed, proven_bytes, way_on
 from pipeline.shown import ShownByShape
 from pipeline.training.splits import SplitParts
 
@@ -135,24 +136,27 @@ def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -
 def read_trainings(folder: Path) -> tuple[Training, ...]:
     """What `write_trainings` wrote, without the documents; weights are read from their files.
 
-    Raises DatasetError where the bytes read are not those whose sha256 trainings.json tells: what is learned from
-    them, or computed with them, would stand under the name of others.
+    Raises DatasetError where one byte is not as it was written.
     """
-    facts = json.loads((folder / TRAININGS).read_text())
-    found = []
-    for fact in facts:
-        known = {"key": "", **fact, "history": tuple(fact["history"])}
-        blank = Training(**known, weights=b"", from_cache=True)
-        found.append(replace(blank, weights=_weights(folder, blank)))
-    return tuple(found)
+    blank = parsed(folder / TRAININGS, lambda data: [_blank(fact) for fact in json.loads(data)])
+    return tuple(replace(training, weights=_weights(folder / training.file, training)) for training in blank)
 
 
-def _weights(folder: Path, training: Training) -> bytes:
-    path = folder / training.file
-    weights = path.read_bytes() if path.exists() else b""
+def _weights(path: Path, training: Training) -> bytes:
+    weights = proven_bytes(path) if path.exists() else b""
     if hashlib.sha256(weights).hexdigest() != training.sha256:
         raise DatasetError(
             f"{path} is not the file that {TRAININGS} beside it tells of (sha256 {training.sha256}): it was replaced "
-            f"or damaged. Remove {folder} and run its stage again; the cache gives the weights back"
+            f"or damaged; {way_on(path)}"
         )
     return weights
+
+
+def read_documents(folder: Path) -> dict[str, dict[str, Any]]:
+    """Array to the document that its weights were learned from. Raises DatasetError where it is not as written."""
+    return parsed(folder / DOCUMENTS, lambda data: dict(json.loads(data)))
+
+
+def _blank(fact: Mapping[str, Any]) -> Training:
+    """One entry of trainings.json, without its weights."""
+    return Training(**{"key": "", **fact, "history": tuple(fact["history"])}, weights=b"", from_cache=True)
