@@ -227,8 +227,7 @@ def run(
     )
     store, made, _ = make_store(job, cache, f"extract/{out.name}", out, options)
     failed = len({failure["id"] for failure in store.failures})
-    seconds = time.monotonic() - began
-    told = f"the attribute failures of {out}"
+    seconds, told = time.monotonic() - began, f"the attribute failures of {out}"
     cached = len(named) - made - failed
     return Summary(
         "extract", made, cached, failed, seconds, max_failed, note=found.note, unit="videos", told_in=told
