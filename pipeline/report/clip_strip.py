@@ -37,7 +37,7 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
         clip_id=clip_id,
         label=catalog.by_id[clip_id].label_name,
         frame_numbers=numbers.tolist(),
-        frames=_source_frames(paths, preset, catalog.by_id[clip_id].clip, skeleton, numbers),
+        frames=_source_frames(paths, preset, catalog, catalog.by_id[clip_id].clip, skeleton, numbers),
         crops=crops,
         box=box,
         joints=np.where(score[..., None] > 0, joints, np.nan),
@@ -48,13 +48,13 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
 
 
 def _source_frames(
-    paths: Paths, preset: Preset, clip: Clip, skeleton: Skeleton, numbers: NDArray[np.int32]
+    paths: Paths, preset: Preset, catalog: Catalog, clip: Clip, skeleton: Skeleton, numbers: NDArray[np.int32]
 ) -> NDArray[np.uint8]:
     """(T, H, W, C): the sampled frames, decoded again."""
     dataset = dataset_of(preset.index, paths.raw)
     wanted = np.unique(numbers)
     decoded = dict(dataset.open_video(clip).frames(wanted.tolist()))
-    if dataset.modality == "depth":
+    if catalog.modality == "depth":
         grey = partial(
             depth_to_uint8, person_mm=person_distance_mm(skeleton), range_m=preset.crop.depth_range_metres
         )
