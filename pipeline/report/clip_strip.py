@@ -1,4 +1,4 @@
-"""What one clip looks like on its way: sampled source frames with box and skeleton, crops, heatmaps."""
+"""Data of one clip's strip: sampled source frames with box and skeleton, crops, heatmaps."""
 
 from functools import partial
 
@@ -22,7 +22,7 @@ from pipeline.video.jpeg_rows import unpack_frames
 
 
 def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions, clip_id: str) -> Strip:
-    """The strip of one test clip, its first view, read from the stores and from its video."""
+    """Read the strip of one test clip's first view from the stores and its video."""
     params, layout = preset.heatmaps, LAYOUTS[catalog.layout]
     skeleton = read_skeleton(opened_store(paths.store("skeletons")), clip_id)
     recipe = preset.crop.recipes[params.recipe]

@@ -1,4 +1,4 @@
-"""Taking over what was pulled: learned weights, so that nothing is trained again."""
+"""Adoption of weights that were pulled, so that nothing is trained again."""
 
 import hashlib
 import logging
@@ -23,9 +23,9 @@ def adopt_before_training(root: Path, cache: Cache, folder: Path) -> None:
 
 
 def adopt_learned(root: Path, cache: Cache, folder: Path) -> int:
-    """Take the weights below `folder` (or DVC's copy of it) into the cache; gives how many it did not have.
+    """Take the weights below `folder` (or DVC's copy of it) into the cache; return how many were new.
 
-    Raises DatasetError where weights or documents are not those that trainings.json tells of.
+    Raises DatasetError where weights or documents do not match trainings.json.
     """
     with at_hand(root, cache, folder) as found:
         if found is None or not (found / DOCUMENTS).exists():
