@@ -61,15 +61,20 @@ class Summary:
     unit: str = "clips"
     told_in: str = "failures.jsonl"
     """Where each failure stands with its reason."""
+    unexpected: int = 0
+    """Clips that failed by an error that nobody foresaw: tracebacks are in the log, the next run tries again."""
 
     @property
     def exit_code(self) -> int:
         """0, or 1 past `max_failed`."""
-        total = self.made + self.cached + self.failed
-        return int(total > 0 and self.failed > self.max_failed * total)
+        lost = self.failed + self.unexpected
+        total = self.made + self.cached + lost
+        return int(total > 0 and lost > self.max_failed * total)
 
     def __str__(self) -> str:
         counts = f"{self.made} {self.unit} made, {self.cached} from cache, {self.failed} failed"
+        if self.unexpected:
+            counts += f", {self.unexpected} unexpectedly (tracebacks above; the next run tries again)"
         line = f"{self.stage}: {counts} in {self.seconds:.1f} s"
         if self.note:
             line += f"; {self.note}"
