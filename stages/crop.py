@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import ArraySpec, Cache, Digests, Row, StoreSpec
+from pipeline.arrays.dim_names import recipe_dims
 from pipeline.build.build import StoreJob, build_store
-from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions

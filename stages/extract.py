@@ -26,8 +26,8 @@ from models.names import BACKBONES
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.training.seeding import seeded
+from pipeline.arrays.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.build import StoreJob, make_store
-from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.sources import SourceFiles

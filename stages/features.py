@@ -18,8 +18,8 @@ from models.device import best_device
 from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
 from models.names import BACKBONES
 from models.training.checkpoint import decode, load_state
+from pipeline.arrays.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.build import StoreJob, build_store
-from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cache import ArraySpec, Row, StoreSpec
+from pipeline.arrays.dim_names import recipe_dims
 from pipeline.build.build import StoreJob, build_store
-from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions

@@ -101,6 +101,7 @@ ORDER = {
         "params",
         "demo",
         "keys",
+        "arrays",
         "skeleton",
         "video",
         "decoding",
