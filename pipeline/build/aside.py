@@ -40,5 +40,5 @@ def clip_progress(stage: str, total: int, *, cached: int, quiet: bool) -> "ClipP
 
 def code_facts(step: str, parts: tuple[str, ...]) -> dict[str, Any]:
     """Forward to `pipeline.build.lock.code_facts`."""
-    facts: dict[str, Any] = import_module("pipeline.build.lock").code_facts(step, parts)
+    facts: dict[str, Any] = import_module("pipeline.keys.lock").code_facts(step, parts)
     return facts
