@@ -20,9 +20,7 @@ _REQUIRED = object()
 
 
 def in_key(value: Keyed) -> dict[str, Any]:
-    """Return what names `value` in a fingerprint document; values inside it by the same rule. Nothing else
-    decides this.
-    """
+    """Return what names `value` in a fingerprint document, and values inside it. Nothing else decides this."""
     never = getattr(value, _NEVER, ())
     return {
         name: _inner(found)
