@@ -253,13 +253,16 @@ def pyskl_export(
 def pyskl_import(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PYSKL's pickle.")],
     dataset: Annotated[str, typer.Argument(help="New dataset: the file goes to data/raw/NAME.")],
+    layout: Annotated[
+        str | None, typer.Option(help="Of the joints, where their number does not tell.")
+    ] = None,
 ) -> None:
-    """Read a pickle without running any of it, place it as a dataset, and say what to write in params.yaml."""
+    """Read a pickle without running any of it, place it as a dataset, and print a preset for params.yaml."""
     with _explained():
         from pipeline.exchange.pyskl_import import import_pyskl
         from pipeline.paths import Paths
 
-        typer.echo(import_pyskl(file, Paths(PROJECT, dataset)))
+        typer.echo(import_pyskl(file, Paths(PROJECT, dataset), layout=layout))
 
 
 @recipes_app.command("check")

@@ -28,7 +28,7 @@ from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.training.trainings import Training, read_trainings
+from pipeline.training.trainings import Training, read_trainings, trainings_of
 
 INFERENCE_BATCH = 32
 """Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
@@ -135,7 +135,7 @@ class _Networks:
 def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    trainings = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
+    trainings = trainings_of(paths, preset.pretrain.backbones)
     sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
     made = _planned(preset, trainings, sources)
     documents = _documents(catalog, made, sources, selection_on_all=not preset.pretrain.refit)

@@ -11,6 +11,7 @@ from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
 from pipeline.catalog.catalog import write_catalog
 from pipeline.catalog.indexing import IndexWork, index_catalog, listing_failures, source_digests
+from pipeline.catalog.outlook import hold_out_note, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets import Dataset, Listing
 from pipeline.datasets.opened import listing_key, open_dataset
@@ -41,7 +42,10 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests)
     write_catalog(paths.catalog, catalog)
     absent = ", ".join(f"{count} {what}" for what, count in sorted(found.listing.absent.items()) if count)
-    return replace(summary, note=f"not in the folder: {absent}" if absent else "")
+    gaps, one_group = protocol_gaps(catalog), hold_out_note(catalog)
+    stops = gaps if preset.index.incomplete == "refuse" else ()
+    notes = (f"not in the folder: {absent}" if absent else "", one_group, *(gaps if not stops else ()))
+    return replace(summary, note="; ".join(note for note in notes if note), gaps=stops)
 
 
 def _found(paths: Paths, preset: Preset, options: RunOptions) -> _Found:
@@ -60,7 +64,7 @@ def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
         max_persons=dataset.max_persons,
         shard_rows=params.shard_rows,
     )
-    key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows"})
+    key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows", "incomplete"})
     documents = {
         clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
         for clip in found.listing.clips

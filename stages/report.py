@@ -112,7 +112,7 @@ def _notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
     return [
         f"The backbones {once}; the spread is over {len(heads)} seeds of the heads"
         + ("." if len(seeds) == 1 else ", each on its own backbones."),
-        f"Selected on {document['selected_on']}: whole groups of the training part, never test clips.",
+        f"Selected on {document['selected_on']}, held out of the training part; never on test clips.",
         "Held-out accuracy of the selection runs: " + ", ".join(selected) + ".",
         f"Fused is {document['fusion']}; score_sum is the mean of the two single modalities' class probabilities, "
         f"weighted_product their product, {document['skeleton_weight']:.2f} on the skeleton as held-out clips have it.",

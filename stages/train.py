@@ -30,7 +30,7 @@ from pipeline.params.params import HeadParams, Preset
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_learned
 from pipeline.training.cached_training import cached_training
-from pipeline.training.splits import SplitParts, parts_of
+from pipeline.training.splits import SELECTED_ON, SplitParts, tested_parts
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
 
 INFERENCE_BATCH = 256
@@ -156,7 +156,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
-    parts = parts_of(catalog, features_there(features), preset.pretrain.hold_out)
+    parts = tested_parts(catalog, features_there(features), preset.pretrain.hold_out)
     heads: list[Training] = []
     said: list[Scores] = []
     held_out: list[Scores] = []
@@ -174,7 +174,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
-        "selected_on": "val",
+        "selected_on": SELECTED_ON[preset.pretrain.hold_out.by],
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
         "skeleton_weight": weight,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import Store
+from pipeline.errors import DatasetError
 from pipeline.params.params import HeadParams, PretrainParams
 from pipeline.rng import rng_for
 
@@ -30,7 +31,7 @@ class Vectors:
     video: tuple[str, ...]
 
     def read(self, ids: Sequence[str]) -> Pair:
-        """Both vectors of `ids`: the mean over views, backbones one after the other."""
+        """Both vectors of `ids`: the mean over views, backbones one after the other; (N, 1) zeros for none."""
         return self._side(self.skeleton, ids), self._side(self.video, ids)
 
     def keys(self, ids: Sequence[str]) -> list[list[str]]:
@@ -39,6 +40,8 @@ class Vectors:
         return [[clip_id, *(keys[clip_id] for keys in of_arrays)] for clip_id in ids]
 
     def _side(self, arrays: tuple[str, ...], ids: Sequence[str]) -> Floats:
+        if not arrays:
+            return np.zeros((len(ids), 1), np.float32)
         parts = [self.store.read(name, list(ids)).mean(axis=1, dtype=np.float32) for name in arrays]
         return np.concatenate(parts, axis=1)
 
@@ -57,7 +60,14 @@ def vectors_of(
         else pretrain.seeds[0]
     )
     tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
-    return Vectors(store, tuple(n + tail for n in heads.skeleton), tuple(n + tail for n in heads.video))
+    found = Vectors(store, tuple(n + tail for n in heads.skeleton), tuple(n + tail for n in heads.video))
+    for name in (*found.skeleton, *found.video):
+        if name not in store.arrays:
+            raise DatasetError(
+                f"{store.path} has no array {name!r}, which heads shall see; it has {sorted(store.arrays)}: run "
+                "`pretrain` and `features` with the present params"
+            )
+    return found
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,11 @@ class IndexParams(Section):
     options: Options = Field(default_factory=dict)
     """Passed to the adapter as keywords."""
     protocol: str
+    incomplete: Literal["refuse", "allow"] = "refuse"
+    """Recordings of which `protocol` cannot train and test (nothing to test, a class without training clips, …):
+    `refuse` ends `index` with status 1 once all is written, so that `dvc repro` stops; `allow` tells only."""
     max_frames: int = Field(default=300, gt=0)
-    """Skeletons are padded to this many frames; a longer clip is refused by name."""
+    """Skeletons, and what stands in for them, are padded to this many frames; a longer clip is refused by name."""
     shard_rows: int = Field(default=1024, gt=0, multiple_of=64)
 
 
@@ -69,12 +72,23 @@ class HeatmapParams(Section):
 
 
 class HoldOut(Section):
-    """What selects: whole groups of the training part, along the protocol's own axis."""
+    """What selects: a part of the training clips, which the selection runs do not fit."""
 
+    by: Literal["group", "clip"] = "group"
+    """`group`: whole subjects (or cameras, set-ups), along the protocol's own axis. `clip`: single clips, for
+    recordings of one subject: people are then on both sides, and what selects is easier than strangers are."""
     groups: tuple[int, ...] | None = None
     """Subjects, cameras or set-ups to hold out; None draws them with `seed`."""
     share: float = Field(default=0.05, gt=0, lt=1)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "HoldOut":
+        if self.by == "clip" and self.groups is not None:
+            raise MistakesError(
+                [(("groups",), "no groups are held out where `by` is clip; leave one of them out")]
+            )
+        return self
 
 
 class PretrainParams(Section):
@@ -170,6 +184,14 @@ class Preset(Section):
             known = [name for name, backbone in backbones.items() if backbone.modality == side]
             for name in getattr(train, side):
                 yield from _none_of(("train", side), name, f"backbones of modality {side}", known)
+        for method in train.methods:
+            for side in ("video", "skeleton"):
+                alone = {"video": "skeleton", "skeleton": "video"}[side]
+                if method != alone and not getattr(train, side):
+                    yield (
+                        ("train", "methods"),
+                        f"{method!r} needs a backbone of train.{side}, which names none: leave it out",
+                    )
         for name in train.single_backbones:
             yield from _none_of(("train", "single_backbones"), name, "pretrain.backbones", backbones)
             if name in train.methods:
