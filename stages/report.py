@@ -48,7 +48,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         flags=Counter(flag for entry in catalog.entries for flag in entry.flags),
         failures=[(f.clip_id, f.error, f"{f.stage}: {f.message}") for f in lost],
         accuracies=pictures["accuracies"],
-        confusions=[pictures[f"confusion_{name}"] for name in (*SINGLE, FUSED)],
+        confusions=[pictures[f"confusion_{name}"] for name in _with_matrix(predictions)],
         features=pictures["features"],
         curves=pictures["curves"],
         strips=list(strips.values()),
@@ -77,7 +77,7 @@ def _pictures(
             curves(runs_of(**read_curves(paths.reports / "curves.csv"))), "Loss and accuracy by epoch"
         ),
     }
-    for method in (*SINGLE, FUSED):
+    for method in _with_matrix(predictions):
         matrix = confusion_over_seeds(predictions, method, len(names))
         found[f"confusion_{method}"] = Picture(
             confusion(matrix, names, method), f"Confusion matrix of {method}"
@@ -88,13 +88,20 @@ def _pictures(
     return found
 
 
+def _with_matrix(predictions: Predictions) -> list[str]:
+    """The methods whose confusions are shown: the single modalities, as far as they were asked, and the fusion."""
+    return [name for name in (*SINGLE, FUSED) if name in predictions.predicted]
+
+
 def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions) -> Picture:
     ids = predictions.clip_ids
     seed = preset.train.seeds[0]
     store = opened_store(paths.store("features"))
     skeleton, video = vectors_of(store, preset.train, preset.pretrain, seed, selection=False).read(ids)
     fused = read_probabilities(paths.reports / "predictions.parquet", FUSED, ids)
-    values = {"video": video, "skeleton": skeleton, "fused, class scores": fused}
+    sides = {"video": (video, preset.train.video), "skeleton": (skeleton, preset.train.skeleton)}
+    values = {name: vectors for name, (vectors, backbones) in sides.items() if backbones}
+    values["fused, class scores"] = fused
     png = feature_map(values, predictions.labels, catalog.classes, max_clips=preset.report.tsne_clips)
     return Picture(png, "Test clips by t-SNE of their features, coloured by class")
 

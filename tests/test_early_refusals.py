@@ -269,3 +269,7 @@ def test_heads_that_see_one_modality_train_on_it(copied: Project) -> None:
     assert set(alone.predicted) == {"fused"}
     for seed, answers in alone.predicted["fused"].items():
         assert np.array_equal(answers, before.predicted["skeleton"][seed])
+    copied.run("report")
+    pictures = {path.stem for path in (copied.paths.reports / "pictures").iterdir()}
+    assert {"confusion_fused", "features"} <= pictures
+    assert not {"confusion_video", "confusion_skeleton"} & pictures
