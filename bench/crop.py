@@ -23,10 +23,11 @@ from av.video.stream import VideoStream
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from pipeline.decoding.container import open_stream
 from pipeline.values import Box, Samples
 from pipeline.video.crop import CropRecipe, crop_clip
 from pipeline.video.sampling import SamplingRule, sample
-from pipeline.video.video import AvVideo, open_stream
+from pipeline.video.video import AvVideo
 
 TARGET = 0.85
 """Share of the bare decoder's speed."""

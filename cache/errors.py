@@ -1,4 +1,17 @@
-"""Every error that `cache` raises. Each is ours and a builtin's; this module imports nothing."""
+"""Every error that `cache` raises. Each is ours and a builtin's; this module imports nothing.
+
+CacheError
+    KeyDocError
+    SpecError
+    BuildError
+    SpaceError
+    UnreachableError
+    ShardError
+    StoreError
+        ArchiveError
+        MergeError
+    RecipeDriftError
+"""
 
 
 class CacheError(Exception):

@@ -14,6 +14,10 @@ from models.preprocessing import Preprocessing
 FEATURES = "features"
 """Every backbone's first cut: (B, num_features), what a classifier or a fusion head stands on."""
 
+ClassifierInit = Literal["normal_0.01", "sqrt_2_over_k"]
+"""Standard deviation of a linear classifier's first weights: 0.01, or sqrt(2 / K) of K classes, which the official
+code of 2s-AGCN, CTR-GCN and their kin has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -40,6 +44,8 @@ class Backbone(nn.Module):
     cuts: tuple[Cut, ...]
     """The first is FEATURES."""
     num_features: int
+    classifier_init: ClassVar[ClassifierInit] = "normal_0.01"
+    """How the linear layer that trains it begins."""
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """The named cuts of a batch, (B, …) each, in one pass; nothing behind the last of them is computed."""

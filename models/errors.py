@@ -1,4 +1,12 @@
-"""Every error that `models` raises. Each is ours and a builtin's; this module imports nothing."""
+"""Every error that `models` raises. Each is ours and a builtin's; this module imports nothing.
+
+ModelError
+    ModelParamError
+    ShapeError
+    CheckpointError
+    FitError
+    ExportError
+"""
 
 
 class ModelError(Exception):

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from models.errors import CheckpointError
 
-_MAGIC = (b"PK\x03\x04", b"\x80\x02")
+_ZIP = b"PK\x03\x04"
+_MAGIC = (_ZIP, b"\x80\x02")
 """How torch.save's files begin: a zip, or a bare pickle in those from before torch 1.6."""
 
 
@@ -34,16 +36,43 @@ def write_torch(path: Path, document: dict[str, Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+class Inert:
+    """Stands for an object of another library in a checkpoint: takes whatever it is made of, and does nothing."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
 def read_torch(source: Path | bytes, name: str = "weights") -> dict[str, Any]:
-    """The document, on the CPU. Nothing but tensors and plain values is ever unpickled."""
+    """The document, on the CPU. Nothing but tensors and plain values is ever unpickled.
+
+    Objects of other libraries (mmengine keeps its training log beside the weights) are replaced by `Inert`:
+    none of their code is run, or needs to be installed. Raises CheckpointError.
+    """
     where = name if isinstance(source, bytes) else str(source)
     content = source if isinstance(source, bytes) else source.read_bytes()
     if not content.startswith(_MAGIC):
         raise CheckpointError(f"{where} is not a file of weights: it starts with {content[:8]!r}")
     try:
-        document = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, LookupError) as error:
+        document = _loaded(content)
+    except pickle.UnpicklingError as error:  # torch's own words advise to switch the check off
+        raise CheckpointError(
+            f"{where} holds more than tensors and plain values, and cannot be read without running its code: "
+            "save its state dict alone, torch.save(model.state_dict(), path), where you trust it"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{where} is not a whole file of weights: {error}") from error
     if not isinstance(document, dict):
         raise CheckpointError(f"{where} must hold a dict, got {type(document).__name__}")
     return document
+
+
+def _loaded(content: bytes) -> Any:
+    if not content.startswith(_ZIP):
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    foreign = get_unsafe_globals_in_checkpoint(io.BytesIO(content))
+    with safe_globals([(Inert, named) for named in foreign]):
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -8,13 +8,14 @@ from torch.nn import functional as F
 
 from models.checks import check_input
 from models.errors import ModelParamError, ShapeError
+from models.shown import ShownByShape
 
 UnequalDims = Literal["refuse", "project"]
 """Where the two modalities' features differ in size: an error, or a learned linear map of each to `dim`."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeadOutput:
+@dataclass(frozen=True, slots=True, repr=False)
+class HeadOutput(ShownByShape):
     """What a head says about B clips."""
 
     logits: Tensor

@@ -1,7 +1,13 @@
-"""Frozen models on many clips: one padded batch size, so that a result never depends on its neighbours."""
+"""Frozen models on many clips: one padded batch size, so that a result never depends on its neighbours.
+
+On a CPU each batch is computed by one thread, and several batches at a time: a batch that threads share is cut
+where their number says, and sums differ in the last bits from one number of threads to the next.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,16 +25,16 @@ def embed(
     *,
     batch_size: int,
     device: torch.device | str = "cpu",
+    threads: int = 1,
 ) -> Iterator[Tensor]:
     """For each block of n clips, the model's (n, …) float32 output, on the CPU, in eval mode.
 
     A block is what the model's forward takes, n clips long, n of any size above 0: the model always sees
     exactly `batch_size` clips, the last ones of a block zeros where it does not divide. Full blocks are not
-    copied. Of a fusion head the output is its logits. Where in the batch a clip stands makes no difference
-    either, on a CPU as long as batch_size is a multiple of the thread count: else a clip may be cut
-    between two threads.
+    copied. Of a fusion head the output is its logits. On a CPU `threads` batches of a block are computed at a
+    time, one by each thread: neither their number nor a clip's place or neighbours changes a bit.
     """
-    found = _embedded(model, lambda *x: (_values(model(*x)),), blocks, batch_size, device)
+    found = _embedded(model, lambda *x: (_values(model(*x)),), blocks, batch_size, device, threads)
     return (values for (values,) in found)
 
 
@@ -39,6 +45,7 @@ def embed_views(
     *,
     batch_size: int,
     device: torch.device | str = "cpu",
+    threads: int = 1,
 ) -> dict[str, Tensor]:
     """As `embed`, of the named cuts in one pass over each of A views of n clips: (n, A, …) in the cut's dtype."""
     kinds = [torch.float16 if backbone.cut(name).dtype == "float16" else torch.float32 for name in names]
@@ -47,7 +54,7 @@ def embed_views(
         found = backbone.at(x[0], names)
         return tuple(found[name].to(kind) for name, kind in zip(names, kinds, strict=True))
 
-    of_views = _embedded(backbone, run, ((view,) for view in views), batch_size, device)
+    of_views = _embedded(backbone, run, ((view,) for view in views), batch_size, device, threads)
     return {
         name: torch.stack(of_cut, dim=1)
         for name, of_cut in zip(names, zip(*of_views, strict=True), strict=True)
@@ -60,20 +67,32 @@ def _embedded(
     blocks: Iterable[tuple[Tensor, ...]],
     batch_size: int,
     device: torch.device | str,
+    threads: int,
 ) -> Iterator[tuple[Tensor, ...]]:
-    if batch_size < 1:
-        raise ModelParamError(f"batch_size must be 1 or more, got {batch_size}")
+    if min(batch_size, threads) < 1:
+        raise ModelParamError(f"batch_size and threads must be 1 or more, got {batch_size} and {threads}")
     device = torch.device(device)
     keep_freed_memory()
     model.to(device)
-    for block in blocks:
-        count = _num_clips(block)
-        with _frozen(model):
-            parts = [
-                _run(run, tuple(x[start : start + batch_size] for x in block), batch_size, device)
-                for start in range(0, count, batch_size)
-            ]
-        yield tuple(p[0] if len(p) == 1 else torch.cat(p) for p in zip(*parts, strict=True))
+    run_batch = partial(_run, run, batch_size, device)
+    workers = threads if device.type == "cpu" else 1
+    with ThreadPoolExecutor(workers) as pool:
+        for block in blocks:
+            starts = range(0, _num_clips(block), batch_size)
+            batches = [tuple(x[start : start + batch_size] for x in block) for start in starts]
+            with _frozen(model), _single_threaded(device):
+                parts = list(_mapped(pool, workers, run_batch, batches))
+            yield tuple(p[0] if len(p) == 1 else torch.cat(p) for p in zip(*parts, strict=True))
+
+
+def _mapped(
+    pool: Executor,
+    workers: int,
+    run: Callable[..., tuple[Tensor, ...]],
+    batches: Sequence[tuple[Tensor, ...]],
+) -> Iterator[tuple[Tensor, ...]]:
+    """What `run` makes of each batch, in order; in this very thread where one is enough."""
+    return map(run, batches) if min(workers, len(batches)) == 1 else pool.map(run, batches)
 
 
 def _values(output: Any) -> Tensor:
@@ -92,11 +111,12 @@ def _num_clips(block: tuple[Tensor, ...]) -> int:
 
 
 def _run(
-    run: Callable[..., tuple[Tensor, ...]], inputs: tuple[Tensor, ...], batch_size: int, device: torch.device
+    run: Callable[..., tuple[Tensor, ...]], batch_size: int, device: torch.device, inputs: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
     count = len(inputs[0])
-    found = run(*(_padded(x, batch_size).to(device, non_blocking=True) for x in inputs))
-    return tuple(values[:count].cpu() for values in found)
+    with torch.inference_mode():  # of this thread
+        found = run(*(_padded(x, batch_size).to(device, non_blocking=True) for x in inputs))
+        return tuple(values[:count].cpu() for values in found)
 
 
 def _padded(x: Tensor, batch_size: int) -> Tensor:
@@ -110,7 +130,7 @@ def _padded(x: Tensor, batch_size: int) -> Tensor:
 
 @contextmanager
 def _frozen(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; the mode is put back afterwards."""
+    """Eval mode; the mode is put back afterwards."""
     training = model.training
     model.eval()
     try:
@@ -118,3 +138,15 @@ def _frozen(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         model.train(training)
+
+
+@contextmanager
+def _single_threaded(device: torch.device) -> Iterator[None]:
+    """On a CPU each operation in one thread; torch's number of threads is put back afterwards."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,4 +1,17 @@
-"""Every error that `pipeline` raises. Each is ours and a builtin's; this module imports nothing."""
+"""Every error that `pipeline` raises. Each is ours and a builtin's; this module imports nothing.
+
+PipelineError
+    ParamError
+    DatasetError
+        PickleError
+    CapacityError
+    RunError
+    ClipError
+        VideoError
+        SkeletonError
+        BoxError
+        SamplingError
+"""
 
 
 class PipelineError(Exception):

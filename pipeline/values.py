@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BoxError, ClipError, SamplingError, SkeletonError
+from pipeline.shown import ShownByShape
 
 Split = Literal["train", "test"]
 
@@ -45,8 +46,8 @@ class Clip:
             raise ClipError(f"{self.clip_id}: label must be 0 or more, got {self.label}")
 
 
-@dataclass(frozen=True, slots=True)
-class Skeleton:
+@dataclass(frozen=True, slots=True, repr=False)
+class Skeleton(ShownByShape):
     """Joints of every person in one clip. T frames, M people, V joints."""
 
     joints_3d: NDArray[np.float32]
@@ -114,8 +115,8 @@ class Box:
         return self.bottom - self.top
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+@dataclass(frozen=True, slots=True, repr=False)
+class Samples(ShownByShape):
     """Which video frames each view of a clip shows."""
 
     frames: NDArray[np.int32]

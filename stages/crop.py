@@ -41,14 +41,12 @@ class CropWork:
 
     paths: Paths
     preset: Preset
-    threads: int = 1
-    """Of an enhancer, in each worker."""
 
     @property
     def made_with(self) -> Mapping[str, Any]:
         """Where enhancers ran; without one there is nothing to tell."""
         enhanced = any(recipe.enhance for recipe in self.preset.crop.recipes.values())
-        return {"device": "cpu", "threads": self.threads} if enhanced else {}
+        return {"device": "cpu", "threads": 1} if enhanced else {}
 
     def compute(
         self, ids: list[str], arrays: frozenset[str]
@@ -88,7 +86,7 @@ class CropWork:
 
         from models.night.zerodce import enhance_frames
 
-        torch.set_num_threads(self.threads)
+        torch.set_num_threads(1)  # how many are free differs between workers, and sums with it
         network = _enhancer(self.paths.root / rule.weights, rule.sha256)
         lit: NDArray[np.uint8] = enhance_frames(
             network, torch.from_numpy(crops), share_curves=rule.share_curves
@@ -120,7 +118,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
             Row(clip_id, {array.name: recipes[array.name.removeprefix(BOX)] for array in spec.arrays})
             for clip_id, recipes in documents.items()
         ],
-        work=CropWork(paths, preset, options.threads),
+        work=CropWork(paths, preset),
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,

@@ -65,5 +65,5 @@ def _shape(expects: Preprocessing, told: Mapping[str, Any], layout: Layout | Non
         )
     if isinstance(expects, JointInput):
         return expects.channels, told["num_frames"], layout.num_joints, told["max_persons"]
-    channels = layout.num_joints * told["with_joints"] + len(layout.bones) * told["with_limbs"]
+    channels = layout.num_joints * told["with_joints"] + len(told["bones"]) * told["with_limbs"]
     return channels, told["frames"], *told["size"]

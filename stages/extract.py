@@ -38,7 +38,7 @@ from pipeline.video.sampling import SamplingRule, sample
 from pipeline.video.video import AvVideo
 from pipeline.video.video_files import video_ids
 
-BATCH_BYTES = 256_000_000
+BATCH_BYTES = 64_000_000
 MOST_CLIPS = 32
 SHARD_ROWS = 1024
 
@@ -117,9 +117,8 @@ class ExtractWork:
         self, ids: list[str], arrays: frozenset[str]
     ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each video's cuts; one that cannot be decoded is a failure."""
-        torch.set_num_threads(self.threads)
         remaining = iter(ids)
-        while some := list(islice(remaining, self.batch)):
+        while some := list(islice(remaining, self.batch * self.threads)):
             yield from self._some(some, sorted(arrays))
 
     def _some(self, ids: list[str], cuts: list[str]) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
@@ -152,7 +151,14 @@ class ExtractWork:
     def _cuts(self, clips: Sequence[NDArray[np.float32]], cuts: list[str]) -> dict[str, NDArray[Any]]:
         """(n, A, …) of each cut."""
         views = [torch.from_numpy(np.stack(view)) for view in zip(*clips, strict=True)]
-        found = embed_views(self.request.network, cuts, views, batch_size=self.batch, device=best_device())
+        found = embed_views(
+            self.request.network,
+            cuts,
+            views,
+            batch_size=self.batch,
+            device=best_device(),
+            threads=self.threads,
+        )
         return {cut: values.numpy() for cut, values in found.items()}
 
 
@@ -224,6 +230,5 @@ def _spec(request: Request) -> StoreSpec:
 
 
 def _batch(expects: VideoInput) -> int:
-    """Clips at once, a power of two: threads that share a batch evenly leave a clip's place in it no say."""
-    fitting = BATCH_BYTES // (4 * prod(expects.shape))
-    return 1 << max(0, min(MOST_CLIPS, fitting).bit_length() - 1)
+    """Clips that the network sees at once."""
+    return max(1, min(MOST_CLIPS, BATCH_BYTES // (4 * prod(expects.shape))))

@@ -30,7 +30,7 @@ from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.training.trainings import Training, read_trainings, trainings_of
 
-INFERENCE_BATCH = 32
+INFERENCE_BATCH = {"cpu": 8, "cuda": 32}
 """Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
 
 
@@ -78,18 +78,21 @@ class FeatureWork:
         self, ids: list[str], arrays: frozenset[str]
     ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's (A, C) features."""
-        torch.set_num_threads(self.threads)
-        networks = _Networks(self.paths, self.preset, arrays)
+        networks = _Networks(self.paths, self.preset, arrays, self.threads)
         remaining = iter(ids)
-        while batch := list(islice(remaining, INFERENCE_BATCH)):
-            features = networks.features(batch)
-            for place, clip_id in enumerate(batch):
+        while block := list(islice(remaining, INFERENCE_BATCH[best_device()] * self.threads)):
+            features = networks.features(block)
+            for place, clip_id in enumerate(block):
                 yield clip_id, {name: values[place] for name, values in features.items()}
 
     @property
     def made_with(self) -> dict[str, Any]:
         """What the record says beside the key."""
-        return {"device": best_device(), "threads": self.threads, "inference_batch": INFERENCE_BATCH}
+        return {
+            "device": best_device(),
+            "threads": self.threads,
+            "inference_batch": INFERENCE_BATCH[best_device()],
+        }
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class _Networks:
     paths: Paths
     preset: Preset
     arrays: frozenset[str]
+    threads: int
 
     @cached_property
     def _wanted(self) -> list[tuple[ClipInput, Backbone, dict[str, str]]]:
@@ -127,7 +131,15 @@ class _Networks:
             if key not in seen:
                 seen[key] = [source.unaugmented(ids, view) for view in range(source.num_views)]
             views = [torch.from_numpy(view) for view in seen[key]]
-            cuts = embed_views(network, tuple(kept), views, batch_size=INFERENCE_BATCH, device=best_device())
+            device = best_device()
+            cuts = embed_views(
+                network,
+                tuple(kept),
+                views,
+                batch_size=INFERENCE_BATCH[device],
+                device=device,
+                threads=self.threads,
+            )
             found |= {array: cuts[cut].numpy() for cut, array in kept.items()}
         return found
 

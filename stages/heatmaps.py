@@ -59,7 +59,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
     rule = params.rule(layout)
     people = skeletons.spec("score").row_shape[1:]
     spec = StoreSpec(_arrays(preset, rule, people), rows_per_shard=params.shard_rows, row_dim="clip")
-    made_of = {"rule": asdict(rule), "store": params.store, "box": asdict(recipe.box)}
+    made_of = {"rule": asdict(rule), "store": params.store, "box": recipe.box.facts}
     keys = made_keys(skeletons, "joints_2d"), made_keys(samples, recipe.sampling)
     ids = sorted(keys[0].keys() & keys[1].keys())
     documents = {

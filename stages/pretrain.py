@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.backbones import build_backbone, code_of
-from models.cuts import Backbone
+from models.backbones import backbone_class, build_backbone, code_of
+from models.cuts import Backbone, ClassifierInit
 from models.device import best_device
 from models.training.checkpoint import WeightsCard, encode, load_pretrained
 from models.training.classifier import Classifier, classifier_loss
@@ -76,8 +76,15 @@ class BackboneTraining:
     @property
     def _key_params(self) -> dict[str, Any]:
         """Its name, which seeds it, and its params without the path of weights: their sha256 says which they are."""
-        params = self.params.model_dump(mode="json", exclude={"cuts": True, "pretrained": {"path"}})
-        return {"name": self.name, **params, **code_of(self.params.model.get("kind"))}
+        params = self.params.model_dump(
+            mode="json", exclude={"cuts": True, "classifier_init": True, "pretrained": {"path"}}
+        )
+        begun = {} if self._classifier_init == "normal_0.01" else {"classifier_init": self._classifier_init}
+        return {"name": self.name, **params, **begun, **code_of(self.params.model.get("kind"))}
+
+    @property
+    def _classifier_init(self) -> ClassifierInit:
+        return self.params.classifier_init or backbone_class(self.params.model.get("kind")).classifier_init
 
     @cached_property
     def _labels(self) -> dict[str, int]:
@@ -93,7 +100,12 @@ class BackboneTraining:
         select_on: Ids,
     ) -> dict[str, bytes]:
         with seeded(seed, "init", self.name):
-            model = Classifier(self._network(), len(self.catalog.classes), dropout=self.params.dropout)
+            model = Classifier(
+                self._network(),
+                len(self.catalog.classes),
+                dropout=self.params.dropout,
+                init=self._classifier_init,
+            )
         labels = np.array([self._labels[clip_id] for clip_id in fit_on], np.int64)
         batches = TrainingBatches(self.source, tuple(fit_on), labels, plan.batch, seed)
         fit_plan = FitPlan(**plan.model_dump(exclude={"batch"}), seed=seed, amp=self.amp)  # type: ignore[arg-type]

@@ -107,7 +107,9 @@ class HeadTraining:
         head = self._head(pair, training.seed)
         load_state(head, decode(training.weights).state, f"head {self.method}")
         blocks = [(torch.from_numpy(pair[0]), torch.from_numpy(pair[1]))]
-        (logits,) = embed(head, blocks, batch_size=INFERENCE_BATCH, device=best_device())
+        (logits,) = embed(
+            head, blocks, batch_size=INFERENCE_BATCH, device=best_device(), threads=torch.get_num_threads()
+        )
         name = FUSED if self.method == self.params.fused else self.method
         return Scores(name, training.seed, softmax(logits.numpy()))
 

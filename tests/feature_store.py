@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ def label(clip_id: str) -> int:
     return number(clip_id) % len(CLASSES)
 
 
-def content(clip_id: str) -> dict[str, NDArray[Any]]:
+def content(clip_id: str, version: int = 0) -> dict[str, NDArray[Any]]:
     """What a clip holds: noise of its own, and its class on top of it; the first frames only."""
-    rng = np.random.default_rng(number(clip_id))
+    rng = np.random.default_rng(number(clip_id) + 1000 * version)
     video = rng.normal(size=(2, 8)).astype(np.float32)
     video[:, label(clip_id)] += 6
     frames = np.zeros((6, 3), np.uint8)
@@ -51,20 +52,40 @@ def content(clip_id: str) -> dict[str, NDArray[Any]]:
     return {"video_0": video, "skeleton_0": rng.random((1, 5), np.float32), "frames": frames}
 
 
-def document(clip_id: str, array: str) -> dict[str, Any]:
+def document(clip_id: str, array: str, version: int = 0) -> dict[str, Any]:
     """What a row is made of."""
-    made = {"step": "features", "version": 3, "params": {"size": 112}, "runtime": {"torch": "2.15"}}
+    made = {"step": "features", "version": 3 + version, "params": {"size": 112}, "runtime": {"torch": "2.15"}}
     return {**made, "weights": {"backbone": "ab" * 32}, "inputs": {"clip": clip_id, "array": array}}
 
 
-def make_store(folder: Path, *, clips: int = 40) -> Path:
-    """Build it in `folder`, first with all clips, then without GONE."""
+WIDE = ArraySpec("video_0", "float32", (2, 1024), ("view", "channel"), chunk_rows=4)
+
+
+def wide_row(clip_id: str, version: int) -> NDArray[Any]:
+    """(2, 1024): what a clip holds in a wide store, all of it noise."""
+    rng = np.random.default_rng(number(clip_id) + 1000 * version)
+    return rng.normal(size=WIDE.row_shape).astype(np.float32)
+
+
+def make_wide_store(folder: Path, *, version: int = 0) -> Path:
+    """40 clips of 8 KB in shards of 16, which no reader fetches whole. All versions are of one size."""
+    cache, out, ids = Cache(folder / "cache"), folder / "features.zarr", [f"c{i:03d}" for i in range(40)]
+    rows = [Row(clip_id, {"video_0": document(clip_id, "video_0", version)}) for clip_id in ids]
+    build = Build(cache, "made_up/wide", StoreSpec((WIDE,), 16, "clip"), rows)
+    for task in build.tasks:
+        write_block(cache.root, task, lambda ids, _: ((i, {"video_0": wide_row(i, version)}) for i in ids))
+    build.finish(out, {"label": np.array([label(i) for i in build.ids], np.int32)}, {})
+    return out
+
+
+def make_store(folder: Path, *, clips: int = 40, version: int = 0) -> Path:
+    """Build it in `folder`, first with all clips, then without GONE. Each version has other numbers, and as many."""
     cache, out = Cache(folder / "cache"), folder / "features.zarr"
     every = [f"c{i:03d}" for i in range(clips)]
     for ids in (every, [clip_id for clip_id in every if clip_id != GONE]):
-        build = Build(cache, "made_up/features", SPEC, [_row(clip_id) for clip_id in ids])
+        build = Build(cache, "made_up/features", SPEC, [_row(clip_id, version) for clip_id in ids])
         for task in build.tasks:
-            write_block(cache.root, task, _compute)
+            write_block(cache.root, task, partial(_compute, version))
         coords = {
             "label": np.array([label(i) for i in build.ids], np.int32),
             "split": np.array([int(number(i) % 4 == 3) for i in build.ids], np.int8),
@@ -74,14 +95,19 @@ def make_store(folder: Path, *, clips: int = 40) -> Path:
     return out
 
 
-def _row(clip_id: str) -> Row:
+def _row(clip_id: str, version: int) -> Row:
     arrays = [array.name for array in SPEC.arrays if (clip_id, array.name) != (UNMADE, "skeleton_0")]
-    return Row(clip_id, {array: document(clip_id, array) for array in arrays})
+    return Row(clip_id, {array: document(clip_id, array, version) for array in arrays})
 
 
-def _compute(ids: list[str], _: frozenset[str]) -> Iterator[tuple[str, dict[str, NDArray[Any]] | RowFailure]]:
+def _compute(
+    version: int, ids: list[str], _: frozenset[str]
+) -> Iterator[tuple[str, dict[str, NDArray[Any]] | RowFailure]]:
     for clip_id in ids:
-        yield clip_id, RowFailure("VideoError", "it is black") if clip_id == BAD else content(clip_id)
+        yield (
+            clip_id,
+            RowFailure("VideoError", "it is black") if clip_id == BAD else content(clip_id, version),
+        )
 
 
 def zipped(store: Path, out: Path, *, compression: int = zipfile.ZIP_STORED) -> Path:

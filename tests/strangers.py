@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cache.keys import canonical, digest_of, key_of
+from cache.shards.documents import tail_checksums
 from cache.shards.specs import ArraySpec
 from cache.shards.writing import ShardWriter
 
@@ -18,10 +19,19 @@ Files = dict[str, bytes]
 
 def sealed(files: Files) -> Files:
     """The files with a manifest that fits them: a liar takes care of that."""
-    listed = {
+    listed: dict[str, Any] = {
         name: {"size": len(data), "blake2b160": digest_of(data)}
         for name, data in sorted(files.items()) if name != "manifest.json"
     }  # fmt: skip
+    for name, facts in listed.items():
+        array, _, file = name.partition("/")
+        table = (
+            tail_checksums(files.get(f"{array}/documents.{file.split('.')[1]}", b""))
+            if "/c." in name
+            else None
+        )
+        if table is not None:
+            facts["checksums"] = digest_of(table)
     content: dict[str, Any] = {"format": "harcache-1", "files": listed}
     return {**files, "manifest.json": canonical({**content, "digest": key_of(content)}) + b"\n"}
 

@@ -9,10 +9,14 @@ import pytest
 import xarray
 import zarr
 from cache_small import Computer, build, bytes_of, rows_of
+from strangers import sealed as resealed
 
 from bench.tamper import flip_cache, flip_store, made, maim_store
-from cache import Cache
+from cache import Cache, ShardError, open_store
 from cache.keys import canonical, key_of, seal_holds, sealed
+from cache.shards.checksums import FRAME_BYTES, framed
+from cache.shards.chunk_index import crc_of
+from cache.shards.documents import tail_checksums
 from cache.store.parts import read_parts
 from cache.upkeep.verify import verify_store
 from cache.upkeep.verify_cache import verify_cache
@@ -179,11 +183,24 @@ def test_documents_travel_with_the_store_say_all_and_keep_their_file(
     assert bytes_of(tmp_path / "again") == bytes_of(out)
 
 
+def test_checksums_that_are_not_the_shards_are_found(out: Path) -> None:
+    """The table of another array's documents, every digest made to fit."""
+    one, other = out / "features" / "documents.0", out / "count" / "documents.0"
+    body = one.read_bytes()[: -(4 * 2 + FRAME_BYTES + 24)]  # 4 rows in chunks of 2; key and crc32c
+    lying = body + framed(tail_checksums(other.read_bytes())[:8]) + one.read_bytes()[-24:-4]
+    put(one, lying + crc_of(lying))
+    put(out / "manifest.json", resealed(bytes_of(out))["manifest.json"])
+    (fault,) = verify_store(out).faults
+    assert (fault.place, fault.what) == ("features/documents.0", "its checksums are not those of its shard")
+    with pytest.raises(ShardError, match="another shard's bytes"):
+        open_store(out).read("features")
+
+
 def test_an_older_cache_is_whole_and_gives_documents(cache: Cache, out: Path) -> None:
     """Records, orders and stores of before there were seals and documents."""
     for path in (cache.root / "shards").glob("*/*.json"):
         record = json.loads(path.read_bytes())
-        del record["seal"], record["user"]
+        del record["seal"], record["user"], record["checksums"]
         put(path, json.dumps(record, separators=(",", ":"), sort_keys=True).encode())
     for path in (cache.root / "shards").glob("*/*.documents"):
         path.unlink()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.datasets.ntu.bodies import Body, motion_metres, select_bodies, without_noise
+from pipeline.datasets.ntu.bodies import motion_metres, select_bodies, without_noise
+from pipeline.datasets.ntu.body import Body
 from pipeline.errors import SkeletonError
 
 

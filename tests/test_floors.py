@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from house import HOUSE, ROOMS, foreign, imports, modules, reached, room
@@ -107,6 +108,19 @@ def test_errors_modules_import_nothing() -> None:
     errors = [module for module in modules() if module.endswith(".errors")]
     assert {room(module) for module in errors} == {"cache", "models", "pipeline"}
     assert [module for module in errors if imports(module)] == []
+
+
+@pytest.mark.parametrize("module", ["cache.errors", "models.errors", "pipeline.errors"])
+def test_an_errors_module_opens_with_its_tree(module: str) -> None:
+    """Law 7: whoever catches errors sees at a glance which holds which."""
+    errors = import_module(module)
+
+    def tree(kind: type, depth: int) -> list[str]:
+        below = [c for c in vars(errors).values() if isinstance(c, type) and kind in c.__bases__]
+        return ["    " * depth + kind.__name__, *(line for c in below for line in tree(c, depth + 1))]
+
+    (root,) = (c for c in vars(errors).values() if isinstance(c, type) and c.__bases__ == (Exception,))
+    assert "\n".join(tree(root, 0)) in str(errors.__doc__)
 
 
 def test_no_file_is_long() -> None:

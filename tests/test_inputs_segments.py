@@ -73,7 +73,7 @@ def test_body_parts_of_kinect_layouts_by_hand() -> None:
 
 def test_a_layout_without_a_torso_takes_shoulders_and_hips() -> None:
     sides = [f"{side}_{name}" for name in ("shoulder", "elbow", "hip", "knee") for side in ("left", "right")]
-    stick = Layout("stick", ("nose", *sides), (), 0, (0, 0), (2, 1), ())
+    stick = Layout("stick", ("nose", *sides), (), 0, ((0,), (0,)), (2, 1), ())
     assert body_parts(stick) == ((0,), (1, 2, 5, 6), (1, 3), (2, 4), (5, 7), (6, 8))
 
 

@@ -3,11 +3,13 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from models.amfi.r3d import KINETICS_INPUT, R3D18, TORCHVISION_OPTIONS
 from models.errors import CheckpointError
+from models.files import Inert, read_torch
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, decode, encode, load_pretrained, video_card
 from models.training.classifier import Classifier
@@ -102,7 +104,7 @@ def test_missing_foreign_and_cut_files_are_refused(tmp_path: Path, weights: Path
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
     torch.save({"state": VideoInput()}, tmp_path / "pickle.pt")
-    with pytest.raises(CheckpointError, match=r"not a whole file"):
+    with pytest.raises(CheckpointError, match=r"not a file of harcache weights"):
         decode(tmp_path / "pickle.pt")
 
 
@@ -145,3 +147,35 @@ def test_a_summed_stem_equals_one_channel_fed_three_times(kinetics: Path) -> Non
 def test_cards_hold_plain_json_only() -> None:
     with pytest.raises(CheckpointError, match=r"options of a card must be plain JSON"):
         WeightsCard("r3d18", {"width": torch.zeros(1)})
+
+
+class HistoryBuffer:
+    """As mmengine keeps beside its weights; must never be run when they are read."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values = values
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        raise AssertionError("code of the checkpoint was run")
+
+
+def test_a_trainers_checkpoint_gives_its_state_dict_and_runs_nothing(tmp_path: Path) -> None:
+    """An optimiser, a log of foreign objects and bound methods beside the weights, as mmengine 0.10 saves them."""
+    path = tmp_path / "epoch_12.pth"
+    history = HistoryBuffer([1.0])
+    log = {"loss": history, "statistics": {"mean": history.__init__}, "step": np.float64(3)}
+    torch.save({"meta": {"epoch": 12}, "state_dict": {"w": torch.arange(3.0)}, "message_hub": log}, path)
+    document = read_torch(path)
+    assert torch.equal(document["state_dict"]["w"], torch.arange(3.0))
+    assert isinstance(document["message_hub"]["loss"], Inert)
+
+
+def test_what_needs_code_is_refused_in_our_words(tmp_path: Path) -> None:
+    """A file of torch before 1.6, whose objects cannot be told before they are read."""
+    path = tmp_path / "old.pth"
+    torch.save({"w": HistoryBuffer([1.0])}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(
+        CheckpointError, match=r"old.pth holds more than tensors .* save its state dict alone"
+    ) as told:
+        read_torch(path)
+    assert "weights_only" not in str(told.value)

@@ -86,6 +86,8 @@ def test_names_that_no_store_has(store: Path, name: str) -> None:
         {"size": "1"},
         {"blake2b160": "0" * 39},
         {"blake2b160": 7},
+        {"checksums": 7},
+        {"checksums": "0" * 39},
         None,
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from buckets import bucket
 from feature_store import content, make_store, zipped
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,7 +99,7 @@ def test_a_server_that_is_gone_and_options_it_does_not_take(home: Path) -> None:
         with pytest.raises(StoreError, match=r"`headers` only, got \['anon'\]"):
             open(url, storage_options={"anon": True})
     with pytest.raises(StoreError, match="cannot be read") as caught:
-        open(url, timeout_seconds=2)
+        open(url, wait_seconds=0)
     assert "secret" not in str(caught.value)
 
 
@@ -109,7 +110,7 @@ def test_a_store_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> Non
         data = shard.read_bytes()
         shard.unlink()
         shard.write_bytes(data + b"more")
-        with pytest.raises(StoreError, match="it changed; open the store again"):
+        with pytest.raises(StoreError, match=r"588 were promised: it was replaced.* Open the store again"):
             reader["video_0"].of("c033")
 
 
@@ -126,7 +127,7 @@ def test_what_was_fetched_is_kept_and_a_damaged_block_is_fetched_again(
         with open(address, cache_dir=tmp_path / "kept") as reader:
             opening = server.bytes - before
             np.testing.assert_array_equal(reader["video_0"].of(THREE), expected())
-            assert server.bytes - before - opening < 200  # of a zip, where each entry begins is asked again
+            assert server.bytes - before - opening < 400  # of a zip, where each entry begins is asked again
         assert name.endswith("zip") or [path for path, _ in server.asked if "c." in path] == shards
         for block in sorted((tmp_path / "kept").rglob("*")):
             if block.is_file():
@@ -176,34 +177,18 @@ def test_ranges_are_fetched_together_and_come_apart_again(ranges: list[tuple[int
 
 
 @pytest.fixture(scope="module")
-def bucket(home: Path) -> Iterator[dict[str, Any]]:
-    """A bucket on moto's server with the store and its zip; options for s3fs."""
-    pytest.importorskip("moto", reason="needs moto[server] and s3fs")
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    options = {"key": "lab", "secret": "lab", "endpoint_url": f"http://{host}:{port}"}
-    client = boto3.client(
-        "s3", endpoint_url=options["endpoint_url"], region_name="us-east-1",
-        aws_access_key_id="lab", aws_secret_access_key="lab",
-    )  # fmt: skip
-    client.create_bucket(Bucket="stores")
-    for path in sorted(path for path in (home / "features.zarr").rglob("*") if path.is_file()):
-        client.upload_file(str(path), "stores", path.relative_to(home).as_posix())
-    client.upload_file(str(home / "features.zip"), "stores", "features.zip")
-    client.close()
-    yield options
-    server.stop()
+def lab(home: Path) -> Iterator[dict[str, Any]]:
+    """Options for s3fs that lead to a bucket with the store and its zip."""
+    with bucket() as served:
+        served.upload(home / "features.zarr", "features.zarr")
+        served.upload(home / "features.zip", "features.zip")
+        yield served.options
 
 
 @pytest.mark.parametrize("name", ["features.zarr", "features.zip"])
-def test_s3(bucket: dict[str, Any], name: str) -> None:
-    pytest.importorskip("s3fs")
-    with open(f"s3://stores/{name}", storage_options=bucket) as reader:
+def test_s3(lab: dict[str, Any], name: str) -> None:
+    with open(f"s3://stores/{name}", storage_options=lab) as reader:
         np.testing.assert_array_equal(reader["video_0"].of(THREE), expected())
         assert reader.meter.bytes > 0
     with pytest.raises(StoreError, match=r"no manifest\.json"):
-        open("s3://stores/nothing.zarr", storage_options=bucket)
+        open("s3://stores/nothing.zarr", storage_options=lab)

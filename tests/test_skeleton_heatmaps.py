@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.errors import ParamError, SkeletonError
+from pipeline.params.params import HeatmapParams
 from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, flip_heatmaps, flip_order, render, to_grid
-from pipeline.skeleton.layouts import LAYOUTS, NTU_25, Layout
+from pipeline.skeleton.layouts import COCO_17, LAYOUTS, NTU_25, Layout
 from pipeline.values import Box
 
 OFFICIAL = json.loads(Path(__file__).with_name("golden_heatmaps.json").read_text())
@@ -191,8 +192,8 @@ def test_box_corners_become_grid_corners() -> None:
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_flipping_twice_changes_nothing(name: str) -> None:
     layout = LAYOUTS[name]
-    order = flip_order(layout, with_joints=True, with_limbs=True)
-    assert sorted(order) == list(range(layout.num_joints + len(layout.bones)))
+    order = flip_order(layout, limbs=layout.drawn_limbs)
+    assert sorted(order) == list(range(layout.num_joints + len(layout.drawn_limbs)))
     assert [order[place] for place in order] == list(range(len(order)))
 
 
@@ -201,21 +202,21 @@ def test_flipped_maps_are_the_maps_of_the_mirrored_person() -> None:
     joints = np.random.default_rng(6).uniform(8, 48, (2, 1, 25, 2)).astype(np.float32)
     score = np.full((2, 1, 25), 0.8, np.float32)
     mirrored = joints[:, :, list(NTU_25.mirror)] * np.float32([-1, 1]) + np.float32([55, 0])
-    flipped = flip_heatmaps(render(rule, joints, score), flip_order(NTU_25, with_limbs=True))
+    flipped = flip_heatmaps(render(rule, joints, score), flip_order(NTU_25, limbs=NTU_25.bones))
     assert np.abs(flipped - render(rule, mirrored, score)).max() < 0.012  # the rim of the windows: e^-4.5
 
 
 def test_left_limbs_become_right_limbs() -> None:
-    limbs = flip_order(NTU_25, with_joints=False, with_limbs=True)
+    limbs = flip_order(NTU_25, with_joints=False, limbs=NTU_25.bones)
     forearm = {side: NTU_25.bones.index(bone) for side, bone in (("left", (6, 5)), ("right", (10, 9)))}
     assert limbs[forearm["left"]] == forearm["right"]
-    assert flip_order(NTU_25, with_limbs=True)[25 + forearm["left"]] == 25 + forearm["right"]
+    assert flip_order(NTU_25, limbs=NTU_25.bones)[25 + forearm["left"]] == 25 + forearm["right"]
 
 
 def test_a_lopsided_layout_cannot_be_flipped() -> None:
-    lopsided = Layout("lopsided", ("a", "b", "c"), ((1, 0),), 0, (0, 0), (1, 2), pairs=((1, 2),))
+    lopsided = Layout("lopsided", ("a", "b", "c"), ((1, 0),), 0, ((0,), (0,)), (1, 2), pairs=((1, 2),))
     with pytest.raises(ParamError, match="no mirror image"):
-        flip_order(lopsided, with_limbs=True)
+        flip_order(lopsided, limbs=lopsided.bones)
 
 
 @pytest.mark.parametrize(
@@ -241,3 +242,18 @@ def test_arrays_that_do_not_match_are_refused() -> None:
         render(BOTH, joints, score, out=np.zeros((3, 4, 56, 56), np.float32))
     with pytest.raises(ParamError, match="flip order has 2"):
         flip_heatmaps(np.zeros((1, 3, 4, 4), np.float32), (1, 0))
+
+
+def test_coco_draws_pyskls_17_limbs_and_its_graph_keeps_16_bones() -> None:
+    assert len(COCO_17.drawn_limbs) == 17
+    assert (11, 12) in COCO_17.drawn_limbs
+    assert len(COCO_17.bones) == 16
+    assert NTU_25.drawn_limbs == NTU_25.bones
+
+
+def test_limbs_can_be_chosen_and_must_be_joints_of_the_layout() -> None:
+    assert HeatmapParams(recipe="r", limbs=((5, 6), (11, 12))).rule(COCO_17).bones == ((5, 6), (11, 12))
+    with pytest.raises(
+        ParamError, match=r"heatmaps.limbs: \[\(5, 17\)\] name joints that coco_17 does not have"
+    ):
+        HeatmapParams(recipe="r", limbs=((5, 17),)).rule(COCO_17)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ParamError, SkeletonError
-from pipeline.skeleton.layouts import LAYOUTS, NTU_25, UTD_20, Layout
+from pipeline.skeleton.layouts import COCO_17, LAYOUTS, NTU_25, UTD_20, Layout
 from pipeline.skeleton.normalise import SkeletonInput, normalise, prepare, window
 from pipeline.skeleton.resampling import crop_resize, fill_gaps, repeat_to
 from pipeline.skeleton.rotations import rotation_matrices, rotation_onto
@@ -52,12 +52,15 @@ def test_agcn_puts_the_centre_at_the_origin_and_turns_the_first_pose() -> None:
     assert base.shape == (3, 12, 25, 2)
     assert base.dtype == np.float32
     np.testing.assert_allclose(base[:, :, 1, 0], 0, atol=1e-6)
-    right_to_left = base[:, 0, 4, 0] - base[:, 0, 8, 0]
-    np.testing.assert_allclose(right_to_left / np.linalg.norm(right_to_left), [1, 0, 0], atol=1e-5)
+    left_to_right = base[:, 0, 8, 0] - base[:, 0, 4, 0]
+    np.testing.assert_allclose(left_to_right / np.linalg.norm(left_to_right), [1, 0, 0], atol=1e-5)
 
 
 def test_a_person_leaning_sideways_is_stood_up() -> None:
-    """Spine along +x, shoulders along +y in the recording: after both turns z is up and x is to the left."""
+    """Spine along +x, shoulders along +y in the recording: after both turns z is up and x runs from left to right.
+
+    So 2s-AGCN's preprocess.py has it, which turns (right shoulder - left shoulder) to +x.
+    """
     skeleton = random_skeleton(frames=1, persons=1)
     joints = np.zeros((1, 1, 25, 3), np.float32)
     joints[0, 0, 0], joints[0, 0, 1] = [-1, 0, 2], [0, 0, 2]
@@ -65,10 +68,39 @@ def test_a_person_leaning_sideways_is_stood_up() -> None:
     skeleton = Skeleton(joints, skeleton.joints_2d, skeleton.score, skeleton.video_frame)
     base = normalise(skeleton, NTU_25, AGCN)[:, 0, :, 0]
     np.testing.assert_allclose(base[:, 0], [0, 0, -1], atol=1e-6)
-    np.testing.assert_allclose(base[:, 8], [-0.5, 0, 1], atol=1e-6)
-    np.testing.assert_allclose(base[:, 4], [0.5, 0, 1], atol=1e-6)
-    official = normalise(skeleton, NTU_25, SkeletonInput(num_frames=8, x_axis="left_to_right"))[:, 0, :, 0]
-    np.testing.assert_allclose(official[:, 8], [0.5, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(base[:, 8], [0.5, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(base[:, 4], [-0.5, 0, 1], atol=1e-6)
+    turned = normalise(skeleton, NTU_25, SkeletonInput(num_frames=8, x_axis="right_to_left"))[:, 0, :, 0]
+    np.testing.assert_allclose(turned[:, 8], [-0.5, 0, 1], atol=1e-6)
+
+
+def test_a_torso_of_coco_runs_from_the_hips_to_the_shoulders() -> None:
+    """Hips 80 pixels below the shoulders, the nose 30 above them: one torso is 80 pixels, not 30."""
+    joints = np.zeros((1, 1, 17, 2), np.float32)
+    joints[0, 0, :5] = (50, 20)
+    joints[0, 0, 5:11] = (50, 50)
+    joints[0, 0, 11:] = (50, 130)
+    nowhere, ones = np.full((1, 1, 17, 3), NAN, np.float32), np.ones((1, 1, 17), np.float32)
+    clip = Skeleton(nowhere, joints, ones, np.zeros(1, np.int32))
+    base = normalise(clip, COCO_17, CTR)[:, 0, :, 0]
+    np.testing.assert_allclose(base[:, 0], [0, 0, 1], atol=1e-6)  # the nose is the origin
+    np.testing.assert_allclose(base[:, 11], [0, 110 / 80, 1], atol=1e-6)
+
+
+def test_metric_coco_is_stood_up_by_the_mean_of_its_hips_and_shoulders() -> None:
+    joints = np.zeros((1, 1, 17, 3), np.float32)
+    joints[0, 0, 11:13, 2] = 1.0
+    joints[0, 0, 5], joints[0, 0, 6] = (1.0, 0.2, 1.0), (1.0, -0.2, 1.0)
+    clip = Skeleton(
+        joints,
+        np.full((1, 1, 17, 2), NAN, np.float32),
+        np.ones((1, 1, 17), np.float32),
+        np.zeros(1, np.int32),
+    )
+    base = normalise(clip, COCO_17, AGCN)[:, 0, :, 0]
+    trunk = base[:, 5:7].mean(axis=1) - base[:, 11:13].mean(axis=1)
+    np.testing.assert_allclose(trunk, [0, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(base[:, 6] - base[:, 5], [0.4, 0, 0], atol=1e-6)
 
 
 @pytest.mark.parametrize("how", [AGCN, CTR], ids=["agcn", "ctr"])

@@ -16,7 +16,7 @@ from models.backbones import build_backbone
 from models.errors import ModelParamError
 from models.export import run_onnx
 from models.training.checkpoint import WeightsCard, encode, load_pretrained
-from pipeline.skeleton.layouts import NTU_25
+from pipeline.skeleton.layouts import COCO_17, NTU_25
 from stages.export import run
 
 VIDEO = WeightsCard(
@@ -37,6 +37,7 @@ MAPS = WeightsCard(
         "frames": 4,
         "size": [8, 10],
         "with_joints": True,
+        "bones": COCO_17.drawn_limbs,
         "with_limbs": True,
         "sigma": 0.6,
     },
@@ -64,7 +65,7 @@ def metadata(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("card", "shape"),
-    [(VIDEO, (3, 4, 32, 32)), (JOINTS, (3, 6, 25, 1)), (MAPS, (33, 4, 8, 10))],
+    [(VIDEO, (3, 4, 32, 32)), (JOINTS, (3, 6, 25, 1)), (MAPS, (34, 4, 8, 10))],
     ids=["video", "joints", "heatmaps"],
 )
 def test_the_file_carries_how_its_input_is_made(

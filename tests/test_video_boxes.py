@@ -44,6 +44,21 @@ def test_square_box_takes_the_longer_side_both_ways() -> None:
     assert box_of(BoxRule(rule="square"), skeleton, *FULL_HD) == Box(450, 450, 550, 550)
 
 
+def test_mmcompacts_joints_are_every_coordinate_that_is_not_0() -> None:
+    """A joint without a score at (100, 300), one outside the frame at (2000, 500), and x known where y is 0."""
+    skeleton = skeleton_of([(100, 300), (2000, 500), (50, 0), (400, 400)], absent=(0,))
+    nonzero = BoxRule(rule="square", padding=0.0, joints="nonzero", allow_pad=True)
+    assert box_of(nonzero, skeleton, *FULL_HD) == Box(50, -575, 2000, 1375)  # x 50 to 2000, y 300 to 500
+    assert box_of(BoxRule(rule="frame", joints="nonzero"), skeleton, *FULL_HD) == Box(0, 0, 1920, 1080)
+    nothing = skeleton_of([(0, 0), (np.nan, np.inf)])
+    assert box_of(nonzero, nothing, *FULL_HD) == Box(0, 0, 1920, 1080)
+
+
+def test_facts_leave_out_what_was_no_choice_before() -> None:
+    assert "joints" not in BoxRule().facts
+    assert BoxRule(joints="nonzero").facts["joints"] == "nonzero"
+
+
 def test_square_box_of_a_speck_is_the_whole_frame() -> None:
     skeleton = skeleton_of([(480, 460), (489, 540)])
     assert box_of(BoxRule(rule="square"), skeleton, *FULL_HD) == Box(0, 0, 1920, 1080)

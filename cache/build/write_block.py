@@ -150,7 +150,7 @@ class _Job:
         size, digest = self._writer.close()
         record = record_document(
             key=plan.key, spec=plan.spec, rows_per_shard=plan.rows_per_shard, size=size, digest=digest,
-            ids=ids, row_keys=plan.row_keys, docs=plan.docs, failures=self._failures,
+            checksums=self._writer.checksums, ids=ids, row_keys=plan.row_keys, docs=plan.docs, failures=self._failures,
             copied_from={row: place.shard for row, place in self._places.items()},
             seconds=seconds, made_with=made_with,
         )  # fmt: skip

@@ -14,6 +14,7 @@ from ..store.contents import read_contents
 from ..store.rows import Rows
 from .reader import Reader
 from .remote.meter import Meter
+from .remote.patience import Patience
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
@@ -24,17 +25,23 @@ class _Remote(Files, Protocol):
 
 def open(
     address: str | Path, *, check: Check = "first", cache_dir: str | Path | None = None,
-    storage_options: Mapping[str, Any] | None = None, timeout_seconds: float = 60.0,
+    storage_options: Mapping[str, Any] | None = None, timeout_seconds: float = 60.0, attempts: int = 8,
+    wait_seconds: float = 60.0,
 ) -> Reader:  # fmt: skip
     """Open the store at `address`: a folder or a zip of one, as a path, an http(s):// URL, or s3:// through fsspec.
 
     The manifest, the description and the files' sizes are checked now, each chunk's crc32c when the chunk is first
     read, or with check="always" whenever it is. cache_dir keeps what was fetched for the next time. storage_options go
-    to fsspec (endpoint_url, anon, …); of http(s) they may hold `headers`. Raises StoreError with the reason.
+    to fsspec (endpoint_url, anon, …); of http(s) they may hold `headers`.
+
+    An answer from afar may take timeout_seconds, and one more for each 16 KiB that have come. Where a server is busy
+    (429, 5xx) or the line breaks it is asked again, `attempts` times in all, as Retry-After says or after 0.1, 0.2, …
+    seconds; the pauses of one request take wait_seconds together at most. Raises StoreError with the reason.
     """
     meter = Meter()
     options = dict(storage_options or {})
-    files = _files(str(address), options, timeout_seconds, meter)
+    patience = Patience(timeout_seconds, attempts, wait_seconds)
+    files = _files(str(address), options, patience, meter)
     if cache_dir is not None and _scheme(str(address)) not in ("", "file"):
         from .remote.kept import KeptFiles
 
@@ -49,7 +56,7 @@ def open(
         raise
     reopen = partial(
         open, address, check=check, cache_dir=cache_dir, storage_options=storage_options,
-        timeout_seconds=timeout_seconds,
+        timeout_seconds=timeout_seconds, attempts=attempts, wait_seconds=wait_seconds,
     )  # fmt: skip
     return Reader(rows, meter, reopen)
 
@@ -59,7 +66,7 @@ def _scheme(address: str) -> str:
     return found[1].lower() if found else ""
 
 
-def _files(address: str, options: dict[str, Any], timeout_seconds: float, meter: Meter) -> Files:
+def _files(address: str, options: dict[str, Any], patience: Patience, meter: Meter) -> Files:
     scheme = _scheme(address)
     if scheme in ("", "file"):
         return _local(Path(unquote(urlsplit(address).path)) if scheme else Path(address))
@@ -69,11 +76,11 @@ def _files(address: str, options: dict[str, Any], timeout_seconds: float, meter:
         headers = options.pop("headers", {})
         if options:
             raise StoreError(f"of storage_options http(s) takes `headers` only, got {sorted(options)}")
-        web = WebFiles(address, headers=headers, timeout_seconds=timeout_seconds, meter=meter)
+        web = WebFiles(address, headers=headers, patience=patience, meter=meter)
         return _unzipped(web, urlsplit(address).path)
     from .remote.objects import ObjectFiles
 
-    return _unzipped(ObjectFiles(address, options=options, meter=meter), address)
+    return _unzipped(ObjectFiles(address, options=options, patience=patience, meter=meter), address)
 
 
 def _unzipped(files: _Remote, path: str) -> Files:

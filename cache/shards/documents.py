@@ -1,13 +1,14 @@
 """Documents: what each row of a shard was made of, in a file beside the shard that travels with the store.
 
-The file is zstd of canonical JSON, then the shard's key (20 bytes), then crc32c of all before. It holds no
-row keys: they are digests of the documents, so whoever reads it knows whether they belong together. Times,
-hosts and ids are not in it: the same shard has the same documents everywhere.
+The file is zstd of canonical JSON, then the table of the shard's checksums (see `checksums`; documents of before
+there was one lack it), then the shard's key (20 bytes), then crc32c of all before. It holds no row keys: they are
+digests of the documents, so whoever reads it knows whether they belong together. Times, hosts and ids are not in it:
+the same shard has the same documents everywhere.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import google_crc32c
@@ -15,7 +16,9 @@ from numcodecs.zstd import Zstd
 
 from ..errors import ShardError
 from ..keys import FORMAT, JSON, KEY_BYTES, canonical, key_of
-from .records import RowFailure, factored
+from .checksums import FRAME_BYTES, framed, framed_table, table_bytes
+from .records import RowFailure, factored, recorded_checksums
+from .specs import ArraySpec
 from .zstd import content_size, unpacked
 
 _LEVEL = 3
@@ -40,11 +43,13 @@ class Documents:
     """B keys."""
     failures: Mapping[int, RowFailure]
     """Row in the shard to why it could not be made."""
+    checksums: bytes | None = None
+    """Each chunk's crc32c; None where they were not kept yet."""
 
 
 def documents_bytes(
     key: str, spec: Mapping[str, JSON], rows_per_shard: int, docs: Sequence[JSON],
-    failures: Mapping[int, RowFailure],
+    failures: Mapping[int, RowFailure], checksums: bytes | None,
 ) -> bytes:  # fmt: skip
     """The file's content; the same for the same shard."""
     common, own = factored(docs)
@@ -57,13 +62,24 @@ def documents_bytes(
     content: dict[str, JSON] = {
         "format": FORMAT, "spec": dict(spec), "rows_per_shard": rows_per_shard, "common": common, "rows": rows,
     }  # fmt: skip
-    body = bytes(Zstd(level=_LEVEL).encode(canonical(content))) + bytes.fromhex(key)
+    packed = bytes(Zstd(level=_LEVEL).encode(canonical(content)))
+    body = packed + (b"" if checksums is None else framed(checksums)) + bytes.fromhex(key)
     return body + _crc(body)
 
 
 def intact(data: bytes, key: str) -> bool:
     """Whether the bytes are what was written for the shard of that key; cheap."""
     return data[-_TAIL:-_CRC_BYTES] == bytes.fromhex(key) and data[-_CRC_BYTES:] == _crc(data[:-_CRC_BYTES])
+
+
+def tail_bytes(spec: ArraySpec, rows_per_shard: int) -> int:
+    """How many of the file's last bytes `tail_checksums` wants."""
+    return table_bytes(spec, rows_per_shard) + FRAME_BYTES + _TAIL
+
+
+def tail_checksums(data: bytes) -> bytes | None:
+    """The table of the shard's checksums, by the file's last bytes; None where they hold none."""
+    return framed_table(data[:-_TAIL])
 
 
 def parse_documents(data: bytes, where: str) -> Documents:
@@ -81,6 +97,7 @@ def parse_documents(data: bytes, where: str) -> Documents:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ShardError(f"{where}: the documents are unreadable ({error!r})") from error
     told = data[-_TAIL:-_CRC_BYTES].hex()
+    found = replace(found, checksums=tail_checksums(data))
     if found.key != told:
         raise ShardError(f"{where}: the documents give the shard the key {found.key}, the file says {told}")
     return found
@@ -101,7 +118,7 @@ def documents_from(content: Mapping[str, Any]) -> Documents:
         for number, row in enumerate(rows)
         if row is not None and "failed" in row
     }
-    return Documents(key, spec, content["rows_per_shard"], docs, keys, failures)
+    return Documents(key, spec, content["rows_per_shard"], docs, keys, failures, recorded_checksums(content))
 
 
 def _whole(common: dict[str, JSON], own: JSON) -> JSON:

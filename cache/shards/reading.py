@@ -11,6 +11,7 @@ from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
 from ..errors import ShardError
+from .checksums import checksum_array
 from .chunk_index import CRC_BYTES, EMPTY, cells, crc_holds, index_bytes
 from .sources import LocalFile, Source
 from .specs import ArraySpec
@@ -30,15 +31,17 @@ class ShardReader:
     """Reads any rows of one shard, checking each chunk. Safe in threads and after a fork."""
 
     def __init__(
-        self, source: Source | Path, spec: ArraySpec, rows_per_shard: int, *, check: Check = "always"
-    ) -> None:
-        """source: a path is opened, and closed with the reader."""
+        self, source: Source | Path, spec: ArraySpec, rows_per_shard: int, *, check: Check = "always",
+        checksums: bytes | None = None,
+    ) -> None:  # fmt: skip
+        """source: a path is opened, and closed with the reader. checksums: the table that its chunks must meet."""
         self.spec = spec
         self._source: Source = LocalFile(source) if isinstance(source, Path) else source
         self.close = self._source.close
         self._row_bytes = math.prod(spec.row_shape) * spec.stored.itemsize
         self._chunk_bytes = math.prod(spec.chunk_shape) * spec.stored.itemsize
         self._index = self._read_index(index_bytes(spec, rows_per_shard))
+        self._told = None if checksums is None else self._told_checksums(checksums)
         self._seen = np.zeros(self._index.shape[:2], bool) if check == "first" else None
         self._zstd = Zstd()
         whole_rows = spec.codec == "raw" and spec.inner == spec.row_shape
@@ -80,6 +83,16 @@ class ShardReader:
     def stored_row(self, number: int) -> list[bytes | None]:
         """One row's chunks as stored, checked; only where a chunk holds one row."""
         return list(self._stored([(number, chunk) for chunk in range(self.spec.chunks_per_row)]))
+
+    def checksums(self) -> bytes:
+        """The table of its chunks' own crc32c, whatever the chunks hold."""
+        found = np.zeros(self._index.shape[:2], "<u4")
+        stored = np.argwhere(self._index[..., 0] != EMPTY)
+        ends = [tuple(self._index[group, number].tolist()) for group, number in stored]
+        tails = self._source.read_many([(offset + length - CRC_BYTES, CRC_BYTES) for offset, length in ends])
+        for (group, number), tail in zip(stored, tails, strict=True):
+            found[group, number] = int.from_bytes(tail, "little")
+        return found.tobytes()
 
     def check_row(self, number: int) -> None:
         """Raises ShardError unless every chunk of the row is as it was written."""
@@ -186,6 +199,10 @@ class ShardReader:
         wrong = np.flatnonzero(crcs != np.frombuffer(tails, "<u4"))
         if len(wrong):
             raise self._damaged(f"chunk ({first + int(wrong[0])}, 0) fails its crc32c")
+        if self._told is not None:
+            strange = np.flatnonzero(crcs != self._told[first : first + num, 0])
+            if len(strange):
+                raise self._exchanged(first + int(strange[0]), 0)
         if self._seen is not None:
             self._seen[first : first + num, 0] = True
 
@@ -205,6 +222,11 @@ class ShardReader:
         known = self._seen is not None and self._seen[group, number]
         if len(stored) != length or not (known or crc_holds(stored)):
             raise self._damaged(f"chunk ({group}, {number}) fails its crc32c")
+        if (
+            self._told is not None
+            and int.from_bytes(stored[-CRC_BYTES:], "little") != self._told[group, number]
+        ):
+            raise self._exchanged(group, number)
         if self._seen is not None:
             self._seen[group, number] = True
         return stored
@@ -235,7 +257,28 @@ class ShardReader:
             raise self._damaged("its index names chunks that cannot be there")
         return index
 
+    def _told_checksums(self, table: bytes) -> NDArray[np.uint32]:
+        """(groups, chunks_per_row); chunks that the index calls empty must be so by the table too."""
+        num_chunks = self._index[..., 0].size
+        if len(table) != num_chunks * CRC_BYTES:
+            raise self._damaged(f"{len(table)} bytes of checksums are kept of its {num_chunks} chunks")
+        told = checksum_array(table, self.spec.chunks_per_row)
+        strange = np.argwhere((self._index[..., 0] == EMPTY) & (told != 0))
+        if len(strange):
+            raise self._exchanged(int(strange[0, 0]), int(strange[0, 1]))
+        return told
+
+    def _exchanged(self, group: int, number: int) -> ShardError:
+        self._source.distrust()
+        return ShardError(
+            f"{self._source.where} of array {self.spec.name!r} holds another shard's bytes: chunk ({group}, {number}) "
+            "is whole, and not the one that was published here. Two files were exchanged, a mirror is half synced, or "
+            "the store was replaced while it was read: open it again, or fetch it again; `cache verify` names the "
+            "file, `cache repair` mends it"
+        )
+
     def _damaged(self, what: str) -> ShardError:
+        self._source.distrust()
         return ShardError(
             f"{self._source.where} of array {self.spec.name!r} is damaged: {what}. "
             "Remove the store's folder and run its stage again; only what is damaged is made anew"

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import socket
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from ..errors import ShardError
 from ..keys import FORMAT, JSON, seal_holds, sealed
 from .specs import ArraySpec
 
-_MEND = "run `python cli.py cache repair`: it makes anew only what is damaged"
+MEND = "run `python cli.py cache repair`: it makes anew only what is damaged"
 _FIELDS = frozenset(
     {
         "common", "digest", "format", "host", "key", "made_at", "made_with", "rows", "rows_per_shard",
@@ -58,11 +59,13 @@ class Record:
     """blake2b-160 of the shard's bytes."""
     rows: tuple[RecordedRow | None, ...]
     """In row order; None for a hole."""
+    checksums: bytes | None
+    """Each chunk's crc32c (see `checksums`); None in records of before there was such a table."""
 
 
 def record_document(
     *,
-    key: str, spec: ArraySpec, rows_per_shard: int, size: int, digest: str,
+    key: str, spec: ArraySpec, rows_per_shard: int, size: int, digest: str, checksums: bytes | None,
     ids: Sequence[str | None], row_keys: Sequence[str | None], docs: Sequence[JSON],
     failures: Mapping[int, RowFailure], copied_from: Mapping[int, str],
     seconds: float, made_with: Mapping[str, JSON],
@@ -86,6 +89,8 @@ def record_document(
         "seconds": round(seconds, 6),
         "versions": dict(_versions()), "made_with": dict(made_with), **who_and_when(),
     }  # fmt: skip
+    if checksums is not None:
+        document["checksums"] = b64encode(checksums).decode("ascii")
     return sealed(document)
 
 
@@ -106,9 +111,9 @@ def read_record_document(path: Path) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(data)
         older = "seal" not in document  # records of before there were seals
     except (ValueError, TypeError) as error:
-        raise ShardError(f"record {path} is unreadable ({error!r}); {_MEND}") from error
+        raise ShardError(f"record {path} is unreadable ({error!r}); {MEND}") from error
     if not (seal_holds(data) or (older and not document.keys() - _FIELDS)):
-        raise ShardError(f"record {path} fails its seal; {_MEND}")
+        raise ShardError(f"record {path} fails its seal; {MEND}")
     return document
 
 
@@ -118,7 +123,7 @@ def read_record(path: Path) -> Record:
     try:
         return _record(document)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ShardError(f"record {path} is unreadable ({error!r}); {_MEND}") from error
+        raise ShardError(f"record {path} is unreadable ({error!r}); {MEND}") from error
 
 
 def _record(document: dict[str, Any]) -> Record:
@@ -126,8 +131,14 @@ def _record(document: dict[str, Any]) -> Record:
     return Record(
         key=document["key"], spec=ArraySpec.from_document(document["spec"]),
         rows_per_shard=document["rows_per_shard"], size=document["size"], digest=document["digest"],
-        rows=rows,
+        rows=rows, checksums=recorded_checksums(document),
     )  # fmt: skip
+
+
+def recorded_checksums(document: Mapping[str, Any]) -> bytes | None:
+    """The table of chunks' crc32c that a record holds, if any. Raises ValueError."""
+    told = document.get("checksums")
+    return None if told is None else b64decode(told, validate=True)
 
 
 def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:

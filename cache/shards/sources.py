@@ -34,6 +34,10 @@ class Source(Protocol):
         """Each range's bytes, in order; what is far away may fetch neighbours together."""
         ...
 
+    def distrust(self) -> None:
+        """What was read turned out wrong: keep none of it for the next time."""
+        ...
+
     def close(self) -> None:
         """Give back what it holds."""
         ...
@@ -83,6 +87,9 @@ class LocalFile:
         """Each range's bytes, read when asked for."""
         return (self.read(offset, length) for offset, length in ranges)
 
+    def distrust(self) -> None:
+        """Nothing is kept."""
+
     def read_into(self, offset: int, buffers: Sequence[memoryview], wanted: int) -> int:
         """Fill the buffers, `wanted` bytes in all, with what follows `offset`; gives how many bytes there were."""
         found = os.preadv(self._handle, buffers, self._start + offset)
@@ -102,6 +109,29 @@ def _after(buffers: Sequence[memoryview], filled: int) -> list[memoryview]:
             rest.append(buffer[max(0, filled) :])
         filled -= len(buffer)
     return rest
+
+
+class Held:
+    """A file's content that is in memory already."""
+
+    def __init__(self, where: str, content: bytes) -> None:
+        self.where = where
+        self.size = len(content)
+        self._content = content
+
+    def read(self, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`; fewer where the content ends."""
+        return self._content[offset : offset + length]
+
+    def read_many(self, ranges: Sequence[Range]) -> Iterator[bytes]:
+        """Each range's bytes, in order."""
+        return (self.read(offset, length) for offset, length in ranges)
+
+    def distrust(self) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class LocalFiles:

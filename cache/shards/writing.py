@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..files import full_disk_explained
 from ..keys import KEY_BYTES
-from .chunk_index import EMPTY, Cell, cells, crc_of
+from .chunk_index import CRC_BYTES, EMPTY, Cell, cells, crc_of
 from .specs import ArraySpec
 
 ZSTD_LEVEL = 3
@@ -29,6 +29,7 @@ class ShardWriter:
         self._digest = blake2b(digest_size=KEY_BYTES)
         groups = rows_per_shard // spec.chunk_rows
         self._index = np.full((groups, spec.chunks_per_row, 2), EMPTY, dtype="<u8")
+        self._checksums = np.zeros((groups, spec.chunks_per_row), "<u4")
         self._cells = cells(spec)
         self._zstd = Zstd(level=ZSTD_LEVEL)
         self._group = spec.filled((spec.chunk_rows, *spec.row_shape))
@@ -68,6 +69,11 @@ class ShardWriter:
             self._file.close()
         return self.size, self._digest.hexdigest()
 
+    @property
+    def checksums(self) -> bytes:
+        """The table of its chunks' crc32c (see `checksums`), once it is closed."""
+        return self._checksums.tobytes()
+
     def abort(self) -> None:
         """Leave nothing behind."""
         with suppress(OSError):  # closing asks a full disk once more to take the rest, which goes anyway
@@ -101,6 +107,7 @@ class ShardWriter:
         if chunk is None:
             return
         self._index[group, number] = (self.size, len(chunk))
+        self._checksums[group, number] = int.from_bytes(chunk[-CRC_BYTES:], "little")
         with full_disk_explained(self.path, f"a shard of array {self.spec.name!r}"):
             self._put(chunk)
 

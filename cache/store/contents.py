@@ -15,7 +15,7 @@ from ..layout import LAYOUT, MANIFEST
 from ..shards.sources import Files
 from .described import Part, described_parts, differing_from_zarr, expected_files, impossible_size, swollen
 
-_MANIFEST_LIMIT_BYTES = 64 << 20
+MANIFEST_LIMIT_BYTES = 64 << 20
 _METADATA_LIMIT_BYTES = 256 << 20
 _FILE_NAME = re.compile(
     r"zarr\.json|[A-Za-z][A-Za-z0-9_]*/(zarr\.json|c(\.\d{1,9}){1,33}|documents\.\d{1,9})"
@@ -31,6 +31,8 @@ class FileFacts:
     size: int
     digest: str
     """blake2b-160."""
+    checksums: str | None = None
+    """Of a shard: blake2b-160 of the table of its chunks' crc32c; None where the store was made before it was kept."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Contents:
     """Array to what all its rows' documents share: step, version, params, weights, runtime."""
     digest: str
     """The manifest's own: names this very content."""
+    manifest: str
+    """blake2b-160 of the manifest's bytes."""
 
     def broken(self, why: str) -> StoreError:
         """An error that names the store."""
@@ -68,14 +72,14 @@ def broken(where: str, why: str) -> StoreError:
 
 def read_contents(files: Files) -> Contents:
     """Read the manifest and the description, and hold them against each other and the files. Raises StoreError."""
-    listed, digest = _manifest(files)
+    listed, digest, manifest = _manifest(files)
     document = _group(files, listed)
     attrs: dict[str, Any] = document["attributes"]
     house = attrs.pop(LAYOUT, None)
     if not isinstance(house, dict) or house.get("format") != FORMAT:
         raise broken(files.where, f"its format is not {FORMAT!r}")
     try:
-        contents = _contents(files.where, listed, digest, attrs, house)
+        contents = _contents(files.where, listed, (digest, manifest), attrs, house)
         _agree(contents, document)
     except (SpecError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, StoreError):
@@ -84,10 +88,11 @@ def read_contents(files: Files) -> Contents:
     return contents
 
 
-def _manifest(files: Files) -> tuple[dict[str, FileFacts], str]:
-    """Its files and its digest, every file there with its size as far as that can be told at once."""
+def _manifest(files: Files) -> tuple[dict[str, FileFacts], str, str]:
+    """Its files, its digest and its bytes' own; every file there with its size as far as that can be told at once."""
     try:
-        manifest = parsed(files.whole(MANIFEST, limit=_MANIFEST_LIMIT_BYTES))
+        data = files.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)
+        manifest = parsed(data)
         told = manifest.pop("digest")
         found = key_of(manifest)
         listed = {name: _facts(name, facts) for name, facts in manifest["files"].items()}
@@ -103,16 +108,18 @@ def _manifest(files: Files) -> tuple[dict[str, FileFacts], str]:
         raise broken(files.where, f"its {MANIFEST} does not match its own digest")
     for name, facts in listed.items():
         _refuse_unlike(files, name, facts)
-    return listed, str(told)
+    return listed, str(told), digest_of(data)
 
 
 def _facts(name: str, facts: Mapping[str, Any]) -> FileFacts:
     if not _FILE_NAME.fullmatch(name):
         raise ValueError(f"no store has a file named {name!r:.80}")
-    size, digest = facts["size"], facts["blake2b160"]
+    size, digest, checksums = facts["size"], facts["blake2b160"], facts.get("checksums")
     if type(size) is not int or size < 0 or not _DIGEST.fullmatch(digest):
         raise ValueError(f"of {name}: size {size!r:.40}, blake2b160 {digest!r:.60}")
-    return FileFacts(size, digest)
+    if checksums is not None and not _DIGEST.fullmatch(checksums):
+        raise ValueError(f"of {name}: checksums {checksums!r:.60}")
+    return FileFacts(size, digest, checksums)
 
 
 def _refuse_unlike(files: Files, name: str, facts: FileFacts) -> None:
@@ -157,15 +164,16 @@ def parsed(data: bytes) -> Any:
 
 
 def _contents(
-    where: str, listed: dict[str, FileFacts], digest: str, attrs: dict[str, Any], house: dict[str, Any]
-) -> Contents:
+    where: str, listed: dict[str, FileFacts], digests: tuple[str, str], attrs: dict[str, Any],
+    house: dict[str, Any],
+) -> Contents:  # fmt: skip
     rows = house["rows"]
     if type(rows) is not int or not 0 < rows <= _MAX_ROWS:
         raise ValueError(f"{rows!r:.40} rows")
     arrays, coords = (described_parts(house[kind]) for kind in ("arrays", "coords"))
     return Contents(
         where, listed, attrs, tuple(attrs.pop("failures")), str(house["row_dim"]), rows, arrays, coords,
-        dict(house["made_of"]), digest,
+        dict(house["made_of"]), *digests,
     )  # fmt: skip
 
 

@@ -117,7 +117,7 @@ class Manifest:
     """Every file of a store with its size and digest."""
 
     files: Mapping[str, Mapping[str, Any]]
-    """Name relative to the store to {"size", "blake2b160"}."""
+    """Name relative to the store to {"size", "blake2b160", "checksums"}; the last is None but of shards."""
     damage: str | None
     """What is wrong with the manifest itself; what it lists is then a hint at best."""
     digest: str = ""
@@ -141,7 +141,11 @@ def parse_manifest(data: bytes) -> Manifest:
         told = content.pop("digest")
         sound = key_of(content) == told and canonical({**content, "digest": told}) + b"\n" == data
         listed = {
-            str(name): {"size": int(f["size"]), "blake2b160": str(f["blake2b160"])}
+            str(name): {
+                "size": int(f["size"]),
+                "blake2b160": str(f["blake2b160"]),
+                "checksums": f.get("checksums"),
+            }
             for name, f in files.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:

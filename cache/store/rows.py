@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ..errors import StoreError
 from ..keys import digest_of
-from ..layout import KEYS
+from ..layout import KEYS, MANIFEST
+from ..shards.documents import tail_bytes, tail_checksums
 from ..shards.reading import Check, ShardReader
-from ..shards.sources import Files
-from .contents import Contents
+from ..shards.sources import Files, Held
+from .contents import MANIFEST_LIMIT_BYTES, Contents, FileFacts
 from .described import Part
 
 _OPEN_SHARDS = 128
@@ -141,11 +142,8 @@ class Rows:
         part = self.contents.coords[name]
         out = np.empty((part.rows_per_shard, *part.spec.row_shape), part.spec.stored)
         everything = np.arange(part.rows_per_shard)
-        reader = self._opened(part, 0)
-        try:
-            reader.read_into(out, everything, everything)
-        finally:
-            reader.close()
+        held = Held(f"{self.contents.where}: {part.shard(0)}", self._proven(part.shard(0)))
+        ShardReader(held, part.spec, part.rows_per_shard).read_into(out, everything, everything)
         if part.attrs.get("encoding") == "ascii":
             return out.view(f"S{out.shape[-1]}")[..., 0]
         return out
@@ -182,8 +180,52 @@ class Rows:
     def _opened(self, part: Part, block: int) -> ShardReader:
         name = part.shard(block)
         facts = self.contents.files[name]
+        table = self._checksums(part, block, facts)
         source = self._files.source(name, size=facts.size, digest=facts.digest)
-        return ShardReader(source, part.spec, part.rows_per_shard, check=self._check)
+        reader = ShardReader(source, part.spec, part.rows_per_shard, check=self._check, checksums=table)
+        if table is None:
+            self._refuse_replaced()
+        return reader
+
+    def _checksums(self, part: Part, block: int, facts: FileFacts) -> bytes | None:
+        """What the shard's chunks must be, by the end of its documents; None of a store made before that was kept."""
+        name = part.documents(block)
+        if facts.checksums is None:
+            return None
+        if name not in self.contents.files:
+            raise self.contents.broken(f"it has no {name}, which its {part.shard(block)} is held against")
+        beside = self.contents.files[name]
+        source = self._files.source(name, size=beside.size, digest=beside.digest)
+        try:
+            wanted = min(beside.size, tail_bytes(part.spec, part.rows_per_shard))
+            table = tail_checksums(source.read(beside.size - wanted, wanted))
+            if table is None or digest_of(table) != facts.checksums:
+                source.distrust()
+                raise self.contents.broken(
+                    f"{name} is not what was published: two files were exchanged, a mirror is half synced, or the "
+                    "store was replaced while it was read"
+                )
+        finally:
+            source.close()
+        return table
+
+    def _refuse_replaced(self) -> None:
+        """Without checksums of chunks nothing ties a shard just opened to the manifest but that it is there still."""
+        if digest_of(self._files.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)) != self.contents.manifest:
+            raise StoreError(f"store {self.contents.where} was replaced while it was read: open it again")
+
+    def _proven(self, name: str) -> bytes:
+        """A whole file that may be kept from an earlier reading, checked against its digest."""
+        facts = self.contents.files[name]
+        source = self._files.source(name, size=facts.size, digest=facts.digest)
+        try:
+            data = source.read(0, facts.size)
+            if digest_of(data) != facts.digest:
+                source.distrust()
+                raise self.contents.broken(f"{name} is damaged, or was changed since the store was made")
+        finally:
+            source.close()
+        return data
 
     def _read_ids(self) -> dict[str, int]:
         words = self._whole_coord(f"{self.contents.row_dim}_id").tolist()

@@ -107,8 +107,8 @@ def _record(
     """What is known of a shard that was made elsewhere: not when, and not in how long."""
     return record_document(
         key=documents.key, spec=parts.arrays[array].spec, rows_per_shard=documents.rows_per_shard, size=size,
-        digest=digest, ids=ids, row_keys=documents.row_keys, docs=documents.docs, failures=documents.failures,
-        copied_from={}, seconds=0.0, made_with={"adopted": True},
+        digest=digest, checksums=documents.checksums, ids=ids, row_keys=documents.row_keys, docs=documents.docs,
+        failures=documents.failures, copied_from={}, seconds=0.0, made_with={"adopted": True},
     )  # fmt: skip
 
 

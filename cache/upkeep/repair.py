@@ -1,10 +1,9 @@
 """Repairing a store: link again what the cache still has, fetch what another copy has, compute only the rest."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..errors import ShardError, StoreError
 from ..files import link_or_copy, remove
@@ -221,9 +220,13 @@ class _Repair:
         self.done.set_aside.append(name)
 
 
-def _rows_of(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
-    """What a manifest says of rows and coordinates; the card may tell of newer code that gives the same."""
-    return {name: facts for name, facts in manifest.files.items() if not name.endswith("zarr.json")}
+def _rows_of(manifest: Manifest) -> dict[str, tuple[int, str]]:
+    """What a manifest says of rows and coordinates; what is told of them may be newer code's, which gives the same."""
+    return {
+        name: (int(facts["size"]), str(facts["blake2b160"]))
+        for name, facts in manifest.files.items()
+        if not name.endswith("zarr.json") and "/documents." not in name
+    }
 
 
 def _copied(record: Path) -> set[str]:

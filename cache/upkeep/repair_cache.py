@@ -58,7 +58,9 @@ def repair_cache(cache: Cache) -> RepairedCache:
 def _write_documents(cache: Cache, key: str, done: RepairedCache) -> None:
     """From the record, which says the same."""
     made_of = documents_from(read_record_document(cache.record(key)))
-    data = documents_bytes(key, made_of.spec, made_of.rows_per_shard, made_of.docs, made_of.failures)
+    data = documents_bytes(
+        key, made_of.spec, made_of.rows_per_shard, made_of.docs, made_of.failures, made_of.checksums
+    )
     with locked(cache.lock(key)):
         write_atomic(cache.documents(key), data)
         cache.documents(key).chmod(0o444)

@@ -65,6 +65,7 @@ def _write(
         reader.close()
     record = record_document(
         key=key, spec=part.spec, rows_per_shard=part.rows_per_shard, size=size, digest=digest,
+        checksums=writer.checksums,
         ids=[None if row_key is None else row_id for row_id, row_key in zip(ids, keys, strict=True)],
         row_keys=keys,
         docs=[None if row_key is None else doc for doc, row_key in zip(made_of.docs, keys, strict=True)],

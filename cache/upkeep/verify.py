@@ -8,7 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import ShardError, StoreError
+from ..keys import digest_of
 from ..layout import MANIFEST
+from ..shards.reading import ShardReader
 from ..shards.specs import shard_key
 from ..store.described import Part
 from ..store.parts import Manifest, Parts, damaged_rows, read_manifest, read_parts
@@ -189,3 +191,16 @@ class _Check:
             if wrong or found.key != told:
                 what = f"documents of shard {found.key}, its rows' keys say {told}"
                 yield Fault(name, what, array, self._named(wrong or span))
+            elif part.shard(block) not in damaged and not self._checksums_hold(part, block, found.checksums):
+                yield Fault(name, "its checksums are not those of its shard", array, self._named(span))
+
+    def _checksums_hold(self, part: Part, block: int, table: bytes | None) -> bool:
+        """Whether the manifest, the documents and a whole shard tell of the same chunks; older stores tell of none."""
+        told = self.manifest.files.get(part.shard(block), {}).get("checksums")
+        if told is None:
+            return True
+        reader = ShardReader(self.folder / part.shard(block), part.spec, part.rows_per_shard)
+        try:
+            return table is not None and digest_of(table) == told and reader.checksums() == table
+        finally:
+            reader.close()

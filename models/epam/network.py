@@ -27,7 +27,7 @@ Stream = Literal["rgb", "pose"]
 DROPOUT = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class EPAMOutput(HeadOutput):
     """What EPAM-Net says about B clips; `logits` are the fused scores, for softmax log of the mean probability."""
 

@@ -17,6 +17,8 @@ from torch.utils.flop_counter import flop_registry
 
 from models.errors import ModelParamError
 
+_aten: Any = torch.ops.aten
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -102,12 +104,20 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch 
         del types
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        product, rule = flop_registry.get(func.overloadpacket), _RULES.get(func.overloadpacket)
+        product, rule = formula_of(func.overloadpacket), _RULES.get(func.overloadpacket)
         if product is not None:
             self.flops += int(product(*args, **kwargs, out_val=out))
         if rule is not None:
             self.others += rule(args, out)
         return out
+
+
+def formula_of(packet: Any) -> Callable[..., int] | None:
+    """How torch counts an operation's multiply-adds; None where it has none. `baddbmm_` counts as `baddbmm`."""
+    name = packet.__name__
+    twin = getattr(_aten, name[:-1], packet) if name.endswith("_") and not name.endswith("__") else packet
+    found: Callable[..., int] | None = flop_registry.get(packet) or flop_registry.get(twin)
+    return found
 
 
 def _conv_bias(args: tuple[Any, ...], out: Tensor) -> int:
@@ -132,8 +142,6 @@ def _mean(args: tuple[Any, ...], _out: Any) -> int:
     reduced = sorted(axis % x.ndim for axis in axes or ())
     return int(x.numel()) if reduced and reduced == list(range(2, x.ndim)) else 0
 
-
-_aten: Any = torch.ops.aten
 
 _RULES: dict[Any, Callable[[tuple[Any, ...], Any], int]] = {
     _aten.convolution: _conv_bias,

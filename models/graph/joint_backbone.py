@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from models.checks import check_input
+from models.cuts import ClassifierInit
 from models.errors import ModelParamError
 from models.graph.layouts import LayoutChoice, graph_layout
 from models.graph.sf_backbone import SFBackbone
@@ -16,6 +17,7 @@ class JointBackbone(SFBackbone):
     """(B, C, T, V, M) joints: B clips, C channels, T frames, V joints, M people."""
 
     min_blocks: ClassVar[int] = 1
+    classifier_init: ClassVar[ClassifierInit] = "sqrt_2_over_k"
 
     def __init__(
         self,

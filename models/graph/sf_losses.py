@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.errors import ModelParamError
+from models.shown import ShownByShape
 
 Redundancy = Literal["literal", "batch", "cross"]
 """Equation 11's denominator. `literal`: the same pair N times, a constant without gradient; `batch`: the other
@@ -70,8 +71,8 @@ class SFLossOptions:
         return self.lambda_red > 0 or (self.lambda_con > 0 and len(self.originals) > 0)
 
 
-@dataclass(frozen=True, slots=True)
-class SFParts:
+@dataclass(frozen=True, slots=True, repr=False)
+class SFParts(ShownByShape):
     """One head's feature maps, each (B · M · G, C / 4G, T, V)."""
 
     f_t: Tensor

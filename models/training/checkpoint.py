@@ -18,6 +18,7 @@ from models.cssi.resnet import IMAGENET_INPUT, STEMS, Network
 from models.errors import CheckpointError, ModelParamError
 from models.files import read_torch, torch_bytes
 from models.preprocessing import VideoInput
+from models.shown import ShownByShape
 
 FORMAT = 1
 
@@ -60,8 +61,8 @@ def _plain(document: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+@dataclass(frozen=True, slots=True, repr=False)
+class Checkpoint(ShownByShape):
     """A file of weights, read."""
 
     card: WeightsCard
@@ -216,7 +217,9 @@ def _name(source: Path | bytes) -> str:
 
 def _torchvision(path: Path, sha256: str | None, published: PublishedWeights) -> Checkpoint:
     content, digest = _content(path, sha256)
-    return Checkpoint(published.card, read_torch(content, str(path)), digest)
+    document = read_torch(content, str(path))
+    state = document.get("state_dict", document)  # where a trainer's log and optimiser lie beside it
+    return Checkpoint(published.card, state, digest)
 
 
 def _renamed(state: dict[str, Tensor], published: PublishedWeights, backbone: nn.Module) -> dict[str, Tensor]:

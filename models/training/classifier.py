@@ -1,16 +1,25 @@
 """A backbone with a linear classifier on top: what stages 1 and 2 of AMFI-Net train (SPEC 2.5)."""
 
+from math import sqrt
+
 from torch import Tensor, nn
 
-from models.cuts import Backbone
+from models.cuts import Backbone, ClassifierInit
 from models.errors import ModelParamError
 from models.training.fit import Loss
 
 
 class Classifier(nn.Module):
-    """Backbone → dropout → linear layer: (B, num_classes) logits."""
+    """Backbone → dropout → linear layer: (B, num_classes) logits; `init` of None is the backbone's own."""
 
-    def __init__(self, backbone: Backbone, num_classes: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        *,
+        dropout: float = 0.0,
+        init: ClassifierInit | None = None,
+    ) -> None:
         super().__init__()
         if num_classes < 2:
             raise ModelParamError(f"num_classes must be 2 or more, got {num_classes}")
@@ -19,7 +28,8 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(backbone.num_features, num_classes)
-        nn.init.normal_(self.fc.weight, std=0.01)
+        wide = (init or backbone.classifier_init) == "sqrt_2_over_k"
+        nn.init.normal_(self.fc.weight, std=sqrt(2 / num_classes) if wide else 0.01)
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, clips: Tensor) -> Tensor:

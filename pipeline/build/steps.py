@@ -53,14 +53,14 @@ def as_json(value: Json) -> Json:
     return [as_json(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-INDEX = Step("index", 1, ("numpy", "av", "scipy"))
+INDEX = Step("index", 2, ("numpy", "av", "scipy"))
 SAMPLE = Step("sample", 1, ("numpy",))
-CROP = Step("crop", 2, ("numpy", "av", "opencv-python"))
+CROP = Step("crop", 3, ("numpy", "av", "opencv-python"))
 HEATMAPS = Step("heatmaps", 1, ("numpy",))
-PRETRAIN = Step("pretrain", 1, ("numpy", "torch"))
-FEATURES = Step("features", 1, ("numpy", "torch"))
+PRETRAIN = Step("pretrain", 2, ("numpy", "torch"))
+FEATURES = Step("features", 2, ("numpy", "torch"))
 TRAIN = Step("train", 1, ("numpy", "torch"))
-EXTRACT = Step("extract", 2, ("numpy", "av", "opencv-python", "torch"))
+EXTRACT = Step("extract", 3, ("numpy", "av", "opencv-python", "torch"))
 
 STEPS = {step.name: step for step in (INDEX, SAMPLE, CROP, HEATMAPS, PRETRAIN, FEATURES, TRAIN, EXTRACT)}
 

@@ -25,7 +25,7 @@ from pipeline.values import Clip
 
 @dataclass(frozen=True)
 class IndexWork:
-    """Reads a clip's skeleton and counts its video's packets."""
+    """Reads a clip's skeleton and counts its video's frames."""
 
     params: IndexParams
     root: Path
@@ -50,7 +50,7 @@ class IndexWork:
                 f"no body in any of {skeleton.num_frames} skeleton frames: leave the clip out"
             )
         fitted, more = fit_to_video(skeleton, facts.num_frames)
-        made = pack(clip_id, fitted, facts, flags | more, self.params.max_frames)
+        made = pack(clip_id, fitted, facts, flags | more | facts.flags, self.params.max_frames)
         return {name: rows for name, rows in made.items() if name in arrays}
 
 

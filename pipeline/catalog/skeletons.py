@@ -13,7 +13,10 @@ from pipeline.values import Skeleton
 from pipeline.video.video import VideoFacts
 
 FRAMES_PER_CHUNK = 64
-FACTS = ("num_frames", "height", "width", "fps_milli", "header_frames", "skeleton_frames", "flags")
+FACTS = (
+    *("num_frames", "height", "width", "fps_milli", "header_frames", "skeleton_frames", "flags"),
+    "undecodable_frames",
+)
 """What the columns of the array `facts` hold; -1 where a header names no frame count."""
 
 
@@ -61,11 +64,17 @@ def pack(
         name: _padded(np.asarray(getattr(skeleton, name)), max_frames)
         for name in ("joints_3d", "joints_2d", "score", "video_frame")
     }
-    bits = sum(1 << FLAGS.index(flag) for flag in flags)
-    header = -1 if facts.header_frames is None else facts.header_frames
-    rows["facts"] = np.array(
-        [facts.num_frames, facts.height, facts.width, round(facts.fps * 1000), header, length, bits], np.int64
-    )
+    told = {
+        "num_frames": facts.num_frames,
+        "height": facts.height,
+        "width": facts.width,
+        "fps_milli": round(facts.fps * 1000),
+        "header_frames": -1 if facts.header_frames is None else facts.header_frames,
+        "skeleton_frames": length,
+        "flags": sum(1 << FLAGS.index(flag) for flag in flags),
+        "undecodable_frames": facts.undecodable_frames,
+    }
+    rows["facts"] = np.array([told[name] for name in FACTS], np.int64)
     return rows
 
 

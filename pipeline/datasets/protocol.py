@@ -9,6 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from pipeline.decoding.numbering import VIDEO_FLAGS
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.skeleton.layouts import Layout
 from pipeline.values import Clip, Skeleton, Split
@@ -25,8 +26,10 @@ FLAGS = (
     "joined_bodies",
     "one_body_lost",
     "length_mismatch",
+    *VIDEO_FLAGS,
 )
-"""Quality flags that reading a clip may raise; `pipeline.datasets.ntu.bodies.select_bodies` says what each means."""
+"""Quality flags that reading a clip may raise: `pipeline.datasets.ntu.bodies.select_bodies` says what each of the
+skeleton's means, `pipeline.decoding.numbering` each of the video's. New ones stand last: stores keep them as bits."""
 
 
 @dataclass(frozen=True, slots=True)

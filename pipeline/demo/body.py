@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demo.scenario import Depth, Motion
+from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float64]
 
@@ -40,8 +41,8 @@ class Build:
         return cls(height_m=float(rng.uniform(1.55, 1.9)), breadth=float(rng.uniform(0.88, 1.12)))
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+@dataclass(frozen=True, slots=True, repr=False)
+class Manner(ShownByShape):
     """How one person does whatever it is in one clip: drawn alike for every action."""
 
     side: str

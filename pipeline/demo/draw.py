@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.demo.camera import HEIGHT, WIDTH
 from pipeline.demo.scenario import Held
+from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -69,8 +70,8 @@ class Dress:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+@dataclass(frozen=True, slots=True, repr=False)
+class Figure(ShownByShape):
     """One person in one frame."""
 
     pixels: Floats

@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.demo.camera import COLOUR_FOCAL, DEPTH_FOCAL
 from pipeline.demo.record import Recording
 from pipeline.demo.scenario import Flaw
+from pipeline.shown import ShownByShape
 
 MEANING: dict[Flaw, str] = {
     "missing_skeleton": "there is no .skeleton file",
@@ -21,8 +22,8 @@ MEANING: dict[Flaw, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+@dataclass(frozen=True, slots=True, repr=False)
+class Files(ShownByShape):
     """The bytes of a clip's two files."""
 
     video: bytes

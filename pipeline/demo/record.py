@@ -14,6 +14,7 @@ from pipeline.demo.body import HANDS, LEFT, NUM_JOINTS, Build, Manner, move
 from pipeline.demo.camera import View, colour_pixels, depth_pixels, to_camera
 from pipeline.demo.draw import Dress, Figure, Image, background, frame
 from pipeline.demo.scenario import Action, generator
+from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float64]
 
@@ -46,8 +47,8 @@ def subject(seed: int, number: int, setup: int) -> Person:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+@dataclass(frozen=True, slots=True, repr=False)
+class Recording(ShownByShape):
     """One clip. T frames, M bodies, 25 joints."""
 
     frames: Image

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.shown import ShownByShape
+
 Floats = NDArray[np.float64]
 
 SINGLE = ("video", "skeleton")
@@ -20,8 +22,8 @@ LEAST = 1e-12
 """Stands for a probability of 0, so that one modality's certainty can be outvoted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+@dataclass(frozen=True, slots=True, repr=False)
+class Scores(ShownByShape):
     """What one method with one seed said about some clips."""
 
     method: str

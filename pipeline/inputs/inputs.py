@@ -16,6 +16,7 @@ from pipeline.params.backbones import HeatmapBackbone, SkeletonBackbone, VideoBa
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
+from pipeline.shown import ShownByShape
 from pipeline.skeleton.layouts import LAYOUTS
 
 Floats = NDArray[np.float32]
@@ -77,8 +78,8 @@ def input_of(
     return JointSource(paths.need(paths.store("skeletons"), "index"), layout, params)
 
 
-@dataclass(frozen=True)
-class TrainingBatches:
+@dataclass(frozen=True, repr=False)
+class TrainingBatches(ShownByShape):
     """Shuffled, augmented batches; what epoch e holds depends on the seed and on e alone."""
 
     source: ClipInput

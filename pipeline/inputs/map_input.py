@@ -69,7 +69,9 @@ class MapSource:
     @cached_property
     def _flip_order(self) -> tuple[int, ...]:
         rule = self.rule
-        return flip_order(self.layout, with_joints=rule.with_joints, with_limbs=rule.with_limbs)
+        return flip_order(
+            self.layout, with_joints=rule.with_joints, limbs=rule.bones if rule.with_limbs else ()
+        )
 
     @property
     def _store(self) -> Store:

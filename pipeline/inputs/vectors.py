@@ -11,6 +11,7 @@ from cache import Store
 from pipeline.errors import DatasetError
 from pipeline.params.params import HeadParams, PretrainParams
 from pipeline.rng import rng_for
+from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float32]
 Pair = tuple[Floats, Floats]
@@ -70,8 +71,8 @@ def vectors_of(
     return found
 
 
-@dataclass(frozen=True)
-class VectorBatches:
+@dataclass(frozen=True, repr=False)
+class VectorBatches(ShownByShape):
     """Shuffled batches of vectors already in memory; what epoch e holds depends on the seed and on e alone."""
 
     pair: Pair

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from pipeline.errors import ParamError
 from pipeline.params.backbones import FEATURES, Backbone, TrainingPlan
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
@@ -54,16 +55,24 @@ class HeatmapParams(Section):
     """In cells."""
     with_joints: bool = True
     with_limbs: bool = False
+    limbs: tuple[tuple[int, int], ...] | None = None
+    """Pairs of joints that `with_limbs` draws, by their numbers in the layout; None draws the layout's own."""
     use_score: bool = True
     """False draws every joint that is there at confidence 1."""
     shard_rows: int = Field(default=256, gt=0)
 
     def rule(self, layout: Layout) -> HeatmapRule:
-        """What is drawn of skeletons of `layout`, as uint8."""
+        """What is drawn of skeletons of `layout`, as uint8. ParamError where it has no such joint."""
+        strange = [pair for pair in self.limbs or () if not all(0 <= j < layout.num_joints for j in pair)]
+        if strange:
+            raise ParamError(
+                f"heatmaps.limbs: {strange} name joints that {layout.name} does not have; its "
+                f"{layout.num_joints} joints are numbered from 0"
+            )
         return HeatmapRule(
             size=self.size,
             sigma=self.sigma,
-            bones=layout.bones,
+            bones=layout.drawn_limbs if self.limbs is None else self.limbs,
             with_joints=self.with_joints,
             with_limbs=self.with_limbs,
             use_score=self.use_score,

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from pipeline.evaluation.metrics import Score
+from pipeline.shown import ShownByShape
 
 INK, FAINT, GRID = "#1d2733", "#66727f", "#e3e8ee"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5d4b8c", "#8a8f2a")
@@ -103,8 +104,8 @@ def confusion(matrix: NDArray[np.int64], names: Sequence[str], title: str) -> by
     return png(figure, trimmed=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+@dataclass(frozen=True, slots=True, repr=False)
+class Curve(ShownByShape):
     """What one training run saw, epoch by epoch."""
 
     phase: str

@@ -7,6 +7,7 @@ from html import escape
 
 from pipeline.evaluation.metrics import Difference, Score
 from pipeline.report.page_style import STYLE
+from pipeline.shown import ShownByShape
 
 SHOWN_FAILURES = 200
 """Failures listed one by one; more are counted, and all stand in failures.jsonl."""
@@ -16,8 +17,8 @@ WIDE_PIXELS = 850
 """Pictures broader than this are not set side by side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+@dataclass(frozen=True, slots=True, repr=False)
+class Picture(ShownByShape):
     """An image with words for who cannot see it."""
 
     png: bytes

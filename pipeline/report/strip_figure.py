@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ClipError
 from pipeline.report.figures import FAINT, INK, png
+from pipeline.shown import ShownByShape
 from pipeline.values import Box
 
 Frames = NDArray[np.uint8]
@@ -39,8 +40,8 @@ class Verdict:
     right: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Strip:
+@dataclass(frozen=True, slots=True, repr=False)
+class Strip(ShownByShape):
     """One clip's pictures. T sampled frames of one view, M people, V joints."""
 
     clip_id: str

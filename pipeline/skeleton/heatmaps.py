@@ -13,7 +13,7 @@ Channels are V joints, then one limb for each pair of `bones`: two blocks, never
 Coordinates and sigma are in cells of the grid: `to_grid` brings joints there first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,7 +56,7 @@ class HeatmapRule:
     sigma: float = 0.6
     """In cells."""
     bones: tuple[tuple[int, int], ...] = ()
-    """Limbs, as (joint, joint): a layout's `bones`. Not drawn unless `with_limbs`."""
+    """Limbs, as (joint, joint): a layout's `drawn_limbs`. Not drawn unless `with_limbs`."""
     with_joints: bool = True
     with_limbs: bool = False
     use_score: bool = True
@@ -273,14 +273,14 @@ def flip_heatmaps(maps: Maps, order: tuple[int, ...]) -> Maps:
     return np.asarray(np.take(maps[..., ::-1], order, axis=-3))
 
 
-def flip_order(layout: Layout, *, with_joints: bool = True, with_limbs: bool = False) -> tuple[int, ...]:
+def flip_order(
+    layout: Layout, *, with_joints: bool = True, limbs: Sequence[tuple[int, int]] = ()
+) -> tuple[int, ...]:
     """For each channel, the one that takes its place in a mirror: limbs by what their ends become."""
     order = layout.mirror if with_joints else ()
-    if not with_limbs:
-        return order
-    places = {frozenset(bone): place for place, bone in enumerate(layout.bones)}
-    mirrored = [frozenset(layout.mirror[joint] for joint in bone) for bone in layout.bones]
-    lonely = [bone for bone, other in zip(layout.bones, mirrored, strict=True) if other not in places]
+    places = {frozenset(limb): place for place, limb in enumerate(limbs)}
+    mirrored = [frozenset(layout.mirror[joint] for joint in limb) for limb in limbs]
+    lonely = [limb for limb, other in zip(limbs, mirrored, strict=True) if other not in places]
     if lonely:
-        raise ParamError(f"layout {layout.name!r}: bones {lonely} have no mirror image among its bones")
-    return (*order, *(len(order) + places[bone] for bone in mirrored))
+        raise ParamError(f"layout {layout.name!r}: limbs {lonely} have no mirror image among the limbs")
+    return (*order, *(len(order) + places[limb] for limb in mirrored))

@@ -14,17 +14,24 @@ class Layout:
     """(joint, its parent towards the body's centre): V - 1 pairs, a tree."""
     centre: int
     """The joint that a skeleton is moved to: the middle of the spine (SPEC 0.3a)."""
-    spine: tuple[int, int]
-    """(hip centre, next joint up): turned to +z by the AGCN normalisation."""
+    spine: tuple[tuple[int, ...], tuple[int, ...]]
+    """(hip centre, next joint up), each the mean of these joints: turned to +z by the AGCN normalisation."""
     shoulders: tuple[int, int]
     """(right, left): turned to +x by the AGCN normalisation."""
     pairs: tuple[tuple[int, int], ...]
     """(left, right) joints that change places in a mirror."""
+    limbs: tuple[tuple[int, int], ...] = ()
+    """Pairs of joints that limb heatmaps draw, where they are others than the bones; see `drawn_limbs`."""
 
     @property
     def num_joints(self) -> int:
         """V."""
         return len(self.joints)
+
+    @property
+    def drawn_limbs(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of joints that limb heatmaps draw, one channel each."""
+        return self.limbs or self.bones
 
     @property
     def mirror(self) -> tuple[int, ...]:
@@ -54,7 +61,7 @@ NTU_25 = Layout(
         (21, 22), (22, 7), (23, 24), (24, 11),
     ),
     centre=1,
-    spine=(0, 1),
+    spine=((0,), (1,)),
     shoulders=(8, 4),
     pairs=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24)),
 )  # fmt: skip
@@ -77,7 +84,7 @@ UTD_20 = Layout(
         (16, 3), (17, 16), (18, 17), (19, 18),
     ),
     centre=2,
-    spine=(3, 2),
+    spine=((3,), (2,)),
     shoulders=(8, 4),
     pairs=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
 )  # fmt: skip
@@ -95,14 +102,19 @@ COCO_17 = Layout(
         (10, 8), (8, 6), (5, 0), (6, 0), (1, 0), (3, 1), (2, 0), (4, 2),
     ),
     centre=0,
-    spine=(0, 0),
+    spine=((11, 12), (5, 6)),
     shoulders=(6, 5),
     pairs=((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
+    limbs=(
+        (0, 1), (0, 2), (1, 3), (2, 4), (0, 5), (5, 7), (7, 9), (0, 6), (6, 8), (8, 10),
+        (5, 11), (11, 13), (13, 15), (6, 12), (12, 14), (14, 16), (11, 12),
+    ),
 )  # fmt: skip
-"""COCO's key points in pixels; bones and centre (the nose) as PYSKL's graph has them. It has no spine."""
+"""COCO's key points in pixels. Bones and centre (the nose) as PYSKL's graph has them, the 17 limbs as its heatmaps
+and EPAM-Net's; it has no joint of the spine, so its torso runs from between the hips to between the shoulders."""
 
 WHOLE_FRAME = Layout(
-    name="whole_frame", joints=("centre",), bones=(), centre=0, spine=(0, 0), shoulders=(0, 0), pairs=()
+    name="whole_frame", joints=("centre",), bones=(), centre=0, spine=((0,), (0,)), shoulders=(0, 0), pairs=()
 )
 """Stands in where a dataset has no skeletons: one joint, never known, so that boxes are whole frames."""
 

@@ -41,9 +41,9 @@ class SkeletonInput:
     joints: Literal["metric", "pixels", "either"] = "either"
     """Which joints to read. `either`: metric ones where the clip has any, else pixels, with x and y in
     torso lengths and the score as third channel."""
-    x_axis: Literal["right_to_left", "left_to_right"] = "right_to_left"
-    """Which way the shoulders point along +x. SPEC 0.3a says right to left; 2s-AGCN's code has left to
-    right, half a turn away: take that with its published weights."""
+    x_axis: Literal["right_to_left", "left_to_right"] = "left_to_right"
+    """Of `agcn`: which way the shoulders point along +x. 2s-AGCN's code (preprocess.py) turns the bone from left
+    to right shoulder there; `right_to_left` is half a turn away."""
 
     def __post_init__(self) -> None:
         if self.num_frames < 1 or self.max_persons < 1:
@@ -131,10 +131,11 @@ def _from_metres(
     if how.style == "ctr":
         return moved
     lead = _lead(known)
-    hip, spine = layout.spine
-    moved = moved @ rotation_onto(_first_bone(moved[:, lead], known[:, lead], hip, spine), Z).T
-    right, left = layout.shoulders if how.x_axis == "right_to_left" else layout.shoulders[::-1]
-    return np.asarray(moved @ rotation_onto(_first_bone(moved[:, lead], known[:, lead], right, left), X).T)
+    hips, above = layout.spine
+    moved = moved @ rotation_onto(_first_bone(moved[:, lead], known[:, lead], hips, above), Z).T
+    start, end = layout.shoulders if how.x_axis == "right_to_left" else layout.shoulders[::-1]
+    across = _first_bone(moved[:, lead], known[:, lead], (start,), (end,))
+    return np.asarray(moved @ rotation_onto(across, X).T)
 
 
 def _from_pixels(
@@ -172,22 +173,25 @@ def _origin(
     return np.asarray(filled[:, 0, 0])
 
 
-def _first_bone(body: NDArray[np.float64], known: Bools, start: int, end: int) -> NDArray[np.float64]:
-    """(3,): from joint `start` to `end` in the first frame that knows both; zeros where none does."""
-    both = known[:, start] & known[:, end]
-    frame = int(np.argmax(both))
-    return np.asarray((body[frame, end] - body[frame, start]) * both[frame])
+def _first_bone(
+    body: NDArray[np.float64], known: Bools, start: tuple[int, ...], end: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """(3,): from the mean of joints `start` to that of `end` in the first frame that knows all; else zeros."""
+    whole = np.asarray(known[:, [*start, *end]].all(axis=1))
+    frame = int(np.argmax(whole))
+    bone = body[frame, list(end)].mean(axis=0) - body[frame, list(start)].mean(axis=0)
+    return np.asarray(bone * whole[frame])
 
 
 def _torso(joints: NDArray[np.float64], known: Bools, layout: Layout) -> float:
-    """Pixels from hip to shoulders of the lead body (median over frames), else half its box's height."""
+    """Pixels from hips to shoulders of the lead body (median over frames), else half its box's height."""
     lead = _lead(known)
     body, seen = joints[:, lead], known[:, lead]
-    torso = layout.spine[0], *layout.shoulders
-    whole = seen[:, torso].all(axis=1)
+    hips, shoulders = list(layout.spine[0]), list(layout.shoulders)
+    whole = seen[:, [*hips, *shoulders]].all(axis=1)
     if layout.num_joints > 1 and whole.any():
-        hip, shoulders = body[whole, torso[0]], body[whole][:, layout.shoulders].mean(axis=1)
-        size = float(np.median(np.linalg.norm(shoulders - hip, axis=1)))
+        trunk = body[whole][:, shoulders].mean(axis=1) - body[whole][:, hips].mean(axis=1)
+        size = float(np.median(np.linalg.norm(trunk, axis=1)))
     else:
         size = 0.5 * float(np.ptp(body[..., 1][seen]))
     return size if size > 0 else 1.0

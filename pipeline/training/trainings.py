@@ -14,6 +14,7 @@ from pipeline.errors import DatasetError
 from pipeline.files import replaced_folder
 from pipeline.params.params import PretrainParams
 from pipeline.paths import Paths
+from pipeline.shown import ShownByShape
 from pipeline.training.splits import SplitParts
 
 Phase = Literal["selection", "final"]
@@ -26,8 +27,8 @@ _TOLD = ("name", "seed", "phase", "num_clips", "best_epoch", "history", "sha256"
 """What trainings.json tells of each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
+@dataclass(frozen=True, slots=True, repr=False)
+class Training(ShownByShape):
     """One training of one backbone, as the cache holds it."""
 
     name: str

@@ -1,7 +1,8 @@
 """The box that a clip's people are cut out with: one per clip and rule, shared by every modality (SPEC 0.5).
 
     clip    B1, CSSIModel: all known joints of all frames and persons, and `buffer_px` around them.
-    square  B2, EPAM-Net: the same joints, sides grown by `padding`, made square, cut to the frame or padded.
+    square  B2, EPAM-Net: the same joints (or those that MMCompact takes: `joints`), sides grown by `padding`,
+            made square, cut to the frame or padded.
     window  B3, AMFI-Net: a square of 1000/1080 of the frame's height, centred on the clip box, never outside.
     frame   The whole frame.
 
@@ -9,9 +10,9 @@ Where no joint is known, every rule gives the whole frame.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import ceil, floor
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +40,22 @@ class BoxRule:
     allow_pad: bool = False
     """Of `square`: True lets the box reach outside the frame (`crop` fills with zeros); False cuts it."""
     outside: Literal["drop", "clamp"] = "drop"
-    """Joints outside the frame are left out (SPEC 0.2), or moved to its border."""
+    """Of `known` joints those outside the frame are left out (SPEC 0.2), or moved to its border."""
+    joints: Literal["known", "nonzero"] = "known"
+    """`known`: joints with a score and both coordinates. `nonzero`: as PYSKL's MMCompact, every x and every y that
+    is not 0, each for itself, whatever the score and however far outside the frame."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All that decides the box. Without `joints` where it is `known`: so it was before there was a choice."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("joints", "known")}
 
     def __post_init__(self) -> None:
         if self.rule not in _RULES:
             raise ParamError(f"no box rule {self.rule!r}; there are {sorted(_RULES)}")
+        for name, choices in (("outside", ("drop", "clamp")), ("joints", ("known", "nonzero"))):
+            if getattr(self, name) not in choices:
+                raise ParamError(f"{name} must be one of {list(choices)}, got {getattr(self, name)!r}")
         for name in ("buffer_px", "padding", "min_side_px"):
             if not getattr(self, name) >= 0:
                 raise ParamError(f"{name} must be 0 or more, got {getattr(self, name)}")
@@ -53,7 +65,10 @@ def box_of(rule: BoxRule, skeleton: Skeleton, height: int, width: int) -> Box:
     """The clip's box in a frame of `height` by `width` pixels, from all its frames' and persons' joints."""
     if height < 1 or width < 1:
         raise BoxError(f"a frame needs at least one pixel each way, got {height} rows of {width}")
-    span = _span(_known_joints(skeleton, height, width, rule.outside))
+    if rule.joints == "nonzero":
+        span = _nonzero_span(skeleton.joints_2d)
+    else:
+        span = _span(_known_joints(skeleton, height, width, rule.outside))
     if span is None:
         return whole_frame(height, width)
     return _RULES[rule.rule](rule, span, height, width)
@@ -71,6 +86,15 @@ def _known_joints(skeleton: Skeleton, height: int, width: int, outside: str) -> 
     if outside == "clamp":
         return np.clip(joints, 0.0, (width, height))
     return joints[((joints >= 0) & (joints < (width, height))).all(axis=1)]
+
+
+def _nonzero_span(joints_2d: NDArray[np.float32]) -> Span | None:
+    """From the least to the greatest x and y that are neither 0 nor unknown; None where one has no such value."""
+    x, y = (np.nan_to_num(joints_2d[..., axis].astype(np.float64), posinf=0, neginf=0) for axis in (0, 1))
+    x, y = x[x != 0], y[y != 0]
+    if not len(x) or not len(y):
+        return None
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
 def _span(joints: NDArray[np.float64]) -> Span | None:

@@ -53,6 +53,7 @@ class CropRecipe:
     def facts(self) -> dict[str, Any]:
         """All that decides a row's bytes. Of a recipe without `enhance`, what it was before there was one."""
         facts = {name: value for name, value in asdict(self).items() if name != "enhance"}
+        facts["box"] = self.box.facts
         return facts if self.enhance is None else {**facts, "enhance": self.enhance.facts}
 
     def __post_init__(self) -> None:

@@ -15,6 +15,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from pipeline.decoding.orientation import UPRIGHT, orientation
+from pipeline.shown import ShownByShape
 from pipeline.values import Box
 from pipeline.video.resize import Bytes, Interpolation, doublings, halve, inside, resize
 
@@ -35,8 +37,8 @@ WEIGHTS: Mapping[int, tuple[float, float]] = {
 others are not sums of this kind, and FFmpeg converts none of them either."""
 
 
-@dataclass(frozen=True, slots=True)
-class Planes:
+@dataclass(frozen=True, slots=True, repr=False)
+class Planes(ShownByShape):
     """One frame: views into the decoder's memory, which they keep alive."""
 
     luma: Bytes
@@ -54,7 +56,11 @@ def planes_of(frame: VideoFrame) -> Planes | None:
 
     Nearly every video is. Rows may stand bottom up in memory, a negative line size: such a frame is not upright.
     """
-    if frame.format.name not in (LIMITED, FULL) or frame.colorspace not in WEIGHTS or frame.rotation:
+    if (
+        frame.format.name not in (LIMITED, FULL)
+        or frame.colorspace not in WEIGHTS
+        or orientation(frame) != UPRIGHT
+    ):
         return None
     if any(plane.line_size < plane.width for plane in frame.planes):
         return None

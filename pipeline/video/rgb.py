@@ -5,6 +5,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from pipeline.decoding.orientation import orientation
 from pipeline.errors import VideoError
 
 
@@ -17,13 +18,15 @@ class RgbConverter:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame, number: int) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8, turned as the file says it is shown."""
-        turns, rest = divmod(frame.rotation, 90)
-        if rest:
+        """(H, W, 3) uint8, turned and mirrored as the file says it is shown."""
+        shown = orientation(frame)
+        if shown is None:
             raise VideoError(
-                f"{self._name}: frame {number}: turned by {frame.rotation} degrees, not a multiple of 90; "
+                f"{self._name}: frame {number}: its display matrix turns it by {frame.rotation} degrees, or slants it; "
                 "encode it upright"
             )
         threads = 1  # the workers are the parallelism
-        rgb = self._reformatter.reformat(frame, format="rgb24", threads=threads).to_ndarray()
-        return np.ascontiguousarray(np.rot90(rgb, turns) if turns else rgb, dtype=np.uint8)
+        rgb = np.asarray(
+            self._reformatter.reformat(frame, format="rgb24", threads=threads).to_ndarray(), np.uint8
+        )
+        return np.ascontiguousarray(shown.apply(rgb))

@@ -4,6 +4,7 @@ Blocks are named by the store's address and the file's digest: a store that chan
 digests, finds none of another's.
 """
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -62,6 +63,11 @@ class _KeptFile:
                 found = b"".join(blocks[block] for block in self._touched((offset, length)))
                 start = offset % BLOCK_BYTES
                 yield found[start : start + length]
+
+    def distrust(self) -> None:
+        """Keep no block of the file: some were fetched while it was another's, or half of it."""
+        shutil.rmtree(self._folder, ignore_errors=True)  # another reader may be filling or removing it too
+        self._source.distrust()
 
     def close(self) -> None:
         """Close what the blocks come from."""

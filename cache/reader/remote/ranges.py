@@ -36,6 +36,10 @@ class RemoteFile:
             return self._small[offset : offset + length]
         return self._fetch(offset, length) if length else b""
 
+    def distrust(self) -> None:
+        """Ask again for what was fetched."""
+        self._small = None
+
     def read_many(self, ranges: Sequence[Range]) -> Iterator[bytes]:
         """Each range's bytes, in order."""
         for window in windows(ranges):
@@ -78,6 +82,10 @@ class PartOfFile:
         return self._source.read_many(
             [(self._start + offset, max(0, min(length, self.size - offset))) for offset, length in ranges]
         )
+
+    def distrust(self) -> None:
+        """Nothing of the whole is kept."""
+        self._source.distrust()
 
     def close(self) -> None:
         """The whole stays open."""

@@ -1,60 +1,56 @@
-"""Ranges over HTTP(S) with the standard library: kept connections, redirects, and no answer taken on trust."""
+"""Ranges over HTTP(S) with the standard library: kept connections, redirects, repeats, and no answer taken on trust."""
 
 import os
-import re
 import threading
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from socket import socket
 from typing import TypeAlias
 from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from ...errors import StoreError
 from .meter import Meter
+from .patience import Patience, Pauses, Timed, retry_after_seconds
+from .web_answers import Answer, Version, checked, redacted
 
-_ATTEMPTS = 3
 _REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
-_GONE = frozenset({404, 410})
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
-
+_BUSY = frozenset({429, *range(500, 600)})
+"""What another attempt may find otherwise."""
 
 _Place: TypeAlias = tuple[int, str, str]
 """(process, scheme, host)"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: bytes
-    """Of a 206; of others it isn't read."""
-
-
 class WebClient:
     """Keeps connections open between requests; a forked process makes its own. Safe in threads."""
 
-    def __init__(self, headers: Mapping[str, str], timeout_seconds: float, meter: Meter) -> None:
+    def __init__(self, headers: Mapping[str, str], patience: Patience, meter: Meter) -> None:
         self._headers = dict(headers)
-        self._timeout_seconds = timeout_seconds
+        self._patience = patience
         self._meter = meter
         self._idle: dict[_Place, list[HTTPConnection]] = {}
         self._guard = threading.Lock()
         weakref.finalize(self, _hang_up, self._idle)
 
-    def get(self, url: str, offset: int, length: int) -> tuple[bytes, int]:
-        """At most `length` bytes from `offset`, and the file's size. Raises FileNotFoundError, StoreError."""
+    def get(self, url: str, offset: int, length: int, known: Version | None = None) -> tuple[bytes, Version]:
+        """At most `length` bytes from `offset`, and the version of the file that they are of.
+
+        known: what an earlier answer was of; another is refused. Raises FileNotFoundError, StoreError.
+        """
         wanted = {"Range": f"bytes={offset}-{offset + length - 1}", "Accept-Encoding": "identity"}
+        if known is not None:
+            wanted |= known.condition
         home = urlsplit(url).netloc
         for _ in range(_REDIRECTS):
             parts = urlsplit(url)
             own = self._headers if parts.netloc == home else {}  # a token is for the host it was given for
             answer = self._asked(parts, {**wanted, **own}, length)
             if answer.status not in _MOVED:
-                return _checked(url, answer, offset)
+                return checked(url, answer, offset, known)
             target = urljoin(url, answer.headers.get("location", ""))
             if urlsplit(target).scheme not in {"https", parts.scheme}:
                 raise StoreError(f"{redacted(url)} leads to {redacted(target)!r:.200}, which is not followed")
@@ -66,25 +62,51 @@ class WebClient:
         with self._guard:
             _hang_up(self._idle)
 
-    def _asked(self, parts: SplitResult, headers: Mapping[str, str], length: int) -> _Answer:
-        """One request; on a connection that went stale, again on a fresh one."""
-        place = os.getpid(), parts.scheme, parts.netloc
-        for attempt in range(_ATTEMPTS):
-            connection = self._taken(place) if attempt == 0 else None
+    def _asked(self, parts: SplitResult, headers: Mapping[str, str], length: int) -> Answer:
+        """One answer, asked for again while the server is busy or the line breaks, and patience lasts."""
+        pauses = Pauses(self._patience)
+        while True:
+            asked_seconds = None
             try:
-                connection = connection or self._connected(parts)
-                return self._answer(connection, place, _target(parts), headers, length)
+                answer = self._once(parts, headers, length)
+                if answer.status not in _BUSY:
+                    return answer
+                told, asked_seconds = (
+                    f"the server answers {answer.status}",
+                    retry_after_seconds(answer.headers),
+                )
+            except TimeoutError as error:
+                raise StoreError(
+                    f"{redacted(parts.geturl())} cannot be read within "
+                    f"timeout_seconds={self._patience.timeout_seconds:g} ({error}): open the store with more, "
+                    "or try another server"
+                ) from error
             except (HTTPException, OSError) as error:
-                if connection is not None:
-                    connection.close()
-                if attempt + 1 == _ATTEMPTS:
-                    raise StoreError(f"{redacted(parts.geturl())} cannot be read: {error!r}") from error
-        raise AssertionError("the last attempt returns or raises")
+                told = repr(error)
+            why_not = pauses.wait(asked_seconds)
+            if why_not:
+                raise StoreError(f"{redacted(parts.geturl())} cannot be read: {told}; {why_not}")
+
+    def _once(self, parts: SplitResult, headers: Mapping[str, str], length: int) -> Answer:
+        """One request; on a kept connection that went stale, again on a fresh one."""
+        place = os.getpid(), parts.scheme, parts.netloc
+        kept = self._taken(place)
+        if kept is not None:
+            try:
+                return self._answer(kept, place, _target(parts), headers, length)
+            except (HTTPException, OSError):
+                kept.close()
+        fresh = self._connected(parts)
+        try:
+            return self._answer(fresh, place, _target(parts), headers, length)
+        except BaseException:
+            fresh.close()
+            raise
 
     def _answer(
         self, connection: HTTPConnection, place: _Place, target: str, headers: Mapping[str, str],
         length: int,
-    ) -> _Answer:  # fmt: skip
+    ) -> Answer:  # fmt: skip
         connection.request("GET", target, headers=dict(headers))
         response = connection.getresponse()
         body = response.read(length) if response.status == 206 else b""
@@ -92,9 +114,10 @@ class WebClient:
             with self._guard:
                 self._idle.setdefault(place, []).append(connection)
         else:
+            response.close()
             connection.close()  # there is more than was asked for: it isn't read
         self._meter.add(len(body))
-        return _Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
 
     def _taken(self, place: _Place) -> HTTPConnection | None:
         with self._guard:
@@ -103,16 +126,24 @@ class WebClient:
 
     def _connected(self, parts: SplitResult) -> HTTPConnection:
         """A new connection; HTTPS through the proxy that the environment names, if any."""
-        host = parts.netloc.rpartition("@")[2]
-        if parts.scheme == "http":
-            return HTTPConnection(host, timeout=self._timeout_seconds)
+        host, seconds = parts.netloc.rpartition("@")[2], self._patience.timeout_seconds
         proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get("https")
-        if proxy is None:
-            return HTTPSConnection(host, timeout=self._timeout_seconds)
-        through = urlsplit(proxy if "://" in proxy else f"http://{proxy}").netloc.rpartition("@")[2]
-        connection = HTTPSConnection(through, timeout=self._timeout_seconds)
-        connection.set_tunnel(host if parts.port else f"{host}:443")
+        connection: HTTPConnection
+        if parts.scheme == "http":
+            connection = HTTPConnection(host, timeout=seconds)
+        elif proxy is None:
+            connection = HTTPSConnection(host, timeout=seconds)
+        else:
+            through = urlsplit(proxy if "://" in proxy else f"http://{proxy}").netloc.rpartition("@")[2]
+            connection = HTTPSConnection(through, timeout=seconds)
+            connection.set_tunnel(host if parts.port else f"{host}:443")
+        connection.response_class = partial(_response, seconds)  # type: ignore[assignment]
         return connection
+
+
+def _response(timeout_seconds: float, sock: socket, *, method: str | None = None) -> HTTPResponse:
+    """An answer whose deadline begins now: the socket's own would begin anew with each byte."""
+    return HTTPResponse(Timed(sock, timeout_seconds), method=method)  # type: ignore[arg-type]
 
 
 def _hang_up(idle: Mapping[_Place, list[HTTPConnection]]) -> None:
@@ -121,34 +152,5 @@ def _hang_up(idle: Mapping[_Place, list[HTTPConnection]]) -> None:
             connections.pop().close()
 
 
-def redacted(url: str) -> str:
-    """A URL for messages: without a password, and without the query, which may be a signature."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-
-
 def _target(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _checked(url: str, answer: _Answer, offset: int) -> tuple[bytes, int]:
-    told = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-    if answer.status in _GONE:
-        raise FileNotFoundError(f"{redacted(url)}: {answer.status}")
-    if answer.status == 200:
-        raise StoreError(
-            f"the server {urlsplit(redacted(url)).netloc} ({answer.headers.get('server', 'unnamed')}) ignores range "
-            f"requests: asked for a part of {redacted(url)}, it sends all of it. Serve the store with a server that "
-            "knows ranges (nginx, Apache, Caddy, aiohttp, S3), or download it and open the copy"
-        )
-    coded = answer.headers.get("content-encoding", "identity") != "identity"
-    if answer.status != 206 or told is None or coded:
-        raise StoreError(
-            f"{redacted(url)}: expected 206 and a range of bytes, the server answers {answer.status}"
-        )
-    first, last, total = map(int, told.groups())
-    if first != offset or len(answer.body) != last - first + 1 or last >= total:
-        raise StoreError(
-            f"{redacted(url)}: asked for bytes from {offset:,}, got {len(answer.body):,} of {told[0]!r}"
-        )
-    return answer.body, total

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Set
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pipeline.datasets.find_files import find_clips
 from pipeline.datasets.ntu.bodies import BodyRule
@@ -66,7 +66,7 @@ class Ntu:
         missing_list: Literal["published", "none"] = "published",
     ) -> None:
         check_choice(version, tuple(NUM_ACTIONS), "ntu: version")
-        check_choice(body_rule, ("motion", "denoised"), "ntu: body_rule")
+        check_choice(body_rule, get_args(BodyRule), "ntu: body_rule")
         check_choice(missing_list, ("published", "none"), "ntu: missing_list")
         check_choice(max_persons, (1, 2, 3, 4, 5, 6), "ntu: max_persons")
         self.root = Path(root)

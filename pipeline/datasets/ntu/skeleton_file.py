@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.ntu.bodies import Body, BodyRule, select_bodies
+from pipeline.datasets.ntu.bodies import BodyRule, select_bodies
+from pipeline.datasets.ntu.body import Body
 from pipeline.errors import SkeletonError
 from pipeline.skeleton.layouts import NTU_25
 from pipeline.values import Skeleton

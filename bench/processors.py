@@ -1,0 +1,60 @@
+"""Runs the tests as other processors would: with older instruction sets, and on more threads.
+
+Each row is one run of pytest in a process of its own, with the settings by which torch and oneDNN leave out
+instructions that the processor at hand has. A test that is green in one row and red in another asks more of
+floating point than its arithmetic can give, or lets a sort choose among equals.
+
+    python bench/processors.py                          # all tests: about an hour on two cores
+    python bench/processors.py tests/test_models_*.py   # those whose sums depend on the processor
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HOUSE = Path(__file__).resolve().parents[1]
+
+ROWS: dict[str, dict[str, str]] = {
+    "as it is": {},
+    "torch without AVX": {"ATEN_CPU_CAPABILITY": "default"},
+    "torch with AVX2": {"ATEN_CPU_CAPABILITY": "avx2"},
+    "oneDNN with AVX2": {"DNNL_MAX_CPU_ISA": "AVX2"},
+    "both with AVX2": {"ATEN_CPU_CAPABILITY": "avx2", "DNNL_MAX_CPU_ISA": "AVX2"},
+    "2 threads": {"TEST_THREADS": "2"},
+    "4 threads": {"TEST_THREADS": "4"},
+}
+
+
+def main() -> int:
+    """Print each row's end and its failures; exit status 1 where any row has one."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tests", nargs="*", default=["tests"])
+    options = parser.parse_args()
+    worst = 0
+    for name, settings in ROWS.items():
+        began = time.monotonic()
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options.tests],
+            cwd=HOUSE,
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        failed = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        print(
+            f"{name:20} {'green' if ran.returncode == 0 else 'RED'}, {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+        print(*(f"    {line}" for line in failed), sep="\n", end="\n" if failed else "")
+        worst = max(worst, ran.returncode)
+    return int(worst != 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

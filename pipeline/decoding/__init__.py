@@ -1,0 +1,1 @@
+"""Opening video files, and numbering the frames that they show."""
