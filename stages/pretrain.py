@@ -156,7 +156,7 @@ class BackboneTraining:
 
 
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
-    """Write weights/<dataset>/backbones: <name>-<seed>.pt, the selection's <name>-<seed>-fold.pt, trainings.json."""
+    """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json."""
     torch.set_num_threads(options.cores)
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
