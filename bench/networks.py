@@ -26,9 +26,11 @@ from torchvision.models import video as torchvision_video
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.amfi.r3d import R3D18, TORCHVISION_OPTIONS
-from models.backbones import BACKBONES, BackboneKind, build_backbone
-from models.cssi.resnet import FrameResNet, Network
+from models.amfi.r3d import R3D18
+from models.backbones import backbone_class, build_backbone
+from models.cssi.resnet import FrameResNet
+from models.names import BACKBONES, BackboneKind
+from models.training.published_weights import TORCHVISION_OPTIONS, Network
 from pipeline.skeleton.layouts import NTU_25
 
 TOLERANCE = 0.05
@@ -79,7 +81,7 @@ def _images(network: Network) -> Entry:
 
 
 def _backbone(kind: BackboneKind) -> Entry:
-    shape = BACKBONES[kind].expects.shape
+    shape = backbone_class(kind).expects.shape
     return Entry(lambda: build_backbone({"kind": kind}, shape=shape, edges=NTU_25.bones), (1, *shape))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import ArraySpec, Build, Cache, Reader, Row, StoreSpec, open, write_block
+from cache import ArraySpec, Build, Cache, Row, StoreSpec, write_block
+from cache.harstore import Reader, open
 from cache.shards.writing import ShardWriter
 
 DIM = 512

@@ -34,7 +34,7 @@ from bench.read_rivals import (
     write_shards,
     write_store,
 )
-from cache import open
+from cache.harstore import open
 
 SEQUENTIAL_TARGETS = {"first": 0.8, "always": 0.5}
 """Share of np.load's speed."""

@@ -1,4 +1,4 @@
-"""Floor 1: keys, shards, stores and the reader they share. Knows arrays, rows and records only."""
+"""Floor 1: keys, shards and stores. Knows arrays, rows and records only; the reader's face is `cache.harstore`."""
 
 from .build.build import Build
 from .build.tasks import Receipt, Task
@@ -20,8 +20,6 @@ from .home.blobs import Blobs
 from .home.digests import Digests, file_sha256
 from .home.home import Cache
 from .keys import FORMAT, JSON, key_of
-from .reader import ArrayView, Card, Reader, open
-from .recipes import Recipes
 from .shards.records import RowFailure
 from .shards.specs import ArraySpec, Row, StoreSpec
 from .store.store import Store, open_store
@@ -31,21 +29,17 @@ __all__ = [
     "JSON",
     "ArchiveError",
     "ArraySpec",
-    "ArrayView",
     "Blobs",
     "Build",
     "BuildError",
     "Cache",
     "CacheError",
-    "Card",
     "Compute",
     "Digests",
     "KeyDocError",
     "MergeError",
-    "Reader",
     "Receipt",
     "RecipeDriftError",
-    "Recipes",
     "Row",
     "RowFailure",
     "ShardError",
@@ -58,7 +52,6 @@ __all__ = [
     "UnreachableError",
     "file_sha256",
     "key_of",
-    "open",
     "open_store",
     "write_block",
 ]

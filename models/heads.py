@@ -1,29 +1,24 @@
-"""Every fusion head by its name in params: one dict beside the Literal."""
+"""Builds a fusion head from its name in params: one of ours, or a user's own by its import path."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from models.amfi.baselines import PlainFusion
-from models.amfi.fusion import AMFIFusion
 from models.errors import ModelParamError
 from models.head import Head
-
-HeadKind = Literal["amfi", "average", "multiplication", "max", "concatenation", "skeleton", "video"]
-
-HEADS: dict[HeadKind, Callable[..., Head]] = {
-    "amfi": AMFIFusion,
-    "average": partial(PlainFusion, kind="average"),
-    "multiplication": partial(PlainFusion, kind="multiplication"),
-    "max": partial(PlainFusion, kind="max"),
-    "concatenation": partial(PlainFusion, kind="concatenation"),
-    "skeleton": partial(PlainFusion, kind="skeleton"),
-    "video": partial(PlainFusion, kind="video"),
-}
+from models.lookup import found_by_name
+from models.names import HEADS
 
 
-def build_head(kind: HeadKind, num_classes: int, **options: Any) -> Head:
+def build_head(kind: str, num_classes: int, **options: Any) -> Head:
     """A fresh head; `options` are its class's own, among them skeleton_dim and video_dim."""
-    if kind not in HEADS:
-        raise ModelParamError(f"head must be one of {sorted(HEADS)}, got {kind!r}")
-    return HEADS[kind](num_classes, **options)
+    return head_class(kind)(num_classes, **options)
+
+
+def head_class(kind: object) -> Callable[..., Head]:
+    """What makes the head that `kind` names: called with num_classes and its options. Raises ModelParamError."""
+    found: Callable[..., Head] = found_by_name(kind, HEADS, "head")
+    made = found.func if isinstance(found, partial) else found
+    if not (isinstance(made, type) and issubclass(made, Head)):
+        raise ModelParamError(f"head {kind!r} must be a subclass of models.head.Head")
+    return found

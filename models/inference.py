@@ -61,6 +61,16 @@ def embed_views(
     }
 
 
+def weights_not_finite(model: nn.Module) -> str:
+    """Which of a model's weights holds NaN or infinity, in words; empty where none does."""
+    for name, values in model.state_dict().items():
+        if values.is_floating_point() and not bool(values.isfinite().all()):
+            return (
+                f"weights {name!r} hold values that are not finite: they ran away in training, or are damaged"
+            )
+    return ""
+
+
 def _embedded(
     model: nn.Module,
     run: Callable[..., tuple[Tensor, ...]],

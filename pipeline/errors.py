@@ -9,6 +9,7 @@ PipelineError
     ClipError
         VideoError
         SkeletonError
+        FeatureError
         BoxError
         SamplingError
 """
@@ -51,6 +52,10 @@ class VideoError(ClipError):
 
 class SkeletonError(ClipError):
     """A skeleton is missing, malformed, or empty."""
+
+
+class FeatureError(ClipError):
+    """What a network made of a clip is not finite."""
 
 
 class BoxError(ClipError):

@@ -12,13 +12,22 @@ from numpy.typing import NDArray
 from pipeline.errors import BoxError, ClipError, SamplingError, SkeletonError
 from pipeline.shown import ShownByShape
 
-Split = Literal["train", "test"]
+Split = Literal["train", "test", "unused"]
+"""`unused` where a protocol leaves a clip out, as each of HMDB51's three splits leaves out a quarter."""
 
 CLIP_ID_BYTES = 64
 """Longest clip id, in ASCII bytes: ids are stored at fixed width."""
 
+MOST = 2**31 - 1
+"""Largest label, subject, camera and set-up: catalogs hold them in 32 bits."""
+
 UNKNOWN = -1
 """Stands for a subject, camera or set-up that the dataset does not name."""
+
+
+def can_be_id(name: str) -> bool:
+    """Whether `name` is 1 to 64 printable ASCII characters."""
+    return name.isascii() and name.isprintable() and 0 < len(name) <= CLIP_ID_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +43,27 @@ class Clip:
     subject: int = UNKNOWN
     camera: int = UNKNOWN
     setup: int = UNKNOWN
+    name: str = ""
+    """What the dataset calls it, where that cannot be an id (`pipeline.datasets.clip_ids`); else empty."""
 
     def __post_init__(self) -> None:
-        if not (
-            self.clip_id.isascii() and self.clip_id.isprintable() and 0 < len(self.clip_id) <= CLIP_ID_BYTES
-        ):
+        if not can_be_id(self.clip_id):
             raise ClipError(
-                f"clip id must be 1 to {CLIP_ID_BYTES} printable ASCII characters, got {self.clip_id!r}"
+                f"clip id must be 1 to {CLIP_ID_BYTES} printable ASCII characters, got {self.clip_id!r:.100}"
             )
-        if self.label < 0:
-            raise ClipError(f"{self.clip_id}: label must be 0 or more, got {self.label}")
+        if not 0 <= self.label <= MOST:
+            raise ClipError(f"{self.clip_id}: label must be from 0 to {MOST}, got {self.label!r:.40}")
+        for what in ("subject", "camera", "setup"):
+            if not UNKNOWN <= getattr(self, what) <= MOST:
+                raise ClipError(
+                    f"{self.clip_id}: {what} must be a whole number from 0 to {MOST}, "
+                    f"got {getattr(self, what)!r:.40}; number them"
+                )
+
+    @property
+    def own_name(self) -> str:
+        """What the dataset calls it."""
+        return self.name or self.clip_id
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,5 +1,6 @@
 """extract: videos in, features out. No dataset, no skeletons, no DVC; the same cache."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,21 +17,23 @@ import torch
 from numpy.typing import NDArray
 
 from cache import Cache, Row, RowFailure, StoreSpec, file_sha256
-from models.backbones import backbone_class, build_backbone, code_of
+from models.backbones import backbone_class, build_backbone
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
-from models.inference import embed_views
+from models.inference import embed_views, weights_not_finite
+from models.names import BACKBONES
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.training.seeding import seeded
 from pipeline.build.build import StoreJob, make_store
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import EXTRACT
-from pipeline.build.work import ClipArrays
-from pipeline.errors import ClipError
+from pipeline.build.work import ClipArrays, not_finite, row_failure
+from pipeline.errors import ClipError, FeatureError
 from pipeline.values import Box
 from pipeline.video.crop import CropRecipe, crop_clip
 from pipeline.video.pixels import PixelScale, to_float
@@ -48,7 +51,7 @@ class Request:
     """What one call asks for."""
 
     backbone: str
-    """A name of `models.backbones.BACKBONES` over videos, or `package.module:Class`."""
+    """A name of `models.names.BACKBONES` over videos, or `package.module:Class`."""
     weights: Path | None = None
     """None: untrained, with a warning; the same on every machine with one version of torch."""
     kind: WeightsKind = "harcache"
@@ -57,6 +60,11 @@ class Request:
     """How many windows of each video."""
     stride_frames: int | None = None
     """From one frame to the next; None spreads the frames over the whole video."""
+
+    @property
+    def part(self) -> str:
+        """The backbone, as recipes.lock names it."""
+        return f"backbone:{self.backbone}"
 
     @cached_property
     def card(self) -> WeightsCard | None:
@@ -128,14 +136,16 @@ class ExtractWork:
             try:
                 clips[video_id] = self._clip(video_id)
             except ClipError as error:
-                failed[video_id] = RowFailure(type(error).__name__, str(error))
+                failed[video_id] = row_failure(error)
         made = self._cuts(list(clips.values()), cuts) if clips else {}
         places = {video_id: place for place, video_id in enumerate(clips)}
         for video_id in ids:
             if video_id in failed:
                 yield video_id, failed[video_id]
-            else:
-                yield video_id, {cut: values[places[video_id]] for cut, values in made.items()}
+                continue
+            row = {cut: values[places[video_id]] for cut, values in made.items()}
+            wrong = not_finite(row)
+            yield video_id, row if wrong is None else row_failure(self._blamed(wrong))
 
     def _clip(self, video_id: str) -> NDArray[np.float32]:
         """(A, C, T, H, W)"""
@@ -147,6 +157,11 @@ class ExtractWork:
         samples = sample(self.request.rule, facts.num_frames)
         (pixels,) = crop_clip(source, {"frames": (recipe, samples, whole)}).values()
         return to_float(pixels, PixelScale(mean=expects.mean, std=expects.std))
+
+    def _blamed(self, wrong: FeatureError) -> FeatureError:
+        """The same with its cause: pixels are always finite."""
+        weights = weights_not_finite(self.request.network)
+        return FeatureError(f"{wrong}: {weights or 'its weights are finite, so the network overflows'}")
 
     def _cuts(self, clips: Sequence[NDArray[np.float32]], cuts: list[str]) -> dict[str, NDArray[Any]]:
         """(n, A, …) of each cut."""
@@ -175,7 +190,8 @@ def run(
     began = time.monotonic()
     if request.weights is None:
         print(f"extract: no --weights: {request.backbone} is untrained", file=sys.stderr)
-    named = video_ids(videos)
+    found = video_ids(videos)
+    named = found.files
     batch = _batch(request.expects)
     made_with = {"device": best_device(), "threads": options.threads, "inference_batch": batch}
     job = StoreJob(
@@ -184,19 +200,22 @@ def run(
         spec=_spec(request),
         rows=[Row(video_id, made_of) for video_id, made_of in _documents(named, request, cache).items()],
         work=ExtractWork(request, named, options.threads, batch, made_with),
-        coords=lambda ids: {"file": np.array([quote(named[i].name) for i in ids], "S")},
+        coords=lambda ids: {"file": np.array([quote(os.fsencode(named[i].name)) for i in ids], "S")},
         attrs={
             "backbone": request.options,
             "input": asdict(request.expects),
             "sampling": asdict(request.rule),
         },
+        parts=(request.part,),
     )
     store, made, _ = make_store(job, cache, f"extract/{out.name}", out, options)
     failed = len({failure["id"] for failure in store.failures})
     seconds = time.monotonic() - began
     told = f"the attribute failures of {out}"
     cached = len(named) - made - failed
-    return Summary("extract", made, cached, failed, seconds, max_failed, unit="videos", told_in=told)
+    return Summary(
+        "extract", made, cached, failed, seconds, max_failed, note=found.note, unit="videos", told_in=told
+    )
 
 
 def _documents(
@@ -208,7 +227,7 @@ def _documents(
         "backbone": request.options,
         "input": asdict(request.expects),
         "sampling": asdict(request.rule),
-        **code_of(request.backbone),
+        **part_facts(request.backbone, BACKBONES),
     }
     sources = {video_id: {"video_sha256": file_sha256(path, cache)} for video_id, path in named.items()}
     return {

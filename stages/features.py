@@ -4,31 +4,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from cache import Row, RowFailure
-from models.backbones import build_backbone, code_of
+from models.backbones import build_backbone
 from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Backbone, Cut, cut_shapes
 from models.device import best_device
-from models.inference import embed_views
+from models.inference import embed_views, weights_not_finite
+from models.names import BACKBONES
 from models.training.checkpoint import decode, load_state
-from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.build import StoreJob, build_store
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import FEATURES
-from pipeline.build.work import ClipArrays
+from pipeline.build.work import ClipArrays, not_finite, row_failure
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.catalog.opened import opened_catalog
+from pipeline.errors import FeatureError
 from pipeline.inputs.inputs import ClipInput, input_of
-from pipeline.params.params import Preset
+from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 from pipeline.training.trainings import Training, read_trainings, trainings_of
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
 
 INFERENCE_BATCH = {"cpu": 8, "cuda": 32}
 """Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
@@ -47,8 +53,8 @@ class Planned:
     cut: Cut
     shape: tuple[int, ...]
     """(A, …) of one clip."""
-    code: Mapping[str, str]
-    """Of a user's own backbone, what names its code."""
+    code: Mapping[str, str | int]
+    """What names the backbone's code, where more than its kind does."""
 
     @property
     def name(self) -> str:
@@ -71,7 +77,7 @@ class FeatureWork:
     """Runs every wanted backbone over the clips, each input read once for all that share it."""
 
     paths: Paths
-    preset: Preset
+    preset: "Preset"
     threads: int
 
     def compute(
@@ -83,7 +89,9 @@ class FeatureWork:
         while block := list(islice(remaining, INFERENCE_BATCH[best_device()] * self.threads)):
             features = networks.features(block)
             for place, clip_id in enumerate(block):
-                yield clip_id, {name: values[place] for name, values in features.items()}
+                made = {name: values[place] for name, values in features.items()}
+                wrong = not_finite(made)
+                yield clip_id, made if wrong is None else row_failure(networks.blamed(clip_id, wrong))
 
     @property
     def made_with(self) -> dict[str, Any]:
@@ -100,7 +108,7 @@ class _Networks:
     """The wanted backbones, loaded, and their inputs."""
 
     paths: Paths
-    preset: Preset
+    preset: "Preset"
     arrays: frozenset[str]
     threads: int
 
@@ -121,6 +129,17 @@ class _Networks:
         network = build_backbone(params.model, shape=source.shape, edges=source.edges)
         load_state(network, decode(training.weights).state, training.file)
         return source, network
+
+    def blamed(self, clip_id: str, wrong: FeatureError) -> FeatureError:
+        """The same, with what is not finite already before the networks: weights, or the clip's input."""
+        for source, network, _ in self._wanted:
+            if weights := weights_not_finite(network):
+                return FeatureError(f"{wrong}: {weights}")
+            if not all(
+                np.isfinite(source.unaugmented([clip_id], view)).all() for view in range(source.num_views)
+            ):
+                return FeatureError(f"{wrong}: its input from {source.path.name} is not finite either")
+        return FeatureError(f"{wrong}: its input is finite, so the network overflows; see its quality flags")
 
     def features(self, ids: list[str]) -> dict[str, NDArray[Any]]:
         """(len(ids), A, …) for each array."""
@@ -144,7 +163,7 @@ class _Networks:
         return found
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     trainings = trainings_of(paths, preset.pretrain.backbones)
@@ -164,12 +183,12 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
             "weights": {training.array: training.sha256 for training in trainings},
             "backbones": {n: p.model_dump(mode="json") for n, p in preset.pretrain.backbones.items()},
         },
-        upstream=upstream_failures(opened_store(paths.need(paths.store("frames"), "crop"))),
         reads=tuple(sorted({source.path.stem for source in sources.values()})),
+        parts=parts_in_use("features", preset),
     )
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write features.zarr: each backbone's cuts for each seed, the vectors (clip, view, channel) float32."""
     return build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
 
@@ -197,7 +216,7 @@ def _documents(
 
 
 def _planned(
-    preset: Preset, trainings: tuple[Training, ...], sources: Mapping[str, ClipInput]
+    preset: "Preset", trainings: tuple[Training, ...], sources: Mapping[str, ClipInput]
 ) -> list[Planned]:
     """Every array; of a selection's backbone only what heads are selected on, unless it is the final one."""
     found = []
@@ -208,6 +227,6 @@ def _planned(
         whole = training.phase == "final" or not preset.pretrain.refit
         cuts = params.cuts if whole else tuple(cut for cut in params.cuts if cut == FEATURES_CUT)
         shapes = cut_shapes(network, source.shape, cuts)
-        code = code_of(params.model.get("kind"))
+        code = part_facts(params.model["kind"], BACKBONES)
         found += [Planned(training, network.cut(cut), (source.num_views, *shapes[cut]), code) for cut in cuts]
     return found

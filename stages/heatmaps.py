@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import HEATMAPS
 from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.catalog.skeletons import joints_at, read_skeleton
-from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, to_grid
-from pipeline.skeleton.layouts import LAYOUTS
+from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
 from pipeline.video.boxes import box_of
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class HeatmapWork:
     """Draws one clip's sampled frames inside its box."""
 
     paths: Paths
-    preset: Preset
+    preset: "Preset"
     rule: HeatmapRule
     made_with: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,7 +52,7 @@ class HeatmapWork:
         return {"maps": maps.reshape(views, length, *maps.shape[1:])}
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa: ARG001
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # noqa: ARG001
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     samples = opened_store(paths.need(paths.store("samples"), "sample"))
@@ -61,7 +64,7 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
     spec = StoreSpec(_arrays(preset, rule, people), rows_per_shard=params.shard_rows, row_dim="clip")
     made_of = {"rule": asdict(rule), "store": params.store, "box": recipe.box.facts}
     keys = made_keys(skeletons, "joints_2d"), made_keys(samples, recipe.sampling)
-    ids = sorted(keys[0].keys() & keys[1].keys())
+    ids = sorted(keys[0].keys() & keys[1].keys()) if layout is not WHOLE_FRAME else []
     documents = {
         clip_id: HEATMAPS.document(
             params=made_of, inputs={"skeleton": keys[0][clip_id], "samples": keys[1][clip_id]}
@@ -76,18 +79,19 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
         work=HeatmapWork(paths, preset, rule),
         coords=catalog.coords,
         attrs={"dataset": paths.dataset, **catalog.attrs, "layout": layout.name, **made_of},
-        upstream=upstream_failures(opened_store(paths.need(paths.store("samples"), "sample"))),
         reads=("skeletons", "samples"),
+        left_out="" if layout is not WHOLE_FRAME else "the dataset has no skeletons: nothing is drawn",
     )
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write heatmaps.zarr: `maps` (clip, view, frame, channel, y, x) uint8, or `grid_joints` and `grid_score`."""
     summary = build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
-    return replace(summary, note=f"{preset.heatmaps.store} of recipe {preset.heatmaps.recipe}")
+    drawn = f"{preset.heatmaps.store} of recipe {preset.heatmaps.recipe}"
+    return replace(summary, note=summary.note or drawn)
 
 
-def _arrays(preset: Preset, rule: HeatmapRule, people: tuple[int, ...]) -> tuple[ArraySpec, ...]:
+def _arrays(preset: "Preset", rule: HeatmapRule, people: tuple[int, ...]) -> tuple[ArraySpec, ...]:
     sampling = preset.sample[preset.crop.recipes[preset.heatmaps.recipe].sampling]
     shown = (sampling.views, sampling.num_frames)
     if preset.heatmaps.store == "maps":

@@ -1,22 +1,37 @@
 """index: what is there, and is it sound? Catalog, skeletons, sources' sha256, failures and quality flags."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from cache import Row, file_sha256, open_store
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
-from pipeline.catalog.catalog import write_catalog
-from pipeline.catalog.indexing import IndexWork, index_catalog, listing_failures, source_digests
+from pipeline.catalog.catalog import Catalog, write_catalog
+from pipeline.catalog.indexing import (
+    IndexWork,
+    index_catalog,
+    listing_failures,
+    listing_incomplete,
+    listing_leaks,
+    source_digests,
+)
+from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.outlook import hold_out_note, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
-from pipeline.datasets import Dataset, Listing
+from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
-from pipeline.params.params import Preset
+from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.errors import DatasetError
+from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
 
 
 @dataclass(frozen=True)
@@ -27,36 +42,60 @@ class _Found:
     listing: Listing
     digests: Mapping[str, Mapping[str, str]]
     """sha256 of each clip's sources, by what each is."""
+    leaks: Leaks
+    """What both sides of the protocol share."""
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     return _job(paths, preset, _found(paths, preset, options))
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
-    """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr."""
+def run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool = False) -> Summary:
+    """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr.
+
+    strict: DatasetError, before anything is written, where both sides of the protocol share recordings or people.
+    """
     found = _found(paths, preset, options)
+    if strict and found.leaks:
+        raise DatasetError(
+            f"{paths.dataset}, {preset.index.protocol}: {found.leaks}; take them from one side, or leave --strict out"
+        )
     summary = build_store(_job(paths, preset, found), paths, options, max_failed=preset.max_failed)
     store, protocol = open_store(paths.store("skeletons")), preset.index.protocol
-    catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests)
+    catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests, found.leaks)
     write_catalog(paths.catalog, catalog)
+    gaps, notes = protocol_gaps(catalog), tuple(_notes(found, catalog))
+    if preset.index.protocol_gaps == "allow":
+        gaps, notes = (), (*notes, *gaps)
+    return replace(summary, note="; ".join(notes), gaps=gaps)
+
+
+def _notes(found: _Found, catalog: Catalog) -> Iterator[str]:
+    """What a reader of one line should know."""
+    if not catalog.has_videos:
+        yield "no videos, skeletons alone"
+    if catalog.unused:
+        yield f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out"
     absent = ", ".join(f"{count} {what}" for what, count in sorted(found.listing.absent.items()) if count)
-    gaps, one_group = protocol_gaps(catalog), hold_out_note(catalog)
-    stops = gaps if preset.index.incomplete == "refuse" else ()
-    notes = (f"not in the folder: {absent}" if absent else "", one_group, *(gaps if not stops else ()))
-    return replace(summary, note="; ".join(note for note in notes if note), gaps=stops)
+    if absent:
+        yield f"not in the folder: {absent}"
+    if found.leaks:
+        yield f"{found.leaks}: `index --strict` refuses that"
+    if one_group := hold_out_note(catalog):
+        yield one_group
 
 
-def _found(paths: Paths, preset: Preset, options: RunOptions) -> _Found:
+def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
     dataset = open_dataset(preset.index, paths.raw)
     dataset.axis(preset.index.protocol)  # refuses a protocol that it does not have before anything is read
     listing = dataset.listing()
     sha256 = partial(file_sha256, cache=paths.open_cache())
-    return _Found(dataset, listing, source_digests(dataset, listing.clips, sha256, workers=options.workers))
+    digests = source_digests(dataset, listing.clips, sha256, workers=options.workers)
+    return _Found(dataset, listing, digests, listing_leaks(dataset, preset.index.protocol, digests))
 
 
-def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
+def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
     dataset, params = found.dataset, preset.index
     spec = skeleton_spec(
         dataset.layout,
@@ -64,7 +103,8 @@ def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
         max_persons=dataset.max_persons,
         shard_rows=params.shard_rows,
     )
-    key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows", "incomplete"})
+    key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows", "protocol_gaps"})
+    key_params |= part_facts(params.adapter, DATASETS)
     documents = {
         clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
         for clip in found.listing.clips
@@ -85,5 +125,6 @@ def _job(paths: Paths, preset: Preset, found: _Found) -> StoreJob:
             "params": key_params,
             **dataset.card.attrs,
         },
-        failures=listing_failures(found.listing),
+        failures=(*listing_failures(found.listing), *listing_incomplete(found.listing)),
+        parts=parts_in_use("index", preset),
     )

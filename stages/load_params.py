@@ -9,13 +9,15 @@ from pathlib import Path
 
 import torch
 
-from models.backbones import BACKBONES, DATASET_DECIDES, backbone_class, build_backbone
+from models.backbones import DATASET_DECIDES, backbone_class, build_backbone
 from models.cuts import Backbone
 from models.errors import ModelError
-from models.heads import HEADS, HeadKind, build_head
+from models.heads import build_head, head_class
+from models.names import HEADS
 from models.preprocessing import JointInput
 from models.training.plan import FitPlan
-from pipeline.datasets import DATASETS
+from pipeline.datasets.opened import dataset_class
+from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
 from pipeline.params.options import option_mistakes
@@ -52,11 +54,12 @@ def _under(place: tuple[str, ...], found: Iterable[Mistake]) -> Iterator[Mistake
 
 
 def _adapter(params: IndexParams) -> Iterator[Mistake]:
-    if params.adapter not in DATASETS:
-        near = nearest(params.adapter, sorted(DATASETS))
-        yield ("adapter",), f"no dataset {params.adapter!r}{near}; there are {sorted(DATASETS)}"
+    try:
+        make = dataset_class(params.adapter)
+    except ParamError as error:
+        yield ("adapter",), str(error)
         return
-    yield from _under(("options",), option_mistakes(DATASETS[params.adapter], params.options, {"root"}))
+    yield from _under(("options",), option_mistakes(make, params.options, {"root"}))
 
 
 def _backbone(params: BackboneParams) -> Iterator[Mistake]:
@@ -65,7 +68,7 @@ def _backbone(params: BackboneParams) -> Iterator[Mistake]:
     try:
         make = backbone_class(kind)
     except ModelError as error:
-        yield ("model", "kind"), f"{error}{nearest(str(kind), list(BACKBONES))}"
+        yield ("model", "kind"), str(error)
         return
     if isinstance(make.expects, JointInput) != (params.modality == "skeleton"):
         yield ("modality",), f"{kind!r} takes {type(make.expects).__name__}, which {params.modality!r} is not"
@@ -108,20 +111,29 @@ def _plan(params: TrainingPlan) -> Iterator[Mistake]:
 def _heads(params: HeadParams) -> Iterator[Mistake]:
     yield from _plan(params.plan)
     for method in params.methods:
-        if method not in HEADS:
-            yield ("methods",), f"no head {method!r}{nearest(method, list(HEADS))}; there are {sorted(HEADS)}"
-    known = [*HEADS, *params.single_backbones]
+        try:
+            head_class(method)
+        except ModelError as error:
+            yield ("methods",), str(error)
+    known = [*HEADS, *params.methods, *params.single_backbones]
     for method, options in params.options.items():
         place = ("options", method)
         if method not in known:
             yield place, f"no head {method!r}{nearest(method, known)}; there are {sorted(known)}"
             continue
-        kind = method if method in HEADS else "skeleton"
-        found = list(option_mistakes(HEADS[kind], options, STAGE_DECIDES))
-        yield from _under(place, found or _head_built(kind, options))
+        yield from _under(place, _head("skeleton" if method in params.single_backbones else method, options))
 
 
-def _head_built(kind: HeadKind, options: Options) -> Iterator[Mistake]:
+def _head(kind: str, options: Options) -> Iterator[Mistake]:
+    try:
+        make = head_class(kind)
+    except ModelError:  # told of among the methods
+        return
+    found = list(option_mistakes(make, options, STAGE_DECIDES))
+    yield from found or _head_built(kind, options)
+
+
+def _head_built(kind: str, options: Options) -> Iterator[Mistake]:
     try:
         with torch.device("meta"):
             build_head(kind, 2, skeleton_dim=STAND_IN_DIM, video_dim=STAND_IN_DIM, **options)

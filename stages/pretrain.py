@@ -6,36 +6,40 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.backbones import backbone_class, build_backbone, code_of
+from models.backbones import backbone_class, build_backbone
 from models.cuts import Backbone, ClassifierInit
 from models.device import best_device
+from models.names import BACKBONES
 from models.training.checkpoint import WeightsCard, encode, load_pretrained
 from models.training.classifier import Classifier, classifier_loss
 from models.training.fit import Batch, EpochRecord, cross_entropy, fit
 from models.training.plan import FitPlan
 from models.training.seeding import seeded
+from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import PRETRAIN
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
 from pipeline.inputs.inputs import ClipInput, TrainingBatches, input_of, unaugmented_batches
 from pipeline.inputs.prefetch import prefetched
-from pipeline.params.backbones import Backbone as BackboneParams
-from pipeline.params.backbones import TrainingPlan
-from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.training.adopted_weights import adopt_learned
 from pipeline.training.cached_training import cached_training, training_inputs
 from pipeline.training.splits import parts_of
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
+
+if TYPE_CHECKING:
+    from pipeline.params.backbones import Backbone as BackboneParams
+    from pipeline.params.backbones import TrainingPlan
+    from pipeline.params.params import Preset
 
 EVALUATION_BATCH = 32
 
@@ -46,7 +50,7 @@ class BackboneTraining:
 
     paths: Paths
     name: str
-    params: BackboneParams
+    params: "BackboneParams"
     source: ClipInput
     catalog: Catalog
     amp: str
@@ -80,7 +84,7 @@ class BackboneTraining:
             mode="json", exclude={"cuts": True, "classifier_init": True, "pretrained": {"path"}}
         )
         begun = {} if self._classifier_init == "normal_0.01" else {"classifier_init": self._classifier_init}
-        return {"name": self.name, **params, **begun, **code_of(self.params.model.get("kind"))}
+        return {"name": self.name, **params, **begun, **part_facts(self.params.model["kind"], BACKBONES)}
 
     @property
     def _classifier_init(self) -> ClassifierInit:
@@ -95,7 +99,7 @@ class BackboneTraining:
         folder: Path,
         title: str,
         seed: int,
-        plan: TrainingPlan,
+        plan: "TrainingPlan",
         fit_on: Ids,
         select_on: Ids,
     ) -> dict[str, bytes]:
@@ -155,7 +159,7 @@ class BackboneTraining:
         return accuracy
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json."""
     torch.set_num_threads(options.cores)
     began = time.monotonic()
@@ -179,7 +183,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
     )
 
 
-def _refuse_unknown_cuts(paths: Paths, preset: Preset) -> None:
+def _refuse_unknown_cuts(paths: Paths, preset: "Preset") -> None:
     """Before hours of training, what `features` would refuse after them."""
     for params in preset.pretrain.backbones.values():
         source = input_of(paths, preset, params)
@@ -189,7 +193,7 @@ def _refuse_unknown_cuts(paths: Paths, preset: Preset) -> None:
             network.cut(name)
 
 
-def _backbone(paths: Paths, preset: Preset, catalog: Catalog, name: str) -> Iterator[Training]:
+def _backbone(paths: Paths, preset: "Preset", catalog: Catalog, name: str) -> Iterator[Training]:
     """Every training of one backbone."""
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)

@@ -4,17 +4,26 @@ import json
 import time
 from collections import Counter
 from typing import Any
+from urllib.parse import quote
 
-from pipeline.build.build import upstream_failures
-from pipeline.build.failures import Summary
+from pipeline.build.build import told_failures
+from pipeline.build.failures import Summary, shortened
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import STEPS
 from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.errors import ClipError
 from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import confusion_over_seeds, differences, scores
 from pipeline.evaluation.predictions import Predictions, telling_clips
-from pipeline.evaluation.results import FUSED, read_curves, read_predictions, read_probabilities
+from pipeline.evaluation.results import (
+    FUSED,
+    main_method,
+    read_curves,
+    read_predictions,
+    read_probabilities,
+)
 from pipeline.files import replaced_folder, write_whole
 from pipeline.inputs.vectors import vectors_of
 from pipeline.params.params import Preset
@@ -23,6 +32,7 @@ from pipeline.report.clip_strip import strip_of
 from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of
 from pipeline.report.page import Picture, Report, render
 from pipeline.report.strip_figure import clip_strip
+from pipeline.skeleton.layouts import WHOLE_FRAME
 from pipeline.training.trainings import read_trainings
 from pipeline.versions import major_minor
 
@@ -36,8 +46,8 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     document = json.loads(paths.need(paths.reports / "metrics.json", "train").read_text())
     predictions = read_predictions(paths.reports / "predictions.parquet")
     pictures = _pictures(paths, preset, catalog, predictions, document)
-    strips = {name: picture for name, picture in pictures.items() if name.startswith("clip_")}
-    lost = upstream_failures(opened_store(paths.store("features")))
+    strips, lacking = _strips(paths, preset, catalog, predictions)
+    lost = told_failures(paths)
     page = Report(
         dataset=paths.dataset,
         protocol=catalog.protocol,
@@ -46,16 +56,17 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         clips=document["clips"],
         notes=_notes(paths, preset, document),
         flags=Counter(flag for entry in catalog.entries for flag in entry.flags),
-        failures=[(f.clip_id, f.error, f"{f.stage}: {f.message}") for f in lost],
+        failures=[(f.clip_id, f.error, f"{f.stage}: {f.message}") for f in lost if f.counts],
+        warnings=[*_warnings(paths, catalog, sum(not f.counts for f in lost)), *lacking],
         accuracies=pictures["accuracies"],
-        confusions=[pictures[f"confusion_{name}"] for name in _with_matrix(predictions)],
+        confusions=[picture for name, picture in pictures.items() if name.startswith("confusion_")],
         features=pictures["features"],
         curves=pictures["curves"],
         strips=list(strips.values()),
         provenance=_provenance(paths),
     )
     with replaced_folder(paths.reports / "pictures") as folder:
-        for name, picture in pictures.items():
+        for name, picture in (pictures | strips).items():
             (folder / f"{name}.png").write_bytes(picture.png)
     write_whole(paths.reports / "index.html", render(page))
     return Summary(
@@ -77,20 +88,29 @@ def _pictures(
             curves(runs_of(**read_curves(paths.reports / "curves.csv"))), "Loss and accuracy by epoch"
         ),
     }
-    for method in _with_matrix(predictions):
+    for method in (name for name in (*SINGLE, FUSED) if name in predictions.methods):
         matrix = confusion_over_seeds(predictions, method, len(names))
         found[f"confusion_{method}"] = Picture(
             confusion(matrix, names, method), f"Confusion matrix of {method}"
         )
-    for clip_id in telling_clips(predictions, fused=FUSED, count=preset.report.clips):
-        png = clip_strip(strip_of(paths, preset, catalog, predictions, clip_id))
-        found[f"clip_{clip_id}"] = Picture(png, f"Sampled frames, crops and heatmaps of clip {clip_id}")
     return found
 
 
-def _with_matrix(predictions: Predictions) -> list[str]:
-    """The methods whose confusions are shown: the single modalities, as far as they were asked, and the fusion."""
-    return [name for name in (*SINGLE, FUSED) if name in predictions.predicted]
+def _strips(
+    paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions
+) -> tuple[dict[str, Picture], list[str]]:
+    """Some clips' pictures by file name, and what is said of those that can't be shown any more."""
+    found, lacking = {}, []
+    count = preset.report.clips if catalog.has_videos else 0
+    for clip_id in telling_clips(predictions, fused=main_method(predictions), count=count):
+        try:
+            png = clip_strip(strip_of(paths, preset, catalog, predictions, clip_id))
+        except ClipError as error:
+            lacking.append(f"{clip_id} is not shown: {shortened(str(error))}.")
+        else:
+            alt = f"Sampled frames, crops and heatmaps of clip {clip_id}"
+            found[f"clip_{quote(clip_id, safe=' ')}"] = Picture(png, alt)
+    return found, lacking
 
 
 def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions) -> Picture:
@@ -98,10 +118,11 @@ def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predi
     seed = preset.train.seeds[0]
     store = opened_store(paths.store("features"))
     skeleton, video = vectors_of(store, preset.train, preset.pretrain, seed, selection=False).read(ids)
-    fused = read_probabilities(paths.reports / "predictions.parquet", FUSED, ids)
-    sides = {"video": (video, preset.train.video), "skeleton": (skeleton, preset.train.skeleton)}
-    values = {name: vectors for name, (vectors, backbones) in sides.items() if backbones}
-    values["fused, class scores"] = fused
+    main = main_method(predictions)
+    scored = read_probabilities(paths.reports / "predictions.parquet", main, ids)
+    vectors = {"video": video, "skeleton": skeleton}
+    values = {side: vectors[side] for side in vectors if getattr(preset.train, side)}
+    values[f"{main}, class scores"] = scored
     png = feature_map(values, predictions.labels, catalog.classes, max_clips=preset.report.tsne_clips)
     return Picture(png, "Test clips by t-SNE of their features, coloured by class")
 
@@ -121,9 +142,33 @@ def _notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         + ("." if len(seeds) == 1 else ", each on its own backbones."),
         f"Selected on {document['selected_on']}, held out of the training part; never on test clips.",
         "Held-out accuracy of the selection runs: " + ", ".join(selected) + ".",
-        f"Fused is {document['fusion']}; score_sum is the mean of the two single modalities' class probabilities, "
-        f"weighted_product their product, {document['skeleton_weight']:.2f} on the skeleton as held-out clips have it.",
+        _fused(document) if FUSED in document else f"One modality, {document['fusion']}: nothing is fused.",
     ]
+
+
+def _fused(document: dict[str, Any]) -> str:
+    return (
+        f"Fused is {document['fusion']}; score_sum is the mean of the two single modalities' class probabilities, "
+        f"weighted_product their product, {document['skeleton_weight']:.2f} on the skeleton as held-out clips have it."
+    )
+
+
+def _warnings(paths: Paths, catalog: Catalog, incomplete: int) -> list[str]:
+    """What a reader must know before believing an accuracy, and what is not there to be shown."""
+    found = [f"{leaks}." if (leaks := catalog_leaks(catalog)) else ""]
+    found.append("" if catalog.has_videos else "The dataset has no videos: no crops, no pictures of clips.")
+    if catalog.layout == WHOLE_FRAME.name:
+        found.append("The dataset has no skeletons: crops are whole frames, no heatmaps.")
+    if catalog.unused:
+        found.append(f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out.")
+    if incomplete:
+        found.append(f"{incomplete} recordings lie there in part; failures.jsonl names them.")
+    unnamed = catalog.unlisted - sum(f.stage == "index" and f.counts for f in told_failures(paths))
+    if unnamed > 0:
+        found.append(
+            f"{unnamed} recordings were refused by `index` on another machine, which has their names."
+        )
+    return [text for text in found if text]
 
 
 def _provenance(paths: Paths) -> dict[str, str]:

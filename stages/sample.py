@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cache import ArraySpec, Row, RowFailure, StoreSpec
-from pipeline.build.build import StoreJob, build_store, upstream_failures
+from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
@@ -16,11 +16,13 @@ from pipeline.build.steps import SAMPLE
 from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Entry
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
-from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
 from pipeline.values import Samples
 from pipeline.video.sampling import SamplingRule, sample
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
 
 SHARD_ROWS = 4096
 
@@ -47,7 +49,7 @@ class SampleWork:
         }
 
 
-def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa: ARG001
+def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # noqa: ARG001
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     rules = preset.sample
@@ -72,12 +74,11 @@ def plan(paths: Paths, preset: Preset, options: RunOptions) -> StoreJob:  # noqa
             **catalog.attrs,
             "recipes": {name: asdict(rule) for name, rule in rules.items()},
         },
-        upstream=upstream_failures(opened_store(paths.need(paths.store("skeletons"), "index"))),
         reads=("skeletons",),
     )
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write samples.zarr: for each recipe (clip, view, frame) int32."""
     summary = build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
     return replace(summary, note=_coverage(paths, preset.sample))

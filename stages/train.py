@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,24 +15,29 @@ from models.device import best_device
 from models.head import Head, HeadOutput
 from models.heads import build_head
 from models.inference import embed
+from models.names import HEADS
 from models.training.checkpoint import WeightsCard, decode, encode, load_state
 from models.training.fit import Batch, fit
 from models.training.plan import FitPlan
 from models.training.seeding import seeded
+from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
+from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
 from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
-from pipeline.evaluation.late_fusion import Scores, late_fusions, skeleton_weight
-from pipeline.evaluation.results import FUSED, write_results
+from pipeline.evaluation.late_fusion import SINGLE, Scores, late_fusions, skeleton_weight
+from pipeline.evaluation.results import FUSED, left_out, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
-from pipeline.params.params import HeadParams, Preset
 from pipeline.paths import Paths
-from pipeline.training.adopted_weights import adopt_learned
 from pipeline.training.cached_training import cached_training
 from pipeline.training.splits import SELECTED_ON, SplitParts, tested_parts
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
+
+if TYPE_CHECKING:
+    from pipeline.params.params import HeadParams, Preset
 
 INFERENCE_BATCH = 256
 
@@ -41,10 +47,10 @@ class HeadTraining:
     """One method, and what it learns from."""
 
     paths: Paths
-    preset: Preset
+    preset: "Preset"
     catalog: Catalog
     method: str
-    """A name of `models.heads.HEADS`, or the backbone that the head sees alone."""
+    """A head's name, or a user's own as `package.module:Class`; or the backbone that the head sees alone."""
 
     def heads(self, parts: SplitParts) -> Iterator[Training]:
         """The selection run, on features of backbones that never saw the held-out clips; then the final runs."""
@@ -58,14 +64,14 @@ class HeadTraining:
         return vectors_of(store, self._sides, self.preset.pretrain, seed, selection=selection)
 
     @property
-    def _sides(self) -> HeadParams:
+    def _sides(self) -> "HeadParams":
         """The params, with the one backbone on both sides where the head sees it alone."""
         if self.method not in self.params.single_backbones:
             return self.params
         return self.params.model_copy(update={"skeleton": (self.method,), "video": (self.method,)})
 
     @property
-    def params(self) -> HeadParams:
+    def params(self) -> "HeadParams":
         """The section `train`."""
         return self.preset.train
 
@@ -84,6 +90,7 @@ class HeadTraining:
                 "plan": self.params.plan.model_dump(mode="json"),
                 "epochs": epochs,
                 "seed": seed,
+                **part_facts(self._kind, HEADS),
             },
             inputs={
                 "fit": self._seen(vectors, fit_on),
@@ -110,14 +117,20 @@ class HeadTraining:
         (logits,) = embed(
             head, blocks, batch_size=INFERENCE_BATCH, device=best_device(), threads=torch.get_num_threads()
         )
-        name = FUSED if self.method == self.params.fused else self.method
+        is_fusion = self.method == self.params.fused and self.method not in SINGLE
+        name = FUSED if is_fusion else self.method
         return Scores(name, training.seed, softmax(logits.numpy()))
+
+    @property
+    def _kind(self) -> str:
+        """The head's: a backbone seen alone has the linear one of the skeleton's side."""
+        return "skeleton" if self.method in self.params.single_backbones else self.method
 
     def _head(self, pair: Pair, seed: int) -> Head:
         options = {"unequal": "project", **self.params.options.get(self.method, {})}
         with seeded(seed, "init", self.method):
             return build_head(
-                "skeleton" if self.method in self.params.single_backbones else self.method,  # type: ignore[arg-type]
+                self._kind,
                 len(self.catalog.classes),
                 skeleton_dim=pair[0].shape[1],
                 video_dim=pair[1].shape[1],
@@ -151,7 +164,7 @@ class HeadTraining:
         return {"weights.pt": encode(head.state_dict(), card), "history.json": result.document}
 
 
-def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/heads, and under reports/<dataset> predictions, metrics, curves and confusion."""
     torch.set_num_threads(options.cores)
     began = time.monotonic()
@@ -174,16 +187,27 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:
                     training_run.said(head, training_run.vectors(head.seed, selection=False).read(parts.test))
                 )
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
+    leaks = catalog_leaks(catalog)
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
         "selected_on": SELECTED_ON[preset.pretrain.hold_out.by],
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
         "skeleton_weight": weight,
+        "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
     }
     write_results(paths, catalog, parts, [*said, *late_fusions(said, weight)], heads, facts)
     cached = sum(head.from_cache for head in heads)
-    return Summary("train", len(heads) - cached, cached, 0, time.monotonic() - began, 0.0, unit="heads")
+    return Summary(
+        "train",
+        len(heads) - cached,
+        cached,
+        0,
+        time.monotonic() - began,
+        0.0,
+        note=left_out(catalog, features),
+        unit="heads",
+    )
 
 
 def _as_tensors(batches: Iterator[tuple[Pair, NDArray[np.int64]]]) -> Iterator[Batch]:

@@ -9,6 +9,8 @@ from pathlib import Path
 HOUSE = Path(__file__).resolve().parent.parent
 ROOMS = ("cache", "models", "pipeline", "stages")
 """Our packages, from the ground up; cli.py and bench stand on them."""
+COMMANDS = ("cli", "cli_cache", "cli_stages")
+"""The modules of the command line."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,15 @@ class Import:
     module: str
     top_level: bool
     """Whether it runs when the file is imported, not within a function."""
+    for_types: bool
+    """Whether it stands under `if TYPE_CHECKING:` and never runs."""
 
 
 @cache
 def modules() -> dict[str, Path]:
     """Every module of the house by its dotted name."""
     rooms = (path for room in (*ROOMS, "bench") for path in (HOUSE / room).rglob("*.py"))
-    files = [HOUSE / "cli.py", HOUSE / "cli_cache.py", *rooms]
+    files = [*(HOUSE / f"{name}.py" for name in COMMANDS), *rooms]
     return {_name(path): path for path in sorted(files)}
 
 
@@ -34,7 +38,7 @@ def imports(module: str) -> tuple[Import, ...]:
     path = modules()[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(path.read_text())
-    return tuple(_found(tree, package, top_level=True))
+    return tuple(_found(tree, package, top_level=True, for_types=False))
 
 
 @cache
@@ -47,14 +51,20 @@ def reached(module: str) -> frozenset[str]:
         if name in found or name not in modules():
             continue
         found.add(name)
-        waiting += [target.module for target in imports(name)]
+        waiting += [target.module for target in imports(name) if not target.for_types]
         waiting += [name.rpartition(".")[0]]
     return frozenset(found)
 
 
 def foreign(module: str) -> set[str]:
     """Top-level names that a module imports and that are not ours."""
-    return {target.module.split(".")[0] for target in imports(module)} - {*ROOMS, "cli", "cli_cache", "bench"}
+    return {target.module.split(".")[0] for target in imports(module)} - {
+        *ROOMS,
+        "cli",
+        "cli_cache",
+        "cli_stages",
+        "bench",
+    }
 
 
 def room(module: str) -> str:
@@ -67,15 +77,16 @@ def _name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _found(node: ast.AST, package: str, *, top_level: bool) -> Iterator[Import]:
+def _found(node: ast.AST, package: str, *, top_level: bool, for_types: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         inside = top_level and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        typed = for_types or (isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING")
         if isinstance(child, ast.Import):
-            yield from (Import(alias.name, inside) for alias in child.names)
+            yield from (Import(alias.name, inside, typed) for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
-            yield from (Import(name, inside) for name in _from(child, package))
+            yield from (Import(name, inside, typed) for name in _from(child, package))
         else:
-            yield from _found(child, package, top_level=inside)
+            yield from _found(child, package, top_level=inside, for_types=typed)
 
 
 def _from(node: ast.ImportFrom, package: str) -> list[str]:

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import cli
-from cache import Recipes
+from cache.recipes import Recipes
 from stages.heatmaps import HeatmapWork
 
 

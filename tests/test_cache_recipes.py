@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from cache import RecipeDriftError, Recipes
+from cache import RecipeDriftError
+from cache.recipes import Recipes
 
 FILES = {
     "house/__init__.py": "",

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets import DATASETS
 from pipeline.datasets.ntu.adapter import Ntu
 from pipeline.datasets.ntu.protocols import XSUB_60_TRAIN, XSUB_120_TRAIN, missing_skeletons, ntu_split
 from pipeline.datasets.ntu.skeleton_file import parse_bodies, read_ntu_skeleton
+from pipeline.datasets.opened import dataset_class
 from pipeline.datasets.protocol import FLAGS, fit_to_video
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip
@@ -236,10 +236,19 @@ def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
         Ntu(tmp_path).listing()
 
 
-def test_a_clip_that_lies_there_twice_is_refused(tmp_path: Path) -> None:
-    dataset = lay_out(tmp_path, ["a/S001C001P001R001A001_rgb.avi", "b/S001C001P001R001A001_rgb.avi"])
-    with pytest.raises(DatasetError, match="S001C001P001R001A001 lies there twice, a/"):
-        dataset.listing()
+def test_a_clip_that_lies_there_twice_fails_by_name(tmp_path: Path) -> None:
+    twice = [f"{folder}/S001C001P001R001A001_rgb.avi" for folder in "ab"]
+    names = [
+        *twice,
+        "S001C001P001R001A001.skeleton",
+        "S001C001P001R001A002_rgb.avi",
+        "S001C001P001R001A002.skeleton",
+    ]
+    listing = lay_out(tmp_path, names).listing()
+    assert [clip.clip_id for clip in listing.clips] == ["S001C001P001R001A002"]
+    assert listing.failures == (
+        ("S001C001P001R001A001", "DatasetError", f"it lies there twice, {twice[0]} and {twice[1]}; keep one"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -247,7 +256,7 @@ def test_a_clip_that_lies_there_twice_is_refused(tmp_path: Path) -> None:
 )
 def test_odd_options_are_refused(options: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(ParamError, match=next(iter(options))):
-        DATASETS["ntu"](tmp_path, **options)
+        dataset_class("ntu")(tmp_path, **options)
 
 
 def clip(subject: int, camera: int = 1, setup: int = 1) -> Clip:

@@ -165,7 +165,6 @@ def test_an_annotation_that_cannot_be_is_a_clips_failure(field: str, value: obje
         ({"annotations": []}, "'split' must be a dict"),
         ("words", "'annotations' must be a list as PYSKL writes it, got no dict but str"),
         ({"split": {}, "annotations": [{"label": 1}]}, "annotation 0: 'frame_dir' must be a str"),
-        ({"split": {}, "annotations": [annotation("a"), annotation("a")]}, "two annotations are called 'a'"),
         ({"split": {"x_train": 3}, "annotations": [annotation("a")]}, "split 'x_train' must list frame_dirs"),
         (
             {"split": {"x_train": ["a"], "x_val": ["a"]}, "annotations": [annotation("a")]},

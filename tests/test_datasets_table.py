@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.datasets import DATASETS
+from pipeline.datasets.opened import dataset_class
 from pipeline.datasets.table.adapter import Table
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip
@@ -98,18 +98,44 @@ def test_without_a_protocol_it_says_which_column_to_fill(tmp_path: Path) -> None
         ("video,label,weather\nrun.avi,a,b\n", "unknown column 'weather'; known are video"),
         ("video,subject\nrun.avi,1\n", "column 'label' is missing"),
         ("video,label\n", "no rows"),
-        ("video,label\nrun.avi,\n", "row 1: label is empty"),
-        ("video,label\nrun.avi,a,b\n", "row 1: more cells"),
-        ("video,label\nx/run.avi,a\ny/run.avi,b\n", "row 2: clip id 'run' stands twice"),
-        ("video,label,subject\nrun.avi,a,anna\n", "row 1: subject must be a whole number, got 'anna'"),
-        ("video,label,split\nrun.avi,a,val\n", "row 1: split must be 'train' or 'test', got 'val'"),
-        ("video,label,split\nrun.avi,a,train\njump.avi,a,\n", "jump: split is empty"),
-        ("video,label\nläufer.avi,a\n", "row 1: clip id must be"),
+        ("subject,label\n1,a\n", "column 'video' or 'skeleton' is missing"),
+        ("video,label,label\nrun.avi,a,b\n", "a column stands twice"),
     ],
 )
 def test_mistakes_are_named(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=message):
         Table(write_table(tmp_path, text, videos=()))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video,label\nrun.avi,\n", "row 1: label is empty"),
+        ("video,label\n,a\n", "row 1: video is empty"),
+        ("video,label\nrun.avi,a,b\n", "row 1: more cells"),
+        ("video,label,clip_id\nrun.avi,a,x\njump.avi,b,x\n", "row 2: clip id 'x' stands twice"),
+        (
+            "video,label,subject\nrun.avi,a,anna\n",
+            "row 1: subject must be a whole number",
+        ),
+        ("video,label,camera\nrun.avi,a,20139999999999999999\n", "row 1: camera must be a whole number"),
+        ("video,label,camera\nrun.avi,a,4294967296\n", "row 1: run: camera must be a whole number"),
+        (
+            "video,label,split\nrun.avi,a,val\n",
+            "row 1: split must be 'train', 'test', 'unused' or empty, got 'val'",
+        ),
+    ],
+)
+def test_a_bad_row_fails_by_itself(text: str, message: str, tmp_path: Path) -> None:
+    head, *rows = text.splitlines()
+    good = ["good.avi", "b", *[""] * (head.count(",") - 1)]
+    table = Table(
+        write_table(tmp_path, "\n".join([head, *rows, ",".join(good)]) + "\n", videos=("good.avi", "run.avi"))
+    )
+    [(place, _, reason)] = table.listing().failures
+    assert place == message.split(":")[0]
+    assert message in reason
+    assert "good" in [clip.clip_id for clip in table.listing().clips]
 
 
 def test_odd_files_are_refused(tmp_path: Path) -> None:
@@ -202,4 +228,4 @@ def test_skeletons_need_a_layout(tmp_path: Path) -> None:
     with pytest.raises(ParamError, match=r"say their layout, one of \['coco_17', 'ntu_25', 'utd_20'\]"):
         Table(folder)
     with pytest.raises(ParamError, match="did you mean 'ntu_25'"):
-        DATASETS["table"](folder, layout="ntu25")
+        dataset_class("table")(folder, layout="ntu25")

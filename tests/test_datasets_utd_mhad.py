@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from pipeline.datasets import DATASETS
+from pipeline.datasets.opened import dataset_class
 from pipeline.datasets.utd_mhad.adapter import CLASSES, UtdMhad
 from pipeline.datasets.utd_mhad.skeleton_file import project
-from pipeline.errors import DatasetError, ParamError, SkeletonError
+from pipeline.errors import ParamError, SkeletonError
 from pipeline.values import Clip
 from pipeline.video.depth import depth_to_uint8, person_distance_mm
 
@@ -99,11 +99,14 @@ def test_partial_downloads_are_counted(one_clip: Path) -> None:
     assert listing.absent == {"video missing": 1, "skeleton missing": 1, "video and skeleton missing": 858}
 
 
-def test_names_that_cannot_be_are_refused(one_clip: Path) -> None:
+def test_names_that_cannot_be_fail_by_name(one_clip: Path) -> None:
     for kind in ("depth", "skeleton"):
         (one_clip / f"a28_s1_t1_{kind}.mat").touch()
-    with pytest.raises(DatasetError, match="a28_s1_t1"):
-        UtdMhad(one_clip).listing()
+    listing = UtdMhad(one_clip).listing()
+    assert len(listing.clips) == 1
+    [(clip_id, error, reason)] = listing.failures
+    assert (clip_id, error) == ("a28_s1_t1", "ClipError")
+    assert "names no action 1 to 27" in reason
 
 
 def test_odd_numbered_subjects_train(tmp_path: Path) -> None:
@@ -176,7 +179,7 @@ def test_rgb_joints_of_another_length_are_refused(one_rgb_clip: Path) -> None:
 
 def test_odd_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ParamError, match=r"modality must be .* did you mean 'depth'"):
-        DATASETS["utd_mhad"](tmp_path, modality="deph")
+        dataset_class("utd_mhad")(tmp_path, modality="deph")
 
 
 @needs_real

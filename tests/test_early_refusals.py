@@ -1,16 +1,14 @@
 """What cannot be trained or tested is told by `index`, with what to do; what it advises is done here, and works."""
 
 import csv
-import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 from test_datasets_pyskl import annotation, dumped
 from test_datasets_table import write_video
-from tiny import PLAN, Project, tiny_params
+from tiny import Project, tiny_params
 from typer.testing import CliRunner
 
 import cli
@@ -154,7 +152,7 @@ def test_one_subject_no_camera_no_set_up(tmp_path: Path) -> None:
     load_params(mine.paths.params, "demo")
     mine.run_all("pretrain", "features", "train")
     assert "single clips whose people are fitted too" in (mine.paths.reports / "metrics.json").read_text()
-    assert set(read_predictions(mine.paths.reports / "predictions.parquet").predicted) == {"fused"}
+    assert set(read_predictions(mine.paths.reports / "predictions.parquet").predicted) == {"video"}
 
 
 def test_nothing_to_test_ends_index_with_status_1_once_all_is_written(tmp_path: Path) -> None:
@@ -164,7 +162,7 @@ def test_nothing_to_test_ends_index_with_status_1_once_all_is_written(tmp_path: 
     assert "nothing to test: protocol 'table'" in told
     assert len(read_catalog(mine.paths.catalog).entries) == 6
     params = yaml.safe_load(mine.paths.params.read_text())
-    params["presets"]["demo"]["index"]["incomplete"] = "allow"
+    params["presets"]["demo"]["index"]["protocol_gaps"] = "allow"
     mine.paths.params.write_text(yaml.safe_dump(params))
     code, told = command(mine, "index", "demo")
     assert code == 0
@@ -215,15 +213,6 @@ def test_a_backbone_renamed_in_params_is_told_by_name(copied: Project) -> None:
             copied.run(stage)
 
 
-def test_one_modality_wants_heads_of_that_modality(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(tiny_params(**{"train.skeleton": []})))
-    with pytest.raises(ParamError) as caught:
-        load_preset(path, "demo")
-    assert str(caught.value).count("needs a backbone of train.skeleton, which names none: leave it out") == 6
-    assert "'video' needs" not in str(caught.value)
-
-
 NAMED = [f"S001C001P00{person}R001A00{action}" for person in (1, 2, 3) for action in (1, 2)]
 
 
@@ -256,20 +245,3 @@ def test_joints_of_no_layout_are_not_asked_for_by_name(tmp_path: Path) -> None:
     dumped(tmp_path / "annotations.pkl", [annotation("a", 0, joints=18)])
     with pytest.raises(ParamError, match=r"no layout has 18 joints \(coco_17 has 17, .*write a pickle"):
         Pyskl(tmp_path)
-
-
-def test_heads_that_see_one_modality_train_on_it(copied: Project) -> None:
-    """The other side's vector is one zero, which no weight of theirs meets."""
-    changes = {"train.video": [], "train.methods": ["skeleton"], "train.fused": "skeleton"}
-    before = read_predictions(copied.paths.reports / "predictions.parquet")
-    copied.set_params(**changes, **{"train.plan": {**PLAN, "batch": 32}})
-    shutil.rmtree(copied.root / ".harcache/blobs")
-    copied.run("train")
-    alone = read_predictions(copied.paths.reports / "predictions.parquet")
-    assert set(alone.predicted) == {"fused"}
-    for seed, answers in alone.predicted["fused"].items():
-        assert np.array_equal(answers, before.predicted["skeleton"][seed])
-    copied.run("report")
-    pictures = {path.stem for path in (copied.paths.reports / "pictures").iterdir()}
-    assert {"confusion_fused", "features"} <= pictures
-    assert not {"confusion_video", "confusion_skeleton"} & pictures

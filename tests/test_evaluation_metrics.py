@@ -18,7 +18,7 @@ from pipeline.evaluation.metrics import (
 )
 from pipeline.evaluation.predictions import Predictions, join, telling_clips
 
-COUNTS = {"train": 10, "val": 2, "test": 4, "failed": 1}
+COUNTS = {"train": 10, "val": 2, "test": 4, "failed": 1, "unused": 3}
 LABELS = np.array([0, 0, 1, 1])
 
 

@@ -14,13 +14,14 @@ from skeleton_models import CHAIN
 from torch import Tensor, nn
 
 from models.amfi.fusion import AMFIFusion, GateSign
-from models.backbones import BACKBONES, build_backbone
+from models.backbones import backbone_class, build_backbone
 from models.cssi.dinet import DINetR
 from models.cssi.network import MATRIX, CSSIModel
 from models.cuts import Cut, cut_shapes
 from models.graph.ctrgcn import CTRGCN
 from models.graph.layouts import blocks
 from models.graph.sfhead import SFHead
+from models.names import BACKBONES
 from models.training.classifier import Classifier
 from models.training.seeding import seeded
 from pipeline.skeleton.layouts import NTU_25
@@ -139,10 +140,11 @@ def test_boxes_of_sampled_and_of_all_frames_differ() -> None:
 def cuts() -> dict[tuple[str, str], tuple[Cut, tuple[int, ...]]]:
     """Every cut of every backbone at its declared input, with one clip's shape."""
     found: dict[tuple[str, str], tuple[Cut, tuple[int, ...]]] = {}
-    for kind, made in BACKBONES.items():
+    for kind in BACKBONES:
+        shape = backbone_class(kind).expects.shape
         with torch.device("meta"):
-            network = build_backbone({"kind": kind}, shape=made.expects.shape, edges=NTU_25.bones)
-        shapes = cut_shapes(network, made.expects.shape, [cut.name for cut in network.cuts])
+            network = build_backbone({"kind": kind}, shape=shape, edges=NTU_25.bones)
+        shapes = cut_shapes(network, shape, [cut.name for cut in network.cuts])
         found |= {(kind, cut.name): (cut, shapes[cut.name]) for cut in network.cuts}
     return found
 

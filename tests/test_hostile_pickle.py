@@ -83,7 +83,7 @@ PROGRAMS: dict[str, tuple[bytes, str]] = {
     "a giant bytearray": (b"\x80\x05\x96" + struct.pack("<Q", 1 << 50) + b"x.", "expected .* bytes in a bytearray8"),
     "a memo without end": (b"\x80\x04K\x01j\xff\xff\xff\xff.", "finds nothing to work on"),
     "an empty stack": (b"\x80\x04R.", "finds nothing to work on"),
-    "keys that are lists": (b"\x80\x04}(]K\x01u.", "not words or whole numbers"),
+    "keys that are lists": (b"\x80\x04}(]K\x01u.", "not words or numbers"),
     "no end": (b"\x80\x04K\x01", "exhausted before seeing STOP"),
     "too much at the end": (b"\x80\x04K\x01K\x01.", "values left over"),
     "no pickle": (b"\xff\xff", "opcode b'\\\\xff' unknown"),

@@ -7,13 +7,14 @@ import torch
 from fill import digest, fill, ramp
 from torch import nn
 
-from models.amfi.r3d import R3D18, TORCHVISION_OPTIONS
+from models.amfi.r3d import R3D18
 from models.errors import ModelParamError, ShapeError
 from models.graph.agcn import AGCN
 from models.graph.graphs import adjacency
 from models.graph.layouts import AGCN_LAYOUTS, GraphBlock, blocks
 from models.preprocessing import VideoInput
 from models.training.classifier import Classifier
+from models.training.published_weights import TORCHVISION_OPTIONS
 from pipeline.skeleton.layouts import NTU_25, UTD_20
 
 CHAIN = ((1, 0), (2, 1))

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.amfi.r3d import KINETICS_INPUT, R3D18, TORCHVISION_OPTIONS
+from models.amfi.r3d import R3D18
 from models.errors import CheckpointError
 from models.files import Inert, read_torch
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, decode, encode, load_pretrained, video_card
 from models.training.classifier import Classifier
+from models.training.published_weights import KINETICS_INPUT, TORCHVISION_OPTIONS
 from models.training.seeding import seeded
 
 OPTIONS = {"width": 4, "stem": "7x7x7"}

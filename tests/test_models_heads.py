@@ -14,7 +14,8 @@ from models.errors import ModelParamError, ShapeError
 from models.graph.agcn import AGCN
 from models.graph.layouts import AGCN_LAYOUTS
 from models.head import HeadOutput
-from models.heads import HEADS, HeadKind, build_head
+from models.heads import build_head
+from models.names import HEADS, HeadKind
 from pipeline.skeleton.layouts import NTU_25
 
 SKELETON, VIDEO, LABELS = torch.rand(4, 8), torch.rand(4, 8), torch.tensor([0, 1, 2, 0])
@@ -136,8 +137,8 @@ def test_plain_fusions_are_one_linear_layer_of_what_they_combine(kind: HeadKind,
 
 def test_every_head_kind_has_its_builder() -> None:
     assert set(get_args(HeadKind)) == set(HEADS)
-    with pytest.raises(ModelParamError, match=r"amfi.*got 'sum'"):
-        build_head("sum", 3)  # type: ignore[arg-type]
+    with pytest.raises(ModelParamError, match=r"no head 'sum'; there are \['amfi'.*or your own"):
+        build_head("sum", 3)
 
 
 def test_unequal_sizes_are_refused_or_projected() -> None:

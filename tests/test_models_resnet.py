@@ -9,7 +9,7 @@ import torchvision
 from torch import nn
 
 from models.backbones import build_backbone
-from models.cssi.resnet import IMAGENET_INPUT, FrameResNet, Network, clips_at_once
+from models.cssi.resnet import FrameResNet, clips_at_once
 from models.cuts import cut_shapes
 from models.errors import CheckpointError, ModelParamError, ShapeError
 from models.figures.counting import count, num_parameters
@@ -23,6 +23,7 @@ from models.training.checkpoint import (
     load_pretrained,
     video_card,
 )
+from models.training.published_weights import IMAGENET_INPUT, Network
 from models.training.seeding import seeded
 
 TRUNKS: dict[Network, int] = {

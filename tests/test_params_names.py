@@ -11,9 +11,11 @@ from house import HOUSE
 from test_params import at, places, written
 from tiny import Project, tiny_params
 
-from models.backbones import BACKBONES
-from models.heads import HEADS
-from pipeline.datasets import DATASETS
+from models.backbones import backbone_class
+from models.heads import head_class
+from models.names import BACKBONES, HEADS
+from pipeline.datasets.names import DATASETS
+from pipeline.datasets.opened import dataset_class
 from pipeline.errors import ParamError
 from pipeline.params.options import fits, option_mistakes, spoken
 from stages.load_params import load_params
@@ -29,7 +31,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "its option's type": ({"index.options": {"version": "60"}}, "index.options.version", "one of [60, 120]"),
     "true for its number": ({"index.options": {"max_persons": True}}, "index.options.max_persons", "got True"),
     "a backbone": ({f"{VIDEO}.model": {"kind": "r3d81"}}, f"{VIDEO}.model.kind", "did you mean 'r3d18'?"),
-    "no backbone": ({f"{VIDEO}.model": {}}, f"{VIDEO}.model", "must be one of"),
+    "no backbone": ({f"{VIDEO}.model": {}}, f"{VIDEO}.model", "no backbone None; there are"),
     "one's own that isn't there": ({f"{VIDEO}.model": {"kind": "x.y:Z"}}, f"{VIDEO}.model.kind", "PYTHONPATH"),
     "its option misspelt": (
         {f"{VIDEO}.model": {"kind": "r3d18", "widht": 4}}, f"{VIDEO}.model.widht", "did you mean 'width'?",
@@ -137,7 +139,8 @@ def test_a_class_may_take_any_option() -> None:
 @pytest.mark.parametrize("name", sorted({*BACKBONES, *HEADS, *DATASETS}))
 def test_every_option_of_ours_says_its_type(name: str) -> None:
     """A parameter without a type would be checked by nobody: a word where a number is meant must be found."""
-    for make in (known[name] for known in (BACKBONES, HEADS, DATASETS) if name in known):  # type: ignore[index]
+    tables = ((BACKBONES, backbone_class), (HEADS, head_class), (DATASETS, dataset_class))
+    for make in (found(name) for table, found in tables if name in table):  # type: ignore[operator]
         options = {mistake[0][0] for mistake in option_mistakes(make, {"?": 0})}
         assert options == {"?"}
         free = [p for p in inspect.signature(make).parameters if p not in ("root", "edges")]

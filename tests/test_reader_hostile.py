@@ -12,7 +12,8 @@ from feature_store import copied, make_store, seal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache import StoreError, open
+from cache import StoreError
+from cache.harstore import open
 
 
 @pytest.fixture(scope="module")

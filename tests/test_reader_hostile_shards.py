@@ -9,7 +9,8 @@ import pytest
 from feature_store import copied, make_store, seal
 from numcodecs.zstd import Zstd
 
-from cache import StoreError, open
+from cache import StoreError
+from cache.harstore import open
 from cache.shards.chunk_index import crc_of
 from cache.shards.zstd import content_size
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from feature_store import make_store, zipped
 
-from cache import StoreError, open
+from cache import StoreError
+from cache.harstore import open
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import Served, serving
 
-from cache import Reader, StoreError, open
+from cache import StoreError
+from cache.harstore import Reader, open
 
 KINDS = ("folder", "zip", "http folder", "http zip", "memory folder", "memory zip")
 

@@ -3,7 +3,7 @@
 import pytest
 from tiny import Project
 
-from cache import open
+from cache.harstore import open
 
 
 @pytest.mark.parametrize("name", ["samples", "frames", "heatmaps", "features"])

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from serving import serving
 
-from cache import StoreError, open
+from cache import StoreError
+from cache.harstore import open
 from cache.reader.remote.kept import BLOCK_BYTES
 from cache.reader.remote.ranges import RemoteFile, spanned
 

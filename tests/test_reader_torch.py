@@ -13,7 +13,8 @@ from feature_store import BAD, UNMADE, content, label, make_store
 from serving import serving
 from torch.utils.data import DataLoader, Dataset
 
-from cache import StoreError, open
+from cache import StoreError
+from cache.harstore import open
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import yaml
 from house import HOUSE
 
 import cli
-from pipeline.datasets import DATASETS
+from pipeline.datasets.names import DATASETS
 
 README = (HOUSE / "README.md").read_text()
 COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from tiny import Project, content
 from typer.testing import CliRunner, Result
 
 import cli
-from cache import Recipes
+from cache.recipes import Recipes
 from cache.shards.writing import ShardWriter
 from stages.heatmaps import HeatmapWork
 

@@ -8,7 +8,7 @@ import pytest
 from tiny import PLAN, TINY, Project
 
 from cache import Store, open_store
-from models.backbones import BACKBONES
+from models.names import BACKBONES
 
 ONCE: dict[str, Any] = {**PLAN, "epochs": 1}
 

@@ -15,7 +15,8 @@ from pipeline.catalog.skeletons import read_skeleton
 from pipeline.errors import DatasetError
 from pipeline.values import Samples
 from pipeline.video.boxes import box_of
-from pipeline.video.crop import BOX, crop_clip, unpack_frames
+from pipeline.video.crop import BOX, crop_clip
+from pipeline.video.jpeg_rows import unpack_frames
 from pipeline.video.planes import Planes
 from pipeline.video.video import AvVideo
 

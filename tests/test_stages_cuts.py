@@ -1,17 +1,21 @@
 """features: any cut of any backbone, heatmaps and a user's own network among them."""
 
 import copy
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import own_backbone
 import pytest
 from tiny import PLAN, TINY, Project
 
 from cache import Store, open_store
-from models.backbones import backbone_class, code_of
+from models.backbones import backbone_class
 from models.errors import ModelParamError
+from models.names import BACKBONES
+from pipeline.build.parts import part_facts
 from pipeline.inputs.inputs import input_of
 
 OWN: dict[str, Any] = {
@@ -120,7 +124,7 @@ def test_a_cut_that_is_not_there_is_refused_before_anything_is_trained(
         ("own_backbone:Poled", "cannot be imported"),
         ("no_such_package:Net", "cannot be imported"),
         ("tiny:Project", "must be a subclass of models.cuts.Backbone"),
-        ("r3d19", "must be one of .*'r3d18'.*, or your own"),
+        ("r3d19", r"no backbone .*did you mean 'r3d18'.*, or your own"),
     ],
 )
 def test_a_kind_that_is_no_backbone_is_refused(kind: str, why: str) -> None:
@@ -129,5 +133,6 @@ def test_a_kind_that_is_no_backbone_is_refused(kind: str, why: str) -> None:
 
 
 def test_a_users_own_code_is_part_of_what_was_learned() -> None:
-    assert code_of("r3d18") == {}
-    assert len(code_of("own_backbone:Pooled")["code"]) == 64
+    assert part_facts("r3d18", BACKBONES) == {}
+    source = Path(own_backbone.__file__).read_bytes()
+    assert part_facts("own_backbone:Pooled", BACKBONES) == {"code": hashlib.sha256(source).hexdigest()}

@@ -97,8 +97,8 @@ def test_names_are_what_lies_below_the_common_folder(tmp_path: Path) -> None:
     for name in ("a/x.mp4", "b/x.mp4", "b/ü.AVI", "b/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert list(video_ids([tmp_path])) == ["a/x", "b/x", "b/%C3%BC"]
-    assert list(video_ids([tmp_path / "b/x.mp4"])) == ["x"]
+    assert list(video_ids([tmp_path]).files) == ["a/x", "b/x", "b/%C3%BC"]
+    assert list(video_ids([tmp_path / "b/x.mp4"]).files) == ["x"]
     (tmp_path / "c").mkdir()
     with pytest.raises(DatasetError, match=r"no video in .*known suffixes are"):
         video_ids([tmp_path / "c"])
@@ -108,4 +108,4 @@ def test_the_command_needs_nothing_else_and_says_what_there_is(videos: list[Path
     empty = Project(tmp_path)
     done = empty.cli("extract", str(videos[0]), "--backbone", "nothing", "--out", str(tmp_path / "o.zarr"))
     assert done.returncode == 2
-    assert "model.kind must be one of" in done.stderr
+    assert "no backbone 'nothing'; there are" in done.stderr

@@ -31,7 +31,7 @@ FLAGGED: dict[Flaw, str] = {
     "short_skeleton": "length_mismatch",
 }
 COLUMNS = [
-    *("clip_id", "label", "label_name", "subject", "camera", "setup", "split", "video", "skeleton"),
+    *("clip_id", "name", "label", "label_name", "subject", "camera", "setup", "split", "video", "skeleton"),
     *("video_sha256", "skeleton_sha256", "num_frames", "height", "width", "fps", "skeleton_frames"),
     *("flags", "usable"),
 ]

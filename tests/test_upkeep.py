@@ -31,7 +31,7 @@ def blessed(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests are not about recipes.lock, which is behind the code while it is worked on."""
 
     class Blessed:
-        def check(self, step: str) -> None:
+        def check(self, step: str, _: object) -> None:
             assert step in STEPS
 
     monkeypatch.setattr(upkeep, "recipes", lambda _: Blessed())
@@ -109,7 +109,7 @@ def test_repair_refuses_what_the_stage_would_make_otherwise(
     copied.set_params()
 
     class Drifted:
-        def check(self, step: str) -> None:
+        def check(self, step: str, _: object) -> None:
             raise CacheError(f"{step} drifted")
 
     monkeypatch.setattr(upkeep, "recipes", lambda _: Drifted())

@@ -10,15 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ParamError, VideoError
 from pipeline.values import Box, Samples
-from pipeline.video.crop import (
-    CropRecipe,
-    crop_clip,
-    crop_picture,
-    encode_jpeg,
-    jpeg_bytes,
-    row_shape,
-    unpack_frames,
-)
+from pipeline.video.crop import CropRecipe, crop_clip, crop_picture, row_shape
+from pipeline.video.jpeg_rows import encode_jpeg, jpeg_bytes, unpack_frames
 from pipeline.video.planes import Planes
 from pipeline.video.video import VideoFacts
 
@@ -159,8 +152,8 @@ def test_decoded_frames_stay_as_they_were() -> None:
 def test_jpeg_rows_have_one_length_and_come_back_nearly_the_same(channels: int) -> None:
     recipe = CropRecipe(sampling="r16", size=(32, 32), storage="jpeg")
     crops = smooth_frames(channels)
-    rows = encode_jpeg(crops, recipe)
-    assert rows.shape == (1, 2, jpeg_bytes(recipe, channels))
+    rows = encode_jpeg(crops, quality=recipe.jpeg_quality)
+    assert rows.shape == (1, 2, jpeg_bytes(recipe.size, channels))
     again = unpack_frames(rows, said_by_store(recipe), "video")
     assert again.shape == crops.shape
     assert np.abs(again.astype(int) - crops).mean() < 4
@@ -169,9 +162,9 @@ def test_jpeg_rows_have_one_length_and_come_back_nearly_the_same(channels: int) 
 def test_a_jpeg_that_does_not_fit_loses_quality_not_its_end() -> None:
     recipe = CropRecipe(sampling="r16", size=(96, 96), storage="jpeg", jpeg_quality=100)
     noise = np.random.default_rng(0).integers(0, 256, (1, 1, 96, 96, 3), dtype=np.uint8)
-    rows = encode_jpeg(noise, recipe)
+    rows = encode_jpeg(noise, quality=recipe.jpeg_quality)
     assert unpack_frames(rows, said_by_store(recipe), "video").shape == noise.shape
-    assert np.array_equal(rows, encode_jpeg(noise, recipe))
+    assert np.array_equal(rows, encode_jpeg(noise, quality=recipe.jpeg_quality))
 
 
 def test_a_broken_jpeg_row_is_refused() -> None:
@@ -195,7 +188,7 @@ def test_pixels_are_kept_as_they_are() -> None:
 
 def test_clips_are_unpacked_together() -> None:
     recipe = CropRecipe(sampling="r16", size=(32, 32), storage="jpeg")
-    rows = np.stack([encode_jpeg(smooth_frames(1), recipe)] * 3)
+    rows = np.stack([encode_jpeg(smooth_frames(1), quality=recipe.jpeg_quality)] * 3)
     assert unpack_frames(rows, said_by_store(recipe), "video").shape == (3, 1, 2, 32, 32, 1)
 
 

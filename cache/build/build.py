@@ -27,16 +27,23 @@ _CHUNK_OVERHEAD_BYTES = 64  # crc32c, and what zstd adds to bytes that don't com
 class Build:
     """A store on its way. Planning happens here: nothing is computed, nothing of the store is written yet."""
 
-    def __init__(self, cache: Cache, name: str, spec: StoreSpec, rows: Sequence[Row]) -> None:
-        """`name` (as "demo/frames") is where the row order is remembered between builds; part of no key."""
+    def __init__(
+        self, cache: Cache, name: str, spec: StoreSpec, rows: Sequence[Row], *, may_be_empty: bool = False
+    ) -> None:
+        """`name` (as "demo/frames") is where the row order is remembered between builds; part of no key.
+
+        Without rows, BuildError; with `may_be_empty` then a store of one hole.
+        """
         self.cache = cache
         self.name = name
         self.spec = spec
         mark(cache.root)
         with mounted(cache.root):
             self._at_work = Shared(cache.in_use)
+        if not rows and not may_be_empty:
+            raise BuildError("a store needs one row or more, got none; is the list of what to build empty?")
         self._rows = _by_id(rows, spec)
-        self._order = arranged(read_order(cache.order(name)), self._rows)
+        self._order = arranged(read_order(cache.order(name)), self._rows) or (None,)
         self._keys = {array.name: self._row_keys(array.name) for array in spec.arrays}
         self._shards = {array.name: self._shard_keys(array) for array in spec.arrays}
         with mounted(cache.root), synced_index(cache) as index:
@@ -154,8 +161,6 @@ class Build:
 
 
 def _by_id(rows: Sequence[Row], spec: StoreSpec) -> dict[str, Row]:
-    if not rows:
-        raise BuildError("a store needs one row or more, got none; is the list of what to build empty?")
     by_id: dict[str, Row] = {}
     names = {array.name for array in spec.arrays}
     for row in rows:

@@ -4,6 +4,7 @@ One linear layer on the mean, product or maximum of the two vectors, on both lai
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -52,3 +53,11 @@ class PlainFusion(Head):
     def fuse(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
         """Two (B, dim) → logits."""
         return HeadOutput(self.fc(_COMBINE[self.kind](skeleton, video)))
+
+
+average = partial(PlainFusion, kind="average")
+multiplication = partial(PlainFusion, kind="multiplication")
+maximum = partial(PlainFusion, kind="max")
+concatenation = partial(PlainFusion, kind="concatenation")
+skeleton = partial(PlainFusion, kind="skeleton")
+video = partial(PlainFusion, kind="video")

@@ -26,10 +26,6 @@ MIN_SIZE = 32
 _STEM_KERNELS: dict[Stem, tuple[int, int, int]] = {"7x7x7": (7, 7, 7), "3x7x7": (3, 7, 7)}
 
 
-KINETICS_INPUT = VideoInput(mean=(0.43216, 0.394666, 0.37645), std=(0.22803, 0.22145, 0.216989))
-"""What torchvision's `R3D_18_Weights.KINETICS400_V1` was trained on (its own transforms)."""
-
-
 CUTS = (
     Cut(FEATURES, ("channel",), "every fusion head of AMFI-Net (SPEC 2.7); not the trunk itself"),
     Cut("map", ("channel", "frame", "y", "x"), "heads that weigh places and moments", dtype="float16"),
@@ -51,7 +47,8 @@ class R3D18(Backbone):
         stem_stride: tuple[int, int, int] = (2, 2, 2),
         maxpool: bool = True,
     ) -> None:
-        """Defaults are SPEC 2.2's reading of AMFI-Net; torchvision's own are `**TORCHVISION_OPTIONS`."""
+        """Defaults are SPEC 2.2's reading of AMFI-Net; torchvision's own are TORCHVISION_OPTIONS of
+        `models.training.published_weights`."""
         super().__init__()
         if in_channels < 1 or width < 1:
             raise ModelParamError(f"in_channels and width must be 1 or more, got {in_channels} and {width}")
@@ -76,15 +73,6 @@ class R3D18(Backbone):
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         found = {"map": x, FEATURES: x.float().mean(dim=(2, 3, 4))}
         return {name: found[self.cut(name).name] for name in names}
-
-
-TORCHVISION_OPTIONS: dict[str, object] = {
-    "width": 64,
-    "stem": "3x7x7",
-    "stem_stride": (1, 2, 2),
-    "maxpool": False,
-}
-"""R3D18 options under which torchvision's r3d_18 weights mean what they meant there."""
 
 
 def _stem(

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from models.checks import check_input
 from models.cssi.pvrm import PVRM, MatrixHead
-from models.cssi.resnet import CORRECTED_WIDTH, CUTS, FRAMES, IMAGENET_INPUT, SEGMENTS, corrected
+from models.cssi.resnet import CORRECTED_WIDTH, CUTS, FRAMES, SEGMENTS, corrected
 from models.cuts import Backbone, Cut
 from models.errors import ModelParamError, ShapeError
 from models.preprocessing import VideoInput
+from models.training.published_weights import IMAGENET_INPUT
 
 MATRIX = Cut(
     "matrix",

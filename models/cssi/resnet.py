@@ -14,27 +14,14 @@ from torch import Tensor, nn
 from models.checks import check_input
 from models.cuts import FEATURES, Backbone, Cut
 from models.errors import ModelParamError
-from models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, VideoInput
-
-Network = Literal["resnet18", "resnet34", "resnet50", "mobilenet_v2"]
-"""CSSIModel's Table 12 compares resnet18 (the paper's choice), resnet50 and mobilenet_v2."""
+from models.preprocessing import VideoInput
+from models.training.published_weights import IMAGENET_INPUT, STEMS, Network
 
 Frozen = Literal["all", "statistics", "none"]
 """all: no gradient, batch norm uses running statistics; statistics: only the latter; none: trained as usual."""
 
 WIDTHS: dict[Network, int] = {"resnet18": 512, "resnet34": 512, "resnet50": 2048, "mobilenet_v2": 1280}
 """Channels of one frame's vector."""
-
-STEMS: dict[Network, str] = {
-    "resnet18": "conv1",
-    "resnet34": "conv1",
-    "resnet50": "conv1",
-    "mobilenet_v2": "features.0.0",
-}
-"""torchvision's name of the convolution that sees the pixels."""
-
-IMAGENET_INPUT = VideoInput(frames=128, size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-"""128 segments (SPEC 1.1), scaled as torchvision's ImageNet weights want; frames and size are free."""
 
 FRAMES = "frames"
 """Cut: one vector a frame, before anything that CSSIModel trains."""

@@ -13,12 +13,17 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from models.amfi.r3d import KINETICS_INPUT, TORCHVISION_OPTIONS
-from models.cssi.resnet import IMAGENET_INPUT, STEMS, Network
 from models.errors import CheckpointError, ModelParamError
 from models.files import read_torch, torch_bytes
 from models.preprocessing import VideoInput
 from models.shown import ShownByShape
+from models.training.published_weights import (
+    IMAGENET_INPUT,
+    KINETICS_INPUT,
+    STEMS,
+    TORCHVISION_OPTIONS,
+    Network,
+)
 
 FORMAT = 1
 

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
 from cache.layout import LAYOUT
 from cache.store.parts import read_parts
-from pipeline.build.adoption import adopt_before_build
-from pipeline.build.failures import Failure, Summary, write_failures
-from pipeline.build.progress import ClipProgress
+from pipeline.build.aside import adopt_before_build, clip_progress, code_facts
+from pipeline.build.failures import (
+    Failure,
+    Lost,
+    Summary,
+    lost_of,
+    read_failures,
+    read_lost,
+    write_failures,
+)
 from pipeline.build.runner import RunOptions, run_tasks
-from pipeline.build.steps import as_json, code_facts
+from pipeline.build.steps import as_json
 from pipeline.build.work import ClipArrays, Work
-from pipeline.errors import CapacityError
+from pipeline.errors import CapacityError, DatasetError
 from pipeline.paths import Paths
 
 ORIGINS = "origins"
@@ -29,7 +36,7 @@ SOURCE = ("title", "licence", "citation", "url")
 CODE = "code"
 """Attribute of a store: the step that made it, its version, and the digest of its code in recipes.lock."""
 LOST = "lost"
-"""Attribute of a store: the failures of the stages before it, and of listing."""
+"""Attribute of a store: how many clips the stages before it lost, and listing, by stage and error."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,12 @@ class StoreJob:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     """What failed in this stage before any row could be made."""
-    upstream: tuple[Failure, ...] = ()
-    """What failed in the stages before: it travels with the stores."""
     reads: tuple[str, ...] = ()
-    """Names of the stores that the rows are made from."""
+    """Names of the stores that the rows are made from; what was lost on the way to them is told with the store."""
+    left_out: str = ""
+    """Why there are no rows, where that is right: a dataset without videos has no crops."""
+    parts: tuple[str, ...] = ()
+    """What the work finds by name, as "kind:name" (`pipeline.params.parts`)."""
 
 
 def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
@@ -59,6 +68,9 @@ def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed:
     adopted = adopt_before_build(paths.root, cache, name, out)
     if adopted is not None and not options.quiet:
         print(f"{job.stage}: adopted {adopted}", file=sys.stderr)
+    if not job.rows and not job.left_out:
+        write_failures(paths.failures, job.stage, job.failures)
+        raise DatasetError(_nothing(job))
     store, made, seconds = make_store(_with_origins(job, paths), cache, name, out, options)
     return _account(job, store, paths, made, seconds, max_failed)
 
@@ -67,12 +79,16 @@ def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
     """The job with what its store shall tell: whose data it is, its code, and what the stores before were made of."""
     origins: dict[str, Any] = {}
     source: dict[str, Any] = {}
+    lost = set(lost_of(job.failures))
     for name in job.reads:
+        lost |= set(lost_on_the_way(open_store(paths.store(name))))
         card = read_parts(paths.store(name)).attrs
         source |= {fact: card[fact] for fact in SOURCE if fact in card}
         origins |= card.get(ORIGINS, {})
         origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[LAYOUT]["made_of"])}
-    return replace(job, attrs={**source, **job.attrs, ORIGINS: origins, CODE: code_facts(job.stage)})
+    told = [one.document for one in sorted(lost, key=lambda one: (one.stage, one.error, one.clips))]
+    facts = {LOST: told, ORIGINS: origins, CODE: code_facts(job.stage, job.parts)}
+    return replace(job, attrs={**source, **job.attrs, **facts})
 
 
 def _recipes(made_of: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,9 +106,9 @@ def make_store(
 
     `name` is where the cache remembers the order of its rows; raises CapacityError where it cannot fit.
     """
-    build = Build(cache, name, job.spec, job.rows)
+    build = Build(cache, name, job.spec, job.rows, may_be_empty=bool(job.left_out))
     _check_room(job, build.bytes_to_write, build.cache.root, options)
-    with ClipProgress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
+    with clip_progress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
         write = partial(_write, build.cache.root, job.work, tick)
         made = 0
@@ -117,15 +133,35 @@ def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions
 
 
 def _card(job: StoreJob) -> dict[str, Any]:
-    lost = [asdict(failure) for failure in (*job.upstream, *job.failures)]
-    card: dict[str, Any] = as_json({**job.attrs, "stage": job.stage, LOST: lost})
+    card: dict[str, Any] = as_json({LOST: [], **job.attrs, "stage": job.stage})
     return card
 
 
-def upstream_failures(store: Store) -> tuple[Failure, ...]:
-    """Every clip that was lost on the way to `store`, and there: with its stage and reason."""
+def _nothing(job: StoreJob) -> str:
+    """Why no store can be made: nothing is left to make it of."""
+    reasons = [f"{one.clips} {one.error}, {one.first[0]} first" for one in lost_of(job.failures)]
+    told = (
+        f": {'; '.join(reasons)}, all in failures.jsonl" if reasons else ": the stages before left none over"
+    )
+    return f"{job.stage}: no clip to make {job.name}.zarr of{told}"
+
+
+def lost_on_the_way(store: Store) -> tuple[Lost, ...]:
+    """How many clips were lost on the way to `store`, and there."""
     card: dict[str, Any] = store.attrs
-    return (*(Failure(**fields) for fields in card[LOST]), *_own(store, card["stage"]))
+    return (*read_lost(card[LOST]), *lost_of(_own(store, card["stage"])))
+
+
+def told_failures(paths: Paths) -> list[Failure]:
+    """Every failure of the dataset that is told anywhere: in failures.jsonl, and in each store that is there.
+
+    Stores name what failed while they were made, also where they were fetched and failures.jsonl was not.
+    """
+    found = {(failure.stage, failure.clip_id): failure for failure in read_failures(paths.failures)}
+    for path in sorted(paths.store("any").parent.glob("*.zarr")):
+        store = open_store(path)
+        found |= {(f.stage, f.clip_id): f for f in _own(store, str(store.attrs["stage"]))}
+    return [found[place] for place in sorted(found)]
 
 
 def _own(store: Store, stage: str) -> tuple[Failure, ...]:
@@ -140,7 +176,8 @@ def _account(
     own = _own(store, job.stage)
     write_failures(paths.failures, job.stage, (*job.failures, *own))
     cached = len(job.rows) - made - len(own)
-    return Summary(job.stage, made, cached, len(job.failures) + len(own), seconds, max_failed)
+    failed = len(own) + sum(failure.counts for failure in job.failures)
+    return Summary(job.stage, made, cached, failed, seconds, max_failed, note=job.left_out)
 
 
 def _gb(num_bytes: int) -> str:

@@ -1,11 +1,25 @@
 """What failed and why: one line a clip and stage in failures.jsonl, and the summary that a command prints."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.files import write_whole
+
+MOST_LETTERS = 1000
+"""Of one message: a file of a megabyte must not be quoted whole, in every place that tells of it."""
+
+SHOWN = 3
+"""Ids that stand for those lost alike."""
+
+
+def shortened(message: str) -> str:
+    """`message`, or its beginning, where it is long."""
+    if len(message) <= MOST_LETTERS:
+        return message
+    return f"{message[:MOST_LETTERS]}… ({len(message):,} letters)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +31,11 @@ class Failure:
     error: str
     """Name of the error's class."""
     message: str
+    counts: bool = True
+    """False of what lies there in part, a skeleton whose video was not fetched: told by name, and no failure."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", shortened(self.message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +89,35 @@ def read_failures(path: Path) -> list[Failure]:
     if not path.exists():
         return []
     return [Failure(**json.loads(line)) for line in path.read_text().splitlines() if line]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """How many clips one stage lost to one kind of error: what stores tell of the way to them, bounded."""
+
+    stage: str
+    error: str
+    clips: int
+    first: tuple[str, ...]
+    """Some of their ids; failures.jsonl has all, with reasons."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As an attribute of a store."""
+        return {**asdict(self), "first": list(self.first)}
+
+
+def lost_of(failures: Iterable[Failure]) -> tuple[Lost, ...]:
+    """`failures`, counted by stage and error."""
+    ids: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        if failure.counts:
+            ids.setdefault((failure.stage, failure.error), []).append(failure.clip_id)
+    return tuple(Lost(*kind, len(of), tuple(sorted(of)[:SHOWN])) for kind, of in sorted(ids.items()))
+
+
+def read_lost(attribute: Sequence[Mapping[str, Any]]) -> tuple[Lost, ...]:
+    """What a store's attribute tells; stores of before 2026-12 name each failure in it."""
+    if any("clip_id" in entry for entry in attribute):
+        return lost_of(Failure(**entry) for entry in attribute)
+    return tuple(Lost(**{**entry, "first": tuple(entry["first"])}) for entry in attribute)

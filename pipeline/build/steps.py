@@ -6,10 +6,8 @@ reaches changed and its version did not.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from cache import Recipes, key_of
 from pipeline.versions import major_minor
 
 Json = Any
@@ -63,20 +61,3 @@ TRAIN = Step("train", 1, ("numpy", "torch"))
 EXTRACT = Step("extract", 3, ("numpy", "av", "opencv-python", "torch"))
 
 STEPS = {step.name: step for step in (INDEX, SAMPLE, CROP, HEATMAPS, PRETRAIN, FEATURES, TRAIN, EXTRACT)}
-
-HOUSE = Path(__file__).resolve().parents[2]
-"""Folder that holds our packages."""
-PACKAGES = ("stages", "pipeline", "models", "cache")
-"""Whose code a step may reach."""
-
-
-def code_facts(step: str) -> dict[str, Json]:
-    """Which code makes a step's results: its version, and the digest of all files of ours that it reaches."""
-    files = recipes(HOUSE).files(f"stages.{step}")
-    return {"step": step, "version": STEPS[step].version, "recipe": key_of(dict(files))}
-
-
-def recipes(house: Path) -> Recipes:
-    """recipes.lock in the folder that holds our packages, and what it must agree with."""
-    steps = {step.name: (f"stages.{step.name}", step.version) for step in STEPS.values()}
-    return Recipes(house, house / "recipes.lock", PACKAGES, steps)

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cache import RowFailure
-from pipeline.errors import ClipError
+from pipeline.build.failures import shortened
+from pipeline.errors import ClipError, FeatureError
 
 ClipArrays = dict[str, NDArray[Any]]
 """One clip's rows, by array name."""
@@ -27,6 +29,21 @@ class Work(Protocol):
         ...
 
 
+def row_failure(error: ClipError) -> RowFailure:
+    """What is remembered of a clip that cannot be made."""
+    return RowFailure(type(error).__name__, shortened(str(error)))
+
+
+def not_finite(made: ClipArrays) -> FeatureError | None:
+    """What is wrong with values of which some are NaN or infinite; None where none are."""
+    for name, values in sorted(made.items()):
+        if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+            return FeatureError(
+                f"{name}: {values.size - int(finite.sum())} of {values.size} values are not finite"
+            )
+    return None
+
+
 def one_by_one(
     make: Callable[[str, frozenset[str]], ClipArrays], ids: list[str], arrays: frozenset[str]
 ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
@@ -35,4 +52,4 @@ def one_by_one(
         try:
             yield clip_id, make(clip_id, arrays)
         except ClipError as error:
-            yield clip_id, RowFailure(type(error).__name__, str(error))
+            yield clip_id, row_failure(error)

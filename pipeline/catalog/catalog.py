@@ -1,23 +1,28 @@
 """catalog.parquet: one row a clip, usable or not; what every later stage starts from."""
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.datasets.protocol import Axis
 from pipeline.errors import DatasetError
 from pipeline.values import Clip, Split
+
+if TYPE_CHECKING:
+    from pipeline.datasets.protocol import Axis
 
 SCHEMA = pa.schema(
     [
         ("clip_id", pa.string()),
+        ("name", pa.string()),
         ("label", pa.int32()),
         ("label_name", pa.string()),
         ("subject", pa.int32()),
@@ -40,7 +45,7 @@ SCHEMA = pa.schema(
 
 
 FACTS = ("dataset", "protocol", "layout", "modality", "axis")
-"""What holds for the dataset as a whole, kept as the file's metadata; `classes` too."""
+"""What holds for the dataset as a whole, kept as the file's metadata; `classes` and `unlisted` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class Entry:
     clip: Clip
     label_name: str
     split: Split
-    video_sha256: str
+    video_sha256: str | None
+    """None where the dataset has skeletons alone."""
     skeleton_sha256: str | None
     usable: bool
     num_frames: int = 0
@@ -76,9 +82,11 @@ class Catalog:
     layout: str
     """A key of `pipeline.skeleton.layouts.LAYOUTS`."""
     modality: str
-    axis: Axis
+    axis: "Axis"
     """Along which `protocol` splits: subject, camera or setup."""
     classes: tuple[str, ...]
+    unlisted: int = 0
+    """Recordings that lie there and are no entry: `index` could not use them, failures.jsonl says why."""
 
     def __post_init__(self) -> None:
         ids = [entry.clip.clip_id for entry in self.entries]
@@ -96,8 +104,19 @@ class Catalog:
         return {entry.clip.clip_id: entry for entry in self.entries}
 
     def usable(self, split: Split | None = None) -> tuple[Entry, ...]:
-        """Entries that later stages may use, of one split or of both."""
-        return tuple(e for e in self.entries if e.usable and split in (None, e.split))
+        """Entries that later stages may use, of one split or of train and test."""
+        wanted = ("train", "test") if split is None else (split,)
+        return tuple(e for e in self.entries if e.usable and e.split in wanted)
+
+    @property
+    def has_videos(self) -> bool:
+        """False where the dataset has skeletons alone."""
+        return self.modality != "none"
+
+    @property
+    def unused(self) -> int:
+        """How many usable clips the protocol leaves out."""
+        return len(self.usable("unused"))
 
     def labels(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """(len(ids),): their classes."""
@@ -112,11 +131,14 @@ class Catalog:
     def coords(self, ids: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Coordinates of a store's rows: label, split (0 train, 1 test), frames of the video, sha256 of the sources.
 
-        A sha256 is (32,) uint8: zeros where a clip has no such file.
+        A sha256 is (32,) uint8: zeros where a clip has no such file. `name`, where some clip's id was derived from
+        one, is the dataset's own name, percent-encoded.
         """
         found = self.by_id
         rows = [found[clip_id] for clip_id in ids]
+        names = np.array([quote(e.clip.own_name, safe=" ") for e in rows], "S")
         return {
+            **({"name": names} if any(e.clip.name for e in rows) else {}),
             "label": np.array([e.clip.label for e in rows], np.int32),
             "split": np.array([int(e.split == "test") for e in rows], np.int8),
             "num_frames": np.array([e.num_frames for e in rows], np.int32),
@@ -135,7 +157,8 @@ def write_catalog(path: Path, catalog: Catalog) -> None:
     """Write it aside and rename it; same entries, same bytes."""
     table = pa.Table.from_pylist([_row(entry) for entry in catalog.entries], schema=SCHEMA)
     facts = {name: getattr(catalog, name) for name in FACTS}
-    facts["classes"] = "\n".join(catalog.classes)
+    facts["classes"] = json.dumps(catalog.classes)
+    facts["unlisted"] = str(catalog.unlisted)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.partial-{os.getpid()}")
     pq.write_table(table.replace_schema_metadata(facts), aside, compression="zstd")
@@ -146,11 +169,12 @@ def read_catalog(path: Path) -> Catalog:
     """Read it back; raises DatasetError where it is not one of ours."""
     table = pq.read_table(path)
     facts = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    if "protocol" not in facts:
-        raise DatasetError(f"{path} is not a catalog that `index` wrote: make it again")
+    if "unlisted" not in facts or table.column_names != SCHEMA.names:
+        raise DatasetError(f"{path} is not a catalog that `index` of this version wrote: run `index` again")
     return Catalog(
         entries=tuple(_entry(row) for row in _rows(table)),
-        classes=tuple(facts["classes"].split("\n")),
+        classes=tuple(json.loads(facts["classes"])),
+        unlisted=int(facts["unlisted"]),
         **{name: facts[name] for name in FACTS},
     )
 

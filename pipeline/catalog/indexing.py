@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +13,23 @@ from cache import RowFailure, Store
 from pipeline.build.failures import Failure
 from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
+from pipeline.catalog.leaks import SEEN, Leaks, leaks_of
 from pipeline.catalog.opened import made_keys
 from pipeline.catalog.skeletons import flag_names, pack, read_facts
-from pipeline.datasets import Dataset, Listing
 from pipeline.datasets.opened import clip_of, dataset_of, need_video
-from pipeline.datasets.protocol import Digested, fit_to_video
+from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video, without_absurd
 from pipeline.errors import SkeletonError
-from pipeline.params.params import IndexParams
 from pipeline.values import Clip
+
+if TYPE_CHECKING:
+    from pipeline.params.params import IndexParams
 
 
 @dataclass(frozen=True)
 class IndexWork:
     """Reads a clip's skeleton and counts its video's frames."""
 
-    params: IndexParams
+    params: "IndexParams"
     root: Path
     listed: str
     """Key of the listing that the clips stand in."""
@@ -42,7 +44,8 @@ class IndexWork:
     def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         dataset = dataset_of(self.params, self.root, listed=self.listed)
         clip = clip_of(dataset, clip_id)
-        need_video(dataset, clip)
+        if dataset.modality != "none":
+            need_video(dataset, clip)
         facts = dataset.open_video(clip).probe()
         skeleton, flags = dataset.read_skeleton(clip)
         if clip.skeleton is not None and not skeleton.present.any():
@@ -50,7 +53,9 @@ class IndexWork:
                 f"no body in any of {skeleton.num_frames} skeleton frames: leave the clip out"
             )
         fitted, more = fit_to_video(skeleton, facts.num_frames)
-        made = pack(clip_id, fitted, facts, flags | more | facts.flags, self.params.max_frames)
+        kept, odd = without_absurd(fitted, dataset.layout)
+        found = flags | more | odd | facts.flags
+        made = pack(clip_id, kept, facts, found, self.params.max_frames)
         return {name: rows for name, rows in made.items() if name in arrays}
 
 
@@ -81,8 +86,8 @@ def changed_videos(
     """
 
     def verdict(entry: Entry) -> Failure | None:
-        video = dataset.sources(entry.clip)["video"]
-        if not video.exists():  # what is gone the cache may still have
+        video = dataset.sources(entry.clip).get("video")
+        if video is None or not video.exists():  # what is gone the cache may still have
             return None
         if _digest(dataset, entry.clip, "video", video, sha256) == entry.video_sha256:
             return None
@@ -98,8 +103,40 @@ def listing_failures(listing: Listing) -> tuple[Failure, ...]:
     return tuple(Failure(clip_id, "index", error, message) for clip_id, error, message in listing.failures)
 
 
+def listing_incomplete(listing: Listing) -> tuple[Failure, ...]:
+    """What lies there in part: told like failures, and counted as none."""
+    return tuple(
+        Failure(clip_id, "index", error, message, counts=False)
+        for clip_id, error, message in listing.incomplete
+    )
+
+
+def listing_leaks(dataset: Dataset, protocol: str, digests: Mapping[str, Mapping[str, str]]) -> Leaks:
+    """What the protocol's sides share, before anything is computed."""
+    listed = (
+        (
+            clip,
+            dataset.split(clip, protocol),
+            (digests[clip.clip_id].get(kind) for kind in ("video", "skeleton")),
+        )
+        for clip in dataset.listing().clips
+    )
+    return leaks_of(listed, dataset.axis(protocol))
+
+
+def catalog_leaks(catalog: Catalog) -> Leaks:
+    """What its sides share; skeletons alone and depth recordings too."""
+    usable = ((e.clip, e.split, (e.video_sha256, e.skeleton_sha256)) for e in catalog.usable())
+    return leaks_of(usable, catalog.axis)
+
+
 def index_catalog(
-    dataset: Dataset, name: str, protocol: str, store: Store, digests: Mapping[str, Mapping[str, str]]
+    dataset: Dataset,
+    name: str,
+    protocol: str,
+    store: Store,
+    digests: Mapping[str, Mapping[str, str]],
+    leaks: Leaks,
 ) -> Catalog:
     """Every listed clip with its split; facts and flags where skeletons.zarr has it."""
     ids = list(made_keys(store, "facts"))
@@ -109,6 +146,10 @@ def index_catalog(
         _entry(dataset, clip, protocol, digests[clip.clip_id], found.get(clip.clip_id))
         for clip in dataset.listing().clips
     ]
+    entries = [
+        replace(entry, flags=(*entry.flags, SEEN)) if entry.clip.clip_id in leaks.clips else entry
+        for entry in entries
+    ]
     return Catalog(
         entries=tuple(entries),
         dataset=name,
@@ -117,6 +158,7 @@ def index_catalog(
         modality=dataset.modality,
         axis=dataset.axis(protocol),
         classes=dataset.classes[: 1 + max((entry.clip.label for entry in entries), default=0)],
+        unlisted=len(dataset.listing().failures),
     )
 
 
@@ -131,7 +173,7 @@ def _entry(
         "clip": clip,
         "label_name": dataset.classes[clip.label],
         "split": dataset.split(clip, protocol),
-        "video_sha256": digests["video"],
+        "video_sha256": digests.get("video"),
         "skeleton_sha256": digests.get("skeleton"),
     }
     if facts is None:

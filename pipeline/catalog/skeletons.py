@@ -1,6 +1,6 @@
 """How skeletons and a clip's facts lie in skeletons.zarr, and how they come back."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from cache import ArraySpec, Store, StoreSpec
 from pipeline.datasets.protocol import FLAGS
 from pipeline.errors import SkeletonError
-from pipeline.skeleton.layouts import Layout
 from pipeline.values import Skeleton
-from pipeline.video.video import VideoFacts
+
+if TYPE_CHECKING:
+    from pipeline.skeleton.layouts import Layout
+    from pipeline.video.video import VideoFacts
 
 FRAMES_PER_CHUNK = 64
 FACTS = (
@@ -20,7 +22,7 @@ FACTS = (
 """What the columns of the array `facts` hold; -1 where a header names no frame count."""
 
 
-def skeleton_spec(layout: Layout, *, max_frames: int, max_persons: int, shard_rows: int) -> StoreSpec:
+def skeleton_spec(layout: "Layout", *, max_frames: int, max_persons: int, shard_rows: int) -> StoreSpec:
     """Arrays of skeletons.zarr: (clip, frame, person, joint, axis), padded along frame with zeros."""
     people = (max_persons, layout.num_joints)
 
@@ -50,7 +52,7 @@ def skeleton_spec(layout: Layout, *, max_frames: int, max_persons: int, shard_ro
 
 
 def pack(
-    clip_id: str, skeleton: Skeleton, facts: VideoFacts, flags: frozenset[str], max_frames: int
+    clip_id: str, skeleton: Skeleton, facts: "VideoFacts", flags: frozenset[str], max_frames: int
 ) -> dict[str, Any]:
     """One clip's rows; raises SkeletonError where it is longer than the padded size."""
     length = skeleton.num_frames

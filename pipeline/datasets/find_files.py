@@ -3,30 +3,44 @@
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import DatasetError
 
 
-def find_clips(
-    root: Path, dataset: str, patterns: Mapping[str, re.Pattern[str]]
-) -> dict[str, dict[str, str]]:
-    """For each kind of file, the path below `root` of every clip that has one.
+@dataclass(frozen=True, slots=True)
+class FoundFiles:
+    """What lies below a dataset's folder."""
+
+    paths: Mapping[str, Mapping[str, str]]
+    """For each kind of file, the path below the folder of every clip that has one."""
+    unclear: Mapping[str, str]
+    """Clips of which nobody can say which file is theirs, and why; they are in `paths` too."""
+
+
+def find_clips(root: Path, dataset: str, patterns: Mapping[str, re.Pattern[str]]) -> FoundFiles:
+    """The files below `root`, by kind and clip.
 
     A file is of a kind where its whole name fits the kind's pattern, whose group `clip_id` says whose it is.
-    Links to folders are followed. DatasetError where there is no such folder, no such file, or two of one
-    clip and kind.
+    Links to folders are followed. DatasetError where there is no such folder, or no such file.
     """
     if not root.is_dir():
         raise DatasetError(f"{dataset}: no folder {root}; put the dataset there, or name its folder")
     found: dict[str, dict[str, str]] = {kind: {} for kind in patterns}
+    unclear: dict[str, str] = {}
     for path in _files_below(root):
         for kind, pattern in patterns.items():
             if match := pattern.fullmatch(path.name):
-                _add(found[kind], match["clip_id"], path.relative_to(root).as_posix(), dataset)
+                place = path.relative_to(root).as_posix()
+                first = found[kind].setdefault(match["clip_id"], place)
+                if first != place:
+                    unclear[match["clip_id"]] = f"it lies there twice, {first} and {place}; keep one"
+                elif not place.isascii() and not _is_text(place):
+                    unclear[match["clip_id"]] = f"the folder {place!a} is not UTF-8; rename it"
     if not any(found.values()):
         raise DatasetError(f"{dataset}: no recording below {root}; file names must fit {_shapes(patterns)}")
-    return found
+    return FoundFiles(found, unclear)
 
 
 def _files_below(root: Path) -> list[Path]:
@@ -35,10 +49,9 @@ def _files_below(root: Path) -> list[Path]:
     )
 
 
-def _add(paths: dict[str, str], clip_id: str, path: str, dataset: str) -> None:
-    if clip_id in paths:
-        raise DatasetError(f"{dataset}: {clip_id} lies there twice, {paths[clip_id]} and {path}; keep one")
-    paths[clip_id] = path
+def _is_text(path: str) -> bool:
+    """Whether UTF-8 can hold it: bytes that are none come as lone surrogates."""
+    return not any(0xD800 <= ord(letter) < 0xE000 for letter in path)
 
 
 def _shapes(patterns: Mapping[str, re.Pattern[str]]) -> str:

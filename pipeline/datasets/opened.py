@@ -1,43 +1,81 @@
 """Opens the dataset that params name, once a process, and finds its clips and their videos."""
 
+import json
 from bisect import bisect_left
+from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from cache import key_of
-from pipeline.datasets import DATASETS, Dataset, Listing
+from cache.keys import key_of
+from pipeline.datasets.names import DATASETS
+from pipeline.datasets.protocol import Dataset, Listing
 from pipeline.errors import DatasetError, ParamError
-from pipeline.params.params import IndexParams
 from pipeline.params.sections import nearest
 from pipeline.values import Clip
 
-
-def open_dataset(params: IndexParams, root: Path) -> Dataset:
-    """The dataset that `params` name, its folder being `root`, as it is now."""
-    try:
-        kind = DATASETS[params.adapter]
-    except KeyError as error:
-        raise ParamError(
-            f"index.adapter: no dataset {params.adapter!r}{nearest(params.adapter, sorted(DATASETS))}; "
-            f"there are {sorted(DATASETS)}"
-        ) from error
-    try:
-        return kind(root, **params.options)
-    except TypeError as error:
-        raise ParamError(f"index.options for {params.adapter!r}: {error}") from error
+if TYPE_CHECKING:
+    from pipeline.params.params import IndexParams
 
 
-def dataset_of(params: IndexParams, root: Path, *, listed: str = "") -> Dataset:
+def open_dataset(params: "IndexParams", root: Path) -> Dataset:
+    """The dataset that `params` name, its folder being `root`, as it is now. Raises ParamError."""
+    return _open(params.adapter, params.options, root)
+
+
+def dataset_of(params: "IndexParams", root: Path, *, listed: str = "") -> Dataset:
     """The same, opened once a process, and again where another listing is told of.
 
     A worker may outlive many runs, and the folder's content change between them.
     """
-    return _opened(params.model_dump_json(), root, listed)
+    return _opened(params.adapter, json.dumps(params.options), root, listed)
 
 
 @cache
-def _opened(params: str, root: Path, _: str) -> Dataset:
-    return open_dataset(IndexParams.model_validate_json(params), root)
+def _opened(adapter: str, options: str, root: Path, _: str) -> Dataset:
+    return _open(adapter, json.loads(options), root)
+
+
+def _open(adapter: str, options: dict[str, Any], root: Path) -> Dataset:
+    try:
+        found = dataset_class(adapter)(root, **options)
+    except TypeError as error:
+        raise ParamError(f"index.options for {adapter!r}: {error}") from error
+    lacking = sorted(name for name in _members() if not hasattr(found, name))
+    if lacking:
+        raise ParamError(
+            f"index.adapter {adapter!r} has no {', '.join(lacking)}: a dataset must say all that "
+            "`pipeline.datasets.protocol.Dataset` lists"
+        )
+    return found
+
+
+def dataset_class(adapter: str) -> Callable[..., Dataset]:
+    """What `adapter` names, one of ours or `package.module:Class`: called with a folder and options as keywords.
+
+    It is imported now, and no other. Raises ParamError.
+    """
+    if adapter not in DATASETS and ":" not in adapter:
+        raise ParamError(
+            f"index.adapter: no dataset {adapter!r}{nearest(adapter, sorted(DATASETS))}; there are "
+            f"{sorted(DATASETS)}, or your own as 'package.module:Class'"
+        )
+    where = DATASETS[adapter][0] if adapter in DATASETS else adapter
+    module, _, name = where.partition(":")
+    try:
+        found: Callable[..., Dataset] = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ParamError(
+            f"index.adapter {adapter!r} cannot be imported: {error}; install its package, or put its folder on "
+            "PYTHONPATH"
+        ) from error
+    return found
+
+
+def _members() -> set[str]:
+    """Names of all that the protocol lists."""
+    return {*Dataset.__annotations__, *(name for name in vars(Dataset) if not name.startswith("_"))}
 
 
 def listing_key(listing: Listing) -> str:

@@ -1,21 +1,24 @@
-"""What a dataset must be able to say. To add one: a module with such a class, and its line in DATASETS."""
+"""What a dataset must be able to say. To add one: a folder with such a class, and its line in `names.DATASETS`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from pipeline.decoding.numbering import VIDEO_FLAGS
 from pipeline.errors import DatasetError, ParamError, SkeletonError
-from pipeline.skeleton.layouts import Layout
 from pipeline.values import Clip, Skeleton, Split
-from pipeline.video.video import VideoSource
 
-Modality = Literal["rgb", "depth"]
+if TYPE_CHECKING:
+    from pipeline.skeleton.layouts import Layout
+    from pipeline.video.video import VideoSource
+
+Modality = Literal["rgb", "depth", "none"]
+"""`none`: skeletons alone, no clip has a video."""
 Axis = Literal["subject", "camera", "setup"]
 
 FLAGS = (
@@ -26,10 +29,15 @@ FLAGS = (
     "joined_bodies",
     "one_body_lost",
     "length_mismatch",
+    "implausible_joints",
     *VIDEO_FLAGS,
 )
 """Quality flags that reading a clip may raise: `pipeline.datasets.ntu.bodies.select_bodies` says what each of the
 skeleton's means, `pipeline.decoding.numbering` each of the video's. New ones stand last: stores keep them as bits."""
+
+
+ABSURD = 1e6
+"""Metres or pixels beyond which no unit makes sense of a number: such a joint is unknown, as infinity is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,9 @@ class Listing:
     absent: Mapping[str, int] = field(default_factory=dict)
     """How many are missing, by what is missing: a partial download is welcome."""
 
+    incomplete: tuple[tuple[str, str, str], ...] = ()
+    """(clip id, error class, reason) of what lies there in part, sorted: listed by name, and no failure."""
+
     def __post_init__(self) -> None:
         ids = [clip.clip_id for clip in self.clips]
         if any(late <= early for early, late in pairwise(ids)):
@@ -67,14 +78,17 @@ class Listing:
 
 
 class Dataset(Protocol):
-    """One dataset in one folder. Built as `DATASETS[name](root, **options)`; options are keywords only."""
+    """One dataset in one folder. Built with that folder and with options, which are keywords only."""
 
     name: str
-    """Its key in DATASETS."""
-    layout: Layout
+    """What messages call it; of ours, its key in DATASETS."""
+    layout: "Layout"
     """Of its skeletons."""
-    modality: Modality
-    """Of its videos: decides whether frames are (H, W, 3) uint8 or (H, W) uint16 millimetres."""
+
+    @property
+    def modality(self) -> Modality:
+        """Of its videos: decides whether frames are (H, W, 3) uint8 or (H, W) uint16 millimetres."""
+
     classes: tuple[str, ...]
     """Names of the labels 0, 1, …"""
     card: Card
@@ -98,7 +112,7 @@ class Dataset(Protocol):
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
         """The clip's joints, M = max_persons, frames as the skeleton counts them; and FLAGS found."""
 
-    def open_video(self, clip: Clip) -> VideoSource:
+    def open_video(self, clip: Clip) -> "VideoSource":
         """The clip's video; nothing is read yet."""
 
 
@@ -131,6 +145,28 @@ def fit_to_video(skeleton: Skeleton, num_video_frames: int) -> tuple[Skeleton, f
         video_frame=skeleton.video_frame[:kept],
     )
     return fitted, frozenset({"length_mismatch"})
+
+
+def without_absurd(skeleton: Skeleton, layout: "Layout") -> tuple[Skeleton, frozenset[str]]:
+    """Joints beyond ABSURD made unknown; `implausible_joints` where one lies beyond what the layout's sensor sees.
+
+    A joint at 1e30 makes infinity of a clip's features and, in training, of all weights; one that only lies too far
+    away stays, and is flagged.
+    """
+    metres, pixels = np.abs(skeleton.joints_3d), np.abs(skeleton.joints_2d)
+    if not (np.any(metres > layout.farthest_metres) or np.any(pixels > layout.farthest_pixels)):
+        return skeleton, frozenset()
+    far = np.asarray((metres > ABSURD).any(axis=3))
+    wide = np.asarray((pixels > ABSURD).any(axis=3))
+    kept = Skeleton(
+        joints_3d=np.where(far[..., None], np.float32(np.nan), skeleton.joints_3d),
+        joints_2d=np.where(wide[..., None], np.float32(np.nan), skeleton.joints_2d),
+        score=np.where(far | wide, np.float32(0), skeleton.score),
+        video_frame=skeleton.video_frame,
+    )
+    if not kept.present.any():
+        raise SkeletonError(f"every joint lies beyond {ABSURD:g} metres or pixels: these are no coordinates")
+    return kept, frozenset({"implausible_joints"})
 
 
 def check_choice(value: object, choices: Sequence[object], what: str) -> None:

@@ -16,6 +16,10 @@ from pipeline.evaluation.predictions import Predictions
 Ints = NDArray[np.int64]
 
 
+CLIP_PARTS = ("train", "val", "test", "failed", "unused")
+"""Together all clips; `unused` are those that the protocol leaves out."""
+
+
 def accuracy(labels: Ints, predicted: Ints) -> float:
     """Share of clips that are right, in per cent."""
     return 100 * float(np.mean(labels == predicted))
@@ -62,7 +66,7 @@ def metrics_document(
 ) -> dict[str, Any]:
     """The whole of metrics.json.
 
-    `clips` counts train, val, test and failed. `facts` are added as they are (`selected_on`, notes).
+    `clips` counts CLIP_PARTS. `facts` are added as they are (`selected_on`, notes).
     Intervals resample the test clips, correctness averaged over seeds; with `subjects` (of each clip id)
     whole subjects are drawn. "Best single" is the one with the higher test mean: chosen with hindsight,
     so to the disadvantage of fused.
@@ -88,7 +92,7 @@ def metrics_document(
         "dataset": dataset,
         "protocol": protocol,
         "seeds": sorted({seed for seeds in predictions.predicted.values() for seed in seeds}),
-        "clips": {name: int(clips[name]) for name in ("train", "val", "test", "failed")},
+        "clips": {name: int(clips[name]) for name in CLIP_PARTS},
         **methods,
         **differences,
         "resampling": {

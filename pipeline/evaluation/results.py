@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.build.build import upstream_failures
+from cache import Store
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.opened import opened_store
 from pipeline.errors import DatasetError
 from pipeline.evaluation.late_fusion import SINGLE, Scores
 from pipeline.evaluation.metrics import Roles, differences, metrics_document, scores
@@ -26,6 +25,9 @@ from pipeline.training.trainings import Training, read_trainings
 
 FUSED = "fused"
 """What metrics.json calls the fusion that the params choose."""
+
+SHOWN = 5
+"""Clips left out that are named; failures.jsonl has all."""
 
 PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probabilities")
 
@@ -95,6 +97,27 @@ def write_confusion(path: Path, predictions: Predictions, method: str, names: Se
     _write_csv(path, ("actual", "predicted"), rows)
 
 
+def main_method(predictions: Predictions) -> str:
+    """The fusion that the params choose; with one modality, its own head."""
+    return FUSED if FUSED in predictions.methods else predictions.methods[0]
+
+
+def left_out(catalog: Catalog, features: Store) -> str:
+    """Which usable clips have no features, and why, in words; empty where all have some."""
+    reasons = {failure["id"]: failure["error"] for failure in features.failures}
+    there = set(features.ids) - reasons.keys()
+    lost = [e.clip.clip_id for e in catalog.usable() if e.clip.clip_id not in there]
+    if not lost:
+        return ""
+    named = ", ".join(
+        f"{clip_id} ({reasons.get(clip_id, 'lost before features')})" for clip_id in lost[:SHOWN]
+    )
+    more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+    return (
+        f"{len(lost)} usable clips left out, they have no features: {named}{more}; reasons in failures.jsonl"
+    )
+
+
 def write_results(
     paths: Paths,
     catalog: Catalog,
@@ -105,11 +128,13 @@ def write_results(
 ) -> None:
     """predictions.parquet, metrics.json, confusion.csv and curves.csv of one run of `train`.
 
-    In metrics.json, `train`, `val`, `test` and `failed` add up to all clips; the final runs fit train and val.
+    In metrics.json, `train`, `val`, `test`, `failed` and `unused` (which the protocol leaves out) add up to all clips;
+    the final runs fit train and val.
     """
     write_predictions(paths.reports / "predictions.parquet", parts.test, catalog.labels(parts.test), said)
     predictions = read_predictions(paths.reports / "predictions.parquet")
-    failed = {failure.clip_id for failure in upstream_failures(opened_store(paths.store("features")))}
+    seen = len(parts.fit) + len(parts.select) + len(parts.test)
+    every = len(catalog.entries) + catalog.unlisted
     document = metrics_document(
         predictions,
         dataset=paths.dataset,
@@ -118,13 +143,14 @@ def write_results(
             "train": len(parts.fit),
             "val": len(parts.select),
             "test": len(parts.test),
-            "failed": len(failed),
+            "failed": every - seen - catalog.unused,
+            "unused": catalog.unused,
         },
         roles=Roles(single=SINGLE, fused=FUSED),
         facts=facts,
     )
     write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
-    write_confusion(paths.reports / "confusion.csv", predictions, FUSED, catalog.classes)
+    write_confusion(paths.reports / "confusion.csv", predictions, main_method(predictions), catalog.classes)
     backbones = read_trainings(paths.weights / "backbones")
     runs = [(f"pretrain, {t.phase}", t.name, t.seed, t.history) for t in backbones]
     runs += [(f"train, {t.phase}", t.name, t.seed, t.history) for t in heads]

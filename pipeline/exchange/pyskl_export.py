@@ -38,7 +38,7 @@ class Exported:
 
 
 def export_pyskl(paths: Paths, out: Path, *, joints: JointKind = "2d", half: bool = False) -> Exported:
-    """Write every usable clip of data/<dataset> to `out`, whole or not at all.
+    """Write every usable clip of data/<dataset> to `out`, whole or not at all; the split leaves out who is unused.
 
     joints: pixels or metres; a file of PYSKL's holds one kind. half: float16, as PYSKL's own files of pixels;
     beyond 1,024 pixels that is steps of one. Raises DatasetError where no clip has such joints.
@@ -47,7 +47,7 @@ def export_pyskl(paths: Paths, out: Path, *, joints: JointKind = "2d", half: boo
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     store = opened_store(paths.need(paths.store("skeletons"), "index"))
     made = made_keys(store, "score")
-    entries = [entry for entry in catalog.usable() if entry.clip.clip_id in made]
+    entries = [entry for entry in catalog.entries if entry.usable and entry.clip.clip_id in made]
     split = _split(catalog, entries)
     _refuse_unknown(store, entries, joints)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def annotation_of(
     known: NDArray[np.bool_] = np.asarray(np.isfinite(values).all(axis=3))
     dtype = np.float16 if half else np.float32
     annotation: dict[str, Any] = {
-        "frame_dir": entry.clip.clip_id,
+        "frame_dir": entry.clip.own_name,
         "label": entry.clip.label,
         "img_shape": (entry.height, entry.width),
         "original_shape": (entry.height, entry.width),
@@ -96,7 +96,8 @@ def _split(catalog: Catalog, entries: list[Entry]) -> dict[str, list[str]]:
     """By the protocol that the catalog was made with; PYSKL calls its test part val."""
     names = {"train": f"{catalog.protocol}_train", "test": f"{catalog.protocol}_val"}
     return {
-        name: [entry.clip.clip_id for entry in entries if entry.split == side] for side, name in names.items()
+        name: [entry.clip.own_name for entry in entries if entry.split == side]
+        for side, name in names.items()
     }
 
 

@@ -12,7 +12,7 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import made_keys, opened_store
 from pipeline.errors import ParamError
 from pipeline.rng import rng_for
-from pipeline.video.crop import unpack_frames
+from pipeline.video.jpeg_rows import unpack_frames
 
 
 @dataclass(frozen=True)

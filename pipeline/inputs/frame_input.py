@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.catalog.opened import made_keys, opened_store
-from pipeline.params.backbones import VideoBackbone
 from pipeline.video import augment
-from pipeline.video.crop import CropRecipe, unpack_frames
+from pipeline.video.jpeg_rows import unpack_frames
 from pipeline.video.pixels import to_float
+
+if TYPE_CHECKING:
+    from pipeline.params.backbones import VideoBackbone
+    from pipeline.video.crop import CropRecipe
 
 Floats = NDArray[np.float32]
 
@@ -23,8 +26,8 @@ class FrameSource:
     """Cropped frames as (B, C, T, H, W) float32."""
 
     path: Path
-    params: VideoBackbone
-    recipe: CropRecipe
+    params: "VideoBackbone"
+    recipe: "CropRecipe"
     channels: int
     edges: tuple[tuple[int, int], ...] = ()
 

@@ -3,21 +3,25 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
+from pipeline.errors import ParamError
 from pipeline.inputs.frame_input import FrameSource
 from pipeline.inputs.joint_input import JointSource
 from pipeline.inputs.map_input import MapSource
-from pipeline.params.backbones import HeatmapBackbone, SkeletonBackbone, VideoBackbone
-from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
 from pipeline.shown import ShownByShape
-from pipeline.skeleton.layouts import LAYOUTS
+from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
+
+if TYPE_CHECKING:
+    from pipeline.params.backbones import HeatmapBackbone, SkeletonBackbone, VideoBackbone
+    from pipeline.params.params import Preset
 
 Floats = NDArray[np.float32]
 
@@ -64,11 +68,12 @@ class ClipInput(Protocol):
 
 
 def input_of(
-    paths: Paths, preset: Preset, params: VideoBackbone | HeatmapBackbone | SkeletonBackbone
+    paths: Paths, preset: "Preset", params: "VideoBackbone | HeatmapBackbone | SkeletonBackbone"
 ) -> ClipInput:
     """The input that a backbone's params describe."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     layout = LAYOUTS[catalog.layout]
+    _refuse_what_is_not_there(catalog, params.modality)
     if params.modality == "video":
         recipe = preset.crop.recipes[params.recipe]
         return FrameSource(paths.need(paths.store("frames"), "crop"), params, recipe, catalog.channels)
@@ -76,6 +81,18 @@ def input_of(
         rule = preset.heatmaps.rule(layout)
         return MapSource(paths.need(paths.store("heatmaps"), "heatmaps"), layout, rule, params)
     return JointSource(paths.need(paths.store("skeletons"), "index"), layout, params)
+
+
+def _refuse_what_is_not_there(catalog: Catalog, modality: str) -> None:
+    lacks = [] if catalog.has_videos else ["video"]
+    if catalog.layout == WHOLE_FRAME.name:
+        lacks += ["skeleton", "heatmaps"]
+    if modality in lacks:
+        side = "video" if modality == "video" else "skeleton"
+        raise ParamError(
+            f"pretrain.backbones has a network of modality {modality}, and {catalog.dataset} has no {side}s: leave it "
+            f"out, and say `train: {{{side}: []}}`"
+        )
 
 
 @dataclass(frozen=True, repr=False)

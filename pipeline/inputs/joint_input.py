@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.catalog.opened import made_keys, opened_store
 from pipeline.catalog.skeletons import read_skeleton
-from pipeline.params.backbones import SkeletonBackbone
 from pipeline.skeleton import augment
 from pipeline.skeleton.layouts import Layout
 from pipeline.skeleton.normalise import normalise, window
 from pipeline.skeleton.streams import stream
+
+if TYPE_CHECKING:
+    from pipeline.params.backbones import SkeletonBackbone
 
 Floats = NDArray[np.float32]
 
@@ -28,7 +30,7 @@ class JointSource:
 
     path: Path
     layout: Layout
-    params: SkeletonBackbone
+    params: "SkeletonBackbone"
     num_views: int = 1
     _bases: dict[str, Floats] = field(default_factory=dict, compare=False, repr=False)
 

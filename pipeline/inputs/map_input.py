@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.catalog.opened import made_keys, opened_store
-from pipeline.params.backbones import HeatmapBackbone
 from pipeline.skeleton.heatmaps import HeatmapRule, flip_heatmaps, flip_order, render
 from pipeline.skeleton.layouts import Layout
+
+if TYPE_CHECKING:
+    from pipeline.params.backbones import HeatmapBackbone
 
 Floats = NDArray[np.float32]
 Maps = NDArray[np.uint8]
@@ -30,7 +32,7 @@ class MapSource:
     layout: Layout
     rule: HeatmapRule
     """With uint8 maps: drawn on the fly or kept, they are the same."""
-    params: HeatmapBackbone
+    params: "HeatmapBackbone"
     edges: tuple[tuple[int, int], ...] = ()
 
     @property

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.errors import DatasetError
-from pipeline.params.params import HeadParams, PretrainParams
 from pipeline.rng import rng_for
 from pipeline.shown import ShownByShape
+
+if TYPE_CHECKING:
+    from pipeline.params.params import HeadParams, PretrainParams
 
 Floats = NDArray[np.float32]
 Pair = tuple[Floats, Floats]
@@ -48,10 +50,11 @@ class Vectors:
 
 
 def vectors_of(
-    store: Store, heads: HeadParams, pretrain: PretrainParams, head_seed: int, *, selection: bool
+    store: Store, heads: "HeadParams", pretrain: "PretrainParams", head_seed: int, *, selection: bool
 ) -> Vectors:
     """The arrays that the head of `head_seed` sees: its own backbones' where there are as many, else the first's.
 
+    Where one modality has no backbones, the other's stand on both sides: only heads of one modality are built then.
     `selection` asks for the features of the backbones that never saw the held-out clips.
     """
     paired = len(pretrain.seeds) == len(heads.seeds)
@@ -61,7 +64,8 @@ def vectors_of(
         else pretrain.seeds[0]
     )
     tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
-    found = Vectors(store, tuple(n + tail for n in heads.skeleton), tuple(n + tail for n in heads.video))
+    skeleton, video = heads.skeleton or heads.video, heads.video or heads.skeleton
+    found = Vectors(store, tuple(n + tail for n in skeleton), tuple(n + tail for n in video))
     for name in (*found.skeleton, *found.video):
         if name not in store.arrays:
             raise DatasetError(

@@ -56,7 +56,8 @@ class Pretrained(Section):
 
 class _Backbone(Section):
     model: Options
-    """`kind` names a network of `models.backbones.BACKBONES`; the rest are its keywords."""
+    """`kind` names a network of `models.names.BACKBONES`, or a user's own as
+    `package.module:Class`; the rest are its keywords."""
     plan: TrainingPlan
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Before the classifier that trains the backbone and is then dropped."""

@@ -21,11 +21,11 @@ class IndexParams(Section):
     """Which dataset, which protocol, and how large a clip may grow."""
 
     adapter: str
-    """A key of `pipeline.datasets.DATASETS`."""
+    """A key of `pipeline.datasets.names.DATASETS`, or a user's own as `package.module:Class`."""
     options: Options = Field(default_factory=dict)
     """Passed to the adapter as keywords."""
     protocol: str
-    incomplete: Literal["refuse", "allow"] = "refuse"
+    protocol_gaps: Literal["refuse", "allow"] = "refuse"
     """Recordings of which `protocol` cannot train and test (nothing to test, a class without training clips, …):
     `refuse` ends `index` with status 1 once all is written, so that `dvc repro` stops; `allow` tells only."""
     max_frames: int = Field(default=300, gt=0)
@@ -119,13 +119,16 @@ class FeatureParams(Section):
     shard_rows: int = Field(default=4096, gt=0, multiple_of=16)
 
 
+MODALITIES = ("video", "skeleton")
+
+
 class HeadParams(Section):
-    """Stage 3: AMFI-Net's fusion and the fusions it is compared with."""
+    """Stage 3: AMFI-Net's fusion and the fusions it is compared with; of one modality, a linear head alone."""
 
     video: tuple[str, ...] = ("video",)
-    """Backbones whose features, one after the other, are the fusion's video vector."""
+    """Backbones whose features, one after the other, are the fusion's video vector; `[]` where there is no video."""
     skeleton: tuple[str, ...] = ("skeleton",)
-    """Likewise its skeleton vector."""
+    """Likewise its skeleton vector; `[]` where there are no skeletons."""
     methods: tuple[str, ...] = (
         "video",
         "skeleton",
@@ -135,7 +138,7 @@ class HeadParams(Section):
         "concatenation",
         "amfi",
     )
-    """Names of `models.heads.HEADS`."""
+    """Names of `models.names.HEADS`, or a user's own as `package.module:Class`."""
     single_backbones: tuple[str, ...] = ()
     """Further backbones, each with a linear head of its own: one more row of the table."""
     fused: str = "amfi"
@@ -144,6 +147,23 @@ class HeadParams(Section):
     """Per method, keywords of its head."""
     seeds: tuple[int, ...] = Field(min_length=1)
     plan: TrainingPlan
+
+    @model_validator(mode="after")
+    def _methods_have_vectors(self) -> "HeadParams":
+        """A head that fuses needs both modalities' vectors; where one is empty, the other's linear head is meant."""
+        sides = [side for side in MODALITIES if getattr(self, side)]
+        if not sides:
+            raise MistakesError([(("video",), "empty as skeleton is: name the backbones of one of them")])
+        if len(sides) == 1:
+            meant = {"methods": (sides[0],), "fused": sides[0]}
+            for name in meant.keys() - self.model_fields_set:
+                object.__setattr__(self, name, meant[name])  # frozen from here on
+        empty = [side for side in MODALITIES if side not in sides]
+        odd = [method for method in self.methods if empty and method not in sides]
+        if odd:
+            told = f"{odd[0]!r} needs {empty[0]} features, and {empty[0]} is empty; say [{sides[0]}]"
+            raise MistakesError([(("methods",), told)])
+        return self
 
 
 class ReportParams(Section):
@@ -189,18 +209,10 @@ class Preset(Section):
     def _backbones_named(self) -> Iterator[Mistake]:
         """Backbones that heads shall see and that are not there, or whose features are not kept."""
         train, backbones = self.train, self.pretrain.backbones
-        for side in ("video", "skeleton"):
+        for side in MODALITIES:
             known = [name for name, backbone in backbones.items() if backbone.modality == side]
             for name in getattr(train, side):
                 yield from _none_of(("train", side), name, f"backbones of modality {side}", known)
-        for method in train.methods:
-            for side in ("video", "skeleton"):
-                alone = {"video": "skeleton", "skeleton": "video"}[side]
-                if method != alone and not getattr(train, side):
-                    yield (
-                        ("train", "methods"),
-                        f"{method!r} needs a backbone of train.{side}, which names none: leave it out",
-                    )
         for name in train.single_backbones:
             yield from _none_of(("train", "single_backbones"), name, "pretrain.backbones", backbones)
             if name in train.methods:

@@ -14,10 +14,11 @@ from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.strip_figure import Strip, Verdict
 from pipeline.skeleton.heatmaps import render, to_grid
-from pipeline.skeleton.layouts import LAYOUTS
+from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
 from pipeline.values import Box, Clip, Skeleton
-from pipeline.video.crop import BOX, unpack_frames
+from pipeline.video.crop import BOX
 from pipeline.video.depth import depth_to_uint8, person_distance_mm
+from pipeline.video.jpeg_rows import unpack_frames
 
 
 def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions, clip_id: str) -> Strip:
@@ -30,7 +31,8 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
     crops = unpack_frames(frames.read(params.recipe, [clip_id]), frames.attrs, params.recipe)[0, 0]
     box = Box(*(int(edge) for edge in frames.read_row(BOX + params.recipe, clip_id)))
     joints, score = joints_at(skeleton, numbers)
-    maps = render(params.rule(layout), to_grid(joints, box, params.size), score)
+    is_drawn = layout is not WHOLE_FRAME
+    maps = render(params.rule(layout), to_grid(joints, box, params.size), score) if is_drawn else None
     return Strip(
         clip_id=clip_id,
         label=catalog.by_id[clip_id].label_name,
@@ -40,7 +42,7 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
         box=box,
         joints=np.where(score[..., None] > 0, joints, np.nan),
         bones=layout.bones,
-        heat=maps.max(axis=1) / np.float32(255),
+        heat=None if maps is None else maps.max(axis=1) / np.float32(255),
         verdicts=_verdicts(catalog, predictions, clip_id),
     )
 

@@ -21,6 +21,10 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5
 """Okabe and Ito's, which colour-blind readers can tell apart, and two more."""
 MARKERS = "osD^vP*X"
 DOTS_PER_INCH = 130
+LEAST_POINTS = 4
+"""Different ones that t-SNE needs."""
+LEAST_SPREAD, MOST_SPREAD = 1e-12, 1e15
+"""Between these, squares of differences stay numbers in float32."""
 LEGEND_LETTERS = 56
 """Letters of a legend that fit under a panel four inches wide."""
 
@@ -164,7 +168,7 @@ def curves(runs: Sequence[Curve]) -> bytes:
             axes.set_xlabel("epoch", color=FAINT, fontsize=9)
             _plain(axes, "y")
         if all(np.isnan(run.val_accuracy).all() for run in chosen):
-            _nothing_held_out(accuracy)
+            _words(accuracy, "nothing held out: all of the training part")
         handles = [
             Line2D([], [], color=COLOURS[i % len(COLOURS)], label=name) for i, name in enumerate(methods)
         ]
@@ -174,9 +178,9 @@ def curves(runs: Sequence[Curve]) -> bytes:
     return png(figure)
 
 
-def _nothing_held_out(axes: Axes) -> None:
+def _words(axes: Axes, words: str) -> None:
+    """Words where there is nothing to draw."""
     axes.set_axis_off()
-    words = "nothing held out: all of the training part"
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=FAINT, fontsize=9)
 
 
@@ -198,7 +202,10 @@ def feature_map(
     figure = Figure(figsize=(4.0 * len(features), 4.3 + 0.2 * rows), layout="constrained")
     grid = figure.subplots(1, len(features), squeeze=False)[0]
     for axes, (name, values) in zip(grid, features.items(), strict=True):
-        _scatter(axes, embed(values[chosen], seed=seed), labels[chosen], len(names))
+        if (why := not_embeddable(values[chosen])) is not None:
+            _words(axes, why)
+        else:
+            _scatter(axes, embed(values[chosen], seed=seed), labels[chosen], len(names))
         axes.set_title(name, fontsize=11, color=INK)
     if len(names) <= 60:
         handles = [
@@ -208,13 +215,28 @@ def feature_map(
     return png(figure)
 
 
+def not_embeddable(values: NDArray[np.float32]) -> str | None:
+    """Why (N, C) values have no map, in words; None where they have: t-SNE can end the process on such values."""
+    if len(values) < LEAST_POINTS:
+        return f"{len(values)} clips: too few to map"
+    if not np.isfinite(values).all():
+        return "some values are not finite"
+    spread = float(np.ptp(values.astype(np.float64), axis=0).max())
+    if spread >= MOST_SPREAD:
+        return "the values differ beyond measure"
+    if spread <= LEAST_SPREAD or len(np.unique(values, axis=0)) < LEAST_POINTS:
+        return "the values hardly differ"
+    return None
+
+
 def embed(values: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
     """(N, C) -> (N, 2) by t-SNE, started from the principal components; N of 4 or more."""
     from sklearn.manifold import TSNE  # takes a second to import
     from threadpoolctl import threadpool_limits
 
     perplexity = min(30.0, (len(values) - 1) / 3)
-    tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
+    start = "pca" if values.shape[1] > 1 else "random"
+    tsne = TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1)
     with threadpool_limits(1):  # n_jobs does not bound its OpenMP: minutes of spinning where cores are shared
         return np.asarray(tsne.fit_transform(values))
 

@@ -43,6 +43,8 @@ class Report:
     """Quality flag -> clips that carry it."""
     failures: Sequence[tuple[str, str, str]] = ()
     """(clip id, error, message)"""
+    warnings: Sequence[str] = ()
+    """What to know before believing an accuracy; stands above them."""
     accuracies: Picture | None = None
     confusions: Sequence[Picture] = ()
     features: Picture | None = None
@@ -90,6 +92,9 @@ def _spread(score: Score) -> str:
 
 
 def _sections(report: Report) -> Iterable[str]:
+    if report.warnings:
+        items = "".join(f"<li>{escape(text)}</li>" for text in report.warnings)
+        yield _section("warnings", "To know first", f"<ul>{items}</ul>")
     pictures = [picture for picture in (report.accuracies,) if picture]
     yield _section("accuracies", "Accuracies", _accuracies(report) + _figures(pictures))
     yield _section("differences", "Paired differences", _differences(report.differences))

@@ -22,6 +22,10 @@ class Layout:
     """(left, right) joints that change places in a mirror."""
     limbs: tuple[tuple[int, int], ...] = ()
     """Pairs of joints that limb heatmaps draw, where they are others than the bones; see `drawn_limbs`."""
+    farthest_metres: float = 20.0
+    """Beyond this along any axis a joint is flagged as implausible; depth sensors see 8 metres at most."""
+    farthest_pixels: float = 20_000.0
+    """Likewise in the picture: trackers guess joints outside it, but not two pictures of 8K away."""
 
     @property
     def num_joints(self) -> int:

@@ -2,20 +2,23 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.catalog.catalog import Catalog
 from pipeline.datasets.protocol import Axis
 from pipeline.errors import DatasetError
-from pipeline.params.params import HoldOut
 from pipeline.values import Clip
+
+if TYPE_CHECKING:
+    from pipeline.params.params import HoldOut
 
 SELECTED_ON = {"group": "val", "clip": "val, single clips whose people are fitted too"}
 """What metrics.json says of each `hold_out.by`."""
 
 
-def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> frozenset[int]:
+def held_out_groups(training: Sequence[Clip], axis: Axis, how: "HoldOut") -> frozenset[int]:
     """Subjects, cameras or set-ups of the training part that select and never fit.
 
     At least one, and about `share` of them where there are many; whole groups, never single clips
@@ -39,7 +42,7 @@ def held_out_groups(training: Sequence[Clip], axis: Axis, how: HoldOut) -> froze
     return frozenset(int(group) for group in drawn)
 
 
-def held_out_clips(training: Sequence[Clip], how: HoldOut) -> frozenset[str]:
+def held_out_clips(training: Sequence[Clip], how: "HoldOut") -> frozenset[str]:
     """Ids of single clips that select and never fit, about `share` of them; people are then on both sides.
 
     Raises DatasetError where there are fewer than two clips.
@@ -65,7 +68,7 @@ class SplitParts:
         return tuple(sorted((*self.fit, *self.select)))
 
 
-def parts_of(catalog: Catalog, there: Collection[str], how: HoldOut) -> SplitParts:
+def parts_of(catalog: Catalog, there: Collection[str], how: "HoldOut") -> SplitParts:
     """The parts of those usable clips that are `there`."""
     training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in there]
     if how.by == "clip":
@@ -80,7 +83,7 @@ def parts_of(catalog: Catalog, there: Collection[str], how: HoldOut) -> SplitPar
     )
 
 
-def tested_parts(catalog: Catalog, there: Collection[str], how: HoldOut) -> SplitParts:
+def tested_parts(catalog: Catalog, there: Collection[str], how: "HoldOut") -> SplitParts:
     """As `parts_of`; DatasetError where no clip tests."""
     parts = parts_of(catalog, there, how)
     if not parts.test:

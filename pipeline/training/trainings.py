@@ -5,17 +5,19 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cache import Cache
 from cache.home.blobs import blob_document
 from cache.home.references import remember_use
 from pipeline.errors import DatasetError
 from pipeline.files import replaced_folder
-from pipeline.params.params import PretrainParams
 from pipeline.paths import Paths
 from pipeline.shown import ShownByShape
 from pipeline.training.splits import SplitParts
+
+if TYPE_CHECKING:
+    from pipeline.params.params import PretrainParams
 
 Phase = Literal["selection", "final"]
 
@@ -99,7 +101,7 @@ def training_of(
 
 
 def training_schedule(
-    seeds: Sequence[int], parts: SplitParts, epochs: int, how: PretrainParams, learn: Learn
+    seeds: Sequence[int], parts: SplitParts, epochs: int, how: "PretrainParams", learn: Learn
 ) -> Iterator[Training]:
     """The first seed's selection run, then every seed's final run on the whole training part.
 

@@ -20,8 +20,8 @@ from cache.upkeep.verify_cache import verify_cache
 from pipeline.build.adoption import at_hand
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dvc_cache import dvc_file, dvc_outs
+from pipeline.build.lock import HOUSE, recipes
 from pipeline.build.runner import RunOptions
-from pipeline.build.steps import HOUSE, recipes
 from pipeline.errors import DatasetError
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_learned
@@ -125,8 +125,8 @@ def _rebuild(project: Path, folder: Path, preset: str | None, find: FindJob) -> 
             f"{folder} is not a store of this project's stages, and no good copy of what is damaged is at "
             "hand: fetch it again from where it came (`dvc pull`, or `cache import`)"
         )
-    recipes(HOUSE).check(stage)  # other code would put other results under the same keys
     job = find(stage, paths.dataset, preset)
+    recipes(HOUSE).check(stage, job.parts)  # other code would put other results under the same keys
     _refuse_other(folder, job)
     build_store(job, paths, RunOptions(quiet=True), max_failed=1.0)
 

@@ -1,15 +1,12 @@
 """Cutting people out of a video: decoded once for all recipes, only what is in a box made RGB.
 
-Storage of a frame: `raw` and `zstd` keep its pixels (zstd is the store's codec). `jpeg` keeps each frame as a
-JPEG file padded with zeros to a fixed number of bytes, `jpeg_bytes`, a third of its pixels; a frame that does
-not fit is encoded at the next lower quality that does. A decoder stops at the JPEG's end mark.
+Storage of a frame: `raw` and `zstd` keep its pixels (zstd is the store's codec); `jpeg`: see `jpeg_rows`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +14,7 @@ from pipeline.errors import ParamError, VideoError
 from pipeline.values import Box, Samples
 from pipeline.video.boxes import BoxRule
 from pipeline.video.enhance_rule import EnhanceRule
+from pipeline.video.jpeg_rows import jpeg_bytes
 from pipeline.video.planes import Planes, crop_planes
 from pipeline.video.resize import INTERPOLATIONS, Bytes, Interpolation, inside, resize
 from pipeline.video.video import VideoSource
@@ -25,12 +23,6 @@ Convert = Callable[[NDArray[Any]], Bytes]
 
 BOX = "box_"
 """Prefix of the array that holds a recipe's boxes in the store: (clip, 4) int32, as `Box` has them."""
-
-JPEG_SHARE = 3
-"""A JPEG row has one byte for this many bytes of pixels."""
-
-QUALITY_STEP = 5
-"""A JPEG that does not fit its row loses this much quality, again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,52 +128,5 @@ def crop_picture(picture: Bytes | Planes, box: Box, recipe: CropRecipe) -> Bytes
 def row_shape(recipe: CropRecipe, *, views: int, num_frames: int, channels: int) -> tuple[int, ...]:
     """Shape of a clip in the store: (A, T, H, W, C), or (A, T, bytes) of JPEGs."""
     if recipe.storage == "jpeg":
-        return views, num_frames, jpeg_bytes(recipe, channels)
+        return views, num_frames, jpeg_bytes(recipe.size, channels)
     return views, num_frames, *recipe.size, channels
-
-
-def jpeg_bytes(recipe: CropRecipe, channels: int) -> int:
-    """Bytes kept for one JPEG; 1,024 more than a third of the pixels, for the headers of small ones."""
-    return recipe.size[0] * recipe.size[1] * channels // JPEG_SHARE + 1024
-
-
-def encode_jpeg(crops: Bytes, recipe: CropRecipe) -> Bytes:
-    """(A, T, H, W, C) pixels -> (A, T, bytes): each frame a JPEG and zeros after it."""
-    frames = crops.reshape(-1, *crops.shape[2:])
-    rows = np.zeros((len(frames), jpeg_bytes(recipe, crops.shape[4])), dtype=np.uint8)
-    for frame, row in zip(frames, rows, strict=True):
-        encoded = _fitting_jpeg(frame, recipe.jpeg_quality, len(row))
-        row[: len(encoded)] = encoded
-    return rows.reshape(*crops.shape[:2], -1)
-
-
-def unpack_frames(rows: Bytes, attrs: Mapping[str, Any], name: str) -> Bytes:
-    """(..., A, T, H, W, C) pixels of recipe `name`, from what a store keeps and says of itself.
-
-    `attrs["recipes"][name]` is the recipe as a mapping; of it, only `storage` is read.
-    """
-    if attrs["recipes"][name]["storage"] != "jpeg":
-        return rows
-    images = [_decoded(row) for row in rows.reshape(-1, rows.shape[-1])]
-    return np.stack(images).reshape(*rows.shape[:-1], *images[0].shape)
-
-
-def _fitting_jpeg(frame: Bytes, quality: int, room: int) -> Bytes:
-    for lowered in (quality, *range(quality - QUALITY_STEP, 0, -QUALITY_STEP), 1):
-        encoded = cv2.imencode(".jpg", _swap_red_blue(frame), [cv2.IMWRITE_JPEG_QUALITY, lowered])[1]
-        if len(encoded) <= room:
-            return np.asarray(encoded, dtype=np.uint8).ravel()
-    raise VideoError(f"a {frame.shape} crop fits {room} bytes as a JPEG of no quality: store it raw or zstd")
-
-
-def _decoded(row: Bytes) -> Bytes:
-    """(H, W, C) of one JPEG; it knows its own size and channels."""
-    image = cv2.imdecode(row, cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise VideoError("a stored JPEG cannot be decoded: verify the store, then make it again")
-    return _swap_red_blue(np.asarray(image, dtype=np.uint8).reshape(*image.shape[:2], -1))
-
-
-def _swap_red_blue(image: Bytes) -> Bytes:
-    """RGB <-> BGR, which OpenCV's codecs speak; one channel stays as it is."""
-    return np.ascontiguousarray(image[:, :, ::-1])

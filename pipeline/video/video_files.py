@@ -1,7 +1,9 @@
 """Which videos a user means by files and folders, and what each is called."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,32 +12,57 @@ from pipeline.errors import DatasetError
 SUFFIXES = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"))
 
 
-def video_ids(paths: Sequence[Path]) -> dict[str, Path]:
+@dataclass(frozen=True, slots=True)
+class NamedVideos:
+    """Videos by name, and what lay among them."""
+
+    files: dict[str, Path]
+    """Each video's name and file."""
+    skipped: tuple[Path, ...]
+    """Files in the folders that bear no video's suffix."""
+
+    @property
+    def note(self) -> str:
+        """What was skipped and why, in words; empty where nothing was."""
+        if not self.skipped:
+            return ""
+        kinds = Counter(file.suffix.lower() or "without suffix" for file in self.skipped)
+        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        return (
+            f"{len(self.skipped)} files skipped, their suffix is no video's: {told}; "
+            "name one by itself to have it read"
+        )
+
+
+def video_ids(paths: Sequence[Path]) -> NamedVideos:
     """Each video's name and file; of a folder, every video in it. Raises DatasetError where there is none.
 
-    A name is the path below what all have in common, without its suffix, in ASCII:
-    `a/x.mp4` and `b/x.mp4` are `a/x` and `b/x`, `a/x.mp4` and `a/y.mp4` are `x` and `y`.
+    A name is the path below what all have in common, without its suffix unless two differ by that alone, in ASCII:
+    `a/x.mp4` and `b/x.mp4` are `a/x` and `b/x`, `a/x.mp4` and `a/y.mp4` are `x` and `y`, `x.avi` and `x.mp4` stay.
     """
-    files = sorted({file.absolute() for path in paths for file in _files(path)})
+    every = sorted({file.absolute() for path in paths for file in _files(path)})
+    asked = {path.absolute() for path in paths}
+    files = [file for file in every if file.suffix.lower() in SUFFIXES or file in asked]
     if not files:
         raise DatasetError(
             f"no video in {[str(path) for path in paths]}; known suffixes are {sorted(SUFFIXES)}"
         )
     common = Path(os.path.commonpath([file.parent for file in files]))
-    named: dict[str, Path] = {}
-    for file in files:
-        name = quote(file.relative_to(common).with_suffix("").as_posix(), safe="/ ")
-        if name in named:
-            raise DatasetError(
-                f"{named[name]} and {file} would both be called {name!r}; rename one, or give them separately"
-            )
-        named[name] = file
-    return named
+    whole = {file: _quoted(file.relative_to(common)) for file in files}
+    short = {file: _quoted(file.relative_to(common).with_suffix("")) for file in files}
+    taken = Counter([*short.values(), *whole.values()])
+    named = {short[file] if taken[short[file]] == 1 else whole[file]: file for file in files}
+    return NamedVideos(named, tuple(file for file in every if file not in whole))
+
+
+def _quoted(path: Path) -> str:
+    """In ASCII, also where a name is not UTF-8."""
+    return quote(os.fsencode(path.as_posix()), safe="/ ")
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
+        return [file for file in path.rglob("*") if file.is_file()]
     if not path.is_file():
         raise DatasetError(f"{path} is not there; give video files, or folders that hold some")
     return [path]

@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
-from pipeline.datasets.find_files import find_clips
+from pipeline.datasets.find_files import FoundFiles, find_clips
+from pipeline.datasets.no_video import without_video
 from pipeline.datasets.ntu.bodies import BodyRule
 from pipeline.datasets.ntu.protocols import (
     NUM_ACTIONS,
@@ -15,12 +16,12 @@ from pipeline.datasets.ntu.protocols import (
     missing_skeletons,
     ntu_split,
 )
-from pipeline.datasets.ntu.skeleton_file import read_ntu_skeleton
+from pipeline.datasets.ntu.skeleton_file import num_frames_of, read_ntu_skeleton
 from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
-from pipeline.errors import DatasetError, SkeletonError
+from pipeline.errors import DatasetError, SkeletonError, VideoError
 from pipeline.skeleton.layouts import NTU_25
 from pipeline.values import Clip, Skeleton, Split
-from pipeline.video.video import AvVideo
+from pipeline.video.video import AvVideo, VideoSource
 
 CLIP_ID = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 PATTERNS = {
@@ -31,10 +32,11 @@ PATTERNS = {
 
 ON_LIST = "on the published list of missing skeletons; it is dropped for every run, RGB ones too (SPEC 0.1)"
 NO_SKELETON = "skeleton file missing: its video is there; fetch the skeleton too"
+NO_VIDEO = "video missing: its skeleton is there; fetch the video too"
 
 
 class Ntu:
-    """NTU RGB+D.
+    """NTU RGB+D; where the folder holds no video at all, its skeletons alone.
 
     version: 60 (actions 1 to 60) or 120.
     max_persons: slots for people.
@@ -45,7 +47,6 @@ class Ntu:
 
     name = "ntu"
     layout = NTU_25
-    modality: Modality = "rgb"
     card = Card(
         title="NTU RGB+D / NTU RGB+D 120",
         licence="Academic research only, on the terms of the ROSE Lab, NTU Singapore; its features too",
@@ -78,8 +79,13 @@ class Ntu:
         self.protocols = tuple(PROTOCOL_AXES[version])
 
     def listing(self) -> Listing:
-        """Clips with video and skeleton; a skeleton without a video is counted, a video without one fails."""
+        """Clips with video and skeleton; a skeleton without a video is incomplete, a video without one fails."""
         return self._listing
+
+    @property
+    def modality(self) -> Modality:
+        """`rgb`; `none` where no video lies there."""
+        return "rgb" if self._files.paths["video"] else "none"
 
     def split(self, clip: Clip, protocol: str) -> Split:
         """The official side: `xsub` and `xview` of NTU 60, `xsub` and `xset` of NTU 120."""
@@ -92,7 +98,8 @@ class Ntu:
 
     def sources(self, clip: Clip) -> dict[str, Path]:
         """Video and skeleton file."""
-        return {"video": self.root / clip.video, "skeleton": self._skeleton_path(clip)}
+        skeleton = {"skeleton": self._skeleton_path(clip)}
+        return {"video": self.root / clip.video, **skeleton} if clip.video else skeleton
 
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
         """As in the `.skeleton` file; 2-D joints are its colour coordinates."""
@@ -100,9 +107,11 @@ class Ntu:
             self._skeleton_path(clip), max_persons=self.max_persons, body_rule=self.body_rule
         )
 
-    def open_video(self, clip: Clip) -> AvVideo:
-        """The RGB video."""
-        return AvVideo(self.root / clip.video)
+    def open_video(self, clip: Clip) -> VideoSource:
+        """The RGB video; with skeletons alone, what they tell of it: NTU's pictures are 1920 x 1080."""
+        if clip.video:
+            return AvVideo(self.root / clip.video)
+        return without_video(clip.clip_id, num_frames_of(self._skeleton_path(clip)))
 
     def _skeleton_path(self, clip: Clip) -> Path:
         if clip.skeleton is None:
@@ -110,37 +119,50 @@ class Ntu:
         return self.root / clip.skeleton
 
     @cached_property
+    def _files(self) -> FoundFiles:
+        return find_clips(self.root, self.name, PATTERNS)
+
+    @cached_property
     def _listing(self) -> Listing:
-        found = find_clips(self.root, self.name, PATTERNS)
+        found = self._files.paths
         videos, skeletons = self._of_version(found["video"]), self._of_version(found["skeleton"])
-        listed = missing_skeletons(self.version) if self.official else frozenset()
-        unusable = {clip_id: ON_LIST for clip_id in videos if clip_id in listed}
-        unusable |= {clip_id: NO_SKELETON for clip_id in videos if clip_id not in listed | skeletons.keys()}
-        clip_ids = sorted(videos.keys() - unusable.keys())
-        absent = self._absent(videos.keys(), skeletons.keys(), unusable)
+        there = videos.keys() if found["video"] else skeletons.keys()
+        unusable = self._unusable(there, skeletons.keys())
+        incomplete = sorted(skeletons.keys() - there)
+        absent = self._absent(videos.keys() | skeletons.keys(), unusable)
+        absent["video missing"] = len(incomplete)
         absent["video of an action beyond the version"] = len(found["video"]) - len(videos)
         return Listing(
-            clips=tuple(_clip(clip_id, videos[clip_id], skeletons[clip_id]) for clip_id in clip_ids),
-            failures=tuple(
-                (clip_id, SkeletonError.__name__, why) for clip_id, why in sorted(unusable.items())
+            clips=tuple(
+                _clip(clip_id, videos.get(clip_id, ""), skeletons[clip_id])
+                for clip_id in sorted(there - unusable.keys())
             ),
+            failures=tuple((clip_id, *why) for clip_id, why in sorted(unusable.items())),
             absent=absent,
+            incomplete=tuple((clip_id, VideoError.__name__, NO_VIDEO) for clip_id in incomplete),
         )
 
     def _of_version(self, paths: Mapping[str, str]) -> dict[str, str]:
         """Those whose action is one of this version's."""
         return {clip_id: path for clip_id, path in paths.items() if f"A{clip_id[-3:]}" in self.classes}
 
-    def _absent(self, videos: Set[str], skeletons: Set[str], unusable: Mapping[str, str]) -> dict[str, int]:
+    def _unusable(self, there: Set[str], skeletons: Set[str]) -> dict[str, tuple[str, str]]:
+        """Error class and reason, of those that are there and cannot be used."""
+        listed = missing_skeletons(self.version) if self.official else frozenset()
+        found = dict.fromkeys(there - skeletons, (SkeletonError.__name__, NO_SKELETON))
+        found |= dict.fromkeys(there & listed, (SkeletonError.__name__, ON_LIST))
+        unclear = self._files.unclear
+        return found | {c: (DatasetError.__name__, unclear[c]) for c in there & unclear.keys()}
+
+    def _absent(self, there: Set[str], unusable: Mapping[str, tuple[str, str]]) -> dict[str, int]:
         """How many lack what; against the whole dataset where it is the published one."""
-        reasons = list(unusable.values())
+        reasons = [reason for _, reason in unusable.values()]
         counts = {
-            "video missing": len(skeletons - videos),
             "skeleton missing": reasons.count(NO_SKELETON),
             "skeleton missing (published list)": reasons.count(ON_LIST),
         }
         if self.official:
-            counts["video and skeleton missing"] = max(0, NUM_CLIPS[self.version] - len(videos | skeletons))
+            counts["video and skeleton missing"] = max(0, NUM_CLIPS[self.version] - len(there))
         return counts
 
 

@@ -15,12 +15,18 @@ from pipeline.datasets.ntu.bodies import BodyRule, select_bodies
 from pipeline.datasets.ntu.body import Body
 from pipeline.errors import SkeletonError
 from pipeline.skeleton.layouts import NTU_25
-from pipeline.values import Skeleton
+from pipeline.values import MOST, Skeleton
 
 HEAD_NUMBERS = 10
 JOINT_NUMBERS = 12
 NUM_JOINTS = NTU_25.num_joints
 BODY_NUMBERS = HEAD_NUMBERS + 1 + NUM_JOINTS * JOINT_NUMBERS
+
+QUOTED_LETTERS = 40
+"""Of a word in a message: a file of a megabyte may be one word."""
+
+MOST_DIGITS = 20
+"""Of a count or an id: 64 bits have 20."""
 
 STATE_SCORES = np.array([0.0, 0.5, 1.0], dtype=np.float32)
 """Tracking states stand in for a confidence, which NTU RGB+D has not: 0 not tracked, 1 inferred, 2 tracked.
@@ -42,6 +48,18 @@ def read_ntu_skeleton(
         raise SkeletonError(f"{path.name}: nobody is seen in any of its {num_frames} frames")
     skeleton, more = select_bodies(bodies, num_frames, max_persons=max_persons, rule=body_rule)
     return skeleton, flags | more
+
+
+def num_frames_of(path: Path) -> int:
+    """What the file's first line says; SkeletonError where it says nothing."""
+    try:
+        with path.open("rb") as file:
+            word = file.readline(QUOTED_LETTERS).strip()
+    except FileNotFoundError as error:
+        raise SkeletonError(f"{path.name}: no such file; fetch it again, or drop the clip") from error
+    if not word.isdigit() or not 0 < int(word) <= MOST:
+        raise SkeletonError(f"{path.name}: line 1: expected the number of frames, got {_quoted(word)}")
+    return int(word)
 
 
 def parse_bodies(text: bytes, name: str) -> tuple[int, tuple[Body, ...], frozenset[str]]:
@@ -67,8 +85,7 @@ def _numbers(tokens: list[bytes], text: bytes, name: str) -> NDArray[np.float64]
         return np.array(tokens, dtype=np.float64)
     except ValueError:
         index = next(index for index, token in enumerate(tokens) if not _is_number(token))
-        found = tokens[index].decode("ascii", "replace")
-        raise _error(text, name, index, f"expected a number, got {found!r}") from None
+        raise _error(text, name, index, f"expected a number, got {_quoted(tokens[index])}") from None
 
 
 def _is_number(token: bytes) -> bool:
@@ -85,10 +102,8 @@ def _walk(tokens: list[bytes], text: bytes, name: str) -> tuple[int, list[tuple[
     def count(index: int, what: str, low: int) -> int:
         if index >= len(tokens):
             raise _error(text, name, index, f"the file ends where {what} should stand: it is truncated")
-        if not tokens[index].isdigit() or int(tokens[index]) < low:
-            raise _error(
-                text, name, index, f"expected {what}, got {tokens[index].decode('ascii', 'replace')!r}"
-            )
+        if not tokens[index].isdigit() or len(tokens[index]) > MOST_DIGITS or int(tokens[index]) < low:
+            raise _error(text, name, index, f"expected {what}, got {_quoted(tokens[index])}")
         return int(tokens[index])
 
     num_frames = count(0, "the number of frames", 1)
@@ -132,15 +147,25 @@ def _body(body_id: int, starts: dict[int, int], numbers: NDArray[np.float64]) ->
 
 
 def _known(joints: NDArray[np.float64]) -> NDArray[np.float32]:
-    """float32; a joint is NaN where one of its numbers is not finite. Outside the picture is a place too."""
-    finite = np.isfinite(joints).all(axis=2, keepdims=True)
-    return np.where(finite, joints, np.nan).astype(np.float32)
+    """float32; a joint is NaN where one of its numbers is not finite. Outside the picture is a place too.
+
+    Asked after conversion: 1e300 is a number in the file and infinity in float32.
+    """
+    with np.errstate(over="ignore"):
+        numbers = joints.astype(np.float32)
+    return np.where(np.isfinite(numbers).all(axis=2, keepdims=True), numbers, np.float32(np.nan))
 
 
 def _state_scores(states: NDArray[np.float64]) -> NDArray[np.float32]:
     """Scores of tracking states; what is neither 0, 1 nor 2 is not tracked."""
     known = np.isin(states, np.arange(len(STATE_SCORES)))
     return STATE_SCORES[np.where(known, states, 0).astype(np.intp)]
+
+
+def _quoted(word: bytes) -> str:
+    """The word, or its beginning and length."""
+    more = f"… ({len(word):,} bytes)" if len(word) > QUOTED_LETTERS else ""
+    return repr(word[:QUOTED_LETTERS].decode("ascii", "replace")) + more
 
 
 def _error(text: bytes, name: str, index: int, problem: str) -> SkeletonError:

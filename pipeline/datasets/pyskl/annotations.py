@@ -2,12 +2,16 @@
 
 {"split": {name: [frame_dir, …]}, "annotations": [{"frame_dir", "label", "total_frames", "img_shape",
 "original_shape", "keypoint" (M, T, V, 2 | 3), "keypoint_score" (M, T, V)}, …]} (PYSKL, tools/data/README.md).
-A joint that was not found is 0 at score 0. Two fields are ours, written only where they say something, and passed
-over by PYSKL: `video_frame` (T,), which frame of the video each shows, and `num_video_frames`.
+A joint that was not found is 0 at score 0. Joints of COCO lie in the picture: three numbers of each are x, y and
+score where the third lies in [0, 1] and there is no keypoint_score, and are refused otherwise.
+
+Two fields are ours, written only where they say something, and passed over by PYSKL: `video_frame` (T,), which frame
+of the video each shows, and `num_video_frames`.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +27,6 @@ from pipeline.values import Skeleton
 LAYOUT_OF = {layout.num_joints: layout for layout in (NTU_25, COCO_17)}
 """V tells the layout, but for those that share it."""
 
-FRAME_SIZE = (1080, 1920)
-"""(H, W): what PYSKL takes where an annotation names no size (PreNormalize2D)."""
-
-
 _DECIDING = (
     "keypoint", "keypoint_score", "img_shape", "original_shape", "total_frames", "video_frame", "num_video_frames"
 )  # fmt: skip
@@ -39,6 +39,8 @@ class Annotations:
     by_id: Mapping[str, Mapping[str, Any]]
     """frame_dir to its annotation."""
     split: Mapping[str, frozenset[str]]
+    failures: tuple[tuple[str, str], ...] = ()
+    """(place, reason) of what stands among the annotations and is none."""
 
 
 def read_annotations(path: Path) -> Annotations:
@@ -47,14 +49,23 @@ def read_annotations(path: Path) -> Annotations:
     found = content if isinstance(content, list) else _field(content, "annotations", list, path.name)
     split = {} if isinstance(content, list) else _field(content, "split", dict, path.name)
     by_id: dict[str, Mapping[str, Any]] = {}
+    failures = []
     for place, annotation in enumerate(found):
-        frame_dir = _field(annotation, "frame_dir", str, f"{path.name}, annotation {place}")
-        if frame_dir in by_id:
-            raise DatasetError(f"{path.name}: two annotations are called {frame_dir!r:.80}")
-        by_id[frame_dir] = annotation
+        try:
+            frame_dir = _field(annotation, "frame_dir", str, f"{path.name}, annotation {place}")
+            if frame_dir in by_id:
+                raise DatasetError(
+                    f"{path.name}: two annotations are called {frame_dir!r:.80}; the first counts"
+                )
+        except DatasetError as error:
+            failures.append((f"annotation {place}", str(error)))
+        else:
+            by_id[frame_dir] = annotation
     if not by_id:
-        raise DatasetError(f"{path.name}: no annotations in it")
-    return Annotations(by_id, {name: _names(ids, name, path.name) for name, ids in split.items()})
+        why = f"; {failures[0][1]}" if failures else ""
+        raise DatasetError(f"{path.name}: no annotations in it{why}")
+    named = {str(name): _names(ids, name, path.name) for name, ids in split.items()}
+    return Annotations(by_id, named, tuple(failures))
 
 
 def label_of(annotation: Mapping[str, Any]) -> int:
@@ -87,9 +98,18 @@ def num_video_frames(annotation: Mapping[str, Any]) -> int:
     return total
 
 
-def num_joints(annotation: Mapping[str, Any]) -> int:
-    """V."""
-    return int(_numbers(annotation, "keypoint", 4).shape[2])
+def num_joints(annotations: Iterable[Mapping[str, Any]]) -> int:
+    """V of most of them: one that is out of form doesn't decide it. SkeletonError where all are."""
+    counts: Counter[int] = Counter()
+    wrong: SkeletonError | None = None
+    for annotation in annotations:
+        try:
+            counts[int(_numbers(annotation, "keypoint", 4).shape[2])] += 1
+        except SkeletonError as error:
+            wrong = wrong or error
+    if not counts and wrong is not None:
+        raise wrong
+    return max(counts, key=lambda count: (counts[count], count))
 
 
 def annotation_sha256(annotation: Mapping[str, Any]) -> str:
@@ -113,14 +133,18 @@ def skeleton_of(
     (M, T, V, 2) are pixels, (M, T, V, 3) metres; the other kind is unknown. Where there are no scores, a joint
     that is not all 0 counts 1.
     """
-    with np.errstate(over="ignore"):  # beyond float32 is unknown, as infinity is
-        joints = _numbers(annotation, "keypoint", 4).astype(np.float32).transpose(1, 0, 2, 3)
-    axes = joints.shape[3]
-    if joints.shape[2] != layout.num_joints or axes not in (2, 3) or 0 in joints.shape:
+    given = _numbers(annotation, "keypoint", 4)
+    if given.shape[2] != layout.num_joints or given.shape[3] not in (2, 3) or 0 in given.shape:
         raise SkeletonError(
-            f"keypoint must be (M, T, {layout.num_joints}, 2 or 3), got {joints.shape}, T first"
+            f"keypoint must be (M, T, {layout.num_joints}, 2 or 3), none of them 0, got {given.shape}"
         )
-    score = _score(annotation, joints)
+    with np.errstate(over="ignore"):  # beyond float32 is unknown, as infinity is
+        joints = given.astype(np.float32).transpose(1, 0, 2, 3)
+    if layout is COCO_17 and joints.shape[3] == 3:
+        joints, score = _in_picture(annotation, joints)
+    else:
+        score = _score(annotation, joints)
+    axes = joints.shape[3]
     known = np.isfinite(joints).all(axis=3) & ((joints != 0).any(axis=3) | (score > 0))
     score = np.where(known, score, np.float32(0))
     joints = np.where(known[..., None], joints, np.float32(np.nan))
@@ -159,6 +183,20 @@ def _score(annotation: Mapping[str, Any], joints: NDArray[np.float32]) -> NDArra
             f"keypoint_score must be {joints.shape[:3]} as keypoint, got {score.shape}, T first"
         )
     return np.clip(np.nan_to_num(score, nan=0.0), 0, 1)
+
+
+def _in_picture(
+    annotation: Mapping[str, Any], joints: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(T, M, V, 2) pixels and (T, M, V) scores out of (x, y, score), as OpenPose and mmpose write joints of COCO."""
+    third = joints[..., 2]
+    if annotation.get("keypoint_score") is not None or np.any((third < 0) | (third > 1)):
+        raise SkeletonError(
+            "joints of coco_17 lie in the picture: keypoint must be (M, T, 17, 2) with keypoint_score (M, T, 17), or "
+            f"(x, y, score) without it and the score in [0, 1]; got {joints.shape}, T first, with a third number of "
+            f"{np.nanmin(third):g} to {np.nanmax(third):g}. Metres need another layout, or a table"
+        )
+    return joints[..., :2], np.nan_to_num(third, nan=0.0)
 
 
 def _video_frame(annotation: Mapping[str, Any], num_frames: int) -> NDArray[np.int32]:

@@ -67,7 +67,7 @@ class Array:
 
 
 def _dtype(code: Any, align: Any = False, copy: Any = True) -> Dtype:
-    if not isinstance(code, str) or code not in _CODES or align is not False or type(copy) is not bool:
+    if not isinstance(code, str) or code not in _CODES or align not in (False, 0) or copy not in (True, 1):
         told = f"dtype {code!r:.40}" if isinstance(code, str) else f"a dtype named by {kind_of(code)}"
         raise NotPlainError(f"{told}: arrays hold numbers, one of {', '.join(sorted(_CODES))}")
     return Dtype(code)
@@ -109,10 +109,13 @@ def _array(data: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
         )
     if any(type(size) is not int or not 0 <= size < _MAX_SIZE for size in shape):
         raise NotPlainError(f"an array's shape must be sizes from 0 to {_MAX_SIZE}")
-    if math.prod(shape) * dtype.value.itemsize != len(data) or (0 in shape and sum(shape) > MAX_AXES):
+    if math.prod(shape) * dtype.value.itemsize != len(data):
         raise NotPlainError(f"an array of shape {shape}, {dtype.code}, holds {len(data):,} bytes")
     values = np.frombuffer(bytes(data), dtype.value)
-    return values.reshape(shape, order="F" if order == "F" else "C")
+    try:
+        return values.reshape(shape, order="F" if order == "F" else "C")
+    except ValueError as error:  # nobody's joints in more frames than NumPy counts
+        raise NotPlainError(f"an array of shape {shape}: {error}") from error
 
 
 def _scalar(dtype: Any, data: Any) -> Any:

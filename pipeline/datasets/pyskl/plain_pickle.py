@@ -113,10 +113,14 @@ class _Machine:
         self.stack.append(made(items))
 
 
+_KEYS = (str, int, float, bool, bytes, type(None))
+"""Kinetics' annotations have dicts of floats; what nobody asks for is passed over."""
+
+
 def _pairs(items: list[Any]) -> dict[Any, Any]:
     keys = items[::2]
-    if len(items) % 2 or any(type(key) not in (str, int) for key in keys):
-        raise NotPlainError("a dict whose keys are not words or whole numbers")
+    if len(items) % 2 or any(type(key) not in _KEYS for key in keys):
+        raise NotPlainError("a dict whose keys are not words or numbers")
     return dict(zip(keys, items[1::2], strict=True))
 
 

@@ -1,34 +1,37 @@
 """One's own recordings, listed in a plain table: videos and labels, and whatever else is known of them."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.datasets.no_video import FRAME_SIZE, without_video
 from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
 from pipeline.datasets.table.rows import clips_of, read_rows
 from pipeline.datasets.table.skeleton_file import read_npz_skeleton, whole_frame_skeleton
 from pipeline.errors import DatasetError, ParamError, SkeletonError, VideoError
 from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
 from pipeline.values import UNKNOWN, Clip, Skeleton, Split
-from pipeline.video.video import AvVideo
+from pipeline.video.video import AvVideo, VideoSource
 
-NO_VIDEO = "video file missing: the table names it; put it there, or take the row out"
+NO_VIDEO = "video file missing: the table names it, or other rows have one; put it there, or take the row out"
 NO_SKELETON = (
     "the table names no skeleton for it, or its file is missing; give one, or use layout whole_frame"
 )
 
 
 class Table:
-    """A table with columns video, label and, if known, clip_id, skeleton, subject, camera, setup, split.
+    """A table with columns label, video or skeleton or both and, if known, clip_id, subject, camera, setup, split.
 
     table: the `.csv` or `.parquet` file, below the folder; paths in it are relative to the folder.
     layout: of the skeleton files (`.npz`, see `table_skeleton`); `whole_frame` where there are none.
     max_persons: slots for people.
     train_subjects: who trains in protocol `subjects`, which is there when some are named; "1 3 5" or a list.
-    The protocol `table` is there when the column split is filled for every clip.
+    frame_height, frame_width: of the pictures that 2-D joints lie in, where no row has a video.
+    The protocol `table` is there when the column split says train or test; who is `unused`, or says nothing, is
+    left out. One row out of form fails by itself.
     """
 
     name = "table"
-    modality: Modality = "rgb"
     card = Card(title="Own recordings", licence="As their owner says", citation="None given", url="")
 
     def __init__(
@@ -39,25 +42,31 @@ class Table:
         layout: str = WHOLE_FRAME.name,
         max_persons: int = 2,
         train_subjects: str | Sequence[int] = (),
+        frame_height: int = FRAME_SIZE[0],
+        frame_width: int = FRAME_SIZE[1],
     ) -> None:
         check_choice(layout, tuple(LAYOUTS), "table: layout")
-        if max_persons < 1:
-            raise ParamError(f"table: max_persons must be 1 or more, got {max_persons}")
+        if min(max_persons, frame_height, frame_width) < 1:
+            raise ParamError("table: max_persons, frame_height and frame_width must be 1 or more")
         self.root = Path(root)
         self.layout = LAYOUTS[layout]
         self.max_persons = max_persons
         self.train_subjects = _subjects(train_subjects)
-        self._clips, self.classes, self._splits = clips_of(read_rows(self.root / table))
+        self._frame_size = frame_height, frame_width
+        found = clips_of(read_rows(self.root / table))
+        self._clips, self.classes, self._splits = found.clips, found.labels, found.splits
+        self._wrong_rows = found.failures
+        self.modality: Modality = "rgb" if any(clip.video for clip in self._clips) else "none"
         self.protocols = self._protocols()
         self._check_skeletons()
         self._listing = self._list()
 
     def listing(self) -> Listing:
-        """Every row of the table; one whose files are not there fails."""
+        """Every row of the table; one out of form, or whose files are not there, fails."""
         return self._listing
 
     def split(self, clip: Clip, protocol: str) -> Split:
-        """As the column split says, or by the training subjects."""
+        """As the column split says, or by the training subjects; a row without a split is unused."""
         self._check_protocol(protocol)
         if protocol == "table":
             return self._splits[clip.clip_id]
@@ -74,9 +83,9 @@ class Table:
         return "subject"
 
     def sources(self, clip: Clip) -> dict[str, Path]:
-        """The video and, where the table names one, the skeleton file."""
-        found = {"video": self.root / clip.video}
-        return found if clip.skeleton is None else {**found, "skeleton": self.root / clip.skeleton}
+        """The video and the skeleton file, as far as the table names them."""
+        found = {"video": clip.video, "skeleton": clip.skeleton}
+        return {kind: self.root / path for kind, path in found.items() if path}
 
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
         """From the `.npz` file; with layout whole_frame, one unknown joint in each frame of the video."""
@@ -88,9 +97,12 @@ class Table:
             raise SkeletonError(f"{clip.clip_id}: {NO_SKELETON}")
         return read_npz_skeleton(self.root / clip.skeleton, self.layout, self.max_persons)
 
-    def open_video(self, clip: Clip) -> AvVideo:
-        """The video file."""
-        return AvVideo(self.root / clip.video)
+    def open_video(self, clip: Clip) -> VideoSource:
+        """The video file; with skeletons alone, what they tell of it."""
+        if clip.video:
+            return AvVideo(self.root / clip.video)
+        skeleton, _ = self.read_skeleton(clip)
+        return without_video(clip.clip_id, int(skeleton.video_frame[-1]) + 1, self._frame_size)
 
     def _check_protocol(self, protocol: str) -> None:
         if not self.protocols:
@@ -102,11 +114,6 @@ class Table:
         check_choice(protocol, self.protocols, "table: index.protocol")
 
     def _protocols(self) -> tuple[str, ...]:
-        if self._splits and len(self._splits) < len(self._clips):
-            clip_id = min({clip.clip_id for clip in self._clips} - self._splits.keys())
-            raise DatasetError(
-                f"table: {clip_id}: split is empty, though other rows have one; fill it, or none"
-            )
         if self.train_subjects:
             unknown = self.train_subjects - {clip.subject for clip in self._clips}
             if unknown:
@@ -124,7 +131,7 @@ class Table:
         reasons = {clip.clip_id: reason for clip in self._clips if (reason := self._unusable(clip))}
         return Listing(
             clips=tuple(clip for clip in self._clips if clip.clip_id not in reasons),
-            failures=tuple((clip_id, *reason) for clip_id, reason in sorted(reasons.items())),
+            failures=(*self._wrong_rows, *((clip_id, *why) for clip_id, why in sorted(reasons.items()))),
             absent={
                 "video missing": sum(reason == NO_VIDEO for _, reason in reasons.values()),
                 "skeleton missing": sum(reason == NO_SKELETON for _, reason in reasons.values()),
@@ -133,10 +140,10 @@ class Table:
 
     def _unusable(self, clip: Clip) -> tuple[str, str] | None:
         """Error class and reason, where a file that the clip needs is not there."""
-        if not (self.root / clip.video).is_file():
-            return VideoError.__name__, NO_VIDEO
-        needs_skeleton = self.layout is not WHOLE_FRAME
-        if needs_skeleton and (clip.skeleton is None or not (self.root / clip.skeleton).is_file()):
+        needs_video, needs_skeleton = self.modality != "none", self.layout is not WHOLE_FRAME
+        if needs_video and not (clip.video and os.path.isfile(self.root / clip.video)):  # noqa: PTH113
+            return VideoError.__name__, NO_VIDEO  # isfile: a name too long for the disk is no file
+        if needs_skeleton and not (clip.skeleton and os.path.isfile(self.root / clip.skeleton)):  # noqa: PTH113
             return SkeletonError.__name__, NO_SKELETON
         return None
 

@@ -86,7 +86,8 @@ def _joints(joints: NDArray[np.generic], axes: int, layout: Layout, name: str) -
         raise SkeletonError(
             f"{name}: {layout.name} has (T, M, {layout.num_joints}, {axes}) joints, got {joints.shape}"
         )
-    numbers = joints.astype(np.float32)
+    with np.errstate(over="ignore"):  # beyond float32 is unknown, as infinity is
+        numbers = joints.astype(np.float32)
     numbers[~np.isfinite(numbers).all(axis=3)] = np.nan
     return numbers
 

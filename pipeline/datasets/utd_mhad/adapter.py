@@ -1,6 +1,7 @@
 """UTD-MHAD: skeletons of the first Kinect, with its depth recordings or the RGB videos as video modality."""
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -8,11 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.find_files import find_clips
+from pipeline.datasets.find_files import FoundFiles, find_clips
+from pipeline.datasets.no_video import without_video
 from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
 from pipeline.datasets.utd_mhad.depth_video import MatDepthVideo
 from pipeline.datasets.utd_mhad.skeleton_file import one_person, project, read_joints_2d, read_joints_3d
-from pipeline.errors import DatasetError, SkeletonError
+from pipeline.errors import ClipError, DatasetError, SkeletonError, VideoError
 from pipeline.skeleton.layouts import UTD_20
 from pipeline.values import Clip, Skeleton, Split
 from pipeline.video.video import AvVideo, VideoSource
@@ -50,6 +52,10 @@ CLIP_ID = re.compile(r"a(\d{1,2})_s(\d)_t(\d)")
 NUM_SUBJECTS = 8
 
 NO_SKELETON = "skeleton file missing: its video is there; fetch the skeleton too"
+NO_VIDEO = "video missing: its skeleton is there; fetch the video too"
+
+FRAME_SIZES = {"depth": (240, 320), "rgb": (480, 640)}
+"""(H, W) of the pictures."""
 
 
 class UtdMhad:
@@ -57,7 +63,8 @@ class UtdMhad:
 
     modality: `depth` plays `…_depth.mat`; `rgb` plays `…_color.avi` and takes the 2-D joints, which the
     dataset does not give for it, from your own `…_joints2d.npy`, (T, 20, 2) pixels of RGB frames, NaN where
-    unknown, or `…_joints2d.csv`, a line a frame: x and y of joint 0, of joint 1, …
+    unknown, or `…_joints2d.csv`, a line a frame: x and y of joint 0, of joint 1, … Where the folder holds no such
+    recording at all, its skeletons alone.
 
     The dataset has no joint scores: 1 stands in wherever a joint is known, 0 where it is not.
     Joints named left lie at image left, the reverse of NTU RGB+D: it is so in the data.
@@ -81,10 +88,15 @@ class UtdMhad:
     def __init__(self, root: Path, *, modality: Literal["depth", "rgb"] = "depth") -> None:
         check_choice(modality, ("depth", "rgb"), "utd_mhad: modality")
         self.root = Path(root)
-        self.modality: Modality = modality
+        self.played = modality
+
+    @property
+    def modality(self) -> Modality:
+        """As asked for; `none` where no such recording lies there."""
+        return self.played if self._files.paths[self.played] else "none"
 
     def listing(self) -> Listing:
-        """Clips with video and skeleton; a skeleton without a video is counted, a video without one fails."""
+        """Clips with video and skeleton; a skeleton without a video is incomplete, a video without one fails."""
         return self._listing
 
     def split(self, clip: Clip, protocol: str) -> Split:
@@ -99,22 +111,27 @@ class UtdMhad:
 
     def sources(self, clip: Clip) -> dict[str, Path]:
         """Video, skeleton and, with RGB, the 2-D joints."""
-        found = {"video": self.root / clip.video, "skeleton": self._skeleton_path(clip)}
-        if self.modality == "rgb" and clip.clip_id in self._files["joints2d"]:
-            found["joints2d"] = self.root / self._files["joints2d"][clip.clip_id]
+        found = {"skeleton": self._skeleton_path(clip)}
+        if clip.video:
+            found["video"] = self.root / clip.video
+        if self.played == "rgb" and clip.clip_id in self._joints2d:
+            found["joints2d"] = self.root / self._joints2d[clip.clip_id]
         return found
 
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
         """Joints in metres, and in pixels: projected into the depth image, or from your file for RGB."""
         path = self._skeleton_path(clip)
         joints_3d = read_joints_3d(path)
-        joints_2d = project(joints_3d) if self.modality == "depth" else self._rgb_joints(clip, len(joints_3d))
+        joints_2d = project(joints_3d) if self.played == "depth" else self._rgb_joints(clip, len(joints_3d))
         return one_person(joints_3d, joints_2d, path.name)
 
     def open_video(self, clip: Clip) -> VideoSource:
-        """The depth recording, or the RGB video."""
+        """The depth recording, or the RGB video; with skeletons alone, what they tell of it."""
+        if not clip.video:
+            num_frames = len(read_joints_3d(self._skeleton_path(clip)))
+            return without_video(clip.clip_id, num_frames, FRAME_SIZES[self.played])
         path = self.root / clip.video
-        return MatDepthVideo(path) if self.modality == "depth" else AvVideo(path)
+        return MatDepthVideo(path) if self.played == "depth" else AvVideo(path)
 
     def _skeleton_path(self, clip: Clip) -> Path:
         if clip.skeleton is None:
@@ -122,7 +139,7 @@ class UtdMhad:
         return self.root / clip.skeleton
 
     def _rgb_joints(self, clip: Clip, num_frames: int) -> NDArray[np.float64]:
-        joints2d = self._files["joints2d"].get(clip.clip_id)
+        joints2d = self._joints2d.get(clip.clip_id)
         if joints2d is None:
             raise SkeletonError(
                 f"{clip.clip_id}: modality rgb needs 2-D joints in RGB pixels, which UTD-MHAD does not give: "
@@ -131,25 +148,35 @@ class UtdMhad:
         return read_joints_2d(self.root / joints2d, num_frames)
 
     @cached_property
-    def _files(self) -> dict[str, dict[str, str]]:
-        """Path below the root, by kind of file and clip id."""
+    def _files(self) -> FoundFiles:
         return find_clips(self.root, self.name, PATTERNS)
+
+    @property
+    def _joints2d(self) -> Mapping[str, str]:
+        return self._files.paths["joints2d"]
 
     @cached_property
     def _listing(self) -> Listing:
-        videos, skeletons = self._files[self.modality], self._files["skeleton"]
-        lone_videos = sorted(videos.keys() - skeletons.keys())
+        videos, skeletons = self._files.paths[self.played], self._files.paths["skeleton"]
+        there = videos.keys() if videos else skeletons.keys()
+        lone_videos, lone_skeletons = there - skeletons.keys(), skeletons.keys() - there
+        failures = dict.fromkeys(lone_videos, (SkeletonError.__name__, NO_SKELETON))
+        failures |= {c: (DatasetError.__name__, why) for c, why in self._files.unclear.items() if c in there}
+        clips = []
+        for clip_id in sorted(there - failures.keys()):
+            try:
+                clips.append(_clip(clip_id, videos.get(clip_id, ""), skeletons[clip_id]))
+            except ClipError as error:
+                failures[clip_id] = (type(error).__name__, str(error))
         return Listing(
-            clips=tuple(
-                _clip(clip_id, videos[clip_id], skeletons[clip_id])
-                for clip_id in sorted(videos.keys() & skeletons.keys())
-            ),
-            failures=tuple((clip_id, SkeletonError.__name__, NO_SKELETON) for clip_id in lone_videos),
+            clips=tuple(clips),
+            failures=tuple((clip_id, *why) for clip_id, why in sorted(failures.items())),
             absent={
-                "video missing": len(skeletons.keys() - videos.keys()),
+                "video missing": len(lone_skeletons),
                 "skeleton missing": len(lone_videos),
                 "video and skeleton missing": max(0, NUM_CLIPS - len(videos.keys() | skeletons.keys())),
             },
+            incomplete=tuple((clip_id, VideoError.__name__, NO_VIDEO) for clip_id in sorted(lone_skeletons)),
         )
 
 
@@ -157,7 +184,5 @@ def _clip(clip_id: str, video: str, skeleton: str) -> Clip:
     """The clip that a name like a12_s3_t4 tells of: action, subject, trial."""
     match = CLIP_ID.fullmatch(clip_id)
     if match is None or not 1 <= int(match[1]) <= len(CLASSES) or not 1 <= int(match[2]) <= NUM_SUBJECTS:
-        raise DatasetError(
-            f"utd_mhad: {clip_id!r} names no action 1 to 27 of a subject 1 to 8; rename the file"
-        )
+        raise ClipError(f"{clip_id!r} names no action 1 to 27 of a subject 1 to 8; rename the file")
     return Clip(clip_id, label=int(match[1]) - 1, video=video, skeleton=skeleton, subject=int(match[2]))

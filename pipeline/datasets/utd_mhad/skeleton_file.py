@@ -60,13 +60,17 @@ def one_person(
     joints_3d: NDArray[np.float64], joints_2d: NDArray[np.float64], name: str
 ) -> tuple[Skeleton, frozenset[str]]:
     """A skeleton of one person, and its flags. A joint scores 1 if known in metres and pixels, else 0."""
-    known = np.asarray(np.isfinite(joints_3d).all(axis=2) & np.isfinite(joints_2d).all(axis=2))
+    with np.errstate(over="ignore"):  # beyond float32 is unknown, as infinity is
+        metres, pixels = joints_3d.astype(np.float32), joints_2d.astype(np.float32)
+    metres[~np.isfinite(metres).all(axis=2)] = np.nan
+    pixels[~np.isfinite(pixels).all(axis=2)] = np.nan
+    known = np.asarray(np.isfinite(metres).all(axis=2) & np.isfinite(pixels).all(axis=2))
     seen = known.any(axis=1)
     if not seen.any():
         raise SkeletonError(f"{name}: nobody is seen in any of its {len(known)} frames")
     skeleton = Skeleton(
-        joints_3d=joints_3d[:, None].astype(np.float32),
-        joints_2d=joints_2d[:, None].astype(np.float32),
+        joints_3d=metres[:, None],
+        joints_2d=pixels[:, None],
         score=known[:, None].astype(np.float32),
         video_frame=np.arange(len(known), dtype=np.int32),
     )

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from pipeline.errors import VideoError
 from pipeline.video.video import VideoFacts
 
+FRAME_SIZE = (1080, 1920)
+"""(H, W): what PYSKL takes where nothing tells how large the picture was (PreNormalize2D)."""
+
 
 @dataclass(frozen=True, slots=True)
 class NoVideo:
@@ -16,7 +19,7 @@ class NoVideo:
 
     clip_id: str
     facts: VideoFacts
-    """As the skeletons' file tells them."""
+    """As the skeletons tell them."""
 
     @property
     def decoder(self) -> str:
@@ -33,9 +36,15 @@ class NoVideo:
     ) -> Iterator[tuple[int, NDArray[np.generic]]]:
         """VideoError: there are none."""
         raise VideoError(
-            f"{self.clip_id}: its dataset has skeletons and no videos; name them with the option `videos`"
+            f"{self.clip_id}: its dataset has skeletons and no videos; put them there, or name them where an "
+            "option does"
         )
 
     def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
         """VideoError likewise."""
         return self.frames(wanted)
+
+
+def without_video(clip_id: str, num_frames: int, size: tuple[int, int] = FRAME_SIZE) -> NoVideo:
+    """The stand-in for a video of `num_frames` pictures of `size` (height, width)."""
+    return NoVideo(clip_id, VideoFacts(num_frames, *size, 0.0, None))

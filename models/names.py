@@ -1,0 +1,48 @@
+"""Every backbone and head of ours, by its name in params. Names only: nothing is imported before it is asked for."""
+
+from typing import Literal
+
+BackboneKind = Literal[
+    "r3d18",
+    "agcn",
+    "aagcn",
+    "ctrgcn",
+    "stgcn",
+    "frame_resnet",
+    "dinet_r",
+    "two_path",
+    "rgb_xshift",
+    "pose_xshift",
+    "x3d_m",
+    "x3d_s",
+]
+
+BACKBONES: dict[BackboneKind, tuple[str, int]] = {
+    "r3d18": ("models.amfi.r3d:R3D18", 1),
+    "agcn": ("models.graph.agcn:AGCN", 1),
+    "aagcn": ("models.graph.aagcn:AAGCN", 1),
+    "ctrgcn": ("models.graph.ctrgcn:CTRGCN", 1),
+    "stgcn": ("models.graph.stgcn:STGCN", 1),
+    "frame_resnet": ("models.cssi.resnet:FrameResNet", 1),
+    "dinet_r": ("models.cssi.dinet:DINetR", 1),
+    "two_path": ("models.interaction.two_path:TwoPath", 1),
+    "rgb_xshift": ("models.epam.xnets:RGBXShiftNet", 1),
+    "pose_xshift": ("models.epam.xnets:PoseXShiftNet", 1),
+    "x3d_m": ("models.epam.xnets:X3DM", 1),
+    "x3d_s": ("models.epam.xnets:X3DS", 1),
+}
+"""Name to (where its class stands, version of its results). Raise a version when what that network computes or
+learns changes: keys made with it then change, and no others."""
+
+HeadKind = Literal["amfi", "average", "multiplication", "max", "concatenation", "skeleton", "video"]
+
+HEADS: dict[HeadKind, tuple[str, int]] = {
+    "amfi": ("models.amfi.fusion:AMFIFusion", 1),
+    "average": ("models.amfi.baselines:average", 1),
+    "multiplication": ("models.amfi.baselines:multiplication", 1),
+    "max": ("models.amfi.baselines:maximum", 1),
+    "concatenation": ("models.amfi.baselines:concatenation", 1),
+    "skeleton": ("models.amfi.baselines:skeleton", 1),
+    "video": ("models.amfi.baselines:video", 1),
+}
+"""Likewise of the fusion heads."""

@@ -1,0 +1,43 @@
+"""What goes on beside a build and decides no row of it: taking over what was pulled, telling progress and code.
+
+Each is imported by name when it is needed, so that recipes.lock does not follow it: shards and weights are adopted
+under the keys that they bear, after their digests were checked, and the facts of the code are an attribute. An edit
+of these can make no row stale, and stops no step.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cache import Cache
+    from cache.upkeep.adopt import Adopted
+    from pipeline.build.progress import ClipProgress
+
+
+def adopt_before_build(root: Path, cache: "Cache", name: str, out: Path) -> "Adopted | None":
+    """`pipeline.build.adoption.adopt_before_build`"""
+    adopted: Adopted | None = import_module("pipeline.build.adoption").adopt_before_build(
+        root, cache, name, out
+    )
+    return adopted
+
+
+def adopt_learned(root: Path, cache: "Cache", folder: Path) -> int:
+    """`pipeline.training.adopted_weights.adopt_learned`"""
+    taken: int = import_module("pipeline.training.adopted_weights").adopt_learned(root, cache, folder)
+    return taken
+
+
+def clip_progress(stage: str, total: int, *, cached: int, quiet: bool) -> "ClipProgress":
+    """`pipeline.build.progress.ClipProgress`"""
+    made: ClipProgress = import_module("pipeline.build.progress").ClipProgress(
+        stage, total, cached=cached, quiet=quiet
+    )
+    return made
+
+
+def code_facts(step: str, parts: tuple[str, ...]) -> dict[str, Any]:
+    """`pipeline.build.lock.code_facts`"""
+    facts: dict[str, Any] = import_module("pipeline.build.lock").code_facts(step, parts)
+    return facts

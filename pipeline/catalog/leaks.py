@@ -1,0 +1,68 @@
+"""What stands on both sides of a protocol: recordings that test what was trained on, people who should not be known."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline.datasets.protocol import Axis
+from pipeline.values import UNKNOWN, Clip, Split
+
+SHOWN = 3
+"""Clips and people named one by one; the catalog has them all."""
+
+SEEN = "in_training_too"
+"""Flag of a test clip whose recording, video or skeleton, is byte for byte a training clip's too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """What both sides share."""
+
+    clips: Mapping[str, str]
+    """Test clip to a training clip with the same recording."""
+    subjects: tuple[int, ...]
+    """Who stands on both sides, though the protocol is to hold people apart."""
+    num_test: int
+
+    def __bool__(self) -> bool:
+        return bool(self.clips or self.subjects)
+
+    def __str__(self) -> str:
+        """A sentence each; empty where nothing leaks."""
+        told = []
+        if self.clips:
+            some = ", ".join(f"{test} is {train}" for test, train in list(self.clips.items())[:SHOWN])
+            told.append(
+                f"{len(self.clips)} of {self.num_test} test clips are byte for byte the same recording as a training "
+                f"clip ({some}{_more(len(self.clips))})"
+            )
+        if self.subjects:
+            some = ", ".join(str(subject) for subject in self.subjects[:SHOWN])
+            told.append(
+                f"{len(self.subjects)} people are on both sides of a split by subject "
+                f"({some}{_more(len(self.subjects))})"
+            )
+        return "; ".join(told)
+
+
+def leaks_of(clips: Iterable[tuple[Clip, Split, Iterable[str | None]]], axis: Axis) -> Leaks:
+    """What (clip, its side, sha256 of its video and skeleton) share across the sides."""
+    sides: dict[Split, list[tuple[Clip, Iterable[str | None]]]] = defaultdict(list)
+    for clip, split, digests in clips:
+        sides[split].append((clip, tuple(digests)))
+    trained = {
+        digest: clip.clip_id for clip, digests in reversed(sides["train"]) for digest in digests if digest
+    }
+    shared = {
+        clip.clip_id: trained[digest]
+        for clip, digests in sides["test"]
+        for digest in digests
+        if digest in trained
+    }
+    people = {side: {clip.subject for clip, _ in sides[side]} - {UNKNOWN} for side in ("train", "test")}
+    both = people["train"] & people["test"] if axis == "subject" else set[int]()
+    return Leaks(shared, tuple(sorted(both)), len(sides["test"]))
+
+
+def _more(count: int) -> str:
+    return f" and {count - SHOWN} more" if count > SHOWN else ""
