@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from house import HOUSE
 from test_datasets_pyskl import annotation, dumped
 from test_datasets_table import write_video
 from tiny import Project, tiny_params
@@ -245,3 +246,25 @@ def test_joints_of_no_layout_are_not_asked_for_by_name(tmp_path: Path) -> None:
     dumped(tmp_path / "annotations.pkl", [annotation("a", 0, joints=18)])
     with pytest.raises(ParamError, match=r"no layout has 18 joints \(coco_17 has 17, .*write a pickle"):
         Pyskl(tmp_path)
+
+
+def test_the_preset_of_ones_own_in_the_docs_is_whole(tmp_path: Path) -> None:
+    """s10: docs/presets.md, as it stands there, on a table of videos."""
+    page = (HOUSE / "docs" / "presets.md").read_text()
+    text = page.split("<!-- own preset -->\n```yaml\n")[1].split("```")[0]
+    mine = table_project(tmp_path / "own", ROWS)
+    mine.raw.rename(mine.raw.with_name("own"))
+    mine.paths.params.write_text(text)
+    assert load_params(mine.paths.params, "own").train.methods == ("video",)
+    code, told = command(mine, "index", "own")
+    assert code == 0, told
+    for stage in ("sample", "crop", "heatmaps"):
+        assert command(mine, stage, "own")[0] == 0
+
+
+def test_a_table_without_a_protocol_says_which_column_to_fill(tmp_path: Path) -> None:
+    mine = table_project(tmp_path / "own", ROWS)
+    (mine.raw / "table.csv").write_text("video,label\nv0.avi,run\nv1.avi,jump\n")
+    code, told = command(mine, "index", "demo")
+    assert code == 2
+    assert "fill the column `split` with train or test" in told
