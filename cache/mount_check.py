@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import CacheError, UnreachableError
-from .files import FULL
+from .files import FULL, write_atomic
 
 MARK = "CACHEDIR.TAG"
 _SIGNATURE = (
@@ -28,6 +28,16 @@ def mark(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), (root / MARK).open("x") as file:
             file.write(_SIGNATURE)
+
+
+def mark_damage(path: Path) -> str | None:
+    """What is wrong with a cache's mark; None where nothing is."""
+    return None if path.read_bytes() == _SIGNATURE.encode() else "the cache's mark is not as it was written"
+
+
+def renew_mark(root: Path) -> None:
+    """Write it again."""
+    write_atomic(root / MARK, _SIGNATURE.encode())
 
 
 @contextmanager

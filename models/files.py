@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from models.errors import CheckpointError
 _ZIP = b"PK\x03\x04"
 _MAGIC = (_ZIP, b"\x80\x02")
 """How torch.save's files begin: a zip, or a bare pickle in those from before torch 1.6."""
+_SEALED = b"harcache-resume-1\n"
+"""How a file begins that goes on with a digest of the rest."""
+_DIGEST_BYTES = 20
 
 
 def torch_bytes(document: dict[str, Any]) -> bytes:
@@ -24,11 +28,16 @@ def torch_bytes(document: dict[str, Any]) -> bytes:
 
 
 def write_torch(path: Path, document: dict[str, Any]) -> None:
-    """Write under a temporary name in the same folder, flush to disk, rename."""
+    """Write under a temporary name in the same folder, flush to disk, rename; a digest of its bytes goes ahead.
+
+    What is written in one piece fails as the machine says (no space left), not in torch's words.
+    """
+    content = torch_bytes(document)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with temporary.open("wb") as file:
-            torch.save(document, file)
+            file.write(_SEALED + _digest(content))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -53,7 +62,7 @@ def read_torch(source: Path | bytes, name: str = "weights") -> dict[str, Any]:
     none of their code is run, or needs to be installed. Raises CheckpointError.
     """
     where = name if isinstance(source, bytes) else str(source)
-    content = source if isinstance(source, bytes) else source.read_bytes()
+    content = _unsealed(source if isinstance(source, bytes) else source.read_bytes(), where)
     if not content.startswith(_MAGIC):
         raise CheckpointError(f"{where} is not a file of weights: it starts with {content[:8]!r}")
     try:
@@ -68,6 +77,20 @@ def read_torch(source: Path | bytes, name: str = "weights") -> dict[str, Any]:
     if not isinstance(document, dict):
         raise CheckpointError(f"{where} must hold a dict, got {type(document).__name__}")
     return document
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=_DIGEST_BYTES).digest()
+
+
+def _unsealed(content: bytes, where: str) -> bytes:
+    """What `write_torch` wrote, without the digest ahead of it; other files as they are."""
+    if not content.startswith(_SEALED):
+        return content
+    told, inner = content[len(_SEALED) :][:_DIGEST_BYTES], content[len(_SEALED) + _DIGEST_BYTES :]
+    if _digest(inner) != told:
+        raise CheckpointError(f"{where} is damaged: its bytes are not those that were written")
+    return inner
 
 
 def _loaded(content: bytes) -> Any:

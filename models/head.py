@@ -27,6 +27,9 @@ class HeadOutput(ShownByShape):
 class Head(nn.Module):
     """(B, skeleton_dim) and (B, video_dim) features → HeadOutput. Subclasses fill in `fuse`."""
 
+    label_smoothing: float = 0.0
+    """Of the cross-entropy in `loss`; set by whoever trains the head, from its plan."""
+
     def __init__(
         self,
         num_classes: int,
@@ -74,4 +77,4 @@ class Head(nn.Module):
 
     def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
         """Mean cross-entropy over the batch; a head with a gate adds its own term."""
-        return F.cross_entropy(output.logits.float(), labels)
+        return F.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)

@@ -6,6 +6,7 @@ PipelineError
         PickleError
     CapacityError
     RunError
+    InputsChangedError
     ClipError
         VideoError
         SkeletonError
@@ -37,6 +38,10 @@ class CapacityError(PipelineError, OSError):
 
 class RunError(PipelineError, RuntimeError):
     """The run as a whole stopped: too many failures, workers lost."""
+
+
+class InputsChangedError(PipelineError, RuntimeError):
+    """What a stage reads was replaced while it ran; what was made of it is not recorded, and a rerun goes on."""
 
 
 class ClipError(PipelineError, ValueError):

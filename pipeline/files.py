@@ -4,23 +4,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cache.files import remove, swap_in, write_atomic
+from cache.files import swap_in, write_atomic
+from cache.locks import aside, locked
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write `path` aside and rename it; its folder is made where it lacks."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, content.encode() if isinstance(content, str) else content)
+    """Write `path` aside and rename it, one process at a time; its folder is made where it lacks."""
+    with locked(path.with_name(f".{path.name}.lock")):
+        write_atomic(path, content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
-    """A new folder to fill; on success it takes the place of `path` in one step, on an error nothing changes."""
-    aside = path.with_name(f"{path.name}.partial")
-    remove(aside)
-    aside.mkdir(parents=True)
-    try:
-        yield aside
-        swap_in(aside, path)
-    finally:
-        remove(aside)
+    """A new folder to fill; on success it takes the place of `path` in one step, on an error nothing changes.
+
+    Of two processes that replace the same folder one waits for the other.
+    """
+    with aside(path, "partial") as place:
+        place.mkdir()
+        yield place
+        swap_in(place, path)

@@ -1,7 +1,7 @@
 """crop: cut the people out of the sampled frames. Each video is decoded once for all recipes."""
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from math import gcd
 from pathlib import Path
@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import ArraySpec, Row, RowFailure, StoreSpec, file_sha256
+from cache import ArraySpec, Cache, Digests, Row, RowFailure, StoreSpec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
+from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
+from pipeline.build.sources import SourceFiles
 from pipeline.build.steps import CROP
 from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.indexing import changed_videos
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.catalog.skeletons import read_skeleton
-from pipeline.datasets.opened import dataset_of, need_video
+from pipeline.datasets.opened import dataset_of, files_to_prove, need_video
 from pipeline.errors import ParamError
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
@@ -43,6 +45,13 @@ class CropWork:
 
     paths: Paths
     preset: "Preset"
+    cache: Cache
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By which each clip's row is named; the sha256 of its `video` among them."""
+
+    def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "CropWork":
+        """The same work, knowing which bytes it must read."""
+        return replace(self, inputs=inputs)
 
     @property
     def made_with(self) -> Mapping[str, Any]:
@@ -54,9 +63,10 @@ class CropWork:
         self, ids: list[str], arrays: frozenset[str]
     ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's pixels and boxes."""
-        return one_by_one(self._clip, ids, arrays)
+        with SourceFiles(self.cache) as sources:
+            yield from one_by_one(partial(self._clip, sources), ids, arrays)
 
-    def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
+    def _clip(self, sources: SourceFiles, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         dataset = dataset_of(self.preset.index, self.paths.raw)
         entry = opened_entries(self.paths.catalog)[clip_id]
         skeleton = read_skeleton(opened_store(self.paths.store("skeletons")), clip_id)
@@ -65,8 +75,11 @@ class CropWork:
         need_video(dataset, entry.clip)
         source = dataset.open_video(entry.clip)
         convert = self._depth(skeleton) if dataset.modality == "depth" else None
+        video = {"video": self.inputs[clip_id]["video"]}
+        with sources.held(files_to_prove(dataset, entry.clip, video)):
+            cropped_clips = crop_clip(source, cuts, convert=convert)
         made: ClipArrays = {}
-        for name, cropped in crop_clip(source, cuts, convert=convert).items():
+        for name, cropped in cropped_clips.items():
             rule, jpeg = recipes[name].enhance, recipes[name].storage == "jpeg"
             pixels = cropped if rule is None else self._lit(cropped, rule)
             made[name] = encode_jpeg(pixels, quality=recipes[name].jpeg_quality) if jpeg else pixels
@@ -105,12 +118,13 @@ class CropWork:
 
 def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
+    inputs = pinned(paths.catalog, paths.store("skeletons"), paths.store("samples"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     _check_enhancers(paths, preset, catalog)
     spec = _spec(preset, catalog)
     dataset = dataset_of(preset.index, paths.raw)
-    sha256 = partial(file_sha256, cache=paths.open_cache())
-    changed = changed_videos(dataset, catalog.usable(), sha256, workers=options.workers)
+    with Digests(paths.open_cache()) as known:
+        changed = changed_videos(dataset, catalog.usable(), known.sha256, workers=options.workers)
     documents = _documents(paths, preset, catalog, {failure.clip_id for failure in changed})
     return StoreJob(
         stage="crop",
@@ -120,7 +134,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
             Row(clip_id, {array.name: recipes[array.name.removeprefix(BOX)] for array in spec.arrays})
             for clip_id, recipes in documents.items()
         ],
-        work=CropWork(paths, preset),
+        work=CropWork(paths, preset, paths.open_cache()),
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,
@@ -130,6 +144,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
         },
         failures=changed,
         reads=("skeletons", "samples"),
+        pinned=inputs,
         left_out="" if catalog.has_videos else "the dataset has no videos: nothing is cropped",
         parts=parts_in_use("crop", preset),
     )

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import Cache, Row, RowFailure, StoreSpec, file_sha256
+from cache import Cache, Digests, Row, RowFailure, StoreSpec, file_sha256
 from models.backbones import backbone_class, build_backbone
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
@@ -31,6 +31,7 @@ from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
 from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
+from pipeline.build.sources import SourceFiles
 from pipeline.build.steps import EXTRACT
 from pipeline.build.work import ClipArrays, not_finite, row_failure
 from pipeline.errors import ClipError, FeatureError
@@ -54,6 +55,8 @@ class Request:
     """A name of `models.names.BACKBONES` over videos, or `package.module:Class`."""
     weights: Path | None = None
     """None: untrained, with a warning; the same on every machine with one version of torch."""
+    sha256: str | None = None
+    """Of the weights, by which rows are named: a file that is another by the time it is loaded is refused."""
     kind: WeightsKind = "harcache"
     cuts: tuple[str, ...] = (FEATURES,)
     views: int = 1
@@ -107,7 +110,7 @@ class Request:
         with seeded(0, "init", self.backbone):
             network = build_backbone(self.options, shape=self.expects.shape)
         if self.weights is not None and self.card is not None:
-            load_pretrained(network, self.weights, expected=self.card, kind=self.kind)
+            load_pretrained(network, self.weights, expected=self.card, kind=self.kind, sha256=self.sha256)
         return network
 
 
@@ -119,22 +122,33 @@ class ExtractWork:
     videos: Mapping[str, Path]
     threads: int
     batch: int
+    cache: Cache
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By which each video's row is named: its `video_sha256`."""
     made_with: Mapping[str, Any] = field(default_factory=dict)
+
+    def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "ExtractWork":
+        """The same work, knowing which bytes it must read."""
+        return replace(self, inputs=inputs)
 
     def compute(
         self, ids: list[str], arrays: frozenset[str]
     ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each video's cuts; one that cannot be decoded is a failure."""
         remaining = iter(ids)
-        while some := list(islice(remaining, self.batch * self.threads)):
-            yield from self._some(some, sorted(arrays))
+        with SourceFiles(self.cache) as sources:
+            while some := list(islice(remaining, self.batch * self.threads)):
+                yield from self._some(sources, some, sorted(arrays))
 
-    def _some(self, ids: list[str], cuts: list[str]) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def _some(
+        self, sources: SourceFiles, ids: list[str], cuts: list[str]
+    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         clips: dict[str, NDArray[np.float32]] = {}
         failed: dict[str, RowFailure] = {}
         for video_id in ids:
             try:
-                clips[video_id] = self._clip(video_id)
+                with sources.held({self.videos[video_id]: self.inputs[video_id]["video_sha256"]}):
+                    clips[video_id] = self._clip(video_id)
             except ClipError as error:
                 failed[video_id] = row_failure(error)
         made = self._cuts(list(clips.values()), cuts) if clips else {}
@@ -190,6 +204,8 @@ def run(
     began = time.monotonic()
     if request.weights is None:
         print(f"extract: no --weights: {request.backbone} is untrained", file=sys.stderr)
+    else:
+        request = replace(request, sha256=file_sha256(request.weights, cache))
     found = video_ids(videos)
     named = found.files
     batch = _batch(request.expects)
@@ -199,7 +215,7 @@ def run(
         name=out.stem,
         spec=_spec(request),
         rows=[Row(video_id, made_of) for video_id, made_of in _documents(named, request, cache).items()],
-        work=ExtractWork(request, named, options.threads, batch, made_with),
+        work=ExtractWork(request, named, options.threads, batch, cache, made_with=made_with),
         coords=lambda ids: {"file": np.array([quote(os.fsencode(named[i].name)) for i in ids], "S")},
         attrs={
             "backbone": request.options,
@@ -222,14 +238,15 @@ def _documents(
     named: Mapping[str, Path], request: Request, cache: Cache
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """For each video, what its row of each cut is made of."""
-    weights = {} if request.weights is None else {"backbone": file_sha256(request.weights, cache)}
+    weights = {} if request.sha256 is None else {"backbone": request.sha256}
+    with Digests(cache) as digests:
+        sources = {video_id: {"video_sha256": digests.sha256(path)} for video_id, path in named.items()}
     params = {
         "backbone": request.options,
         "input": asdict(request.expects),
         "sampling": asdict(request.rule),
         **part_facts(request.backbone, BACKBONES),
     }
-    sources = {video_id: {"video_sha256": file_sha256(path, cache)} for video_id, path in named.items()}
     return {
         video_id: {
             cut: EXTRACT.document(params={**params, "cut": cut}, weights=weights, inputs=source)

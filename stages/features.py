@@ -22,6 +22,7 @@ from pipeline.build.build import StoreJob, build_store
 from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
 from pipeline.build.parts import part_facts
+from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import FEATURES
 from pipeline.build.work import ClipArrays, not_finite, row_failure
@@ -31,7 +32,7 @@ from pipeline.errors import FeatureError
 from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
-from pipeline.training.trainings import Training, read_trainings, trainings_of
+from pipeline.training.trainings import TRAININGS, Training, read_trainings, trainings_of
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
@@ -165,6 +166,8 @@ class _Networks:
 
 def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
+    stores = [paths.store(name) for name in ("skeletons", "frames", "heatmaps")]
+    inputs = pinned(paths.catalog, paths.weights / "backbones" / TRAININGS, *stores)
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     trainings = trainings_of(paths, preset.pretrain.backbones)
     sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
@@ -184,6 +187,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
             "backbones": {n: p.model_dump(mode="json") for n, p in preset.pretrain.backbones.items()},
         },
         reads=tuple(sorted({source.path.stem for source in sources.values()})),
+        pinned=inputs,
         parts=parts_in_use("features", preset),
     )
 

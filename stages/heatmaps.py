@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cache import ArraySpec, Row, RowFailure, StoreSpec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
+from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import HEATMAPS
 from pipeline.build.work import ClipArrays, one_by_one
@@ -54,6 +55,7 @@ class HeatmapWork:
 
 def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # noqa: ARG001
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
+    inputs = pinned(paths.catalog, paths.store("skeletons"), paths.store("samples"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     samples = opened_store(paths.need(paths.store("samples"), "sample"))
     skeletons = opened_store(paths.need(paths.store("skeletons"), "index"))
@@ -80,6 +82,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
         coords=catalog.coords,
         attrs={"dataset": paths.dataset, **catalog.attrs, "layout": layout.name, **made_of},
         reads=("skeletons", "samples"),
+        pinned=inputs,
         left_out="" if layout is not WHOLE_FRAME else "the dataset has no skeletons: nothing is drawn",
     )
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-from cache import Row, file_sha256, open_store
+from cache import Digests, Row, open_store
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
+from pipeline.build.one_builder import one_builder
 from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
@@ -56,6 +56,11 @@ def run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool = F
 
     strict: DatasetError, before anything is written, where both sides of the protocol share recordings or people.
     """
+    with one_builder(paths, "index"):
+        return _run(paths, preset, options, strict=strict)
+
+
+def _run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool) -> Summary:
     found = _found(paths, preset, options)
     if strict and found.leaks:
         raise DatasetError(
@@ -90,8 +95,8 @@ def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
     dataset = open_dataset(preset.index, paths.raw)
     dataset.axis(preset.index.protocol)  # refuses a protocol that it does not have before anything is read
     listing = dataset.listing()
-    sha256 = partial(file_sha256, cache=paths.open_cache())
-    digests = source_digests(dataset, listing.clips, sha256, workers=options.workers)
+    with Digests(paths.open_cache()) as known:
+        digests = source_digests(dataset, listing.clips, known.sha256, workers=options.workers)
     return _Found(dataset, listing, digests, listing_leaks(dataset, preset.index.protocol, digests))
 
 
@@ -117,7 +122,7 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
             Row(clip_id, {array.name: document for array in spec.arrays})
             for clip_id, document in documents.items()
         ],
-        work=IndexWork(params, paths.raw, listing_key(found.listing)),
+        work=IndexWork(params, paths.raw, listing_key(found.listing), paths.open_cache()),
         coords=lambda _: {},
         attrs={
             "dataset": paths.dataset,

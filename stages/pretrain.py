@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -24,7 +24,9 @@ from models.training.plan import FitPlan
 from models.training.seeding import seeded
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
+from pipeline.build.one_builder import one_builder
 from pipeline.build.parts import part_facts
+from pipeline.build.pinned import Pinned, pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import PRETRAIN
 from pipeline.catalog.catalog import Catalog
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 
 EVALUATION_BATCH = 32
 
+Labelled: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.int64]]"
+"""A batch of inputs and their labels."""
+
 
 @dataclass(frozen=True)
 class BackboneTraining:
@@ -54,6 +59,8 @@ class BackboneTraining:
     source: ClipInput
     catalog: Catalog
     amp: str
+    inputs: Pinned
+    """What it is learned from: no epoch is kept, and no weights, once that was replaced."""
 
     def learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on` for `epochs`, keeping the epoch that is best on `select_on` (the last, where none)."""
@@ -115,7 +122,7 @@ class BackboneTraining:
         fit_plan = FitPlan(**plan.model_dump(exclude={"batch"}), seed=seed, amp=self.amp)  # type: ignore[arg-type]
         result = fit(
             model,
-            lambda epoch: _as_tensors(prefetched(batches(epoch))),
+            lambda epoch: _as_tensors(self._held(prefetched(batches(epoch)))),
             fit_plan,
             loss=classifier_loss(model, cross_entropy(fit_plan)),
             device=best_device(),
@@ -125,6 +132,11 @@ class BackboneTraining:
         )
         weights = encode(model.backbone.state_dict(), self._card())
         return {"weights.pt": weights, "history.json": result.document}
+
+    def _held(self, batches: Iterator[Labelled]) -> Iterator[Labelled]:
+        """An epoch's batches, all read from what was pinned; raises InputsChangedError behind the last of them."""
+        with self.inputs.held():
+            yield from batches
 
     def _network(self) -> Backbone:
         """A new backbone, or one that starts from the weights that the params name."""
@@ -150,10 +162,11 @@ class BackboneTraining:
         labels = np.array([self._labels[clip_id] for clip_id in ids])
 
         def accuracy(model: nn.Module) -> float:
-            said = [
-                model(torch.from_numpy(x).to(best_device())).argmax(dim=1).cpu().numpy()
-                for x in unaugmented_batches(self.source, ids, EVALUATION_BATCH)
-            ]
+            with self.inputs.held():
+                said = [
+                    model(torch.from_numpy(x).to(best_device())).argmax(dim=1).cpu().numpy()
+                    for x in unaugmented_batches(self.source, ids, EVALUATION_BATCH)
+                ]
             return 100 * float(np.mean(np.concatenate(said) == labels))
 
         return accuracy
@@ -161,13 +174,21 @@ class BackboneTraining:
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json."""
+    with one_builder(paths, "pretrain"):
+        return _run(paths, preset, options)
+
+
+def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     torch.set_num_threads(options.cores)
     began = time.monotonic()
+    inputs = pinned(paths.catalog, *(paths.store(name) for name in ("skeletons", "frames", "heatmaps")))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     _refuse_unknown_cuts(paths, preset)
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
     trainings = [
-        training for name in preset.pretrain.backbones for training in _backbone(paths, preset, catalog, name)
+        training
+        for name in preset.pretrain.backbones
+        for training in _backbone(paths, preset, catalog, name, inputs)
     ]
     write_trainings(paths.weights / "backbones", trainings, paths.open_cache())
     cached = sum(training.from_cache for training in trainings)
@@ -193,18 +214,20 @@ def _refuse_unknown_cuts(paths: Paths, preset: "Preset") -> None:
             network.cut(name)
 
 
-def _backbone(paths: Paths, preset: "Preset", catalog: Catalog, name: str) -> Iterator[Training]:
+def _backbone(
+    paths: Paths, preset: "Preset", catalog: Catalog, name: str, inputs: Pinned
+) -> Iterator[Training]:
     """Every training of one backbone."""
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
-    training_run = BackboneTraining(paths, name, params, source, catalog, preset.pretrain.amp)
-    parts = parts_of(catalog, source.keys(), preset.pretrain.hold_out)
+    training_run = BackboneTraining(paths, name, params, source, catalog, preset.pretrain.amp, inputs)
+    parts = parts_of(catalog, source.keys(), preset.pretrain)
     return training_schedule(
         preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, training_run.learn
     )
 
 
-def _as_tensors(batches: Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Iterator[Batch]:
+def _as_tensors(batches: Iterator[Labelled]) -> Iterator[Batch]:
     for clips, labels in batches:
         yield (torch.from_numpy(clips),), torch.from_numpy(labels)
 

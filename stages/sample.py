@@ -11,6 +11,7 @@ from cache import ArraySpec, Row, RowFailure, StoreSpec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
+from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import SAMPLE
 from pipeline.build.work import ClipArrays, one_by_one
@@ -51,6 +52,7 @@ class SampleWork:
 
 def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # noqa: ARG001
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
+    inputs = pinned(paths.catalog, paths.store("skeletons"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     rules = preset.sample
     shapes = {name: (rule.views, rule.num_frames) for name, rule in rules.items()}
@@ -75,6 +77,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
             "recipes": {name: asdict(rule) for name, rule in rules.items()},
         },
         reads=("skeletons",),
+        pinned=inputs,
     )
 
 

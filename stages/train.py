@@ -22,14 +22,16 @@ from models.training.plan import FitPlan
 from models.training.seeding import seeded
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
+from pipeline.build.one_builder import one_builder
 from pipeline.build.parts import part_facts
+from pipeline.build.pinned import Pinned, pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import SINGLE, Scores, late_fusions, skeleton_weight
-from pipeline.evaluation.results import FUSED, left_out, write_results
+from pipeline.evaluation.results import FUSED, LEAKS, left_out, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training
@@ -51,6 +53,8 @@ class HeadTraining:
     catalog: Catalog
     method: str
     """A head's name, or a user's own as `package.module:Class`; or the backbone that the head sees alone."""
+    inputs: Pinned
+    """What it is learned from: nothing is kept that was learned from another store."""
 
     def heads(self, parts: SplitParts) -> Iterator[Training]:
         """The selection run, on features of backbones that never saw the held-out clips; then the final runs."""
@@ -146,11 +150,13 @@ class HeadTraining:
         select_on: Ids,
         epochs: int,
     ) -> dict[str, bytes]:
-        pair = vectors.read(fit_on)
+        with self.inputs.held():
+            pair = vectors.read(fit_on)
+            held_out = (vectors.read(select_on), self.catalog.labels(select_on)) if select_on else None
         head = self._head(pair, seed)
+        head.label_smoothing = self.params.plan.label_smoothing
         plan = self.params.plan.model_dump(exclude={"batch", "epochs"})
         batches = VectorBatches(pair, self.catalog.labels(fit_on), self.params.plan.batch, seed)
-        held_out = (vectors.read(select_on), self.catalog.labels(select_on)) if select_on else None
         result = fit(
             head,
             lambda epoch: _as_tensors(batches(epoch)),
@@ -166,17 +172,23 @@ class HeadTraining:
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/heads, and under reports/<dataset> predictions, metrics, curves and confusion."""
+    with one_builder(paths, "train"):
+        return _run(paths, preset, options)
+
+
+def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     torch.set_num_threads(options.cores)
     began = time.monotonic()
+    inputs = pinned(paths.catalog, paths.store("features"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
-    parts = tested_parts(catalog, features_there(features), preset.pretrain.hold_out)
+    parts = tested_parts(catalog, features_there(features), preset.pretrain)
     heads: list[Training] = []
     said: list[Scores] = []
     held_out: list[Scores] = []
     for method in (*preset.train.methods, *preset.train.single_backbones):
-        training_run = HeadTraining(paths, preset, catalog, method)
+        training_run = HeadTraining(paths, preset, catalog, method, inputs)
         for head in training_run.heads(parts):
             heads.append(head)
             if head.phase == "selection":
@@ -186,11 +198,14 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
                 said.append(
                     training_run.said(head, training_run.vectors(head.seed, selection=False).read(parts.test))
                 )
+    inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
     leaks = catalog_leaks(catalog)
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
-        "selected_on": SELECTED_ON[preset.pretrain.hold_out.by],
+        "selected_on": LEAKS
+        if preset.pretrain.selected_on == "test"
+        else SELECTED_ON[preset.pretrain.hold_out.by],
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
         "skeleton_weight": weight,

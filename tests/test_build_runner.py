@@ -8,7 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from dying import write_once_dead
@@ -17,7 +21,7 @@ from tiny import Project, content
 
 from cache import open_store
 from pipeline.build import build
-from pipeline.build.runner import RunOptions, run_tasks
+from pipeline.build.runner import Patience, RunOptions, _Watch, run_tasks
 from pipeline.errors import RunError
 
 PATIENCE_SECONDS = 120
@@ -126,6 +130,79 @@ def test_a_worker_killed_costs_its_shard_not_the_run(
 def test_a_scheduler_that_is_not_there() -> None:
     with pytest.raises(RunError, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(run_tasks(str, [1], RunOptions(scheduler="tcp://127.0.0.1:9")))
+
+
+SOON = Patience(say_after_seconds=0.01, give_up_after_seconds=0.05)
+
+
+@contextmanager
+def lone_scheduler(folder: Path) -> Iterator[tuple[str, int]]:
+    """Address and process of a scheduler without any worker."""
+    told = folder / "scheduler.json"
+    local = ("--host", "127.0.0.1", "--no-dashboard", "--port", "0", "--scheduler-file", str(told))
+    with process("distributed.cli.dask_scheduler", *local) as running:
+        until(lambda: told.exists() and bool(told.read_text()), "the scheduler")
+        yield json.loads(told.read_text())["address"], running.pid
+
+
+def test_a_scheduler_without_workers_is_said_and_given_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lone_scheduler(tmp_path) as (address, _):
+        options = RunOptions(scheduler=address, patience=SOON)
+        with pytest.raises(
+            RunError, match=rf"given up after 0 s: .*{address} has no worker.*goes on from them"
+        ):
+            list(run_tasks(str, [1], options))
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f"waiting, 0 s at most (HARCACHE_PATIENCE): the dask scheduler at {address} has no worker; "
+        f"start some that have room for a shard: `dask worker {address} --memory-limit 0`"
+    ]
+
+
+def test_a_scheduler_that_dies_is_told(tmp_path: Path) -> None:
+    """Its only task kills it."""
+    with lone_scheduler(tmp_path) as (address, pid):
+        worker = ("distributed.cli.dask_worker", address, "--host", "127.0.0.1", "--no-dashboard")
+        room = ("--nthreads", "1", "--memory-limit", "0", "--local-directory", str(tmp_path / "worker"))
+        with process(*worker, *room):
+            options = RunOptions(scheduler=address)
+            with pytest.raises(
+                RunError, match=rf"the dask scheduler at {address} is gone.*run the same command"
+            ):
+                list(run_tasks(partial(os.kill, pid), [signal.SIGKILL], options))
+
+
+def test_patience_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert RunOptions().patience.give_up_after_seconds == 300
+    monkeypatch.setenv("HARCACHE_PATIENCE", "7")
+    assert RunOptions().patience == Patience(give_up_after_seconds=7)
+    monkeypatch.setenv("HARCACHE_PATIENCE", "long")
+    with pytest.raises(RunError, match="HARCACHE_PATIENCE must be a whole number of seconds, got 'long'"):
+        RunOptions()
+
+
+class Paused:
+    """A client of a cluster whose workers' states are made up: one list a look."""
+
+    def __init__(self, *looks: list[str]) -> None:
+        self.looks = iter(looks)
+        self.scheduler = SimpleNamespace(address="tcp://here:1")
+
+    def scheduler_info(self, n_workers: int) -> dict[str, Any]:
+        states = next(self.looks)
+        assert n_workers == -1  # all of them
+        return {"workers": {str(n): {"status": s, "memory_limit": 3 * 10**8} for n, s in enumerate(states)}}
+
+
+def test_workers_paused_for_memory_are_said_once_and_given_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that works in between begins the count anew, however long its shard takes."""
+    looks = [["paused"], ["paused"], ["running", "paused"], ["paused"], ["paused"], ["paused", "paused"]]
+    watch = _Watch(Paused(*looks), Patience(say_after_seconds=0.01, give_up_after_seconds=0.03))
+    with pytest.raises(RunError, match=r"none of the 2 workers at tcp://here:1 takes work, they are paused"):
+        watch.next_of(SimpleQueue())
+    assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 def test_crop_killed_midway_goes_on_from_the_last_whole_shard(finished: Project, cold: Project) -> None:

@@ -164,16 +164,16 @@ def test_a_damaged_shard_is_made_again(cache: Cache, tmp_path: Path) -> None:
         data[0] ^= 1
         shard.write_bytes(data)
     compute, _ = build(cache, tmp_path / "out", rows_of(*range(5)))
-    assert compute.asked == ["r004"]  # block 0 is linked unread: its reader will complain
+    assert compute.asked == ["r000", "r001", "r002", "r003", "r004"]
     compute, _ = build(cache, tmp_path / "out", rows_of(*range(5), version={0: 2}))
-    assert "r000" in compute.asked
+    assert compute.asked == ["r000"]
     store = open_store(tmp_path / "out")
     np.testing.assert_array_equal(store.read("count"), range(5))
 
 
 def test_the_index_is_rebuilt_from_the_records(cache: Cache, tmp_path: Path) -> None:
     build(cache, tmp_path / "out", rows_of(*range(5)))
-    (index,) = (cache.root / "index").iterdir()
+    (index,) = (cache.root / "index").glob("*.sqlite")
     index.write_bytes(b"rubbish" * 1000)
     compute, _ = build(cache, tmp_path / "out", rows_of(*range(6)))
     assert compute.asked == ["r005"]

@@ -109,5 +109,5 @@ def test_a_damaged_use_stops_it(cache: Cache) -> None:
     path.write_bytes(
         path.read_bytes().replace(b"kept", b"kepx").replace(b"gone", b"gonx").replace(b"weig", b"weix")
     )
-    with pytest.raises(CacheError, match="is damaged: remove it"):
+    with pytest.raises(CacheError, match=r"is damaged: `python cli\.py cache repair`"):
         collect(cache, days=0, delete=True)

@@ -18,7 +18,7 @@ from pipeline.catalog.outlook import hold_out_note, protocol_gaps
 from pipeline.datasets.pyskl.adapter import Pyskl
 from pipeline.errors import DatasetError, ParamError
 from pipeline.evaluation.results import read_predictions
-from pipeline.params.params import HoldOut
+from pipeline.params.params import HoldOut, PretrainParams
 from pipeline.params.presets import load_preset
 from pipeline.training.splits import held_out_clips, parts_of
 from pipeline.values import Clip, Split
@@ -84,7 +84,8 @@ def test_single_clips_are_held_out_the_same_way_each_time(share: float, count: i
 
 def test_parts_by_clip_cover_the_training_part() -> None:
     entries = [entry(number, number % 2, "train") for number in range(6)]
-    parts = parts_of(catalog(*entries), [e.clip.clip_id for e in entries], HoldOut(by="clip", share=0.34))
+    how = PretrainParams.model_construct(hold_out=HoldOut(by="clip", share=0.34), selected_on="val")
+    parts = parts_of(catalog(*entries), [e.clip.clip_id for e in entries], how)
     assert (len(parts.fit), len(parts.select), parts.test) == (4, 2, ())
     assert parts.training == tuple(e.clip.clip_id for e in entries)
 

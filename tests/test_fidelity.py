@@ -13,7 +13,7 @@ from house import HOUSE
 from skeleton_models import CHAIN
 from torch import Tensor, nn
 
-from models.amfi.fusion import AMFIFusion, GateSign
+from models.amfi.fusion import AMFIFusion, GateSign, Weigh
 from models.backbones import backbone_class, build_backbone
 from models.cssi.dinet import DINetR
 from models.cssi.network import MATRIX, CSSIModel
@@ -47,10 +47,12 @@ def two_modalities(num_clips: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     return centres[0][labels] + noise[0], 0.3 * centres[1][labels] + noise[1], labels
 
 
-def gate_after_training(sign: GateSign) -> float:
-    """Mean of G on clips that were not trained on; sixty steps at the paper's lambda of 1.5."""
+def gate_after_training(sign: GateSign, weigh: Weigh, lambda_gate: float = 1.5) -> float:
+    """Mean of G on clips that were not trained on; sixty steps, at the paper's lambda of 1.5 unless given."""
     with seeded(0, "gate"):
-        head = AMFIFusion(4, skeleton_dim=16, video_dim=16, gate_sign=sign)
+        head = AMFIFusion(
+            4, skeleton_dim=16, video_dim=16, gate_sign=sign, weigh=weigh, lambda_gate=lambda_gate
+        )
     optimiser = torch.optim.SGD(head.parameters(), lr=0.1, momentum=0.9)
     skeleton, video, labels = two_modalities(512, seed=1)
     for _ in range(60):
@@ -63,10 +65,11 @@ def gate_after_training(sign: GateSign) -> float:
     return float(gate.mean())
 
 
-def test_the_printed_gate_loss_shuts_the_skeleton_out() -> None:
+@pytest.mark.parametrize(("weigh", "shut", "open_"), [("original", 0.15, 0.95), ("associated", 0.01, 0.99)])
+def test_the_printed_gate_loss_shuts_the_skeleton_out(weigh: Weigh, shut: float, open_: float) -> None:
     """Although it is the modality that tells the classes apart, and the decision modality."""
-    assert gate_after_training("literal") < 0.01
-    assert gate_after_training("repaired") > 0.99
+    assert gate_after_training("literal", weigh) < shut
+    assert gate_after_training("repaired", weigh) > open_
 
 
 # ---------------------------------------------------------------------- SF-Head in training only

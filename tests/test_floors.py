@@ -25,7 +25,7 @@ ONLY_IN = {
     "distributed": {"pipeline.build.runner"},
     "zarr": {"cache.build.metadata", "bench.reads", "bench.read_rivals"},
     "typer": {"cli", "cli_cache", "cli_stages"},
-    "dvc": set(),
+    "dvc": {"pipeline.build.dvc_cache"},
     "mmpose": set(),
     "mmcv": set(),
 }

@@ -1,5 +1,8 @@
 """The training loop: deterministic, resumable bit for bit, selects on what is held out."""
 
+import errno
+import math
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.amfi.r3d import R3D18
-from models.errors import CheckpointError, FitError, ModelParamError
+from models.errors import FitError, ModelParamError
 from models.graph.agcn import AGCN
 from models.graph.layouts import blocks
 from models.training.classifier import Classifier
@@ -149,11 +152,37 @@ def test_another_plans_file_is_refused(tmp_path: Path) -> None:
         fit(agcn_with_dropout(), data, FitPlan(epochs=4, lr=0.04), resume=file)
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "run.pt"
+@pytest.mark.parametrize("at", [0, 10, 30, 2000, -1000])
+def test_a_damaged_file_is_not_believed(at: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One byte of it flipped, or garbage in its place: the run begins anew and ends as the undisturbed one."""
+    data, file = batches_of(3, 8, 2, 1), tmp_path / "run.pt"
+    undisturbed = fit(agcn_with_dropout(), data, PLAN, resume=file)
+    content = bytearray(file.read_bytes())
+    content[at] ^= 4
+    file.write_bytes(content)
+    assert_same(fit(agcn_with_dropout(), data, PLAN, resume=file), undisturbed)
     file.write_bytes(b"half of a file")
-    with pytest.raises(CheckpointError, match=r"run\.pt is not a file of weights"):
-        fit(agcn_with_dropout(), batches_of(3, 8, 2, 1), PLAN, resume=file)
+    assert_same(fit(agcn_with_dropout(), data, PLAN, resume=file), undisturbed)
+    assert caplog.text.count("the training begins anew") == 2
+
+
+def test_a_run_of_before_there_were_digests_goes_on(tmp_path: Path) -> None:
+    data, file = batches_of(3, 8, 2, 1), tmp_path / "run.pt"
+    first = fit(agcn_with_dropout(), data, PLAN, resume=file)
+    file.write_bytes(file.read_bytes()[file.read_bytes().index(b"PK") :])
+    assert_same(fit(agcn_with_dropout(), lambda _: iter(()), PLAN, resume=file), first)
+
+
+def test_a_full_disk_is_told_in_the_machines_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """torch.save itself would raise a RuntimeError that nobody expects."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        fit(agcn_with_dropout(), batches_of(3, 8, 2, 1), PLAN, resume=tmp_path / "run.pt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_loss_that_is_no_number_stops_the_run() -> None:
@@ -200,3 +229,29 @@ def test_bfloat16_is_used_where_it_is_asked_for() -> None:
 
 def test_memory_setting_can_be_repeated() -> None:
     assert keep_freed_memory() == keep_freed_memory()
+
+
+def test_cosine_falls_to_its_floor_and_warm_up_begins_as_ctr_gcns_code() -> None:
+    """SF-Head's plan: 5 epochs of warm-up to 0.1, then a cosine to 1e-4 over the 85 left."""
+    plan = FitPlan(epochs=90, lr=0.1, schedule="cosine", warmup_epochs=5, warmup_end="last", lr_min=1e-4)
+    rates = [learning_rate(plan, epoch) for epoch in range(90)]
+    assert rates[:5] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1])
+    assert rates[5] == pytest.approx(0.1)
+    assert rates[5 + 34] == pytest.approx(1e-4 + (0.1 - 1e-4) * (1 + math.cos(math.pi * 34 / 85)) / 2)
+    assert 1e-4 < rates[-1] < 1.4e-4
+    assert learning_rate(FitPlan(epochs=90, lr=0.1, schedule="cosine", warmup_epochs=5), 0) == pytest.approx(
+        0.1 / 6
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"lr_min": 0.2, "schedule": "cosine"}, "lr_min is the floor"),
+        ({"lr_min": 1e-4}, "lr_min is the floor of schedule cosine"),
+        ({"warmup_end": "first"}, "warmup_end must be"),
+    ],
+)
+def test_floors_and_warm_ups_that_cannot_be(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelParamError, match=message):
+        FitPlan(epochs=3, lr=0.1, **wrong)

@@ -162,3 +162,41 @@ def test_heads_refuse_integers_and_empty_batches(kind: HeadKind) -> None:
         small_head(kind)(SKELETON.long(), VIDEO)
     with pytest.raises(ShapeError, match=r"B of 1 or more, got \(0, 8\)"):
         small_head(kind)(SKELETON[:0], VIDEO[:0])
+
+
+def test_channel_attention_weighs_the_original_features_unless_asked_otherwise() -> None:
+    """With attention weights of exactly ½ everywhere, half of what is weighed goes on, and the gate is ½."""
+    seen = {}
+    for weigh in ("original", "associated"):
+        head = AMFIFusion(3, skeleton_dim=8, video_dim=8, association="modality_token", weigh=weigh)  # type: ignore[arg-type]
+        nn.init.zeros_(head.channel_attention.weight)
+        nn.init.zeros_(head.channel_attention.bias)
+        nn.init.zeros_(head.gate.weight)
+        nn.init.zeros_(head.gate.bias)
+        assert head.non_local is not None
+        nn.init.zeros_(head.non_local.w_z.weight)
+        nn.init.ones_(head.non_local.w_z.bias)  # Z = X + 1
+        fused: list[Tensor] = []
+        head.fc.register_forward_pre_hook(lambda _, inputs: fused.append(inputs[0]))  # noqa: B023
+        head(SKELETON, VIDEO)
+        seen[weigh] = fused[0]
+    mean = (SKELETON + VIDEO) / 4
+    torch.testing.assert_close(seen["original"], mean)
+    torch.testing.assert_close(seen["associated"], mean + 0.5)
+    assert AMFIFusion(3, skeleton_dim=8, video_dim=8).weigh == "original"
+    with pytest.raises(ModelParamError, match="weigh must be one of"):
+        small_head(weigh="both")
+
+
+@pytest.mark.parametrize("kind", ["concatenation", "amfi"])
+def test_a_head_smooths_labels_as_its_plan_says(kind: HeadKind) -> None:
+    """Smoothing s takes s / K of each class's own loss: (1 - s) CE + s mean over classes of -log p."""
+    torch.manual_seed(0)
+    head = small_head(kind)
+    output = head(SKELETON, VIDEO)
+    plain = head.loss(output, LABELS)
+    head.label_smoothing = 0.3  # type: ignore[assignment]
+    logs = torch.log_softmax(output.logits, dim=1)
+    own = -logs[range(4), LABELS].mean()
+    expected = plain - own + 0.7 * own + 0.3 * -logs.mean()
+    torch.testing.assert_close(head.loss(output, LABELS), expected)

@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BuildError
+from ..errors import BuildError, ShardError
 from ..home.home import Cache
 from ..home.index import Index, Place, synced_index
+from ..home.proof import prove
 from ..home.references import remember_use
 from ..home.row_order import arranged, read_order, write_order
 from ..keys import JSON, key_of
 from ..locks import Shared, locked
 from ..mount_check import mark, mounted
 from ..shards.chunk_index import index_bytes
-from ..shards.records import read_record
+from ..shards.records import Record, read_record
 from ..shards.specs import ArraySpec, Row, StoreSpec, entry_key, entry_prefix, shard_key
 from .publish import Publication, publish
 from .tasks import PlannedShard, Task
@@ -46,6 +47,7 @@ class Build:
         self._order = arranged(read_order(cache.order(name)), self._rows) or (None,)
         self._keys = {array.name: self._row_keys(array.name) for array in spec.arrays}
         self._shards = {array.name: self._shard_keys(array) for array in spec.arrays}
+        self._records: dict[str, Record] = {}
         with mounted(cache.root), synced_index(cache) as index:
             self.tasks: tuple[Task, ...] = self._plan(index)
         """One a block of rows that lacks a shard. Where `rows_to_make` is 0, all its rows can be copied."""
@@ -106,7 +108,7 @@ class Build:
         self, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]
     ) -> Publication:
         records = {
-            name: tuple(read_record(self.cache.record(key)) for key in keys)
+            name: tuple(self._records.get(key) or read_record(self.cache.record(key)) for key in keys)
             for name, keys in self._shards.items()
         }
         docs = {
@@ -130,7 +132,8 @@ class Build:
         )
 
     def _plan(self, index: Index) -> tuple[Task, ...]:
-        present = index.shards()
+        known = index.shards()
+        present = {key for keys in self._shards.values() for key in keys if key in known and self._whole(key)}
         tasks = []
         for block in range(-(-len(self._order) // self.spec.rows_per_shard)):
             lacking = [array for array in self.spec.arrays if self._shards[array.name][block] not in present]
@@ -140,6 +143,17 @@ class Build:
                 )
                 tasks.append(Task(block, self._order[self._span(block)], tuple(shards)))
         return tuple(tasks)
+
+    def _whole(self, key: str) -> bool:
+        """Whether the cache's shard is what its record says; one that is not is set aside, and made anew."""
+        try:
+            self._records[key] = prove(self.cache, read_record(self.cache.record(key)))
+        except FileNotFoundError:
+            return False
+        except ShardError as error:
+            self.cache.set_aside(key, str(error))
+            return False
+        return True
 
     def _planned(self, index: Index, array: ArraySpec, block: int) -> PlannedShard:
         row_keys = self._keys[array.name][self._span(block)]

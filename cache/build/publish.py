@@ -3,21 +3,20 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import blake2b, file_digest
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShardError, SpecError
+from ..errors import BuildError, ShardError, SpecError
 from ..files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder, write_atomic
 from ..home.home import Cache
+from ..home.proof import prove
 from ..keys import FORMAT, JSON, KEY_BYTES, canonical, digest_of, key_of
 from ..layout import KEYS, LAYOUT, MANIFEST, documents_name, shard_name
 from ..locks import locked
 from ..shards.documents import documents_bytes, intact, tail_checksums
-from ..shards.reading import ShardReader
-from ..shards.records import MEND, Record, read_record, shared_by
+from ..shards.records import Record, shared_by
 from ..shards.specs import ArraySpec, StoreSpec, dim_sizes
 from ..shards.writing import ShardWriter
 from .metadata import StoredArray, write_metadata
@@ -69,9 +68,10 @@ def _fill(
     for array in store.spec.arrays:
         for block, record in enumerate(store.records[array.name]):
             name = f"{array.name}/{shard_name(block, len(array.row_shape))}"
+            table = _proven(cache, record)
             link_or_copy(cache.shard(record.key), folder / name)
-            data = _documents(cache, store, array, block)
-            checksums = digest_of(tail_checksums(data) or b"")
+            data = _documents(cache, store, array, block, table)
+            checksums = digest_of(table)
             files[name] = {"size": record.size, "blake2b160": record.digest, "checksums": checksums}
             name = f"{array.name}/{documents_name(block)}"
             link_or_copy(cache.documents(record.key), folder / name)
@@ -86,37 +86,34 @@ def _fill(
     _seal(folder, files)
 
 
-def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int) -> bytes:
+def _proven(cache: Cache, record: Record) -> bytes:
+    """The checksums of a shard that is what its record says: whoever hashes it next, in a store, would swear to it."""
+    try:
+        return prove(cache, record).checksums or b""
+    except (ShardError, FileNotFoundError) as error:
+        cache.set_aside(record.key, str(error))
+        raise BuildError(
+            f"a shard was damaged while the store was being built ({error}); it is set aside, and nothing was "
+            "published. Run the same command again: only what is damaged is made anew"
+        ) from error
+
+
+def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int, table: bytes) -> bytes:
     """A block's documents, written into the cache where it has none that are whole."""
     key = store.records[array.name][block].key
     path = cache.documents(key)
     data = path.read_bytes() if path.exists() else b""
-    if not intact(data, key) or tail_checksums(data) is None:
+    if not intact(data, key) or tail_checksums(data) != table:
         step = store.spec.rows_per_shard
         span = slice(block * step, (block + 1) * step)
         docs = [store.docs[array.name].get(row) if row is not None else None for row in store.order[span]]
         rows = store.records[array.name][block].rows
         failures = {n: row.failed for n, row in enumerate(rows) if row is not None and row.failed is not None}
-        table = store.records[array.name][block].checksums or _proven_checksums(cache, key, array, step)
         data = documents_bytes(key, array.key_document, step, docs, failures, table)
         with locked(cache.lock(key)):
             write_atomic(path, data)
             path.chmod(0o444)  # stores link to this very file
     return data
-
-
-def _proven_checksums(cache: Cache, key: str, array: ArraySpec, rows_per_shard: int) -> bytes:
-    """Of a shard whose record was written before there was such a table: all of it is read, once."""
-    record, path = read_record(cache.record(key)), cache.shard(key)
-    with path.open("rb") as file:
-        digest = file_digest(file, lambda: blake2b(digest_size=KEY_BYTES)).hexdigest()
-    if digest != record.digest:
-        raise ShardError(f"shard {key} of array {array.name!r} is not what its record says; {MEND}")
-    reader = ShardReader(path, array, rows_per_shard)
-    try:
-        return reader.checksums()
-    finally:
-        reader.close()
 
 
 def _seal(folder: Path, files: dict[str, JSON]) -> None:

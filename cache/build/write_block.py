@@ -9,16 +9,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BuildError, ShardError
+from ..errors import BuildError
 from ..files import full_disk_explained, sync_folder, write_atomic
 from ..home.home import Cache
-from ..home.index import Place
+from ..home.proof import settled
 from ..keys import JSON
 from ..locks import locked
 from ..mount_check import mounted
-from ..shards.reading import ShardReader
 from ..shards.records import RowFailure, record_document
 from ..shards.writing import ShardWriter
+from .row_source import RowSource, proven_copies
 from .tasks import PlannedShard, Receipt, Task
 
 ComputedRow: TypeAlias = "tuple[str, Mapping[str, NDArray[np.generic]] | RowFailure]"
@@ -102,12 +102,9 @@ class _Job:
         self.plan = plan
         self.size = 0
         self._cache = cache
-        self._failures: dict[int, RowFailure] = {}
-        self._readers: dict[str, ShardReader] = {}
-        self._group_at: tuple[str, int] | None = None
-        self._group: NDArray[np.generic] = np.empty(0)
-        self._checked: set[tuple[str, int]] = set()
-        self._places = self._usable()
+        self._sources: dict[str, RowSource] = {}
+        self._copies = proven_copies(cache, plan.spec, plan.row_keys, plan.places, self._sources)
+        self._failures = dict(self._copies.failures)
         self._aside = cache.shard(plan.key).with_suffix(".tmp")
         self._writer: ShardWriter | None = None
 
@@ -116,28 +113,27 @@ class _Job:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for reader in self._readers.values():
-            reader.close()
+        for source in self._sources.values():
+            source.close()
         if self._writer is not None:
             self._writer.abort()
 
     def lacks(self, row: int) -> bool:
         """Whether the row must be computed for this array."""
-        return self.plan.row_keys[row] is not None and row not in self._places
+        return self.plan.row_keys[row] is not None and row not in self._copies.shards
 
     def put(
         self, row: int, row_id: str, value: Mapping[str, NDArray[np.generic]] | RowFailure | None
     ) -> None:
         """Append the block's next row: a hole, a copy, a failure, or what was computed."""
         assert self._writer is not None  # put is called within the context
-        place = self._places.get(row)
-        if place is not None and place.failed is None:
-            self._copy(self._writer, place)
+        copy = self._copies.rows.get(row)
+        if copy is not None:
+            self._copy(self._writer, *copy)
             return
-        failure = place.failed if place is not None else value if isinstance(value, RowFailure) else None
-        if self.plan.row_keys[row] is None or failure is not None:
-            if failure is not None and self.plan.row_keys[row] is not None:
-                self._failures[row] = failure
+        if isinstance(value, RowFailure) and self.lacks(row):
+            self._failures[row] = value
+        if self.plan.row_keys[row] is None or row in self._failures:
             self._writer.write(None)
             return
         assert isinstance(value, Mapping)  # a row that is lacking was asked for
@@ -151,7 +147,7 @@ class _Job:
         record = record_document(
             key=plan.key, spec=plan.spec, rows_per_shard=plan.rows_per_shard, size=size, digest=digest,
             checksums=self._writer.checksums, ids=ids, row_keys=plan.row_keys, docs=plan.docs, failures=self._failures,
-            copied_from={row: place.shard for row, place in self._places.items()},
+            copied_from=self._copies.shards, mtime_ns=settled(self._aside),
             seconds=seconds, made_with=made_with,
         )  # fmt: skip
         target = self._cache.shard(plan.key)
@@ -176,43 +172,8 @@ class _Job:
             )
         return row
 
-    def _copy(self, writer: ShardWriter, place: Place) -> None:
-        size = self.plan.spec.chunk_rows
-        if size == 1:
-            writer.copy(self._readers[place.shard].stored_row(place.row))
-            return
-        group = place.shard, place.row // size
-        if self._group_at != group:  # neighbours lie in one chunk: read it once for all of them
-            self._group_at, self._group = group, self._readers[place.shard].group(group[1])
-        writer.write(self._group[place.row % size])
-
-    def _usable(self) -> dict[int, Place]:
-        """The places whose bytes are still good; a damaged shard is set aside and its rows computed anew."""
-        usable: dict[int, Place] = {}
-        damaged: set[str] = set()
-        for row, place in self.plan.places.items():
-            if place.shard in damaged or not self._good(place):
-                damaged.add(place.shard)
-            else:
-                usable[row] = place
-        return {row: place for row, place in usable.items() if place.shard not in damaged}
-
-    def _good(self, place: Place) -> bool:
-        if place.failed is not None:
-            return True
-        try:
-            if place.shard not in self._readers:
-                self._readers[place.shard] = self._opened(place)
-            group = place.shard, place.row // self.plan.spec.chunk_rows
-            if group not in self._checked:
-                self._readers[place.shard].check_row(place.row)
-                self._checked.add(group)
-        except FileNotFoundError:
-            return False
-        except ShardError as error:
-            self._cache.set_aside(place.shard, str(error))
-            return False
-        return True
-
-    def _opened(self, place: Place) -> ShardReader:
-        return ShardReader(self._cache.shard(place.shard), self.plan.spec, place.rows_per_shard)
+    def _copy(self, writer: ShardWriter, source: RowSource, row: int) -> None:
+        if self.plan.spec.chunk_rows == 1:
+            writer.copy(source.stored(row))
+        else:
+            writer.write(source.read(row))

@@ -1,36 +1,45 @@
-"""sha256 of source files, remembered while a file's facts stay the same, as git's index does."""
+"""sha256 of source files, remembered while a file's facts stay the same, as git's index does.
+
+A help: what is torn, flipped, locked or another's is not believed, what cannot be written is not remembered, and
+the build goes on; it only reads more.
+"""
 
 import hashlib
 import os
 import socket
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 
 from ..keys import key_of
-from .home import Cache
+from .home import Cache, log
+from .sealed_database import SealedDatabase
 
 _RACY_NS = 2_000_000_000
 """A file touched so shortly before it was read may change again without its time changing: not remembered."""
+_KEPT_AFTER_SECONDS = 30.0
+"""A killed run forgets what it read in so long."""
 _TABLE = (
-    "CREATE TABLE IF NOT EXISTS sealed_files "
+    "CREATE TABLE sealed_files "
     "(path TEXT PRIMARY KEY, facts TEXT NOT NULL, sha256 TEXT NOT NULL, seal TEXT NOT NULL)"
 )
 
 
 class Digests:
-    """A host's table of hints, each sealed: a flipped byte costs one reading, not a wrong key.
+    """A host's table of digests, each sealed: a flipped byte costs one reading, not a wrong key.
 
-    For many files: `with Digests(cache) as digests: digests.sha256(path)`.
+    `with Digests(cache) as digests: digests.sha256(path)`, for as many files as there are; threads may share one.
     """
 
     def __init__(self, cache: Cache) -> None:
-        path = cache.root / "digests" / f"{socket.gethostname()}.sqlite"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-        self._db.execute("PRAGMA synchronous = OFF")  # losing a hint costs one more reading
-        self._db.execute(_TABLE)
+        self._database = digests_database(cache)
+        self._known = self._read()
+        self._fresh: dict[str, tuple[str, str, str]] = {}
+        self._guard = Lock()
+        self._kept_at = time.monotonic()
 
     def __enter__(self) -> "Digests":
         return self
@@ -38,27 +47,61 @@ class Digests:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.close()
+        with self._guard:
+            self._keep()
 
     def sha256(self, path: Path) -> str:
         """64 hex digits; reads the file only where its size, times or inode differ from the last time."""
         name = os.path.realpath(path)
         facts = _facts(Path(name).stat())
-        known = self._db.execute(
-            "SELECT sha256, seal FROM sealed_files WHERE path = ? AND facts = ?", (name, facts)
-        ).fetchone()
-        if known is not None and known[1] == key_of([name, facts, known[0]]):
-            return str(known[0])
+        told, digest, seal = self._known.get(name, ("", "", ""))
+        if told == facts and seal == key_of([name, facts, digest]):
+            return digest
         began = time.time_ns()
         with Path(name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             after = os.fstat(file.fileno())
         if _facts(after) == facts and max(after.st_mtime_ns, after.st_ctime_ns) < began - _RACY_NS:
-            seal = key_of([name, facts, digest])
-            self._db.execute(
-                "INSERT OR REPLACE INTO sealed_files VALUES (?, ?, ?, ?)", (name, facts, digest, seal)
-            )
+            self._remember(name, facts, digest)
         return digest
+
+    def _read(self) -> dict[str, tuple[str, str, str]]:
+        if not self._database.path.exists():
+            return {}
+        try:
+            with closing(self._database.connect()) as connection:
+                rows = connection.execute("SELECT path, facts, sha256, seal FROM sealed_files")
+                return {str(path): (str(facts), str(digest), str(seal)) for path, facts, digest, seal in rows}
+        except (sqlite3.Error, OSError) as error:
+            log.warning("digests %s are not read (%s): files are hashed again", self._database.path, error)
+            return {}
+
+    def _remember(self, name: str, facts: str, digest: str) -> None:
+        with self._guard:
+            self._known[name] = self._fresh[name] = facts, digest, key_of([name, facts, digest])
+            if time.monotonic() > self._kept_at + _KEPT_AFTER_SECONDS:
+                self._keep()
+
+    def _keep(self) -> None:
+        """Write what is fresh; all that is known where the table had to be made anew."""
+        fresh, self._fresh, self._kept_at = self._fresh, {}, time.monotonic()
+        if not fresh:
+            return
+        try:
+            with self._database.alone() as connection, closing(connection):
+                empty = connection.execute("SELECT path FROM sealed_files LIMIT 1").fetchone() is None
+                rows = [(path, *facts) for path, facts in (self._known if empty else fresh).items()]
+                with self._database.changing(connection):
+                    connection.executemany("INSERT OR REPLACE INTO sealed_files VALUES (?, ?, ?, ?)", rows)
+        except (sqlite3.Error, OSError) as error:
+            log.warning(
+                "digests %s are not kept (%s): files are hashed again next time", self._database.path, error
+            )
+
+
+def digests_database(cache: Cache) -> SealedDatabase:
+    """This host's table."""
+    return SealedDatabase(cache.root / "digests" / f"{socket.gethostname()}.sqlite", _TABLE)
 
 
 def file_sha256(path: Path, cache: Cache) -> str:

@@ -1,19 +1,17 @@
 """The index: which shard holds a row. Host-local, a mere convenience: rebuilt from the records at will."""
 
 import json
-import os
 import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from ..errors import CacheError
-from ..files import CANNOT_LINK
 from ..shards.records import Record, RowFailure, read_record
 from ..shards.specs import entry_key, entry_prefix
 from .home import Cache, log
+from .sealed_database import SealedDatabase
 
 _TABLES = """
 CREATE TABLE shards (
@@ -23,7 +21,6 @@ CREATE TABLE rows (
     entry BLOB, shard INTEGER, row INTEGER, failed TEXT, PRIMARY KEY (entry, shard)
 ) WITHOUT ROWID;
 """
-_WAIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,11 @@ class Index:
 
     def shards(self) -> set[str]:
         """Keys of all shards known."""
-        return {key for (key,) in self._db.execute("SELECT key FROM shards")}
+        return set(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each shard known."""
+        return dict(self._db.execute("SELECT key, size FROM shards"))
 
     def find(self, entry: bytes) -> Place | None:
         """A shard that holds the row of that `entry_key`."""
@@ -60,17 +61,15 @@ class Index:
 
     def sync(self, cache: Cache, sizes: dict[str, int]) -> None:
         """Make the index say what the records say. `sizes`: every whole shard's bytes, from the sweep."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            known = dict(self._db.execute("SELECT key, size FROM shards"))
-            for key in sorted(known.keys() - sizes.keys()):
+        known = self.sizes()
+        for key in sorted(known.keys() - sizes.keys()):
+            self._forget(key)
+        for key in sorted(known.keys() & sizes.keys()):
+            if known[key] != sizes[key]:
                 self._forget(key)
-            for key in sorted(known.keys() & sizes.keys()):
-                if known[key] != sizes[key]:
-                    self._forget(key)
-                    cache.set_aside(key, f"{sizes[key]} bytes, its record says {known[key]}")
-            for key in sorted(sizes.keys() - known.keys()):
-                self._learn(cache, key, sizes[key])
+                cache.set_aside(key, f"{sizes[key]} bytes, its record says {known[key]}")
+        for key in sorted(sizes.keys() - known.keys()):
+            self._learn(cache, key, sizes[key])
 
     def _learn(self, cache: Cache, key: str, size: int) -> None:
         try:
@@ -115,46 +114,33 @@ class Index:
 
 @contextmanager
 def synced_index(cache: Cache) -> Iterator[Index]:
-    """Sweep the cache, and open its index up to date; a damaged index is made anew."""
-    path = cache.root / "index" / f"{socket.gethostname()}.sqlite"
-    sizes = cache.sweep()
+    """Sweep the cache, and open its index up to date.
+
+    It is a help: one that is damaged is made anew, and where it cannot be read or written (no room, no right,
+    locked) the build goes on with one in memory.
+    """
+    database, sizes = index_database(cache), cache.sweep()
     try:
-        connection = _opened(path)
-        Index(connection).sync(cache, sizes)
-    except sqlite3.OperationalError as error:  # locked for minutes, no room, no right to write
-        raise CacheError(
-            f"index {path} cannot be written: {error}. Check the room and the rights there, or remove it: "
-            "it is made anew from the records"
-        ) from error
-    except sqlite3.DatabaseError as error:
-        log.warning("index %s is damaged (%s): made anew from the records", path, error)
-        path.unlink()
-        connection = _opened(path)
+        with database.alone() as connection:
+            index = Index(connection)
+            if not database.seal.exists() or index.sizes() != sizes:
+                with database.changing(connection):
+                    index.sync(cache, sizes)
+    except (sqlite3.Error, OSError) as error:
+        log.warning("index %s is not used (%s): read from the records instead", database.path, error)
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        connection.executescript(_TABLES)
         Index(connection).sync(cache, sizes)
     with closing(connection):
-        yield Index(connection)
+        try:
+            yield Index(connection)
+        except sqlite3.Error as error:  # damaged or locked since it was checked, a moment ago
+            raise CacheError(
+                f"index {database.path} cannot be read ({error}): run the same command again; the index is then "
+                "made anew from the records"
+            ) from error
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        _create(path)
-    return sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
-
-
-def _create(path: Path) -> None:
-    """Made aside and linked in: nobody ever sees one without its tables, and the first of two wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    aside.unlink(missing_ok=True)
-    with closing(sqlite3.connect(aside)) as connection:
-        connection.executescript(_TABLES)
-    try:
-        os.link(aside, path)
-    except FileExistsError:
-        log.info("index %s was made by another process meanwhile", path)
-    except OSError as error:
-        if error.errno not in CANNOT_LINK:
-            raise
-        aside.rename(path)  # no links here: the last of two wins, and the first's is merely rebuilt
-    finally:
-        aside.unlink(missing_ok=True)
+def index_database(cache: Cache) -> SealedDatabase:
+    """This host's index."""
+    return SealedDatabase(cache.root / "index" / f"{socket.gethostname()}.sqlite", _TABLES)

@@ -60,11 +60,17 @@ def since_days(days: float) -> datetime:
     return datetime.now(UTC) - timedelta(days=days)
 
 
+def use_damage(path: Path) -> str | None:
+    """What is wrong with a use; None where nothing is."""
+    return None if seal_holds(path.read_bytes()) else "it fails its seal: what it needs can't be told"
+
+
 def _use(path: Path) -> Use:
     data = path.read_bytes()
     if not seal_holds(data):
         raise CacheError(
-            f"{path} is damaged: remove it and build (or adopt) the store that it spoke of again"
+            f"{path} is damaged: `python cli.py cache repair` takes it away, and notes again what the project's own "
+            "stores and weights need"
         )
     told: dict[str, Any] = json.loads(data)
     return Use(

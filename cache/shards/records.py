@@ -59,6 +59,8 @@ class Record:
     """blake2b-160 of the shard's bytes."""
     rows: tuple[RecordedRow | None, ...]
     """In row order; None for a hole."""
+    mtime_ns: int | None
+    """The file's time when it was proven to be this; None in records of before it was kept."""
     checksums: bytes | None
     """Each chunk's crc32c (see `checksums`); None in records of before there was such a table."""
 
@@ -67,7 +69,7 @@ def record_document(
     *,
     key: str, spec: ArraySpec, rows_per_shard: int, size: int, digest: str, checksums: bytes | None,
     ids: Sequence[str | None], row_keys: Sequence[str | None], docs: Sequence[JSON],
-    failures: Mapping[int, RowFailure], copied_from: Mapping[int, str],
+    failures: Mapping[int, RowFailure], copied_from: Mapping[int, str], mtime_ns: int,
     seconds: float, made_with: Mapping[str, JSON],
 ) -> bytes:  # fmt: skip
     """The record's bytes. A row's document is `common` with its own `doc` laid over it."""
@@ -86,7 +88,7 @@ def record_document(
     document: dict[str, JSON] = {
         "format": FORMAT, "key": key, "spec": spec.document(), "rows_per_shard": rows_per_shard,
         "size": size, "digest": digest, "common": common, "rows": [*rows],
-        "seconds": round(seconds, 6),
+        "mtime_ns": mtime_ns, "seconds": round(seconds, 6),
         "versions": dict(_versions()), "made_with": dict(made_with), **who_and_when(),
     }  # fmt: skip
     if checksums is not None:
@@ -131,7 +133,7 @@ def _record(document: dict[str, Any]) -> Record:
     return Record(
         key=document["key"], spec=ArraySpec.from_document(document["spec"]),
         rows_per_shard=document["rows_per_shard"], size=document["size"], digest=document["digest"],
-        rows=rows, checksums=recorded_checksums(document),
+        rows=rows, checksums=recorded_checksums(document), mtime_ns=document.get("mtime_ns"),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import StoreError
 from ..files import full_disk_explained, link_or_copy, sync_folder, write_atomic
 from ..home.home import Cache
+from ..home.proof import checksums_of, settled
 from ..home.references import remember_use
 from ..home.row_order import read_order, write_order
 from ..locks import Shared, locked
@@ -48,6 +49,7 @@ def adopt_store(folder: Path, cache: Cache, name: str | None = None, hashes: Has
     nothing is taken then.
     """
     folder = Path(folder)
+    hashes = hashes or Hashes()
     verified = verify_store(folder, hashes)
     if verified.faults:
         raise StoreError(
@@ -57,12 +59,12 @@ def adopt_store(folder: Path, cache: Cache, name: str | None = None, hashes: Has
     mark(cache.root)
     with mounted(cache.root):
         at_work = Shared(cache.in_use)
-        done = _adopted(read_parts(folder), cache, name)
+        done = _adopted(read_parts(folder), cache, name, hashes)
         at_work.release()
     return done
 
 
-def _adopted(parts: Parts, cache: Cache, name: str | None) -> Adopted:
+def _adopted(parts: Parts, cache: Cache, name: str | None, hashes: Hashes) -> Adopted:
     files, ids = read_manifest(parts.folder).files, parts.ids()
     keys: list[str] = []
     taken = known = size = 0
@@ -70,7 +72,7 @@ def _adopted(parts: Parts, cache: Cache, name: str | None) -> Adopted:
         for block in parts.blocks(array):
             facts = files[part.shard(block)]
             keys.append(parts.documents(array, block).key)
-            if adopt_shard(parts, array, block, cache, ids, str(facts["blake2b160"])):
+            if adopt_shard(parts, array, block, cache, ids, str(facts["blake2b160"]), hashes):
                 taken, size = taken + 1, size + int(facts["size"])
             else:
                 known += 1
@@ -81,9 +83,13 @@ def _adopted(parts: Parts, cache: Cache, name: str | None) -> Adopted:
 
 
 def adopt_shard(
-    parts: Parts, array: str, block: int, cache: Cache, ids: tuple[str | None, ...], digest: str
-) -> bool:
-    """Take one block's shard and documents, known to be whole; False where the cache has that shard."""
+    parts: Parts, array: str, block: int, cache: Cache, ids: tuple[str | None, ...], digest: str,
+    hashes: Hashes,
+) -> bool:  # fmt: skip
+    """Take one block's shard and documents; False where the cache has that shard.
+
+    hashes: knows the shard's digest where it was verified just now, and reads it again where it was touched since.
+    """
     part, documents = parts.arrays[array], parts.documents(array, block)
     key = documents.key
     with locked(cache.lock(key)):
@@ -93,22 +99,26 @@ def adopt_shard(
             _take(parts.folder / part.shard(block), cache.shard(key))
             _take(parts.folder / part.documents(block), cache.documents(key))
             sync_folder(cache.shard(key).parent)
+        if hashes.of(cache.shard(key))[1] != digest:
+            raise StoreError(
+                f"{parts.folder / part.shard(block)} changed while it was adopted: nothing of it is"
+            )
         span = parts.span(array, block)
-        record = _record(
-            parts, array, documents, ids[span.start : span.stop], digest, cache.shard(key).stat().st_size
-        )
+        record = _record(parts, array, documents, ids[span.start : span.stop], digest, cache.shard(key))
         write_atomic(cache.record(key), record)
     return True
 
 
 def _record(
-    parts: Parts, array: str, documents: Documents, ids: tuple[str | None, ...], digest: str, size: int
+    parts: Parts, array: str, documents: Documents, ids: tuple[str | None, ...], digest: str, shard: Path
 ) -> bytes:
     """What is known of a shard that was made elsewhere: not when, and not in how long."""
+    spec = parts.arrays[array].spec
+    checksums = documents.checksums or checksums_of(shard, spec, documents.rows_per_shard)
     return record_document(
-        key=documents.key, spec=parts.arrays[array].spec, rows_per_shard=documents.rows_per_shard, size=size,
-        digest=digest, checksums=documents.checksums, ids=ids, row_keys=documents.row_keys, docs=documents.docs,
-        failures=documents.failures, copied_from={}, seconds=0.0, made_with={"adopted": True},
+        key=documents.key, spec=spec, rows_per_shard=documents.rows_per_shard, size=shard.stat().st_size,
+        digest=digest, checksums=checksums, ids=ids, row_keys=documents.row_keys, docs=documents.docs,
+        failures=documents.failures, copied_from={}, mtime_ns=settled(shard), seconds=0.0, made_with={"adopted": True},
     )  # fmt: skip
 
 

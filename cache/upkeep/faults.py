@@ -39,6 +39,8 @@ class Verified:
     files: int
     bytes: int
     faults: tuple[Fault, ...]
+    notes: tuple[Fault, ...] = ()
+    """What is no damage but worth a word: work in progress, what the next build sweeps, what is unproven."""
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -52,11 +54,9 @@ class Verified:
 
     def __str__(self) -> str:
         size = f"{self.files:,} files, {self.bytes:,} bytes"
-        if not self.faults:
-            return f"{self.folder}: whole ({size})"
-        return "\n".join(
-            [f"{self.folder}: {len(self.faults)} damaged ({size} checked)", *_indented(self.faults)]
-        )
+        head = f"{len(self.faults)} damaged ({size} checked)" if self.faults else f"whole ({size})"
+        notes = [f"  note: {note}" for note in self.notes]
+        return "\n".join([f"{self.folder}: {head}", *_indented(self.faults), *notes])
 
 
 def _indented(faults: Sequence[Fault]) -> list[str]:
@@ -65,11 +65,11 @@ def _indented(faults: Sequence[Fault]) -> list[str]:
 
 @dataclass
 class Hashes:
-    """Digests of files, each inode read once a check: a store and its cache share most of theirs."""
+    """Digests of files, each read once a check unless it was touched: a store and its cache share most of theirs."""
 
     files: int = 0
     bytes: int = 0
-    _known: dict[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
+    _known: dict[tuple[int, int, int, int], tuple[int, str]] = field(default_factory=dict)
 
     def of(self, path: Path) -> tuple[int, str]:
         """Size in bytes and blake2b-160 of a file. Raises OSError, for a pipe or a device too: they may never end."""
@@ -77,7 +77,7 @@ class Hashes:
             raise OSError(errno.EINVAL, "no regular file", str(path))
         with path.open("rb") as file:
             facts = os.fstat(file.fileno())
-            inode = facts.st_dev, facts.st_ino
+            inode = facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
             if inode not in self._known:
                 digest = blake2b(digest_size=KEY_BYTES)
                 while data := file.read(1 << 20):

@@ -143,7 +143,7 @@ class _Repair:
             elif not self.cache.holds(made_of.key) and self._sound(part, block):
                 parts = read_parts(self.folder)
                 digest = str(read_manifest(self.folder).files[part.shard(block)]["blake2b160"])
-                adopt_shard(parts, part.spec.name, block, self.cache, parts.ids(), digest)
+                adopt_shard(parts, part.spec.name, block, self.cache, parts.ids(), digest, Hashes())
         rebuild()
         self.done.rebuilt = True
         self.done.recomputed = tuple(dict.fromkeys(self.done.recomputed))

@@ -6,7 +6,9 @@ from pathlib import Path, PurePosixPath
 from ..errors import ShardError
 from ..files import remove, write_atomic
 from ..home.home import Cache
+from ..home.sealed_database import SealedDatabase
 from ..locks import locked
+from ..mount_check import MARK, renew_mark
 from ..shards.documents import documents_bytes, documents_from
 from ..shards.records import read_record_document
 from ..shards.specs import ArraySpec
@@ -27,22 +29,28 @@ class RepairedCache:
     """Shards that hold the good rows of those set aside."""
     rewritten: list[str] = field(default_factory=list)
     """Documents written again from their records."""
+    renewed: list[str] = field(default_factory=list)
+    """Helps made anew: the mark, an index, a host's remembered digests."""
 
     def __str__(self) -> str:
         lines = [
             f"{self.root}: {len(self.set_aside)} set aside, {len(self.salvaged)} salvaged in part, "
-            f"{len(self.rewritten)} documents written again"
+            f"{len(self.rewritten)} documents written again, {len(self.renewed)} helps made anew"
         ]
-        return "\n".join([*lines, *(f"  set aside: {place}" for place in self.set_aside)])
+        lines += [f"  set aside: {place}" for place in self.set_aside]
+        return "\n".join([*lines, *(f"  made anew: {place}" for place in self.renewed)])
 
 
 def repair_cache(cache: Cache) -> RepairedCache:
     """Verify all of the cache and take what is damaged out of use, so that nothing is built upon it."""
     done = RepairedCache(cache.root)
     for fault in verify_cache(cache).faults:
-        kind, *_, name = PurePosixPath(fault.place).parts
+        kind, name = PurePosixPath(fault.place).parts[0], PurePosixPath(fault.place).name
         key = name.split(".")[0]
-        if (
+        if kind in (MARK, "index", "digests"):
+            _renew(cache, kind, cache.root / fault.place)
+            done.renewed.append(str(fault))
+        elif (
             kind != "shards"
             or name not in (key, f"{key}.json", f"{key}.documents")
             or not cache.record(key).exists()
@@ -53,6 +61,13 @@ def repair_cache(cache: Cache) -> RepairedCache:
         else:
             _set_aside(cache, key, fault, done)
     return done
+
+
+def _renew(cache: Cache, kind: str, path: Path) -> None:
+    if kind == MARK:
+        renew_mark(cache.root)
+    else:  # the next build fills it
+        SealedDatabase(path.with_suffix(".sqlite")).remove()
 
 
 def _write_documents(cache: Cache, key: str, done: RepairedCache) -> None:

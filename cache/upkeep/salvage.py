@@ -8,6 +8,7 @@ import numpy as np
 
 from ..files import sync_folder, write_atomic
 from ..home.home import Cache
+from ..home.proof import settled
 from ..locks import locked
 from ..shards.documents import Documents
 from ..shards.reading import ShardReader
@@ -63,6 +64,7 @@ def _write(
         raise
     finally:
         reader.close()
+    aside.chmod(0o444)
     record = record_document(
         key=key, spec=part.spec, rows_per_shard=part.rows_per_shard, size=size, digest=digest,
         checksums=writer.checksums,
@@ -70,9 +72,8 @@ def _write(
         row_keys=keys,
         docs=[None if row_key is None else doc for doc, row_key in zip(made_of.docs, keys, strict=True)],
         failures={row: why for row, why in made_of.failures.items() if keys[row] is not None},
-        copied_from={}, seconds=0.0, made_with={"salvaged": True},
+        copied_from={}, mtime_ns=settled(aside), seconds=0.0, made_with={"salvaged": True},
     )  # fmt: skip
-    aside.chmod(0o444)
     aside.rename(cache.shard(key))
     sync_folder(aside.parent)
     write_atomic(cache.record(key), record)

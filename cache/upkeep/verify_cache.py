@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,21 +17,39 @@ from ..shards.specs import ArraySpec
 from ..store.described import Part
 from ..store.parts import damaged_rows
 from .faults import Fault, Hashes, Verified
+from .verify_helps import helps_faults, left_overs
 
 _PASSING = (".tmp", ".lock")
 """Ends of names that come and go with whoever writes; the next build sweeps what was left."""
 
 
 def verify_cache(cache: Cache, hashes: Hashes | None = None) -> Verified:
-    """Read all that later runs rely on, and list everything that is not as it was written.
+    """Read all of the cache, its helps too, and list everything that is not as it was written.
 
-    Host-local helps (index/, digests/, uses/) and work in progress (work/) are not read: they are made anew
-    where they lack.
+    Work in progress, and what a killed run left for the next build to sweep, is noted and is no fault.
     """
     hashes = hashes or Hashes()
     files, size = hashes.files, hashes.bytes
-    faults = (*_shards(cache, hashes), *_blobs(cache, hashes), *_orders(cache, hashes))
-    return Verified(cache.root, hashes.files - files, hashes.bytes - size, faults)
+    faults = (
+        *helps_faults(cache, hashes),
+        *_shards(cache, hashes),
+        *_blobs(cache, hashes),
+        *_orders(cache, hashes),
+    )
+    notes = (*_unrecorded(cache), *left_overs(cache))
+    return Verified(cache.root, hashes.files - files, hashes.bytes - size, faults, notes)
+
+
+def _unrecorded(cache: Cache) -> Iterator[Fault]:
+    """Shards whose writer was killed before it recorded them, or is about to: they count for nothing."""
+    for path in sorted((cache.root / "shards").glob("*/*")):
+        key = path.name.split(".")[0]
+        ours = path.name in (key, f"{key}.documents") and len(key) == 40
+        if ours and not cache.record(key).exists():
+            what = (
+                "it has no record: being written, or left by a run that was killed; the next build sweeps it"
+            )
+            yield Fault(path.relative_to(cache.root).as_posix(), what)
 
 
 def verify_entry(cache: Cache, key: str, hashes: Hashes | None = None) -> list[Fault]:
@@ -52,6 +71,8 @@ def _shards(cache: Cache, hashes: Hashes) -> Iterator[Fault]:
             if key[:2] != folder.name or len(key) != 40:
                 yield Fault(f"shards/{folder.name}/{key}", "not one of the cache's files")
                 continue
+            if not cache.record(key).exists():
+                continue  # `_unrecorded` tells
             yield from _entry(cache, key, hashes)
 
 
@@ -68,8 +89,7 @@ def _entry(cache: Cache, key: str, hashes: Hashes) -> Iterator[Fault]:
         every = [None if row is None else str(row["id"]) for row in document["rows"]]
         keys = tuple(None if row is None else row["key"] for row in document["rows"])
     except FileNotFoundError:
-        yield Fault(shard, "it has no record: the next build removes it")
-        return
+        return  # set aside, or collected, since it was listed
     except (ShardError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         yield Fault(record, f"the record is damaged ({error})")
         return
@@ -118,7 +138,8 @@ def _blobs(cache: Cache, hashes: Hashes) -> Iterator[Fault]:
             continue
         place = folder.relative_to(cache.root).as_posix()
         for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
-            hashes.of(path)
+            with suppress(OSError):  # no file, or unreadable: told by the next line
+                hashes.of(path)
         damage = blob_damage(folder)
         if damage is not None:
             yield Fault(place, f"learned blob {folder.name}: {damage}")
@@ -126,7 +147,10 @@ def _blobs(cache: Cache, hashes: Hashes) -> Iterator[Fault]:
 
 def _orders(cache: Cache, hashes: Hashes) -> Iterator[Fault]:
     for path in sorted((cache.root / "orders").rglob("*.json")):
-        hashes.of(path)
-        damage = order_damage(path.read_bytes())
+        try:
+            hashes.of(path)
+            damage = order_damage(path.read_bytes())
+        except OSError as error:
+            damage = f"unreadable ({error.strerror})"
         if damage is not None:
             yield Fault(path.relative_to(cache.root).as_posix(), f"row order: {damage}")

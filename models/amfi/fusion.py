@@ -25,6 +25,10 @@ none: the block is left out.
 Decision = Literal["skeleton", "video"]
 """The modality whose priority the gate learns (Table 6)."""
 
+Weigh = Literal["original", "associated"]
+"""What channel attention weighs (eq. 14): the features as they came, which section 3.3 calls "the original features",
+or as the association left them, Z of section 3.3.2 ("appropriate weighting of Z is essential")."""
+
 GateSign = Literal["repaired", "literal"]
 """L_gate (eq. 20): -log G, which does what the text says; -log(1 - G) as printed does the reverse."""
 
@@ -62,11 +66,14 @@ class AMFIFusion(Head):
         decision: Decision = "skeleton",
         gate_sign: GateSign = "repaired",
         lambda_gate: float = 1.5,
+        weigh: Weigh = "original",
     ) -> None:
         super().__init__(num_classes, skeleton_dim=skeleton_dim, video_dim=video_dim, unequal=unequal)
-        _check_choices(association, decision, gate_sign, lambda_gate)
+        _check_choices(association, decision, gate_sign, weigh)
+        if lambda_gate < 0:
+            raise ModelParamError(f"lambda_gate must be 0 or more, got {lambda_gate}")
         self.association, self.decision, self.gate_sign = association, decision, gate_sign
-        self.lambda_gate = lambda_gate
+        self.lambda_gate, self.weigh = lambda_gate, weigh
         self.non_local = _non_local(association, self.dim)
         self.channel_attention = nn.Linear(2 * self.dim, 2 * self.dim)
         self.gate = nn.Linear(self.dim, self.dim)
@@ -76,8 +83,10 @@ class AMFIFusion(Head):
 
     def fuse(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
         """Two (B, dim) → logits and gate."""
-        x = self._associate(torch.cat([skeleton, video], dim=1))  # eqs 7–11
-        y = x * torch.sigmoid(self.channel_attention(x))  # eqs 12–14
+        x = torch.cat([skeleton, video], dim=1)  # eq. 7
+        z = self._associate(x)  # eqs 8–11
+        weighed = x if self.weigh == "original" else z
+        y = weighed * torch.sigmoid(self.channel_attention(z))  # eqs 12–14
         y_skeleton, y_video = y.chunk(2, dim=1)  # eqs 15, 16
         decides, follows = (y_skeleton, y_video) if self.decision == "skeleton" else (y_video, y_skeleton)
         gate = torch.sigmoid(self.gate(decides))  # eq. 18
@@ -110,7 +119,7 @@ def _non_local(association: Association, dim: int) -> NonLocal | None:
     return NonLocal(1, 1) if association == "feature_token" else None
 
 
-def _check_choices(association: str, decision: str, gate_sign: str, lambda_gate: float) -> None:
+def _check_choices(association: str, decision: str, gate_sign: str, weigh: str) -> None:
     if association == "batch_token":
         raise ModelParamError(
             "association batch_token is refused: attention across the batch would make a clip's prediction "
@@ -120,11 +129,10 @@ def _check_choices(association: str, decision: str, gate_sign: str, lambda_gate:
         ("association", association, ("single_token", "feature_token", "modality_token", "none")),
         ("decision", decision, ("skeleton", "video")),
         ("gate_sign", gate_sign, ("repaired", "literal")),
+        ("weigh", weigh, ("original", "associated")),
     ):
         if value not in choices:
             raise ModelParamError(f"{name} must be one of {choices}, got {value!r}")
-    if lambda_gate < 0:
-        raise ModelParamError(f"lambda_gate must be 0 or more, got {lambda_gate}")
 
 
 _warned: set[str] = set()

@@ -6,6 +6,7 @@ has to be saved.
 """
 
 import json
+import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -17,11 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from models.errors import FitError
+from models.errors import CheckpointError, FitError
 from models.files import read_torch, write_torch
 from models.training.memory import keep_freed_memory
 from models.training.plan import FitPlan, learning_rate, uses_bf16
 from models.training.seeding import seeded
+
+log = logging.getLogger(__name__)
 
 Batch = tuple[tuple[Tensor, ...], Tensor]
 """(what the model's forward takes, (B,) int64 labels)."""
@@ -88,7 +91,8 @@ def fit(
     `data(epoch)` yields the epoch's batches and must depend on nothing but the epoch and its own seed.
     `loss` is cross-entropy with the plan's label smoothing unless given (a head brings its own).
     `resume` is a file that each epoch's end is written to; where it exists, the run goes on from it, and it
-    stays there when the run is done. `evaluate` gets the model in eval mode, without gradients.
+    stays there when the run is done; one that is damaged is not believed, and the run begins anew.
+    `evaluate` gets the model in eval mode, without gradients.
     """
     device = torch.device(device)
     keep_freed_memory()
@@ -217,7 +221,11 @@ def _restore(model: nn.Module, optimiser: Optimizer, plan: FitPlan, path: Path |
     """The run that the file holds, loaded into model and optimiser; a fresh one where there is no file."""
     if path is None or not path.exists():
         return _Run([], 0, {})
-    document = read_torch(path)
+    try:
+        document = read_torch(path)
+    except CheckpointError as error:
+        log.warning("%s: the training begins anew", error)
+        return _Run([], 0, {})
     if document["plan"] != asdict(plan):
         raise FitError(
             f"{path} is the middle of another run: its plan is {document['plan']}, asked for is "

@@ -10,6 +10,10 @@ from models.errors import ModelParamError
 
 Schedule = Literal["constant", "milestones", "cosine"]
 
+WarmupEnd = Literal["after", "last"]
+"""Of w epochs of warm-up, epoch e trains with (e + 1) / (w + 1) of lr, so that the first epoch after them is the
+first with all of it; or, as CTR-GCN's code, with (e + 1) / w, so that their last one is."""
+
 Optimiser = Literal["sgd", "adam"]
 
 Amp = Literal["off", "bf16", "auto"]
@@ -34,7 +38,10 @@ class FitPlan:
     """Epochs, counted from 0, at whose start lr is multiplied by gamma."""
     gamma: float = 0.1
     warmup_epochs: int = 0
-    """lr rises linearly over these: epoch e of w trains with (e + 1) / (w + 1) of it."""
+    """lr rises linearly over these."""
+    warmup_end: WarmupEnd = "after"
+    lr_min: float = 0.0
+    """What the cosine schedule falls towards: reached where one more epoch would begin. SF-Head's is 1e-4."""
     label_smoothing: float = 0.0
     grad_clip: float | None = None
     """Largest norm of all gradients together; None leaves them."""
@@ -64,6 +71,13 @@ class FitPlan:
                 f"milestones go with schedule milestones and only there, got schedule {self.schedule} and "
                 f"milestones {self.milestones}"
             )
+        if not 0 <= self.lr_min < self.lr or (self.lr_min and self.schedule != "cosine"):
+            raise ModelParamError(
+                f"lr_min is the floor of schedule cosine, at least 0 and below lr, got {self.lr_min} with lr "
+                f"{self.lr} and schedule {self.schedule}"
+            )
+        if self.warmup_end not in ("after", "last"):
+            raise ModelParamError(f"warmup_end must be 'after' or 'last', got {self.warmup_end!r}")
         if self.grad_clip is not None and not self.grad_clip > 0:
             raise ModelParamError(f"grad_clip must be above 0, or None, got {self.grad_clip}")
 
@@ -74,12 +88,12 @@ def learning_rate(plan: FitPlan, epoch: int) -> float:
     Worked example: lr 0.01, milestones (3,): epochs 0, 1, 2 train with 0.01, epochs 3, 4, 5 with 0.001.
     """
     if epoch < plan.warmup_epochs:
-        return plan.lr * (epoch + 1) / (plan.warmup_epochs + 1)
+        return plan.lr * (epoch + 1) / (plan.warmup_epochs + (plan.warmup_end == "after"))
     if plan.schedule == "milestones":
         return float(plan.lr * plan.gamma ** sum(epoch >= milestone for milestone in plan.milestones))
     if plan.schedule == "cosine":
         done = (epoch - plan.warmup_epochs) / (plan.epochs - plan.warmup_epochs)
-        return plan.lr * (1 + math.cos(math.pi * done)) / 2
+        return plan.lr_min + (plan.lr - plan.lr_min) * (1 + math.cos(math.pi * done)) / 2
     return plan.lr
 
 

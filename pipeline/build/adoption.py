@@ -10,6 +10,7 @@ from cache import Cache, CacheError
 from cache.files import link_or_copy, remove
 from cache.upkeep.adopt import Adopted, adopt_store
 from pipeline.build.dvc_cache import dvc_files
+from pipeline.errors import PipelineError
 
 log = logging.getLogger(__name__)
 
@@ -18,14 +19,14 @@ def adopt_before_build(root: Path, cache: Cache, name: str, out: Path) -> Adopte
     """Before a store's first build with this cache: adopt `out`, or what dvc.lock names it in DVC's cache.
 
     Costs one look where the cache knows the store's row order, so has built or adopted it. A store that is
-    damaged is told of and not adopted: its rows are then computed.
+    damaged, or a dvc.lock that cannot be read, is told of and not adopted: its rows are then computed.
     """
     if cache.order(name).exists():
         return None
     try:
         with at_hand(root, cache, out) as folder:
             return None if folder is None else adopt_store(folder, cache, name)
-    except CacheError as error:
+    except (CacheError, PipelineError) as error:
         log.warning("%s: computed instead of adopted: %s", name, error)
         return None
 

@@ -23,9 +23,10 @@ from pipeline.build.failures import (
     read_lost,
     write_failures,
 )
+from pipeline.build.pinned import Pinned
 from pipeline.build.runner import RunOptions, run_tasks
 from pipeline.build.steps import as_json
-from pipeline.build.work import ClipArrays, Work
+from pipeline.build.work import ClipArrays, SourcedWork, Work
 from pipeline.errors import CapacityError, DatasetError
 from pipeline.paths import Paths
 
@@ -58,6 +59,8 @@ class StoreJob:
     """Names of the stores that the rows are made from; what was lost on the way to them is told with the store."""
     left_out: str = ""
     """Why there are no rows, where that is right: a dataset without videos has no crops."""
+    pinned: Pinned = field(default_factory=Pinned)
+    """What the plan was made from, as it was before: no row is recorded once that was replaced."""
     parts: tuple[str, ...] = ()
     """What the work finds by name, as "kind:name" (`pipeline.params.parts`)."""
 
@@ -106,11 +109,12 @@ def make_store(
 
     `name` is where the cache remembers the order of its rows; raises CapacityError where it cannot fit.
     """
+    job.pinned.check()
     build = Build(cache, name, job.spec, job.rows, may_be_empty=bool(job.left_out))
     _check_room(job, build.bytes_to_write, build.cache.root, options)
     with clip_progress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
-        write = partial(_write, build.cache.root, job.work, tick)
+        write = partial(_write, build.cache.root, job.work, job.pinned, tick)
         made = 0
         for receipt in run_tasks(write, build.tasks, options):
             made += receipt.made
@@ -184,15 +188,28 @@ def _gb(num_bytes: int) -> str:
     return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"
 
 
-def _write(root: Path, work: Work, tick: Callable[..., None] | None, task: Task) -> Receipt:
-    compute = work.compute if tick is None else partial(_ticking, work, tick)
+def _write(root: Path, work: Work, pinned: Pinned, tick: Callable[..., None] | None, task: Task) -> Receipt:
+    proven = work.named_by(_inputs(task)) if isinstance(work, SourcedWork) else work
+    compute = partial(_computed, proven, pinned, tick or (lambda **_: None))
     return write_block(root, task, compute, made_with=work.made_with)
 
 
-def _ticking(
-    work: Work, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
+def _computed(
+    work: Work, pinned: Pinned, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
 ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
-    for clip_id, made in work.compute(ids, arrays):
-        failed = isinstance(made, RowFailure)
-        tick(made=int(not failed), failed=int(failed))
-        yield clip_id, made
+    """A block's rows; it raises behind the last of them, and so undoes the block, where its inputs were replaced."""
+    with pinned.held():
+        for clip_id, made in work.compute(ids, arrays):
+            failed = isinstance(made, RowFailure)
+            tick(made=int(not failed), failed=int(failed))
+            yield clip_id, made
+
+
+def _inputs(task: Task) -> dict[str, Mapping[str, Any]]:
+    """Id to the inputs by which its row is named; of all arrays together where they differ."""
+    found: dict[str, dict[str, Any]] = {}
+    for shard in task.shards:
+        for row_id, doc in zip(task.ids, shard.docs, strict=True):
+            if row_id is not None and isinstance(doc, dict):
+                found.setdefault(row_id, {}).update(doc["inputs"])  # type: ignore[arg-type]
+    return dict(found)

@@ -1,49 +1,68 @@
 """What dvc.lock names, in DVC's own cache: there still when DVC has deleted an out before running its stage.
 
-Only DVC's files are read, never DVC itself: `.dvc/config` says where its cache lies, `files/md5/ab/cdef…`
-holds a file of that md5, and `….dir` lists a folder's files as JSON.
+DVC itself says where its cache lies; `files/md5/ab/cdef…` there holds a file of that md5, and `….dir` lists a
+folder's files as JSON. DVC is imported in this module only, and only where dvc.lock names what is looked for.
 """
 
-import configparser
+import hashlib
 import json
+import logging
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pipeline.errors import DatasetError
+
+log = logging.getLogger(__name__)
+
 
 def dvc_files(root: Path, out: Path) -> dict[str, Path] | None:
     """File name, relative to the folder `out`, to DVC's copy of it; None where DVC has not all of them.
 
-    `root` is the project's folder, that holds dvc.lock.
+    `root` is the project's folder, that holds dvc.lock. Raises DatasetError where that file, or DVC's settings,
+    cannot be read.
     """
-    listed = _md5_of(root, out)
-    if listed is None or not listed.endswith(".dir"):
+    md5 = _md5_of(root, out)
+    if md5 is None or not md5.endswith(".dir"):
         return None
-    cache = _cache_folder(root) / "files" / "md5"
-    try:
-        entries = json.loads((cache / listed[:2] / listed[2:]).read_bytes())
-    except FileNotFoundError:
-        return None
-    found = {str(e["relpath"]): cache / e["md5"][:2] / e["md5"][2:] for e in entries}
-    return found if all(path.exists() for path in found.values()) else None
+    entries = _listed(root, md5)
+    found = {name: _copy(root, of) for name, of in entries.items()}
+    return found if entries and all(path.exists() for path in found.values()) else None
 
 
-def dvc_file(root: Path, out: Path, name: str) -> Path | None:
-    """DVC's copy of one file of `out`, whether or not it has the others."""
-    listed = _md5_of(root, out)
-    if listed is None or not listed.endswith(".dir"):
-        return None
-    cache = _cache_folder(root) / "files" / "md5"
-    listing = cache / listed[:2] / listed[2:]
-    entries = json.loads(listing.read_bytes()) if listing.exists() else []
-    found = [cache / e["md5"][:2] / e["md5"][2:] for e in entries if e["relpath"] == name]
-    return found[0] if found and found[0].exists() else None
+def dvc_file(root: Path, out: Path, name: str = "") -> Path | None:
+    """DVC's copy of one file of the folder `out`, or of the file `out`, whether or not it has the others."""
+    md5 = _md5_of(root, out)
+    if md5 is not None and md5.endswith(".dir"):
+        md5 = _listed(root, md5).get(name)
+    copy = None if md5 is None else _copy(root, md5)
+    return copy if copy is not None and copy.exists() else None
 
 
 def dvc_outs(root: Path) -> list[Path]:
     """Every out that dvc.lock names."""
     return sorted(root / str(out["path"]) for out in _outs(root))
+
+
+def dvc_stages(root: Path) -> dict[str, list[dict[str, Any]]]:
+    """Stage to its outs, as dvc.lock names them; none where there is no such file. Raises DatasetError."""
+    lock = root / "dvc.lock"
+    if not lock.exists():
+        return {}
+    try:
+        stages = yaml.safe_load(lock.read_bytes()).get("stages", {})
+        return {
+            str(name): [{**out, "path": str(out["path"])} for out in stage.get("outs", [])]
+            for name, stage in stages.items()
+        }
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise DatasetError(
+            f"{lock} cannot be read ({' '.join(str(error).split())}): take it from git again "
+            "(`git checkout dvc.lock`), or remove it and run `dvc repro`: every stage then runs, and finds its "
+            "results in the cache"
+        ) from error
 
 
 def _md5_of(root: Path, out: Path) -> str | None:
@@ -54,15 +73,35 @@ def _md5_of(root: Path, out: Path) -> str | None:
 
 
 def _outs(root: Path) -> list[dict[str, Any]]:
-    lock = root / "dvc.lock"
-    if not lock.exists():
-        return []
-    stages: dict[str, Any] = yaml.safe_load(lock.read_text()).get("stages", {})
-    return [out for stage in stages.values() for out in stage.get("outs", [])]
+    return [out for outs in dvc_stages(root).values() for out in outs]
 
 
+def _listed(root: Path, md5: str) -> dict[str, str]:
+    """Of a folder that DVC keeps, file name to md5; none where its list is missing, or is not that of that md5."""
+    path = _copy(root, md5)
+    if not path.exists():
+        return {}
+    data = path.read_bytes()
+    if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5.removesuffix(".dir"):
+        log.warning("DVC's list %s is damaged and not used: `dvc pull` fetches it again", path)
+        return {}
+    return {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(data)}
+
+
+def _copy(root: Path, md5: str) -> Path:
+    return _cache_folder(root) / "files" / "md5" / md5[:2] / md5[2:]
+
+
+@lru_cache(maxsize=8)
 def _cache_folder(root: Path) -> Path:
-    """`.dvc/cache`, or what `dvc cache dir` was told; paths there are relative to `.dvc`."""
-    config = configparser.ConfigParser()
-    config.read([root / ".dvc" / "config", root / ".dvc" / "config.local"])
-    return root / ".dvc" / config.get("cache", "dir", fallback="cache")
+    """What `dvc cache dir` says: of its system, global, repository's and local settings the last that tells it."""
+    from dvc.config import Config, ConfigError
+
+    dvc = next((f / ".dvc" for f in (root, *root.absolute().parents) if (f / ".dvc").is_dir()), root / ".dvc")
+    try:
+        told = Config(dvc_dir=str(dvc))["cache"].get("dir")
+    except ConfigError as error:
+        raise DatasetError(
+            f"DVC's settings cannot be read: {error}; `dvc config --list` tells more"
+        ) from error
+    return Path(told) if told else dvc / "cache"

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import write_whole
+from cache.files import write_atomic
+from cache.locks import locked
 
 MOST_LETTERS = 1000
 """Of one message: a file of a megabyte must not be quoted whole, in every place that tells of it."""
@@ -79,9 +80,10 @@ class Summary:
 
 def write_failures(path: Path, stage: str, failures: Iterable[Failure]) -> None:
     """Replace `stage`'s lines in `path` and keep the other stages'; sorted, written aside and renamed."""
-    kept = [failure for failure in read_failures(path) if failure.stage != stage]
-    lines = sorted({json.dumps(asdict(failure), sort_keys=True) for failure in (*kept, *failures)})
-    write_whole(path, "".join(line + "\n" for line in lines))
+    with locked(path.with_name(f".{path.name}.lock")):  # stages of one dataset may run beside each other
+        kept = [failure for failure in read_failures(path) if failure.stage != stage]
+        lines = sorted({json.dumps(asdict(failure), sort_keys=True) for failure in (*kept, *failures)})
+        write_atomic(path, "".join(line + "\n" for line in lines).encode())
 
 
 def read_failures(path: Path) -> list[Failure]:

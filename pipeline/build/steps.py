@@ -57,7 +57,7 @@ CROP = Step("crop", 3, ("numpy", "av", "opencv-python"))
 HEATMAPS = Step("heatmaps", 1, ("numpy",))
 PRETRAIN = Step("pretrain", 2, ("numpy", "torch"))
 FEATURES = Step("features", 2, ("numpy", "torch"))
-TRAIN = Step("train", 1, ("numpy", "torch"))
+TRAIN = Step("train", 2, ("numpy", "torch"))
 EXTRACT = Step("extract", 3, ("numpy", "av", "opencv-python", "torch"))
 
 STEPS = {step.name: step for step in (INDEX, SAMPLE, CROP, HEATMAPS, PRETRAIN, FEATURES, TRAIN, EXTRACT)}

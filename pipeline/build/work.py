@@ -1,7 +1,7 @@
 """The work that computes a store's rows, clip by clip, in whatever process it is sent to."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,15 @@ class Work(Protocol):
         self, ids: list[str], arrays: frozenset[str]
     ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each id's rows of the wanted `arrays`, in order."""
+        ...
+
+
+@runtime_checkable
+class SourcedWork(Work, Protocol):
+    """Work that reads files of the user's: it must be told which bytes the results will be named by."""
+
+    def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> Work:
+        """The same work, knowing each id's `inputs` as its documents have them, by which it proves what it reads."""
         ...
 
 

@@ -3,20 +3,22 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import RowFailure, Store
+from cache import Cache, RowFailure, Store
 from pipeline.build.failures import Failure
+from pipeline.build.sources import SourceFiles
 from pipeline.build.work import ClipArrays, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.leaks import SEEN, Leaks, leaks_of
 from pipeline.catalog.opened import made_keys
 from pipeline.catalog.skeletons import flag_names, pack, read_facts
-from pipeline.datasets.opened import clip_of, dataset_of, need_video
+from pipeline.datasets.opened import clip_of, dataset_of, files_to_prove, need_video
 from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video, without_absurd
 from pipeline.errors import SkeletonError
 from pipeline.values import Clip
@@ -33,21 +35,30 @@ class IndexWork:
     root: Path
     listed: str
     """Key of the listing that the clips stand in."""
+    cache: Cache
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """sha256 of each clip's sources, by which its row is named."""
     made_with: Mapping[str, str] = field(default_factory=dict)
+
+    def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "IndexWork":
+        """The same work, knowing which bytes it must read."""
+        return replace(self, inputs=inputs)
 
     def compute(
         self, ids: list[str], arrays: frozenset[str]
     ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
         """Yield each clip's rows of skeletons.zarr."""
-        return one_by_one(self._clip, ids, arrays)
+        with SourceFiles(self.cache) as sources:
+            yield from one_by_one(partial(self._clip, sources), ids, arrays)
 
-    def _clip(self, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
+    def _clip(self, sources: SourceFiles, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         dataset = dataset_of(self.params, self.root, listed=self.listed)
         clip = clip_of(dataset, clip_id)
         if dataset.modality != "none":
             need_video(dataset, clip)
-        facts = dataset.open_video(clip).probe()
-        skeleton, flags = dataset.read_skeleton(clip)
+        with sources.held(files_to_prove(dataset, clip, self.inputs.get(clip_id, {}))):
+            facts = dataset.open_video(clip).probe()
+            skeleton, flags = dataset.read_skeleton(clip)
         if clip.skeleton is not None and not skeleton.present.any():
             raise SkeletonError(
                 f"no body in any of {skeleton.num_frames} skeleton frames: leave the clip out"

@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cache.keys import key_of
 from pipeline.datasets.names import DATASETS
-from pipeline.datasets.protocol import Dataset, Listing
-from pipeline.errors import DatasetError, ParamError
+from pipeline.datasets.protocol import Dataset, Digested, Listing
+from pipeline.errors import DatasetError, InputsChangedError, ParamError
 from pipeline.params.sections import nearest
 from pipeline.values import Clip
 
@@ -90,6 +90,22 @@ def clip_of(dataset: Dataset, clip_id: str) -> Clip:
     if place == len(clips) or clips[place].clip_id != clip_id:
         raise DatasetError(f"clip {clip_id} was listed and is gone: run index again when its files stay")
     return clips[place]
+
+
+def files_to_prove(dataset: Dataset, clip: Clip, inputs: Mapping[str, str]) -> dict[Path, str]:
+    """The files of a clip that `inputs` (`video`, `skeleton`) give a sha256 for, with it.
+
+    A part of a shared file, that the dataset digests itself, is compared here: raises InputsChangedError.
+    """
+    own = dataset.digests(clip) if isinstance(dataset, Digested) else {}
+    for kind in own.keys() & inputs.keys():
+        if own[kind] != inputs[kind]:
+            raise InputsChangedError(
+                f"the {kind} of clip {clip.clip_id} changed after it was hashed: nothing made of it is recorded; run "
+                "`index` again, then the same command"
+            )
+    paths = dataset.sources(clip)
+    return {paths[kind]: sha256 for kind, sha256 in inputs.items() if kind in paths and kind not in own}
 
 
 def need_video(dataset: Dataset, clip: Clip) -> None:

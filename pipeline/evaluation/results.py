@@ -26,6 +26,9 @@ from pipeline.training.trainings import Training, read_trainings
 FUSED = "fused"
 """What metrics.json calls the fusion that the params choose."""
 
+LEAKS = "test (leaks)"
+"""What metrics.json says of `selected_on` where epochs and weights were chosen on the clips that test."""
+
 SHOWN = 5
 """Clips left out that are named; failures.jsonl has all."""
 
@@ -133,7 +136,7 @@ def write_results(
     """
     write_predictions(paths.reports / "predictions.parquet", parts.test, catalog.labels(parts.test), said)
     predictions = read_predictions(paths.reports / "predictions.parquet")
-    seen = len(parts.fit) + len(parts.select) + len(parts.test)
+    seen = len(parts.training) + len(parts.test)
     every = len(catalog.entries) + catalog.unlisted
     document = metrics_document(
         predictions,
@@ -141,7 +144,7 @@ def write_results(
         protocol=catalog.protocol,
         clips={
             "train": len(parts.fit),
-            "val": len(parts.select),
+            "val": len(parts.held_out),
             "test": len(parts.test),
             "failed": every - seen - catalog.unused,
             "unused": catalog.unused,
@@ -177,6 +180,8 @@ def describe_results(paths: Paths) -> str:
         lines.append(
             f"  {line.method} minus {line.than}: {line.mean:+.1f} [{line.interval[0]:+.1f}, {line.interval[1]:+.1f}]"
         )
+    if document.get("selected_on") == LEAKS:
+        lines.append("  selected on the test clips, as the papers do: every figure above leaks")
     lines.append(f"report: {paths.reports / 'index.html'}")
     return "\n".join(lines)
 

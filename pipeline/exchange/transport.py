@@ -5,10 +5,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-
+from pipeline.build.dvc_cache import dvc_stages
 from pipeline.errors import DatasetError, RunError
 from pipeline.paths import Paths
 
@@ -29,18 +28,21 @@ def transport(paths: Paths, what: Literal["push", "pull"], remote: str | None) -
 
 def stages_of(paths: Paths) -> list[str]:
     """Stages that dvc.lock knows and that write below the dataset's folders."""
-    lock = paths.root / "dvc.lock"
-    if not lock.exists():
-        raise DatasetError(f"{lock} is not there: `dvc repro` writes it, or `git pull` brings it")
-    stages: dict[str, Any] = yaml.safe_load(lock.read_text())["stages"]
+    stages = dvc_stages(paths.root)
+    if not stages:
+        raise DatasetError(
+            f"{paths.root / 'dvc.lock'} names no stage: `dvc repro` writes it, or `git pull` brings it"
+        )
     folders = [f.relative_to(paths.root).as_posix() + "/" for f in (paths.data, paths.weights, paths.reports)]
     found = [
         name
-        for name, stage in stages.items()
-        if any(out["path"].startswith(folder) for out in stage.get("outs", []) for folder in folders)
+        for name, outs in stages.items()
+        if any(out["path"].startswith(folder) for out in outs for folder in folders)
     ]
     if not found:
-        raise DatasetError(f"{lock} knows no stage that writes {' or '.join(folders)}: run `dvc repro` first")
+        raise DatasetError(
+            f"{paths.root / 'dvc.lock'} knows no stage that writes {' or '.join(folders)}: run `dvc repro` first"
+        )
     return found
 
 

@@ -107,10 +107,21 @@ class PretrainParams(Section):
     hold_out: HoldOut = HoldOut()
     select: Literal["best", "last"] = "best"
     """Which epoch of the selection run is kept: the best on the held-out part, or the last (it then only measures)."""
+    selected_on: Literal["val", "test"] = "val"
+    """`test` is the papers' way: the whole training part is fitted, and the epoch is chosen on the test clips. Its
+    figures leak, and say so wherever they appear; needs `refit: false`."""
     refit: bool = True
     """Train again on the whole training part, for as many epochs as the first seed's selection found."""
     amp: Literal["off", "bf16"] = "bf16"
     backbones: dict[str, Backbone] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _test_clips_are_never_refitted(self) -> "PretrainParams":
+        if self.selected_on == "test" and self.refit:
+            raise ValueError(
+                "selected_on: test fits the whole training part already; set refit: false beside it"
+            )
+        return self
 
 
 class FeatureParams(Section):

@@ -12,7 +12,7 @@ from pipeline.errors import DatasetError
 from pipeline.values import Clip
 
 if TYPE_CHECKING:
-    from pipeline.params.params import HoldOut
+    from pipeline.params.params import HoldOut, PretrainParams
 
 SELECTED_ON = {"group": "val", "clip": "val, single clips whose people are fitted too"}
 """What metrics.json says of each `hold_out.by`."""
@@ -63,18 +63,26 @@ class SplitParts:
     test: tuple[str, ...]
 
     @property
+    def held_out(self) -> tuple[str, ...]:
+        """Clips of the training part that select; none where the test clips do."""
+        return self.select if self.select != self.test else ()
+
+    @property
     def training(self) -> tuple[str, ...]:
         """What the final runs fit: all of the training part."""
-        return tuple(sorted((*self.fit, *self.select)))
+        return tuple(sorted((*self.fit, *self.held_out)))
 
 
-def parts_of(catalog: Catalog, there: Collection[str], how: "HoldOut") -> SplitParts:
-    """The parts of those usable clips that are `there`."""
+def parts_of(catalog: Catalog, there: Collection[str], how: "PretrainParams") -> SplitParts:
+    """The parts of those usable clips that are `there`; with `selected_on: test` the test clips select."""
     training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in there]
-    if how.by == "clip":
-        held_out = held_out_clips(training, how)
+    if how.selected_on == "test":
+        test = tuple(e.clip.clip_id for e in catalog.usable("test") if e.clip.clip_id in there)
+        return SplitParts(tuple(clip.clip_id for clip in training), test, test)
+    if how.hold_out.by == "clip":
+        held_out = held_out_clips(training, how.hold_out)
     else:
-        groups = held_out_groups(training, catalog.axis, how)
+        groups = held_out_groups(training, catalog.axis, how.hold_out)
         held_out = frozenset(clip.clip_id for clip in training if _group(clip, catalog.axis) in groups)
     return SplitParts(
         fit=tuple(clip.clip_id for clip in training if clip.clip_id not in held_out),
@@ -83,7 +91,7 @@ def parts_of(catalog: Catalog, there: Collection[str], how: "HoldOut") -> SplitP
     )
 
 
-def tested_parts(catalog: Catalog, there: Collection[str], how: "HoldOut") -> SplitParts:
+def tested_parts(catalog: Catalog, there: Collection[str], how: "PretrainParams") -> SplitParts:
     """As `parts_of`; DatasetError where no clip tests."""
     parts = parts_of(catalog, there, how)
     if not parts.test:

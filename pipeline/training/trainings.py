@@ -151,11 +151,26 @@ def _named(names: Collection[str], nobody: str) -> str:
 
 
 def read_trainings(folder: Path) -> tuple[Training, ...]:
-    """What `write_trainings` wrote, without the documents; weights are read from their files."""
+    """What `write_trainings` wrote, without the documents; weights are read from their files.
+
+    Raises DatasetError where the bytes read are not those whose sha256 trainings.json tells: what is learned from
+    them, or computed with them, would stand under the name of others.
+    """
     facts = json.loads((folder / TRAININGS).read_text())
     found = []
     for fact in facts:
         known = {"key": "", **fact, "history": tuple(fact["history"])}
         blank = Training(**known, weights=b"", from_cache=True)
-        found.append(replace(blank, weights=(folder / blank.file).read_bytes()))
+        found.append(replace(blank, weights=_weights(folder, blank)))
     return tuple(found)
+
+
+def _weights(folder: Path, training: Training) -> bytes:
+    path = folder / training.file
+    weights = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(weights).hexdigest() != training.sha256:
+        raise DatasetError(
+            f"{path} is not the file that {TRAININGS} beside it tells of (sha256 {training.sha256}): it was replaced "
+            f"or damaged. Remove {folder} and run its stage again; the cache gives the weights back"
+        )
+    return weights

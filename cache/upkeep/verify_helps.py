@@ -1,0 +1,56 @@
+"""Verifying what only helps: the mark, the index, remembered digests, uses. A build goes on without any of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..home.home import Cache
+from ..home.references import use_damage
+from ..home.sealed_database import SealedDatabase
+from ..mount_check import MARK, mark_damage
+from .faults import Fault, Hashes
+
+_LEFT = "left by a run that was killed, or the work of one that runs; "
+
+
+def helps_faults(cache: Cache, hashes: Hashes) -> Iterator[Fault]:
+    """Each help that is not as it was written; `repair` makes it anew, and so does the next build."""
+    for path in helps(cache):
+        place = path.relative_to(cache.root).as_posix()
+        try:
+            hashes.of(path)
+            damage = _damage(path)
+        except FileNotFoundError:
+            continue  # gone since it was listed
+        except OSError as error:
+            damage = f"unreadable ({error.strerror})"
+        if damage is not None:
+            yield Fault(place, damage)
+
+
+def helps(cache: Cache) -> list[Path]:
+    """Every file that only helps."""
+    patterns = (MARK, "index/*.sqlite", "index/*.seal", "digests/*.sqlite", "digests/*.seal", "uses/*.json")
+    return sorted(path for pattern in patterns for path in cache.root.glob(pattern))
+
+
+def left_overs(cache: Cache) -> Iterator[Fault]:
+    """What is no damage though it looks like it: said, and no reason for an exit status."""
+    for path in sorted([*cache.root.glob("index/*.sqlite"), *cache.root.glob("digests/*.sqlite")]):
+        if not SealedDatabase(path).seal.exists():
+            what = f"{_LEFT}or of an older harcache: the next build makes it anew"
+            yield Fault(path.relative_to(cache.root).as_posix(), what)
+    for path in sorted((cache.root / "work").glob("*")):
+        if path.is_dir():
+            what = f"{_LEFT}the next run goes on from it, or sweeps it; `cache gc` removes it when it is old"
+            yield Fault(f"work/{path.name}", what)
+
+
+def _damage(path: Path) -> str | None:
+    if path.name == MARK:
+        return mark_damage(path)
+    if path.parent.name == "uses":
+        return use_damage(path)
+    database = SealedDatabase(path.with_suffix(".sqlite"))
+    if path == database.seal:  # told with what it seals
+        return None if database.path.exists() else "a seal of nothing"
+    return database.damage()
