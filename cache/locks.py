@@ -94,9 +94,11 @@ def _acquire(path: Path, how: int) -> int | None:
 
 
 def _release(path: Path, handle: int) -> None:
-    with suppress(FileNotFoundError):
-        path.unlink()
-    os.close(handle)
+    try:
+        with suppress(FileNotFoundError):
+            path.unlink()
+    finally:
+        os.close(handle)  # else a disk that fails just now would leave it locked for as long as we live
 
 
 def _still_named(path: Path, handle: int) -> bool:

@@ -13,7 +13,9 @@ from buckets import Bucket, bucket
 from feature_store import copied, make_store, make_wide_store, wide_row, zipped
 from serving import serving
 
-from cache import CacheError, Reader, ShardError, StoreError, open
+from cache import CacheError, ShardError, StoreError
+from cache.files import swap_in
+from cache.harstore import Reader, open
 
 Opener = Callable[[], Reader]
 
@@ -213,6 +215,29 @@ def test_a_file_cut_short_is_refused(stores: tuple[Path, Path], tmp_path: Path, 
                 assert any(isinstance(value, Exception) for value in found.values()) or name.endswith(
                     "key/c.0.0.0"
                 )
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_a_store_replaced_on_this_machine_while_it_is_read_is_refused(tmp_path: Path, packed: bool) -> None:
+    """Of what is open already the old bytes are read on; a shard opened afterwards is another store's."""
+    one, other = (make_wide_store(tmp_path / str(version), version=version) for version in (0, 1))
+    place = tmp_path / ("features.zip" if packed else "features.zarr")
+
+    def publish(store: Path) -> None:
+        if packed:
+            zipped(store, tmp_path / "aside.zip").replace(place)
+        else:
+            swap_in(copied(store, tmp_path / "aside.zarr"), place)
+
+    publish(one)
+    with open(place) as reader:
+        np.testing.assert_array_equal(reader["video_0"].of("c000"), wide_row("c000", 0))
+        publish(other)
+        np.testing.assert_array_equal(reader["video_0"].of("c007"), wide_row("c007", 0))
+        with pytest.raises(StoreError, match="not what was published"):
+            reader["video_0"].of("c017")
+    with open(place) as reader:
+        np.testing.assert_array_equal(reader["video_0"].of("c017"), wide_row("c017", 1))
 
 
 def test_blocks_kept_of_a_half_synced_mirror_are_not_kept_for_good(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 from feature_store import copied, make_wide_store, wide_row
 from serving import Validator, serving
 
-from cache import ShardError, StoreError, open
+from cache import ShardError, StoreError
+from cache.harstore import open
 from cache.reader.remote import patience
 from cache.reader.remote.patience import Patience, Timed, retry_after_seconds
 

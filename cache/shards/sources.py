@@ -4,10 +4,14 @@ import os
 import stat
 import weakref
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from ..errors import StoreError
+from ..keys import KEY_BYTES
+
+_PIECE_BYTES = 1 << 20
 
 Range: TypeAlias = tuple[int, int]
 """(offset, length) in bytes."""
@@ -132,6 +136,14 @@ class Held:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def digest_of_source(source: Source) -> str:
+    """blake2b-160 of all of it, as 40 hex digits."""
+    digest = blake2b(digest_size=KEY_BYTES)
+    for offset in range(0, source.size, _PIECE_BYTES):
+        digest.update(source.read(offset, _PIECE_BYTES))
+    return digest.hexdigest()
 
 
 class LocalFiles:

@@ -14,7 +14,7 @@ from ..keys import digest_of
 from ..layout import KEYS, MANIFEST
 from ..shards.documents import tail_bytes, tail_checksums
 from ..shards.reading import Check, ShardReader
-from ..shards.sources import Files, Held
+from ..shards.sources import Files, Held, LocalFile, Source, digest_of_source
 from .contents import MANIFEST_LIMIT_BYTES, Contents, FileFacts
 from .described import Part
 
@@ -33,6 +33,8 @@ class Rows:
         self._readers: OrderedDict[tuple[str, int], ShardReader] = OrderedDict()
         self._guard = threading.Lock()
         self._keys: NDArray[Any] | None = None
+        self._hashed: set[str] = set()
+        """Shards that were read whole against their digest."""
         self.row_of: dict[str, int] = self._read_ids()
         """Id to row; holes have none."""
         self.ids: tuple[str, ...] = tuple(self.row_of)
@@ -184,7 +186,7 @@ class Rows:
         source = self._files.source(name, size=facts.size, digest=facts.digest)
         reader = ShardReader(source, part.spec, part.rows_per_shard, check=self._check, checksums=table)
         if table is None:
-            self._refuse_replaced()
+            self._refuse_unlike(source, facts, name)
         return reader
 
     def _checksums(self, part: Part, block: int, facts: FileFacts) -> bytes | None:
@@ -209,9 +211,14 @@ class Rows:
             source.close()
         return table
 
-    def _refuse_replaced(self) -> None:
-        """Without checksums of chunks nothing ties a shard just opened to the manifest but that it is there still."""
-        if digest_of(self._files.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)) != self.contents.manifest:
+    def _refuse_unlike(self, source: Source, facts: FileFacts, name: str) -> None:
+        """A shard without checksums of its chunks: on this machine all of it is read against its digest, once. Afar
+        that would cost the whole file: nothing ties it to the manifest but that both are there at one time."""
+        if isinstance(source, LocalFile):
+            if name not in self._hashed and digest_of_source(source) != facts.digest:
+                raise self.contents.broken(f"{name} is damaged, or holds another shard's bytes")
+            self._hashed.add(name)
+        elif digest_of(self._files.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)) != self.contents.manifest:
             raise StoreError(f"store {self.contents.where} was replaced while it was read: open it again")
 
     def _proven(self, name: str) -> bytes:
