@@ -1,9 +1,13 @@
 """The inputs that `mutants` spoils: for each kind a few sound files, and how the house reads them to the end."""
 
 import pickle
+import random
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -21,14 +25,23 @@ from pipeline.params.presets import load_preset
 from pipeline.values import Clip, Skeleton
 from pipeline.video.video import AvVideo, VideoFacts
 
+Rng = random.Random | None
+"""None makes a sound file; else its content is spoilt, its form is whole."""
 FAILED = "failed"
 """Stands among the flags for a clip that was refused by its name."""
 FRAMES, MOST_FRAMES = 6, 100_000
 CSV = (
     "video,label,skeleton,subject,camera,split\n"
-    "a.avi,wave,a.npz,1,1,train\nb.avi,bow,b.npz,2,1,test\nc.avi,bow,,3,2,\n"
+    "a.avi,wave,a.npz,1,1,train\nb.avi,bow,b.npz,2,1,test\nc.avi,bow,c.npz,3,2,\n"
 )
 NTU_NAME = "S001C001P001R001A001"
+
+
+ODD_NUMBERS = (np.nan, np.inf, -np.inf, 1e30, -1e300, 1e7, -5.0, 0.0, 1e-320)
+ODD_CELLS = (
+    None, -1, 0, 2**40, 2**62, 1.5, -0.0, float("nan"), 1e300, "", " ", "é" * 100, "x" * 5000, "9" * 20, "١٢",
+    b"\xff\xfe", True, "a.avi", "../a.avi", "/etc/passwd", "a\x00b", "train", "unused", "nan", "1.0",
+)  # fmt: skip
 
 
 def people(joints: int = 25) -> np.ndarray:
@@ -48,27 +61,32 @@ def skeleton_text() -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def npz() -> bytes:
+def npz(rng: Rng = None) -> bytes:
     """A table's skeleton file."""
     sink = BytesIO()
     metres = people()
-    np.savez(sink, joints_3d=metres, joints_2d=32 + 8 * metres[..., :2], video_frame=np.arange(FRAMES))
+    arrays = {"joints_3d": metres, "joints_2d": 32 + 8 * metres[..., :2], "video_frame": np.arange(FRAMES)}
+    np.savez(sink, **(arrays if rng is None else odd_arrays(rng, arrays)))  # type: ignore[arg-type]
     return sink.getvalue()
 
 
-def parquet() -> bytes:
-    """The same as CSV."""
+def parquet(rng: Rng = None) -> bytes:
+    """The same as CSV; spoilt, one column holds other values."""
     head, *lines = CSV.splitlines()
     cells = zip(*(line.split(",") for line in lines), strict=True)
+    columns: dict[str, list[Any]] = dict(zip(head.split(","), map(list, cells), strict=True))
+    if rng is not None:
+        columns[rng.choice(list(columns))] = [rng.choice(ODD_CELLS)] * 2 + [None]
     sink = BytesIO()
-    pq.write_table(pa.table(dict(zip(head.split(","), map(list, cells), strict=True))), sink)
+    pq.write_table(pa.table(columns), sink)
     return sink.getvalue()
 
 
-def annotations(protocol: int) -> bytes:
-    """PYSKL's form, two people of COCO."""
+def annotations(protocol: int, rng: Rng = None) -> bytes:
+    """PYSKL's form, two clips of COCO; spoilt, some field of one or of the file is another value."""
     pixels = (100 + 10 * people(17)[..., :2]).swapaxes(0, 1).astype(np.float32)
-    found = [
+    names = (NTU_NAME, NTU_NAME.replace("P001", "P003"))
+    found: list[dict[str, Any]] = [
         {
             "frame_dir": name,
             "label": label,
@@ -76,20 +94,60 @@ def annotations(protocol: int) -> bytes:
             "img_shape": (480, 640),
             "keypoint": pixels,
         }
-        for label, name in enumerate((NTU_NAME, NTU_NAME.replace("P001", "P003")))
+        for label, name in enumerate(names)
     ]
-    split = {"xsub_train": [NTU_NAME], "xsub_val": [found[1]["frame_dir"]]}
-    return pickle.dumps({"split": split, "annotations": found}, protocol=protocol)
+    split: dict[str, Any] = {"xsub_train": [names[0]], "xsub_val": [names[1]]}
+    content: Any = {"split": split, "annotations": found}
+    if rng is not None:
+        value: Any
+        place: Any = rng.choice((found[0], found[1], found[1], found, split, content))
+        value = rng.choice(
+            (*ODD_CELLS, odd_array(rng, pixels), odd_array(rng, pixels), {0.5: 1}, [], (0, -1), {})
+        )
+        place[rng.randrange(2) if isinstance(place, list) else rng.choice([*place, "keypoint_score"])] = value
+    return pickle.dumps(content, protocol=protocol)
 
 
-def mat(name: str) -> bytes:
+def mat(name: str, rng: Rng = None) -> bytes:
     """UTD-MHAD's: `d_skel` (20, 3, T) or `d_depth` (H, W, T)."""
     sink = BytesIO()
     depth = np.full((24, 32, FRAMES), 3000, np.uint16)
-    savemat(
-        sink, {name: people(20)[:, 0].transpose(1, 2, 0) if name == "d_skel" else depth}, do_compression=True
-    )
+    arrays = {name: people(20)[:, 0].transpose(1, 2, 0) if name == "d_skel" else depth}
+    savemat(sink, arrays if rng is None else odd_arrays(rng, arrays), do_compression=rng is None)
     return sink.getvalue()
+
+
+def odd_arrays(rng: random.Random, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """One of them changed, renamed or gone."""
+    name = rng.choice(list(arrays))
+    found = {**arrays, name: odd_array(rng, arrays[name])}
+    if rng.random() < 0.1:
+        found["other"] = found.pop(name)
+    return found
+
+
+def odd_array(rng: random.Random, array: np.ndarray) -> np.ndarray:
+    """Other numbers, another type or another shape."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        changed = np.array(array).astype(
+            rng.choice(("f8", "f8", "f8", "f2", "i1", "u1", "i8", "bool", "c16", "U8"))
+        )
+    if rng.random() < 0.7 and changed.dtype.kind == "f":
+        for _ in range(rng.choice((1, 5, changed.size))):
+            changed.flat[rng.randrange(changed.size)] = rng.choice(ODD_NUMBERS)
+    shapes = (
+        changed,
+        changed,
+        changed,
+        changed[:0],
+        changed[..., :0],
+        changed[..., 0],
+        changed.T,
+        changed[None],
+    )
+    shown = (*shapes, changed.repeat(2, axis=-1), changed.reshape(-1), changed[..., :1])
+    return np.array(rng.choice(shown), order="C")
 
 
 def video(form: str) -> bytes:
@@ -160,10 +218,14 @@ def read_video(path: Path) -> list[str]:
 
 
 def _table(folder: Path, name: str) -> list[str]:
-    for other in ("a.avi", "b.avi", "c.avi", "a.npz", "b.npz"):
+    for other in ("a.avi", "b.avi", "c.avi", "a.npz", "b.npz", "c.npz"):
         if not (folder / other).exists():
             (folder / other).write_bytes(npz() if other.endswith("npz") else b"")
     return read_clips(Table(folder, table=name, layout="ntu_25"))
+
+
+def _pyskl(folder: Path, _: str) -> list[str]:
+    return read_clips(Pyskl(folder))
 
 
 def _own_skeleton(folder: Path, _: str) -> list[str]:
@@ -179,7 +241,7 @@ def _depth(folder: Path, name: str) -> list[str]:
     for clip in dataset.listing().clips:
         facts = dataset.open_video(clip).probe()
         check_facts(facts)
-        list(dataset.open_video(clip).frames([0, facts.num_frames - 1]))
+        list(dataset.open_video(clip).frames(sorted({0, facts.num_frames - 1})))
     return read_clips(dataset)
 
 
@@ -192,22 +254,36 @@ def _params(folder: Path, name: str) -> list[str]:
     return []
 
 
-KINDS: dict[str, tuple[str, Callable[[], bytes], Reader]] = {
-    "skeleton": (
-        f"{NTU_NAME}.skeleton",
-        skeleton_text,
-        lambda at, _: read_clips(Ntu(at, missing_list="none")),
+@dataclass(frozen=True)
+class Kind:
+    """One kind of input."""
+
+    file: str
+    sound: Callable[[], bytes]
+    read: Reader
+    odd: Callable[[random.Random], bytes] | None = None
+    """Whole in form, odd in content; None where spoilt bytes reach everything."""
+
+
+KINDS: dict[str, Kind] = {
+    "skeleton": Kind(
+        f"{NTU_NAME}.skeleton", skeleton_text, lambda at, _: read_clips(Ntu(at, missing_list="none"))
     ),
-    "npz": ("one.npz", npz, _own_skeleton),
-    "csv": ("table.csv", CSV.encode, _table),
-    "parquet": ("table.parquet", parquet, _table),
-    "pickle2": ("annotations.pkl", lambda: annotations(2), lambda at, _: read_clips(Pyskl(at))),
-    "pickle4": ("annotations.pkl", lambda: annotations(4), lambda at, _: read_clips(Pyskl(at))),
-    "mat": ("a1_s1_t1_skeleton.mat", lambda: mat("d_skel"), lambda at, _: read_clips(UtdMhad(at))),
-    "depth": ("a1_s1_t1_depth.mat", lambda: mat("d_depth"), _depth),
-    "avi": ("video.avi", lambda: video("avi"), lambda at, name: read_video(at / name)),
-    "mp4": ("video.mp4", lambda: video("mp4"), lambda at, name: read_video(at / name)),
-    "mkv": ("video.mkv", lambda: video("matroska"), lambda at, name: read_video(at / name)),
-    "params": ("params.yaml", lambda: Path("params.yaml").read_bytes(), _params),
+    "npz": Kind("one.npz", npz, _own_skeleton, npz),
+    "csv": Kind("table.csv", CSV.encode, _table),
+    "parquet": Kind("table.parquet", parquet, _table, parquet),
+    "pickle2": Kind("annotations.pkl", lambda: annotations(2), _pyskl, lambda rng: annotations(2, rng)),
+    "pickle4": Kind("annotations.pkl", lambda: annotations(4), _pyskl, lambda rng: annotations(4, rng)),
+    "mat": Kind(
+        "a1_s1_t1_skeleton.mat",
+        lambda: mat("d_skel"),
+        lambda at, _: read_clips(UtdMhad(at)),
+        lambda rng: mat("d_skel", rng),
+    ),
+    "depth": Kind("a1_s1_t1_depth.mat", lambda: mat("d_depth"), _depth, lambda rng: mat("d_depth", rng)),
+    "avi": Kind("video.avi", lambda: video("avi"), lambda at, name: read_video(at / name)),
+    "mp4": Kind("video.mp4", lambda: video("mp4"), lambda at, name: read_video(at / name)),
+    "mkv": Kind("video.mkv", lambda: video("matroska"), lambda at, name: read_video(at / name)),
+    "params": Kind("params.yaml", Path("params.yaml").read_bytes, _params),
 }
-"""Kind to the file's name, a sound one's bytes, and how it is read."""
+"""Every kind by its name."""

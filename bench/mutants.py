@@ -1,11 +1,12 @@
 """Spoilt inputs of every kind: each must be read, flagged or refused by one of our errors.
 
     python bench/mutants.py                       # 20,000 of them, in slices; some minutes
-    python bench/mutants.py --count 600 --kind npz --seed 3
+    python bench/mutants.py --count 600 --kind npz
 
 A mutant is a sound file with bytes flipped, cut off, doubled, moved or zeroed, or with a number or word of its text
-replaced by an extreme one. Slices run in processes of their own, so that one which ends its process, or hangs, is
-found by its number; `--first N --count 1 --show` runs it alone.
+replaced by an extreme one; or a file whole in form and odd in content (types, shapes, extremes). Slices run in
+processes of their own, so that one which ends its process, or hangs, is found by its number: `--first N --count 1
+--show` runs it alone.
 """
 
 import argparse
@@ -80,8 +81,11 @@ SPOILS: tuple[Spoil, ...] = (_flipped, _cut, _doubled, _zeroed, _moved, _replace
 
 
 def mutant(kind: str, number: int, sound: bytes) -> bytes:
-    """The same for the same kind and number, everywhere."""
+    """The same for the same kind and number, everywhere: every other one is odd in content, where a kind has such."""
     rng = random.Random(f"{kind} {number}")
+    odd = KINDS[kind].odd
+    if odd is not None and number % 2:
+        return odd(rng)
     data = bytearray(sound)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         data = rng.choice(SPOILS)(rng, data) or bytearray(b"\n")
@@ -90,13 +94,13 @@ def mutant(kind: str, number: int, sound: bytes) -> bytes:
 
 def verdict(kind: str, number: int, sound: bytes) -> str:
     """What became of one: `read`, `flagged`, `refused`, or what must not be: an error that is none of ours."""
-    name, _, read = KINDS[kind]
+    name = KINDS[kind].file
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(SECONDS)
     try:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / name).write_bytes(mutant(kind, number, sound))
-            found = read(Path(folder), name)
+            found = KINDS[kind].read(Path(folder), name)
             return "refused" if FAILED in found else "flagged" if found else "read"
     except PipelineError as error:
         return "refused" if len(str(error)) < MOST_LETTERS else f"a message of {len(str(error)):,} letters"
@@ -117,7 +121,7 @@ def _too_long(*_: object) -> None:
 
 def run_slice(kind: str, first: int, count: int) -> None:
     """Print each mutant's verdict as it comes: what is printed last was survived."""
-    sound = KINDS[kind][1]()
+    sound = KINDS[kind].sound()
     for number in range(first, first + count):
         print(json.dumps([number, verdict(kind, number, sound)]), flush=True)
 

@@ -1,1 +1,1 @@
-"""Floor 1: torch only. Tensors in, tensors out; joint layouts come in as edges."""
+"""Networks, losses and training in torch: tensors in, tensors out; a skeleton's layout comes in as edges."""

@@ -1,4 +1,4 @@
-"""Builds a backbone from what params say of it: one of ours, or a user's own; and what a dataset decides about it."""
+"""Builds a backbone from its params: one of ours, or a user's own class."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 DATASET_DECIDES = frozenset({"in_channels", "edges", "num_joints", "num_people"})
-"""Parameters of backbones that follow from the clips: no options of params."""
+"""Constructor parameters that follow from the dataset and therefore are no options in params."""
 
 
 def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: "Edges" = ()) -> Backbone:
-    """The backbone that `options` describe: `kind` names it, the rest are its keywords.
+    """Build the backbone that `options` describe: `kind` names it, the rest are its keywords.
 
     `shape` is one clip's input: (C, T, H, W) of videos and heatmaps, (C, T, V, M) of joints, which
     `edges` connect. A `kind` of `package.module:Class` is a user's own subclass of Backbone.
@@ -38,7 +38,7 @@ def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: "
 
 
 def backbone_class(kind: object) -> type[Backbone]:
-    """The class that `kind` names. Raises ModelParamError."""
+    """Return the class that `kind` names. Raises ModelParamError where there is none."""
     found = found_by_name(kind, BACKBONES, "backbone")
     if not (isinstance(found, type) and issubclass(found, Backbone) and hasattr(found, "expects")):
         raise ModelParamError(

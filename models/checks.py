@@ -1,4 +1,4 @@
-"""Input that a model cannot mean is refused, with what was expected and what was given."""
+"""Checks of input tensors: the error names the expected and the given shape."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -8,11 +8,11 @@ from torch import Tensor
 from models.errors import ShapeError
 
 Axis: TypeAlias = "str | tuple[str, int]"
-"""An axis by its letter: `T`; with its exact size: `C=3`; or with the least it may be: `("T", 16)`."""
+"""An axis by its letter (`T`), with its exact size (`C=3`), or with its least size (`("T", 16)`)."""
 
 
 def check_input(name: str, x: Tensor, axes: Sequence[Axis]) -> None:
-    """Raises ShapeError unless `x` is a floating tensor of these axes with at least one clip.
+    """Refuse a tensor that is not floating, lacks a clip or has other axes. Raises ShapeError.
 
     The first axis is the batch. `check_input("joints", x, ("B", "C=3", ("T", 4), "V=25", "M=2"))` refuses
     joints of 17 points, clips of 3 frames, integer tensors and empty batches.

@@ -1,4 +1,4 @@
-"""3-D convolution that stays right when a clip is hardly longer than the kernel.
+"""A 3-D convolution that stays right when a clip is hardly longer than the kernel.
 
 oneDNN's weight gradient of a 3-D convolution, which torch uses on a CPU, is wrong for small T, and writes
 outside its memory. Found with torch 2.15 on AVX-512: kernel 3 at T = 2 in bfloat16; kernel 7 at T = 2 to 6 in
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 
 class Conv3d(nn.Conv3d):
-    """nn.Conv3d without bias; same parameters, same result."""
+    """An nn.Conv3d without bias that is right for short clips; same parameters, same result."""
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, T, H, W) → (B, out_channels, T', H', W')."""
@@ -25,7 +25,7 @@ class Conv3d(nn.Conv3d):
 def folded_conv3d(
     x: Tensor, weight: Tensor, stride: tuple[int, int, int], padding: tuple[int, int, int]
 ) -> Tensor:
-    """A 3-D convolution as one 2-D convolution over (B, T·C, H, W)."""
+    """Compute a 3-D convolution as one 2-D convolution over (B, T·C, H, W)."""
     b, c, t, h, w = x.shape
     frames = x.transpose(1, 2).reshape(b, t * c, h, w).contiguous(memory_format=torch.channels_last)
     matrix = _fold_weight(weight, t, stride[0], padding[0])

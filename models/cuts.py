@@ -1,4 +1,4 @@
-"""What a backbone promises: what it is fed, and where it can be cut so that a cache can hold its values."""
+"""The interface of a backbone: its input, and the cuts (named intermediate results) that a cache can store."""
 
 import math
 from collections.abc import Sequence
@@ -12,47 +12,49 @@ from models.errors import ModelParamError
 from models.preprocessing import Preprocessing
 
 FEATURES = "features"
-"""Every backbone's first cut: (B, num_features), what a classifier or a fusion head stands on."""
+"""Every backbone's first cut: (B, num_features), the input of a classifier or a fusion head."""
 
 ClassifierInit = Literal["normal_0.01", "sqrt_2_over_k"]
-"""Standard deviation of a linear classifier's first weights: 0.01, or sqrt(2 / K) of K classes, which the official
-code of 2s-AGCN, CTR-GCN and their kin has."""
+"""Standard deviation of a linear classifier's first weights: 0.01, or sqrt(2 / K) of K classes.
+
+The latter is that of the official code of 2s-AGCN, CTR-GCN and their kin.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A place in a backbone whose values can be kept, one row a clip (SPEC 6)."""
+    """A place in a backbone whose values can be stored, one row a clip (SPEC 6)."""
 
     name: str
     dims: tuple[str, ...]
-    """Axes of one clip's row, of: channel, frame, person, joint, y, x."""
+    """Axes of one clip's row, each one of: channel, frame, person, joint, y, x."""
     serves: str
-    """What can be trained on frozen values of this cut, and what cannot."""
+    """The layers that can be trained on frozen values of this cut, and those that cannot."""
     dtype: Literal["float32", "float16"] = "float32"
-    """As stored."""
+    """Number type in which the cut is stored."""
 
     def num_bytes(self, shape: Sequence[int]) -> int:
-        """Of one clip whose row has this shape."""
+        """Return the bytes of one clip's row of this shape."""
         return math.prod(shape) * (4 if self.dtype == "float32" else 2)
 
 
 class Backbone(nn.Module):
-    """A network over one modality that ends in a vector a clip. Subclasses fill in `at`."""
+    """A network over one modality that ends in one vector a clip. Subclasses implement `at`."""
 
     expects: ClassVar[Preprocessing]
-    """How its input must be made; the published weights mean nothing otherwise."""
+    """Preprocessing of its input; published weights mean nothing with another."""
     cuts: tuple[Cut, ...]
-    """The first is FEATURES."""
+    """The cuts that `at` can give; the first is FEATURES."""
     num_features: int
     classifier_init: ClassVar[ClassifierInit] = "normal_0.01"
-    """How the linear layer that trains it begins."""
+    """Initial weights of the linear classifier that trains it."""
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """The named cuts of a batch, (B, …) each, in one pass; nothing behind the last of them is computed."""
+        """Return the named cuts of a batch, (B, …) each, in one pass; layers behind the last of them do not run."""
         raise NotImplementedError
 
     def extra_loss(self) -> Tensor | None:
-        """A loss of its own over the batch of the last training pass, to be added to the classifier's."""
+        """Return the network's own loss over the last training batch, added to the classifier's; None without."""
         return None
 
     def forward(self, clips: Tensor) -> Tensor:
@@ -60,7 +62,7 @@ class Backbone(nn.Module):
         return self.at(clips, (FEATURES,))[FEATURES]
 
     def cut(self, name: str) -> Cut:
-        """The cut of that name. Raises ModelParamError where there is none."""
+        """Return the cut of that name. Raises ModelParamError where there is none."""
         for cut in self.cuts:
             if cut.name == name:
                 return cut
@@ -72,7 +74,7 @@ class Backbone(nn.Module):
 def cut_shapes(
     backbone: Backbone, clip_shape: Sequence[int], names: Sequence[str]
 ) -> dict[str, tuple[int, ...]]:
-    """Of each named cut, one clip's row shape for clips of `clip_shape`; computes no value."""
+    """Return the shape of one clip's row of each named cut, for clips of `clip_shape`, without computing values."""
     training = backbone.training
     meta = _on_meta(backbone)
     try:

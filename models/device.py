@@ -1,8 +1,8 @@
-"""Where tensors go: a GPU where there is one."""
+"""The device that tensors are computed on: a GPU where there is one."""
 
 import torch
 
 
 def best_device() -> str:
-    """`cuda` where torch can use a GPU, else `cpu`."""
+    """Return `cuda` where torch can use a GPU, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -10,11 +10,11 @@ ModelError
 
 
 class ModelError(Exception):
-    """Root of the tree: catch this to catch all of ours."""
+    """Root of the errors of `models`: catch it to catch them all."""
 
 
 class ModelParamError(ModelError, ValueError):
-    """A model, head or plan is asked for with options that cannot be."""
+    """A model, head or training plan has options that are impossible together or unknown."""
 
 
 class ShapeError(ModelError, ValueError):
@@ -26,8 +26,8 @@ class CheckpointError(ModelError, ValueError):
 
 
 class FitError(ModelError, RuntimeError):
-    """Training cannot go on: the loss is no longer a number, or what to resume is from another plan."""
+    """Training cannot go on: the loss is not finite, or the file to resume belongs to another plan."""
 
 
 class ExportError(ModelError, RuntimeError):
-    """A network cannot be written as ONNX, or the file does not say what torch says."""
+    """A network cannot be written as ONNX, or onnxruntime's output differs from torch's."""

@@ -20,10 +20,10 @@ from models.head import HeadOutput
 OPSET = 18
 
 RELATIVE_TOLERANCE = 1e-3
-"""Of the largest output: float32 in another order of sums."""
+"""Largest accepted difference, relative to the largest output: float32 sums in another order."""
 
 NEEDS = ("onnx", "onnxscript", "onnxruntime")
-"""The extra `onnx` of this package."""
+"""Advice for a missing package: the extra `onnx`."""
 
 
 class _Plain(nn.Module):
@@ -75,7 +75,7 @@ def export_onnx(
 
 
 def run_onnx(path: Path, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The file's output for these inputs, by onnxruntime on the CPU."""
+    """Run the file on these inputs with onnxruntime on the CPU; return its output."""
     import onnxruntime  # an extra; nothing else here needs it
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

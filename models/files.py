@@ -1,4 +1,4 @@
-"""Writing and reading torch documents: whole or not at all, plain data and tensors only."""
+"""Writing and reading torch documents: atomically, plain data and tensors only."""
 
 import io
 import os
@@ -21,17 +21,14 @@ _DIGEST_BYTES = 20
 
 
 def torch_bytes(document: dict[str, Any]) -> bytes:
-    """A document of plain values and tensors as torch.save writes it; equal documents give equal bytes."""
+    """Serialise plain values and tensors with torch.save; equal documents give equal bytes."""
     buffer = io.BytesIO()
     torch.save(document, buffer)
     return buffer.getvalue()
 
 
 def write_torch(path: Path, document: dict[str, Any]) -> None:
-    """Write under a temporary name in the same folder, flush to disk, rename; a digest of its bytes goes ahead.
-
-    What is written in one piece fails as the machine says (no space left), not in torch's words.
-    """
+    """Write a document under a temporary name in the same folder, flush it to disk, and rename it."""
     content = torch_bytes(document)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
@@ -46,7 +43,7 @@ def write_torch(path: Path, document: dict[str, Any]) -> None:
 
 
 class Inert:
-    """Stands for an object of another library in a checkpoint: takes whatever it is made of, and does nothing."""
+    """Replaces an object of another library in a checkpoint: accepts any arguments, does nothing."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         pass

@@ -1,4 +1,4 @@
-"""What every fusion head is: two feature vectors in, logits out, and its own loss."""
+"""The interface of a fusion head: two feature vectors in, logits out, and its own loss."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,21 +11,21 @@ from models.errors import ModelParamError, ShapeError
 from models.shown import ShownByShape
 
 UnequalDims = Literal["refuse", "project"]
-"""Where the two modalities' features differ in size: an error, or a learned linear map of each to `dim`."""
+"""Treatment of modalities whose features differ in size: an error, or a learned linear map of each to `dim`."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HeadOutput(ShownByShape):
-    """What a head says about B clips."""
+    """Output of a head for B clips and K classes."""
 
     logits: Tensor
-    """(B, K)."""
+    """(B, K) scores before softmax."""
     gate: Tensor | None = None
     """(B, dim) in (0, 1): weight of the decision modality (eq. 18); None where the head has no gate."""
 
 
 class Head(nn.Module):
-    """(B, skeleton_dim) and (B, video_dim) features → HeadOutput. Subclasses fill in `fuse`."""
+    """(B, skeleton_dim) and (B, video_dim) features → HeadOutput. Subclasses implement `fuse`."""
 
     label_smoothing: float = 0.0
     """Of the cross-entropy in `loss`; set by whoever trains the head, from its plan."""
@@ -62,7 +62,7 @@ class Head(nn.Module):
         self.project_video = nn.Linear(self.video_dim, self.dim)
 
     def forward(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
-        """(B, skeleton_dim) and (B, video_dim) → logits, and the gate where there is one."""
+        """(B, skeleton_dim) and (B, video_dim) → logits (B, K), and the gate where there is one. Raises ShapeError."""
         check_input("skeleton features", skeleton, ("B", f"D={self.skeleton_dim}"))
         check_input("video features", video, ("B", f"D={self.video_dim}"))
         if skeleton.shape[0] != video.shape[0]:
@@ -72,9 +72,9 @@ class Head(nn.Module):
         return self.fuse(self.project_skeleton(skeleton), self.project_video(video))
 
     def fuse(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
-        """Two (B, dim) → HeadOutput."""
+        """(B, dim) skeleton and (B, dim) video features → HeadOutput."""
         raise NotImplementedError
 
     def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
-        """Mean cross-entropy over the batch; a head with a gate adds its own term."""
+        """Return the mean cross-entropy over the batch; a head with a gate adds its own term."""
         return F.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)

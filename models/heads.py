@@ -11,12 +11,12 @@ from models.names import HEADS
 
 
 def build_head(kind: str, num_classes: int, **options: Any) -> Head:
-    """A fresh head; `options` are its class's own, among them skeleton_dim and video_dim."""
+    """Build a fresh head; `options` are its class's own, among them skeleton_dim and video_dim."""
     return head_class(kind)(num_classes, **options)
 
 
 def head_class(kind: object) -> Callable[..., Head]:
-    """What makes the head that `kind` names: called with num_classes and its options. Raises ModelParamError."""
+    """Return what makes the head named `kind`: called with num_classes and its options. Raises ModelParamError."""
     found: Callable[..., Head] = found_by_name(kind, HEADS, "head")
     made = found.func if isinstance(found, partial) else found
     if not (isinstance(made, type) and issubclass(made, Head)):

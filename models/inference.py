@@ -1,7 +1,7 @@
 """Frozen models on many clips: one padded batch size, so that a result never depends on its neighbours.
 
-On a CPU each batch is computed by one thread, and several batches at a time: a batch that threads share is cut
-where their number says, and sums differ in the last bits from one number of threads to the next.
+On a CPU each batch is computed by one thread, and several batches at a time: an operation that threads share
+is split by their number, and sums differ in the last bits from one number of threads to the next.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,7 +47,10 @@ def embed_views(
     device: torch.device | str = "cpu",
     threads: int = 1,
 ) -> dict[str, Tensor]:
-    """As `embed`, of the named cuts in one pass over each of A views of n clips: (n, A, …) in the cut's dtype."""
+    """Return the named cuts of n clips in A views, (n, A, …) in each cut's dtype, in one pass over each view.
+
+    Padding, modes and threads are those of `embed`.
+    """
     kinds = [torch.float16 if backbone.cut(name).dtype == "float16" else torch.float32 for name in names]
 
     def run(*x: Tensor) -> tuple[Tensor, ...]:
@@ -62,7 +65,7 @@ def embed_views(
 
 
 def weights_not_finite(model: nn.Module) -> str:
-    """Which of a model's weights holds NaN or infinity, in words; empty where none does."""
+    """Describe the first of a model's weights that holds NaN or infinity; empty where none does."""
     for name, values in model.state_dict().items():
         if values.is_floating_point() and not bool(values.isfinite().all()):
             return (

@@ -9,9 +9,9 @@ from models.errors import ModelParamError
 
 
 def found_by_name(name: object, known: Mapping[Any, tuple[str, int]], what: str) -> Any:
-    """What `name` stands for: a key of the table `known`, or a user's own as `package.module:Class`.
+    """Import the class named `name`: a key of the table `known`, or a user's own as `package.module:Class`.
 
-    what: backbone or head, for the error. It is imported now, and nothing else of the table is. Raises
+    `what` is "backbone" or "head", for the error. Nothing else of the table is imported. Raises
     ModelParamError.
     """
     if not isinstance(name, str) or (name not in known and ":" not in name):

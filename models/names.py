@@ -1,4 +1,4 @@
-"""Every backbone and head of ours, by its name in params. Names only: nothing is imported before it is asked for."""
+"""All backbones and heads by their name in params; nothing is imported before it is asked for."""
 
 from typing import Literal
 
@@ -31,8 +31,10 @@ BACKBONES: dict[BackboneKind, tuple[str, int]] = {
     "x3d_m": ("models.epam.xnets:X3DM", 1),
     "x3d_s": ("models.epam.xnets:X3DS", 1),
 }
-"""Name to (where its class stands, version of its results). Raise a version when what that network computes or
-learns changes: keys made with it then change, and no others."""
+"""Backbones: name → (import path of the class, version of its results).
+
+Raise a version when what that network computes or learns changes: keys made with it then change, no others.
+"""
 
 HeadKind = Literal["amfi", "average", "multiplication", "max", "concatenation", "skeleton", "video"]
 
@@ -45,4 +47,4 @@ HEADS: dict[HeadKind, tuple[str, int]] = {
     "skeleton": ("models.amfi.baselines:skeleton", 1),
     "video": ("models.amfi.baselines:video", 1),
 }
-"""Likewise of the fusion heads."""
+"""Fusion heads: name → (import path, version of its results), as for BACKBONES."""

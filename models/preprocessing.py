@@ -1,4 +1,4 @@
-"""What a backbone's input must have gone through: the values that its weights were learned on."""
+"""The preprocessing that a backbone's input needs: that of the data its weights were trained on."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -8,16 +8,16 @@ from models.errors import ModelParamError
 
 @dataclass(frozen=True, slots=True)
 class VideoInput:
-    """(B, C, T, H, W) float32: cropped frames, (x / 255 - mean) / std."""
+    """(B, C, T, H, W) float32: cropped frames, scaled to (x / 255 - mean) / std."""
 
     frames: int = 16
-    """T."""
+    """T, frames a clip."""
     size: int = 112
     """H and W in pixels."""
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
-    """Of each channel, on the scale where pixels lie in [0, 1]; zeros and ones leave x / 255 (SPEC 2.1)."""
+    """Mean of each channel, on the scale where pixels lie in [0, 1]; zeros and ones leave x / 255 (SPEC 2.1)."""
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
-    """Of each channel, same scale."""
+    """Standard deviation of each channel, same scale."""
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.size < 1:
@@ -36,7 +36,7 @@ class VideoInput:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one clip: (C, T, H, W)."""
+        """Shape of one clip, (C, T, H, W)."""
         return self.channels, self.frames, self.size, self.size
 
 
@@ -46,19 +46,19 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, slots=True)
 class HeatmapInput:
-    """(B, K, T, H, W) float32 in [0, 1]: a Gaussian pseudo-heatmap a joint (SPEC 0.6)."""
+    """(B, K, T, H, W) float32 in [0, 1]: one Gaussian pseudo-heatmap for each joint (SPEC 0.6)."""
 
     frames: int = 48
     size: int = 56
-    """Cells a side."""
+    """H and W in cells."""
     channels: int = 17
-    """K: joints, or limbs, or both one after the other."""
+    """K: joints, or limbs, or both concatenated."""
     sigma: float = 0.6
-    """In cells."""
+    """Standard deviation of the Gaussian in cells."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one clip: (K, T, H, W)."""
+        """Shape of one clip, (K, T, H, W)."""
         return self.channels, self.frames, self.size, self.size
 
 
@@ -67,7 +67,7 @@ class JointInput:
     """(B, C, T, V, M) float32: normalised joints (SPEC 0.3)."""
 
     style: Literal["agcn", "ctr", "none"] = "ctr"
-    """The normalisation: 0.3a, 0.3b, or metres as recorded."""
+    """Normalisation of SPEC 0.3: 0.3a (agcn), 0.3b (ctr), or none (metres as recorded)."""
     frames: int = 64
     joints: int = 25
     people: int = 2
@@ -75,7 +75,7 @@ class JointInput:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one clip: (C, T, V, M)."""
+        """Shape of one clip, (C, T, V, M)."""
         return self.channels, self.frames, self.joints, self.people
 
 

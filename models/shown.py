@@ -1,4 +1,4 @@
-"""How values that hold tensors show themselves: by their shapes."""
+"""Printing values that hold tensors: shapes instead of numbers."""
 
 from dataclasses import fields
 

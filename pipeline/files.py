@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cache.files import swap_in, write_atomic
 from cache.locks import aside, locked
+from pipeline.seals import SEALS, write_seals
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -18,9 +19,11 @@ def write_whole(path: Path, content: bytes | str) -> None:
 def replaced_folder(path: Path) -> Iterator[Path]:
     """A new folder to fill; on success it takes the place of `path` in one step, on an error nothing changes.
 
-    Of two processes that replace the same folder one waits for the other.
+    It is sealed: its own list says what was written. Of two processes that replace the same folder one waits for the
+    other.
     """
     with aside(path, "partial") as place:
         place.mkdir()
         yield place
+        write_seals(place / SEALS, [file for file in place.iterdir() if file.is_file()])
         swap_in(place, path)

@@ -74,7 +74,7 @@ class CropWork:
         cuts = {name: self._cut(clip_id, name, skeleton, entry) for name in recipes}
         need_video(dataset, entry.clip)
         source = dataset.open_video(entry.clip)
-        convert = self._depth(skeleton) if dataset.modality == "depth" else None
+        convert = self._depth(skeleton) if opened_catalog(self.paths.catalog).modality == "depth" else None
         video = {"video": self.inputs[clip_id]["video"]}
         with sources.held(files_to_prove(dataset, entry.clip, video)):
             cropped_clips = crop_clip(source, cuts, convert=convert)

@@ -55,14 +55,14 @@ class Request:
     """A name of `models.names.BACKBONES` over videos, or `package.module:Class`."""
     weights: Path | None = None
     """None: untrained, with a warning; the same on every machine with one version of torch."""
-    sha256: str | None = None
-    """Of the weights, by which rows are named: a file that is another by the time it is loaded is refused."""
     kind: WeightsKind = "harcache"
     cuts: tuple[str, ...] = (FEATURES,)
     views: int = 1
     """How many windows of each video."""
     stride_frames: int | None = None
     """From one frame to the next; None spreads the frames over the whole video."""
+    sha256: str | None = None
+    """Of the weights, by which rows are named: a file that is another by the time it is loaded is refused."""
 
     @property
     def part(self) -> str:

@@ -122,7 +122,7 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
             Row(clip_id, {array.name: document for array in spec.arrays})
             for clip_id, document in documents.items()
         ],
-        work=IndexWork(params, paths.raw, listing_key(found.listing), paths.open_cache()),
+        work=IndexWork(params, paths.raw, listing_key(found.listing, found.digests), paths.open_cache()),
         coords=lambda _: {},
         attrs={
             "dataset": paths.dataset,

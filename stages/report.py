@@ -1,6 +1,5 @@
 """report: everything that happened, on one page."""
 
-import json
 import time
 from collections import Counter
 from typing import Any
@@ -23,6 +22,7 @@ from pipeline.evaluation.results import (
     LEAKS,
     main_method,
     read_curves,
+    read_metrics,
     read_predictions,
     read_probabilities,
 )
@@ -34,6 +34,7 @@ from pipeline.report.clip_strip import strip_of
 from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of
 from pipeline.report.page import Picture, Report, render
 from pipeline.report.strip_figure import clip_strip
+from pipeline.seals import seals_of, write_seals
 from pipeline.skeleton.layouts import WHOLE_FRAME
 from pipeline.training.trainings import read_trainings
 from pipeline.versions import major_minor
@@ -50,7 +51,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         paths.catalog, *(paths.store(name) for name in STORES), *(paths.reports / n for n in RESULTS)
     )
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    document = json.loads(paths.need(paths.reports / "metrics.json", "train").read_text())
+    document = read_metrics(paths.need(paths.reports / "metrics.json", "train"))
     predictions = read_predictions(paths.reports / "predictions.parquet")
     pictures = _pictures(paths, preset, catalog, predictions, document)
     strips, lacking = _strips(paths, preset, catalog, predictions)
@@ -77,6 +78,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         for name, picture in (pictures | strips).items():
             (folder / f"{name}.png").write_bytes(picture.png)
     write_whole(paths.reports / "index.html", render(page))
+    write_seals(paths.reports / seals_of("report"), [paths.reports / "index.html"])
     return Summary(
         "report", len(strips), 0, 0, time.monotonic() - began, 0.0, note=f"{paths.reports / 'index.html'}"
     )

@@ -46,6 +46,19 @@ def test_two_halves_are_what_one_lab_would_have_made(tmp_path: Path) -> None:
     assert kept == (a / "features" / "c.1.0").stat().st_ino
 
 
+def test_a_merge_killed_at_its_very_end_can_be_run_again(tmp_path: Path) -> None:
+    """The store stood in its place already; another store there is still nobody's to replace."""
+    a, b = made(tmp_path / "a", rows_of(*range(4))), made(tmp_path / "b", rows_of(*range(4, 6)))
+    merge_stores([a, b], tmp_path / "out.zarr")
+    before = bytes_of(tmp_path / "out.zarr")
+    (tmp_path / "out.zarr.merging").mkdir()
+    assert merge_stores([a, b], tmp_path / "out.zarr").total == 6
+    assert bytes_of(tmp_path / "out.zarr") == before
+    (tmp_path / "out.zarr.merging").mkdir()
+    with pytest.raises(StoreError, match="is there already"):
+        merge_stores([a, made(tmp_path / "c", rows_of(7, 8))], tmp_path / "out.zarr")
+
+
 def test_what_a_killed_merge_left_is_swept_by_the_next(tmp_path: Path) -> None:
     left = tmp_path / "out.zarr.merging" / "shards" / "00"
     left.mkdir(parents=True)

@@ -166,16 +166,31 @@ def test_an_annotation_that_cannot_be_is_a_clips_failure(field: str, value: obje
         ("words", "'annotations' must be a list as PYSKL writes it, got no dict but str"),
         ({"split": {}, "annotations": [{"label": 1}]}, "annotation 0: 'frame_dir' must be a str"),
         ({"split": {"x_train": 3}, "annotations": [annotation("a")]}, "split 'x_train' must list frame_dirs"),
-        (
-            {"split": {"x_train": ["a"], "x_val": ["a"]}, "annotations": [annotation("a")]},
-            "1 clips, a first, train and test in 'x'",
-        ),
     ],
 )
 def test_a_file_that_is_not_pysklss_is_refused(tmp_path: Path, content: object, message: str) -> None:
     dumped(tmp_path / "annotations.pkl", content)
     with pytest.raises(DatasetError, match=message):
         Pyskl(tmp_path)
+
+
+def test_a_protocol_whose_sides_overlap_is_refused_and_the_others_stand(tmp_path: Path) -> None:
+    split = {**SPLIT, "x_train": NTU[:2], "x_val": NTU[1:3]}
+    dumped(tmp_path / "annotations.pkl", {"split": split, "annotations": [annotation(name) for name in NTU]})
+    dataset = Pyskl(tmp_path)
+    assert dataset.axis("xsub") == "subject"
+    with pytest.raises(
+        DatasetError, match=f"1 clips, {NTU[1]} first, train and test in 'x': take another protocol"
+    ):
+        dataset.axis("x")
+
+
+def test_what_a_split_lists_beside_names_fails_by_its_place(tmp_path: Path) -> None:
+    split = {"xsub_train": [*NTU[:4], 3, None], "xsub_val": NTU[4:]}
+    dumped(tmp_path / "annotations.pkl", {"split": split, "annotations": [annotation(name) for name in NTU]})
+    listing = Pyskl(tmp_path).listing()
+    assert len(listing.clips) == 6
+    assert [place for place, _, _ in listing.failures] == ["split 'xsub_train', 4", "split 'xsub_train', 5"]
 
 
 def test_a_clip_that_cannot_be_listed_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from house import HOUSE, ROOMS, modules, reached
-from tiny import STAGES, Project, content, tiny_params
+from tiny import STAGES, Project, content, link, tiny_params
 
 from pipeline.params.params import Preset
 from pipeline.params.presets import load_preset
@@ -116,7 +116,7 @@ def test_a_stage_finds_its_deps_enough_and_writes_its_outs(
 def copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=os.link)
+        shutil.copytree(source, target, copy_function=link)
     else:
         shutil.copyfile(source, target)
 

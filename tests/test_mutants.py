@@ -12,16 +12,19 @@ EACH = 25
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_sound_inputs_are_read(kind: str, tmp_path: Path) -> None:
-    name, sound, read = KINDS[kind]
-    (tmp_path / name).write_bytes(sound())
+    of = KINDS[kind]
+    (tmp_path / of.file).write_bytes(of.sound())
     assert len(KINDS) * EACH == 300
-    assert FAILED not in read(tmp_path, name) or kind in ("csv", "parquet")  # whose third row has no skeleton
+    assert FAILED not in of.read(tmp_path, of.file) or kind in (
+        "csv",
+        "parquet",
+    )  # whose third row has no skeleton
     assert mutant(kind, 0, b"1 2 3") == mutant(kind, 0, b"1 2 3")
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.filterwarnings("ignore")  # the libraries' own, about what is spoilt
 def test_mutants_are_read_flagged_or_refused(kind: str) -> None:
-    sound = KINDS[kind][1]()
+    sound = KINDS[kind].sound()
     told = {number: verdict(kind, number, sound) for number in range(EACH)}
     assert {number: said for number, said in told.items() if said not in GOOD} == {}

@@ -100,8 +100,8 @@ class Project:
         return project
 
     def copy(self, root: Path) -> "Project":
-        """The same elsewhere; files are linked, and replaced rather than written into."""
-        shutil.copytree(self.root, root, copy_function=os.link)
+        """The same elsewhere; files are linked, and replaced rather than written into, but for SQLite's."""
+        shutil.copytree(self.root, root, copy_function=link)
         return Project(root)
 
     def set_params(self, **changes: Any) -> None:
@@ -156,6 +156,14 @@ class Project:
         return subprocess.run(
             self.command(*words), env=self.environment, capture_output=True, text=True, check=False
         )
+
+
+def link(source: str, target: str) -> None:
+    """A hard link; a copy of what is written in place."""
+    if source.endswith(".sqlite"):
+        shutil.copy2(source, target)
+    else:
+        os.link(source, target)
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ and follow, sorted by id.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -66,9 +67,10 @@ def merge_stores(stores: Sequence[Path], out: Path) -> Merged:
     if len(stores) < 2:
         raise StoreError("merging takes two stores or more")
     opened, parts = [open_store(path) for path in stores], [read_parts(Path(path)) for path in stores]
+    killed = any(out.parent.glob(f"{out.name}.merging*"))
     try:
         with aside(out, "merging") as place:
-            if out.exists():
+            if out.exists() and not (killed and _is_union(out, opened)):
                 raise StoreError(f"{out} is there already: move it away first, or merge to another place")
             attrs, scratch = _agreed(opened, parts), Cache(place)
             for path in stores:
@@ -77,6 +79,15 @@ def merge_stores(stores: Sequence[Path], out: Path) -> Merged:
     finally:
         for store in opened:
             store.close()
+
+
+def _is_union(out: Path, stores: Sequence[Store]) -> bool:
+    """Whether the store at `out` has the very rows that merging gives: a merge killed at its end left it, whole."""
+    with closing(open_store(out)) as found:
+        return all(
+            found.keys(array) == {row: key for store in stores for row, key in store.keys(array).items()}
+            for array in stores[0].arrays
+        )
 
 
 def _built(

@@ -1,6 +1,6 @@
-"""The plain fusions that AMFI-Net is compared with (its Tables 3 and 4; SPEC 2.6).
+"""The simple fusions that AMFI-Net is compared with (its Tables 3 and 4; SPEC 2.6).
 
-One linear layer on the mean, product or maximum of the two vectors, on both laid end to end, or on one.
+Each is one linear layer on the mean, product, maximum or concatenation of the two vectors, or on one of them.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,10 @@ _COMBINE: dict[PlainKind, Combine] = {
 
 
 class PlainFusion(Head):
-    """combine → Linear(→ num_classes); cross-entropy alone. Only mean, product and max need equal sizes."""
+    """A fusion without parameters of its own, then one linear layer; trained with cross-entropy alone.
+
+    Mean, product and maximum need both modalities of one size; concatenation does not.
+    """
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class PlainFusion(Head):
             super()._project(unequal)
 
     def fuse(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
-        """Two (B, dim) → logits."""
+        """(B, dim) skeleton and (B, dim) video features → logits (B, K), no gate."""
         return HeadOutput(self.fc(_COMBINE[self.kind](skeleton, video)))
 
 

@@ -1,7 +1,7 @@
 """AMFI-Net's fusion head: association, channel attention, gated decision (SPEC 2.4, eqs 7–21).
 
-Its source leaves equations 12–17 out and prints two that do not do what its text says; each reading is a
-switch, and the defaults are the ones that match the published size and purpose.
+The paper omits equations 12–17 and prints two that do not do what its text says; each reading is an
+option, and the defaults are the ones that match the published size and purpose.
 """
 
 import logging
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class NonLocal(nn.Module):
-    """z = W_z y + x, y_i = Σ_j softmax_j(θ(x_i)ᵀ β(x_j)) g(x_j) (eqs 8–11): (B, P, C) → (B, P, C)."""
+    """Non-local block, (B, P, C) → (B, P, C): z = W_z y + x, y_i = Σ_j softmax_j(θ(x_i)ᵀ β(x_j)) g(x_j) (eqs 8–11)."""
 
     def __init__(self, channels: int, inner: int) -> None:
         super().__init__()
@@ -47,13 +47,14 @@ class NonLocal(nn.Module):
         self.g, self.w_z = nn.Linear(channels, inner), nn.Linear(inner, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, P, C) → (B, P, C): B clips, P positions, C channels."""
         attention = torch.softmax(self.theta(x) @ self.beta(x).transpose(1, 2), dim=-1)
         z: Tensor = self.w_z(attention @ self.g(x)) + x
         return z
 
 
 class AMFIFusion(Head):
-    """Eqs 7–19; its loss is eq. 21. 3,442,748 parameters at dim 512 and 60 classes."""
+    """AMFI-Net's head (eqs 7–19), trained with eq. 21; 3,442,748 parameters at dim 512 and 60 classes."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class AMFIFusion(Head):
             _warn_inert()
 
     def fuse(self, skeleton: Tensor, video: Tensor) -> HeadOutput:
-        """Two (B, dim) → logits and gate."""
+        """(B, dim) skeleton and (B, dim) video features → logits (B, K) and gate (B, dim)."""
         x = torch.cat([skeleton, video], dim=1)  # eq. 7
         z = self._associate(x)  # eqs 8–11
         weighed = x if self.weigh == "original" else z
@@ -100,12 +101,12 @@ class AMFIFusion(Head):
         return z.reshape(x.shape[0], -1)
 
     def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
-        """Eq. 21: cross-entropy + lambda_gate · L_gate, the mean over clips and channels."""
+        """Return cross-entropy + lambda_gate · L_gate (eq. 21), the mean over clips and channels."""
         return super().loss(output, labels) + self.lambda_gate * gate_loss(output, self.gate_sign)
 
 
 def gate_loss(output: HeadOutput, sign: GateSign) -> Tensor:
-    """Eq. 20, repaired or literal; mean over clips and channels."""
+    """Return the gate's loss (eq. 20), repaired or as printed: a scalar, the mean over clips and channels."""
     assert output.gate is not None
     gate = output.gate.float().clamp(GATE_MARGIN, 1 - GATE_MARGIN)
     return -(gate if sign == "repaired" else 1 - gate).log().mean()

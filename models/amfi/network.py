@@ -1,6 +1,7 @@
-"""AMFI-Net whole: both trunks and the fusion, as the paper counts it (SPEC 2.2 to 2.4).
+"""The whole of AMFI-Net: both trunks and the fusion, as the paper counts it (SPEC 2.2 to 2.4).
 
-harcache trains it in three stages on cached features; this is for counting, exporting and running it on one clip.
+harcache trains it in three stages on cached features; this is for counting, exporting and running it on
+one clip.
 """
 
 from typing import Any
@@ -28,7 +29,7 @@ class AMFINet(nn.Module):
         stem: Stem = "7x7x7",
         **fusion: Any,
     ) -> None:
-        """`fusion` are AMFIFusion's switches."""
+        """Build fresh trunks and a head; `fusion` are keyword options of AMFIFusion."""
         super().__init__()
         self.video = R3D18(stem=stem)
         layout = AGCN_LAYOUTS["paper_9_512"]
@@ -36,10 +37,10 @@ class AMFINet(nn.Module):
         self.fusion = AMFIFusion(num_classes, **fusion)
 
     def forward(self, clips: Tensor, joints: Tensor) -> HeadOutput:
-        """Frames and joints of the same clips."""
+        """(B, C, T, H, W) frames and (B, C, T, V, M) joints of the same clips → logits (B, K) and gate (B, dim)."""
         output: HeadOutput = self.fusion(self.skeleton(joints), self.video(clips))
         return output
 
     def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
-        """Eq. 21."""
+        """Return the head's loss (eq. 21) over the batch."""
         return self.fusion.loss(output, labels)

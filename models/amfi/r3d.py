@@ -47,8 +47,10 @@ class R3D18(Backbone):
         stem_stride: tuple[int, int, int] = (2, 2, 2),
         maxpool: bool = True,
     ) -> None:
-        """Defaults are SPEC 2.2's reading of AMFI-Net; torchvision's own are TORCHVISION_OPTIONS of
-        `models.training.published_weights`."""
+        """Build a fresh network; the defaults are SPEC 2.2's reading of AMFI-Net.
+
+        torchvision's own values are TORCHVISION_OPTIONS of `models.training.published_weights`.
+        """
         super().__init__()
         if in_channels < 1 or width < 1:
             raise ModelParamError(f"in_channels and width must be 1 or more, got {in_channels} and {width}")
@@ -66,7 +68,7 @@ class R3D18(Backbone):
         self.to(memory_format=torch.channels_last_3d)
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """`features` (B, 8 · width) and `map` (B, 8 · width, T', H', W'), what `features` is the mean of."""
+        """Return `features` (B, 8 · width) and `map` (B, 8 · width, T', H', W'), whose mean they are."""
         pixels = (("H", MIN_SIZE), ("W", MIN_SIZE))
         check_input("clips", clips, ("B", f"C={self.in_channels}", ("T", 1), *pixels))
         x = self.stem(clips.contiguous(memory_format=torch.channels_last_3d))

@@ -1,4 +1,4 @@
-"""Body parts as lists of joints: given, or read off a skeleton's edges."""
+"""Body parts as lists of joints: given, or derived from a skeleton's edges."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -7,15 +7,16 @@ from models.errors import ModelParamError
 from models.graph.graphs import Edges
 
 Parts: TypeAlias = Sequence[Sequence[int]]
-"""Joints of each part, from the trunk outward. A joint may belong to two parts, to none it may not."""
+"""Joint indices of each part, from the trunk outward; parts may share joints, and together hold every joint."""
 
 
 def parts_of(edges: Edges, num_joints: int) -> tuple[tuple[int, ...], ...]:
-    """The torso, then every limb that hangs from it, each outward.
+    """Split a skeleton into the torso and every limb that hangs from it, each from the trunk outward.
 
     Limbs hang from joints at which two or more branches of at least two joints meet; the rest is the torso.
     Worked example, a trunk 0-1 with arms 2-3 and 4-5 at joint 1: edges (0, 1), (2, 1), (3, 2), (4, 1), (5, 4)
-    give ((1,), (0,), (2, 3), (4, 5)). On NTU-25 and UTD-20 these are torso, head, two arms and two legs; where a
+    give ((1,), (0,), (2, 3), (4, 5)). On NTU-25 and UTD-20 these are torso, head, two arms and two legs;
+    where a
     layout's head branches (OpenPose, COCO), give the parts yourself.
     """
     branches = _branches(edges, num_joints)
@@ -36,7 +37,7 @@ def parts_of(edges: Edges, num_joints: int) -> tuple[tuple[int, ...], ...]:
 
 
 def checked_parts(parts: Parts, num_joints: int) -> tuple[tuple[int, ...], ...]:
-    """`parts` as tuples. Raises ModelParamError unless they hold every joint, and only joints that are there."""
+    """Return `parts` as tuples. Raises ModelParamError unless they hold every joint, and only existing ones."""
     plain = tuple(tuple(part) for part in parts)
     held = {joint for part in plain for joint in part}
     if not all(plain) or held != set(range(num_joints)):

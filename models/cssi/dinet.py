@@ -23,11 +23,13 @@ from models.graph.graphs import Edges
 from models.preprocessing import JointInput
 
 Merge = Literal["sum", "mean"]
-"""How two people's postures become one."""
+"""How the postures of two people are combined into one vector."""
 
 Centre = Literal["frame", "clip", "none"]
-"""What positions are relative to: the mean of all joints there are in the segment's frame, or in the whole
-clip, or nothing (then moving the input moves the output)."""
+"""Origin of the positions: the mean of all present joints in the frame or in the clip, or none.
+
+With `none`, moving the input moves the output.
+"""
 
 EMBEDDING = 128
 WIDTH = 256
@@ -47,7 +49,7 @@ CUTS = (
 class DINetR(Backbone):
     """(B, C, T, V, M) joints → (B, 512): the mean over T of one vector a segment. 7.48 M parameters at V = 25.
 
-    A person whose joints are all zero in a frame is not there: it adds nothing to the posture, and the
+    A person whose joints are all zero in a frame is absent: it adds nothing to the posture, and the
     interaction of that segment is zero.
     """
 
@@ -66,7 +68,7 @@ class DINetR(Backbone):
         centre: Centre = "frame",
         angles: bool = True,
     ) -> None:
-        """`parts` are body parts as joint indices, each outward; None derives them from `edges`.
+        """Build a fresh network; `parts` are body parts as joint indices, and None derives them from `edges`.
 
         All of `in_channels` are coordinates (2 or 3): leave a joint's score out.
         """
@@ -86,7 +88,7 @@ class DINetR(Backbone):
         self.out = nn.Linear(2 * WIDTH, NUM_FEATURES)
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """`segments` (B, T, 512) and `features` (B, 512)."""
+        """Return `segments` (B, T, 512) and their mean over T, `features` (B, 512)."""
         wanted = [self.cut(name).name for name in names]
         c, v, m = self.in_channels, self.num_joints, self.num_people
         check_input("joints", joints, ("B", f"C={c}", ("T", 2), f"V={v}", f"M={m}"))

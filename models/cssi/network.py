@@ -23,13 +23,13 @@ MATRIX = Cut(
     "PVRM, LSTM and 3-D CNN heads behind a frozen fusion; not the fusion, DINet-R or ResNet, nor fresh segments",
     dtype="float16",
 )
-"""F of eq. (1): (T, d). Of CSSIModel as a whole, not of one modality's backbone."""
+"""Cut of the whole CSSIModel: F of eq. (1), one (T, d) matrix a clip."""
 
 HIDDEN = 512
 
 
 class SegmentFusion(nn.Module):
-    """f_t = MLP([f_t^skel ; f_t^rgb]) (eq. 1, Fig. 1): batch norm, linear, ReLU, linear. 658,176 parameters."""
+    """Fusion f_t = MLP([f_t^skel ; f_t^rgb]) (eq. 1, Fig. 1): batch norm, linear, ReLU, linear. 658,176 parameters."""
 
     def __init__(self, in_features: int = 1024, dim: int = 256) -> None:
         super().__init__()
@@ -46,13 +46,13 @@ class SegmentFusion(nn.Module):
 
 
 class CachedFrames(Backbone):
-    """Stands in for a frozen FrameResNet where its `frames` were cached: (B, T, width) → the cuts behind them."""
+    """Replaces a frozen FrameResNet whose cut `frames` is cached: (B, T, width) → the cuts that follow it."""
 
     expects: ClassVar[VideoInput] = IMAGENET_INPUT
     cuts = CUTS
 
     def __init__(self, width: int = 512, *, corrected_fc: bool = False) -> None:
-        """Options as the FrameResNet's that made the features; `width` is its network's."""
+        """Take the options of the FrameResNet that made the features; `width` is that of its network's vectors."""
         super().__init__()
         if width < 1:
             raise ModelParamError(f"width must be 1 or more, got {width}")
@@ -61,7 +61,7 @@ class CachedFrames(Backbone):
         self.num_features = CORRECTED_WIDTH if corrected_fc else width
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """As FrameResNet.at, from cached `frames` of any float type."""
+        """Return the cuts of FrameResNet.at, computed from cached `frames` (B, T, width) of any float type."""
         wanted = [self.cut(name).name for name in names]
         check_input("frames", clips, ("B", ("T", 1), f"channels={self.width}"))
         frames = clips if self.corrected_fc is None else clips.to(self.corrected_fc.weight.dtype)
@@ -70,7 +70,7 @@ class CachedFrames(Backbone):
 
 
 class CSSIModel(nn.Module):
-    """One input a stream, skeleton first → (B, num_classes) logits.
+    """One input for each stream, skeleton first → (B, num_classes) logits.
 
     Both streams make CSSIModel; one alone makes the rows of Tables 4 and 5:
 
@@ -91,7 +91,7 @@ class CSSIModel(nn.Module):
         head: Callable[[int, int], MatrixHead] = PVRM,
         dim: int = 256,
     ) -> None:
-        """`head` is PVRM, LSTMHead or Conv3dHead, or a partial of one: it gets num_classes and dim."""
+        """Join the streams to a head: PVRM, LSTMHead, Conv3dHead, or a callable of num_classes and dim."""
         super().__init__()
         streams = {"skeleton": skeleton, "video": video}
         self.streams = nn.ModuleDict({name: stream for name, stream in streams.items() if stream is not None})
@@ -103,7 +103,7 @@ class CSSIModel(nn.Module):
         self.head = head(num_classes, dim)
 
     def matrix(self, *clips: Tensor) -> Tensor:
-        """(B, T, d): eq. (1), the cut that heads can be trained on alone."""
+        """Return the fused matrix (B, T, d) of eq. (1): the cut that heads can be trained on alone."""
         if len(clips) != len(self.streams):
             raise ShapeError(f"needs one input for each of {list(self.streams)}, got {len(clips)}")
         found = [b.at(x, (SEGMENTS,))[SEGMENTS] for b, x in zip(self._backbones(), clips, strict=True)]
@@ -116,7 +116,7 @@ class CSSIModel(nn.Module):
         return matrix
 
     def forward(self, *clips: Tensor) -> Tensor:
-        """What the streams take, skeleton first → (B, num_classes) logits."""
+        """Inputs of the streams, skeleton first → (B, num_classes) logits."""
         logits: Tensor = self.head(self.matrix(*clips))
         return logits
 

@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from models.errors import ModelParamError, ShapeError
 
 TestPhase = Literal["first", "mean"]
-"""What a clip is tested by: its sub-image (0, 0), or the mean of the logits of all s²."""
+"""Sub-images used in testing: (0, 0) alone, or all s² with their logits averaged."""
 
 
 def phases(clips: Tensor, step: int = 2) -> Tensor:
-    """(…, H, W) → (s², …, H // s, W // s), sub-image (i, j) at i · s + j.
+    """Split (…, H, W) into (s², …, H // s, W // s); sub-image (i, j) lies at index i · s + j.
 
-    Rows and columns beyond a multiple of s are left out, so that all sub-images are equally large. To cache the
-    augmentation, keep these as s² views (SPEC 1.8).
+    Rows and columns beyond a multiple of s are left out, so that all sub-images are equally large. To
+    cache the
+    augmentation, store these as s² views (SPEC 1.8).
     """
     height, width = clips.shape[-2] // step, clips.shape[-1] // step
     if step < 1 or not height or not width:
@@ -33,9 +34,9 @@ def phases(clips: Tensor, step: int = 2) -> Tensor:
 
 
 class Polyphase(nn.Module):
-    """A video classifier behind the split: one random sub-image a clip in training, `test` in testing.
+    """A video classifier behind the split: one random sub-image a clip in training, those of `test` in testing.
 
-    The video is the classifier's last input, as CSSIModel's is. A clip's frames share one phase.
+    The video is the classifier's last input, as CSSIModel's is. All frames of a clip share one sub-image.
     """
 
     def __init__(self, model: nn.Module, *, step: int = 2, test: TestPhase = "first") -> None:

@@ -17,15 +17,18 @@ from models.errors import ModelParamError
 KERNELS = (3, 5, 7)
 
 EXTREMUM_WINDOW = 5
-"""Segments within which a peak is the highest: of 128 segments of about 70 frames, neighbours are often one
-frame twice, so that a window of 3 would find peaks that have no other side."""
+"""Segments over which a maximum or minimum is sought.
+
+Of 128 segments of about 70 frames, neighbours are often one frame twice: a window of 3 would find
+plateaus instead of peaks.
+"""
 
 
 class MatrixHead(nn.Module):
-    """(B, T, d) → (B, num_classes). Subclasses fill in `vector`, and set `fc` on its `num_features`."""
+    """(B, T, d) → (B, num_classes). Subclasses implement `vector`, and set `fc` on its `num_features`."""
 
     min_segments: int
-    """Least T."""
+    """Least T that the head accepts."""
 
     def __init__(self, num_classes: int, dim: int, num_features: int) -> None:
         super().__init__()
@@ -35,7 +38,7 @@ class MatrixHead(nn.Module):
         self.fc = nn.Linear(num_features, num_classes)
 
     def vector(self, matrix: Tensor) -> Tensor:
-        """(B, T, d) → (B, num_features), what the classifier stands on."""
+        """(B, T, d) → (B, num_features), the input of the classifier."""
         raise NotImplementedError
 
     def forward(self, matrix: Tensor) -> Tensor:
@@ -46,10 +49,10 @@ class MatrixHead(nn.Module):
 
 
 class PVRM(MatrixHead):
-    """Three multi-scale blocks, the mean over the map, FC. 926,844 parameters at 60 classes.
+    """Three multi-scale blocks, the mean over the map, a linear layer. 926,844 parameters at 60 classes.
 
     The paper defines no operator for peaks and valleys. `extremum_channels` is our reading of its words, off
-    by default: the matrix's local highs and lows over time become channels 2 and 3 of the image.
+    by default: the matrix's local maxima and minima over time become channels 2 and 3 of the image.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class PVRM(MatrixHead):
         )
 
     def vector(self, matrix: Tensor) -> Tensor:
-        """The mean over the last block's map."""
+        """Return the mean over the last block's map, (B, num_features)."""
         image = extrema(matrix) if self.extremum_channels else matrix[:, None]
         found: Tensor = self.blocks(image)
         return found.mean(dim=(2, 3))
@@ -104,7 +107,7 @@ class _MultiScale(nn.Module):
 
 
 class LSTMHead(MatrixHead):
-    """LSTM, its last step, FC: 541,756 parameters at 60 classes (Tables 4 to 6)."""
+    """An LSTM, its last step, a linear layer: 541,756 parameters at 60 classes (Tables 4 to 6)."""
 
     min_segments = 1
 
@@ -115,14 +118,14 @@ class LSTMHead(MatrixHead):
         self.lstm = nn.LSTM(dim, hidden, batch_first=True)
 
     def vector(self, matrix: Tensor) -> Tensor:
-        """The state after the last segment."""
+        """Return the hidden state after the last segment, (B, num_features)."""
         steps, _ = self.lstm(matrix)
         last: Tensor = steps[:, -1]
         return last
 
 
 class Conv3dHead(MatrixHead):
-    """ "3D CNN" of Tables 4 to 6: each segment's d numbers as a √d × √d picture, three strided convolutions."""
+    """The "3D CNN" of Tables 4 to 6: each segment's d numbers as a √d × √d picture, three strided convolutions."""
 
     min_segments = 1
 
@@ -136,13 +139,13 @@ class Conv3dHead(MatrixHead):
         self.layers = nn.Sequential(*(_conv3d(i, o) for i, o in zip((1, *widths), widths, strict=False)))
 
     def vector(self, matrix: Tensor) -> Tensor:
-        """The mean over time and picture."""
+        """Return the mean over time and picture, (B, num_features)."""
         found: Tensor = self.layers(matrix.reshape(matrix.shape[0], 1, -1, self.side, self.side))
         return found.mean(dim=(2, 3, 4))
 
 
 def extrema(matrix: Tensor) -> Tensor:
-    """(B, T, d) → (B, 3, T, d): itself, what of it is highest, and what lowest, within EXTREMUM_WINDOW segments."""
+    """(B, T, d) → (B, 3, T, d): the matrix, its local maxima, and its local minima over EXTREMUM_WINDOW segments."""
     image = matrix[:, None]
     window, padding = (EXTREMUM_WINDOW, 1), (EXTREMUM_WINDOW // 2, 0)
     highest = F.max_pool2d(image, window, stride=1, padding=padding)
@@ -153,7 +156,7 @@ def extrema(matrix: Tensor) -> Tensor:
 
 
 def least_side(stride: int, num_blocks: int) -> int:
-    """Least T and d that leave the last block's 7×7 kernel something to see.
+    """Return the least T and d for which the last block's 7×7 kernel still fits.
 
     Worked example, stride 2: the last block needs 7, the one before (7 - 1) · 2 + 3 = 15, the first 31.
     """

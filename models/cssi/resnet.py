@@ -1,7 +1,7 @@
 """Image networks run on each frame by itself: CSSIModel's RGB part (Gao et al. 2025, Table 1; SPEC 1.1, 1.5).
 
 B clips, C channels, T frames, H × W pixels. The networks are torchvision's own, so that its ImageNet weights
-fit (`models.training.checkpoint`); what is ours is running them on videos, frozen or not.
+fit (`models.training.checkpoint`); what is added is running them on videos, frozen or not.
 """
 
 import math
@@ -18,25 +18,25 @@ from models.preprocessing import VideoInput
 from models.training.published_weights import IMAGENET_INPUT, STEMS, Network
 
 Frozen = Literal["all", "statistics", "none"]
-"""all: no gradient, batch norm uses running statistics; statistics: only the latter; none: trained as usual."""
+"""`all`: no gradients, fixed batch norm statistics; `statistics`: only the latter; `none`: trained as usual."""
 
 WIDTHS: dict[Network, int] = {"resnet18": 512, "resnet34": 512, "resnet50": 2048, "mobilenet_v2": 1280}
-"""Channels of one frame's vector."""
+"""Channels of one frame's vector, by network."""
 
 FRAMES = "frames"
 """Cut: one vector a frame, before anything that CSSIModel trains."""
 
 SEGMENTS = "segments"
-"""Cut: one vector a segment, as CSSIModel's fusion takes it. Of DINet-R too."""
+"""Cut: one vector a segment, the input of CSSIModel's fusion; DINet-R has it too."""
 
 CORRECTED_WIDTH = 512
-"""Of the "corrected" fully connected layer, which fits the two modalities to each other (Table 1)."""
+"""Width of the "corrected" fully connected layer, which fits the two modalities to each other (Table 1)."""
 
 MIN_SIZE = 32
 """Least H and W in pixels: the networks halve them five times."""
 
 FRAMES_AT_ONCE = 64
-"""Without gradients, about so many frames go through the network together: memory stays flat in T."""
+"""Frames that run through the network together without gradients, about: memory stays flat in T."""
 
 CUTS = (
     Cut(FEATURES, ("channel",), "fusion heads on one vector a clip: the mean over frames, order lost"),
@@ -70,7 +70,10 @@ class FrameResNet(Backbone):
         corrected_fc: bool = False,
         frozen: Frozen = "all",
     ) -> None:
-        """`corrected_fc` puts a trainable Linear(→ 512) on each frame's vector. 11,176,512 parameters as it is."""
+        """Build a fresh network; `corrected_fc` adds a trainable Linear(→ 512) on each frame's vector.
+
+        The default has 11,176,512 parameters.
+        """
         super().__init__()
         if in_channels < 1:
             raise ModelParamError(f"in_channels must be 1 or more, got {in_channels}")
@@ -90,14 +93,14 @@ class FrameResNet(Backbone):
         self.train()
 
     def train(self, mode: bool = True) -> "FrameResNet":
-        """As nn.Module's, but the trunk's batch norms keep to their running statistics unless frozen is none."""
+        """Set the mode as nn.Module does; a frozen trunk's batch norms keep their running statistics."""
         super().train(mode)
         if self.frozen != "none":
             self.trunk.eval()
         return self
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """`frames` (B, T, width of the network), `segments` (B, T, num_features), `features` their mean over T."""
+        """Return `frames` (B, T, network's width), `segments` (B, T, num_features) and `features`, the mean over T."""
         wanted = [self.cut(name).name for name in names]
         pixels = (("H", MIN_SIZE), ("W", MIN_SIZE))
         check_input("clips", clips, ("B", f"C={self.in_channels}", ("T", 1), *pixels))
@@ -123,15 +126,15 @@ class FrameResNet(Backbone):
 
 
 def corrected(frames: Tensor, fc: nn.Module | None) -> dict[str, Tensor]:
-    """The cuts behind `frames` (B, T, width): `segments` and `features`."""
+    """Return the cuts that follow `frames` (B, T, width): `segments` and `features`."""
     segments = frames if fc is None else fc(frames)
     return {SEGMENTS: segments, FEATURES: segments.float().mean(dim=1)}
 
 
 def clips_at_once(num_clips: int, num_frames: int) -> int:
-    """The largest divisor of `num_clips` with at most FRAMES_AT_ONCE frames, or 1.
+    """Return the largest divisor of `num_clips` with at most FRAMES_AT_ONCE frames, or 1.
 
-    A divisor, so that all parts are equally large and no clip's result depends on its place in the batch.
+    With a divisor all parts are equally large, and no clip's result depends on its place in the batch.
     Worked example: 12 clips of 16 frames go through as 3 parts of 4 clips, 64 frames each.
     """
     most = max(1, FRAMES_AT_ONCE // num_frames)

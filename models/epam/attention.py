@@ -1,7 +1,7 @@
-"""Where and when to look, from pose: EPAM-Net's nested attention and the block it is compared with (SPEC 3.3).
+"""Attention over space and time from pose: EPAM-Net's nested block and the one it is compared with (SPEC 3.3).
 
 B clips, C channels, T frames, H × W places. Both give A_ST, (B, 1, T, H, W) in (0, 1), from a cut of the pose
-backbone, so that either also stands on cached features.
+backbone, so that either also runs on cached features.
 """
 
 from typing import ClassVar, Literal
@@ -18,7 +18,7 @@ AttentionKind = Literal["nested", "rival"]
 """EPAM-Net's own block, or that of its reference [38] (section 4.4.2)."""
 
 RIVAL_FRAMES = 16
-"""Frames of the RGB stream; the rival's linear layers are this wide."""
+"""Frames of the RGB stream: the width of the rival's linear layers."""
 
 
 class NestedAttention(nn.Module):
@@ -28,7 +28,7 @@ class NestedAttention(nn.Module):
     """
 
     reads: ClassVar[str] = CHANNEL_POOL
-    """The pose cut that it takes."""
+    """Name of the pose backbone's cut that it takes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,10 @@ class NestedAttention(nn.Module):
 
 
 class RivalAttention(nn.Module):
-    """Eqs 5 and 6: 2,507 parameters over 216 channels (the paper's 2.87 k are 256 channels)."""
+    """The attention of the paper's reference [38] (eqs 5 and 6): 2,507 parameters over 216 channels.
+
+    The paper's 2.87 k are those over 256 channels.
+    """
 
     reads: ClassVar[str] = STRIDED_MAP
 
@@ -77,14 +80,14 @@ class RivalAttention(nn.Module):
 
 
 def nested(places: Tensor, frames: Tensor) -> Tensor:
-    """A_S (B, 1, T, H, W) and A_T (B, 1, T) → A_ST."""
+    """Multiply A_S (B, 1, T, H, W) and A_T (B, 1, T) into A_ST (B, 1, T, H, W)."""
     return places * frames[..., None, None]
 
 
 def build_attention(
     kind: AttentionKind, *, channels: int, num_frames: int
 ) -> NestedAttention | RivalAttention:
-    """A fresh block; only the rival's size depends on channels and frames."""
+    """Build a fresh block; only the rival's size depends on channels and frames."""
     if kind == "nested":
         return NestedAttention()
     if kind == "rival":

@@ -1,6 +1,6 @@
 """EPAM-Net: colour frames weighed by attention from pose, a classifier on each stream (SPEC 3.3 and 3.6).
 
-B clips, K classes, C channels, T frames, H × W places. The head stands on cuts of the two trunks, so the same
+B clips, K classes, C channels, T frames, H × W places. The head takes cuts of the two trunks, so the same
 module serves the whole network and training on a cache of frozen trunks.
 """
 
@@ -19,8 +19,7 @@ from models.errors import ModelParamError, ShapeError
 from models.head import HeadOutput
 
 Fusion = Literal["logits", "softmax"]
-"""What the two streams' scores are before they are added: the official code adds logits, the paper says
-"predictions", which softmax makes of them."""
+"""Scores that are added: the official code adds logits, the paper its "predictions" (softmax of the logits)."""
 
 Stream = Literal["rgb", "pose"]
 
@@ -29,7 +28,7 @@ DROPOUT = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class EPAMOutput(HeadOutput):
-    """What EPAM-Net says about B clips; `logits` are the fused scores, for softmax log of the mean probability."""
+    """Scores of B clips; `logits` (B, K) are the fused ones, for `softmax` the log of the mean probability."""
 
     rgb: Tensor
     """(B, K) logits of the attended RGB stream."""
@@ -38,7 +37,7 @@ class EPAMOutput(HeadOutput):
 
 
 class EPAMHead(nn.Module):
-    """Attention and both classifiers, on cuts of the trunks: what a cache of frozen trunks can train."""
+    """Attention and both classifiers on cuts of the trunks, so that a cache of frozen trunks can train them."""
 
     def __init__(
         self,
@@ -51,8 +50,10 @@ class EPAMHead(nn.Module):
         num_frames: int = 16,
         dropout: float = DROPOUT,
     ) -> None:
-        """`num_frames` is the RGB stream's: only the rival attention's size depends on it. `attention` none is
-        fusion of scores alone (Table 3, row 3)."""
+        """Build a fresh head; `attention` of "none" fuses scores alone (Table 3, row 3).
+
+        `num_frames` is the RGB stream's: only the rival attention's size depends on it.
+        """
         super().__init__()
         _check_options(num_classes, fusion, rgb_channels, pose_channels, dropout)
         self.num_classes, self.fusion = num_classes, fusion
@@ -68,15 +69,15 @@ class EPAMHead(nn.Module):
 
     @property
     def reads(self) -> tuple[tuple[Stream, str], ...]:
-        """Stream and cut of each thing that forward takes, in order."""
+        """Stream and cut of each input of forward, in order."""
         if self.attention is None:
             return (("rgb", FEATURES), ("pose", FEATURES))
         return (("rgb", MAP), ("pose", FEATURES), ("pose", self.attention.reads))
 
     def forward(self, rgb: Tensor, pose: Tensor, view: Tensor | None = None) -> EPAMOutput:
-        """What `reads` says: RGB map (B, C, T, H, W), pose features (B, C) and what the attention reads.
+        """RGB map (B, C, T, H, W), pose features (B, C), the attention's input (see `reads`) → logits.
 
-        Half-precision cuts are taken as they come from a cache.
+        Half-precision cuts are accepted as a cache stores them.
         """
         check_input("pose features", pose, ("B", f"C={self.pose_channels}"))
         rgb_features = self._attended(rgb, view)
@@ -107,12 +108,12 @@ class EPAMHead(nn.Module):
         return attended_mean(rgb.to(dtype), weights)
 
     def loss(self, output: EPAMOutput, labels: Tensor) -> Tensor:
-        """Cross-entropy of the RGB stream + that of the pose stream, means over the batch."""
+        """Return cross-entropy of the RGB stream plus that of the pose stream, means over the batch."""
         return F.cross_entropy(output.rgb.float(), labels) + F.cross_entropy(output.pose.float(), labels)
 
 
 def attended_mean(maps: Tensor, weights: Tensor) -> Tensor:
-    """(B, C, T, H, W) and (B, 1, T, H, W) → (B, C): the mean of their product, which is never laid out."""
+    """(B, C, T, H, W) and (B, 1, T, H, W) → (B, C): the mean of their product, which is never stored whole."""
     flat = maps.flatten(2)
     return torch.bmm(flat, weights.flatten(2).transpose(1, 2)).squeeze(2) / flat.shape[2]
 
@@ -139,8 +140,12 @@ class EPAMNet(nn.Module):
         dropout: float = DROPOUT,
         frozen_trunks: bool = False,
     ) -> None:
-        """Trunks are fresh X-ShiftNets unless given, pretrained ones say. With `frozen_trunks` only the head
-        learns and the trunks stay in eval mode: the variant that a cache can serve (SPEC 3.6)."""
+        """Join two trunks, fresh X-ShiftNets unless given, to a head.
+
+        With `frozen_trunks` only the head learns and the trunks stay in eval mode: the variant that a
+        cache can
+        serve (SPEC 3.6).
+        """
         super().__init__()
         self.rgb, self.pose = rgb or RGBXShiftNet(), pose or PoseXShiftNet()
         self.head = EPAMHead(
@@ -158,7 +163,7 @@ class EPAMNet(nn.Module):
             self.pose.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "EPAMNet":
-        """Frozen trunks keep their running statistics: they stay in eval mode."""
+        """Set the mode as nn.Module does; frozen trunks stay in eval mode and keep their running statistics."""
         super().train(mode)
         if self.frozen_trunks:
             self.rgb.eval()
@@ -180,7 +185,7 @@ class EPAMNet(nn.Module):
         return trunk.at(x, [cut for of, cut in self.head.reads if of == stream])
 
     def loss(self, output: EPAMOutput, labels: Tensor) -> Tensor:
-        """The head's."""
+        """Return the head's loss over the batch."""
         return self.head.loss(output, labels)
 
 

@@ -11,21 +11,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Sizes: TypeAlias = tuple[int, int, int]
-"""Of T, H, W."""
+"""Sizes of a kernel or stride along T, H and W."""
 
 Temporal = Literal["shift", "conv", "none"]
-"""What mixes neighbouring frames: TSM's shift (X-ShiftNet), three taps in time of each depthwise kernel (X3D),
-or nothing at all (the 2-D network that the shift is added to)."""
+"""What mixes neighbouring frames: TSM's shift, three taps in time of each depthwise kernel, or nothing.
+
+These are X-ShiftNet, X3D, and the 2-D network that the shift is added to.
+"""
 
 EXPANSION = 2.25
-"""Channels inside a bottleneck over those outside; the last layer widens by as much."""
+"""Channels inside a bottleneck over those outside; the last layer widens by the same factor."""
 
 SE_RATIO = 1 / 16
 """Channels of the squeezed vector over those that it weighs, before rounding."""
 
 
 def shift_in_time(x: Tensor, division: int) -> Tensor:
-    """TSM: of (B, C, T, H, W), C // division channels show the frame after, as many the one before.
+    """Shift channels of (B, C, T, H, W) by one frame as TSM does: C // division from the next, as many from the last.
 
     Worked example, division 4, four channels, frames a b c: channel 0 becomes b c 0, channel 1 becomes 0 a b,
     channels 2 and 3 stay.
@@ -69,11 +71,13 @@ def channel_pool(x: Tensor) -> Tensor:
 
 
 class PlaneConv3d(nn.Conv3d):
-    """nn.Conv3d without bias for kernels of one plane, H × W or T, and for depthwise ones; same parameters.
+    """An nn.Conv3d without bias for kernels of one plane, H × W or T, and for depthwise ones; same parameters.
 
-    Done as 2-D convolutions, which oneDNN runs up to 40 times as fast: over (B·T, C, H, W) where the kernel is
-    one frame long, over (B, C, T, H·W) where it is one place wide. A depthwise kernel of both is split into
-    its frames where gradients are wanted: the gradient of the whole is slow, and see models.conv3d.
+    It is computed as 2-D convolutions, which oneDNN runs up to 40 times as fast: over (B·T, C, H, W) where
+    the
+    kernel is one frame long, over (B, C, T, H·W) where it is one place wide. A depthwise kernel of both is
+    split
+    into its frames where gradients are wanted: the gradient of the whole is slow, and see models.conv3d.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -114,7 +118,7 @@ def _pair(sizes: object) -> tuple[int, int]:
 
 
 class ConvUnit(nn.Module):
-    """Convolution → batch norm → ReLU, the last two where asked for; stride in space, padding to the same T."""
+    """Convolution, then optional batch norm and ReLU; stride in space, padding that keeps T."""
 
     def __init__(
         self,
@@ -156,15 +160,15 @@ class SqueezeExcite(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T, H, W) → the same."""
+        """(B, C, T, H, W) → the same shape."""
         means = x.mean(dim=(2, 3, 4), keepdim=True)
         return x * torch.sigmoid(self.fc2(F.relu(self.fc1(means))))
 
 
 def squeezed_width(width: int) -> int:
-    """width / 16 to the nearest multiple of 8, 8 at least, never under nine tenths of it.
+    """Return width / 16 to the nearest multiple of 8, 8 at least, never under nine tenths of it.
 
-    54, 108, 216, 432 → 8, 8, 16, 32.
+    Widths 54, 108, 216, 432 give 8, 8, 16, 32.
     """
     wanted = width * SE_RATIO
     rounded = max(8, int(wanted + 4) // 8 * 8)

@@ -1,6 +1,6 @@
-"""X-ShiftNet for colour frames and for pose heatmaps, and the X3D networks that they came from (SPEC 3.1).
+"""X-ShiftNet for colour frames and for pose heatmaps, and the X3D networks that they derive from (SPEC 3.1).
 
-B clips, C channels, T frames, H × W places. No layer thins time.
+B clips, C channels, T frames, H × W places. No layer reduces the number of frames.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,13 @@ from models.errors import ModelParamError
 from models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, HeatmapInput, VideoInput
 
 SEPlacement = Literal["half", "all", "none"]
-"""Which blocks of a stage weigh their channels: every second one from the first, all, or none. Table 2 shows
-none and the published sizes need half."""
+"""Blocks of a stage that weigh their channels: every second one from the first, all, or none.
+
+Table 2 shows none, and the published sizes need half.
+"""
 
 MAP, STRIDED_MAP, CHANNEL_POOL = "map", "strided_map", "channel_pool"
-"""Cuts; see the backbones' own."""
+"""Names of cuts; the backbones describe them."""
 
 _MAP_DIMS = ("channel", "frame", "y", "x")
 
@@ -50,7 +52,7 @@ WIDTH = 24
 """Channels of the stem and of the first stage."""
 
 X3D_HIDDEN = 2048
-"""X3D's classifier has a layer of this width in front of the last one."""
+"""Width of the hidden layer in front of X3D's classifier."""
 
 MIN_FRAMES = 2
 
@@ -90,7 +92,7 @@ class XNet(Backbone):
         self.num_features = self.num_channels if hidden is None else hidden
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """Any of `cuts`; all of them follow from the map."""
+        """Return any of `cuts`; all of them are computed from the map."""
         pixels = (("H", self.min_size), ("W", self.min_size))
         check_input("clips", clips, ("B", f"C={self.in_channels}", ("T", MIN_FRAMES), *pixels))
         wanted = [self.cut(name).name for name in names]
@@ -129,7 +131,10 @@ class RGBXShiftNet(XNet):
         shift_division: int = 8,
         se: SEPlacement = "half",
     ) -> None:
-        """`shift_division` 8 moves a quarter of the channels, half of them each way; 4 moves half (Table 4)."""
+        """Build a fresh network; `shift_division` 8 shifts a quarter of the channels, half of them each way.
+
+        4 shifts half of them (Table 4).
+        """
         super().__init__(
             in_channels,
             width=width,
@@ -142,7 +147,7 @@ class RGBXShiftNet(XNet):
 
 
 class X3DM(XNet):
-    """X3D-M as Table 5 has it: the same network with time in the kernels; (B, 2048) features."""
+    """X3D-M as Table 5 has it: RGBXShiftNet with time in the kernels; (B, 2048) features."""
 
     expects: ClassVar[VideoInput] = RGBXShiftNet.expects
     cuts = _RGB_CUTS
@@ -185,7 +190,7 @@ class PoseXShiftNet(XNet):
         se: SEPlacement = "half",
         frame_stride: int = 3,
     ) -> None:
-        """Every `frame_stride`-th frame, from the first, is also one of the RGB stream's (48 → 16)."""
+        """Build a fresh network; every `frame_stride`-th frame is also one of the RGB stream's (48 → 16)."""
         super().__init__(
             in_channels,
             width=width,
@@ -208,7 +213,7 @@ class PoseXShiftNet(XNet):
 
 
 class X3DS(PoseXShiftNet):
-    """X3D-s on heatmaps as Table 6 has it: the same network with time in the kernels."""
+    """X3D-S on heatmaps as Table 6 has it: PoseXShiftNet with time in the kernels."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""Parameters and FLOPs, counted from the modules, beside what the papers print."""
+"""Parameters and FLOPs, counted from the modules, beside the papers' printed figures."""

@@ -22,10 +22,10 @@ _aten: Any = torch.ops.aten
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of one forward pass in eval mode over the given batch; give a batch of one clip."""
+    """Parameters and arithmetic of one forward pass in eval mode over a given batch; use a batch of one clip."""
 
     parameters: int
-    """Numbers that training can change, each once however often it is used."""
+    """Trainable numbers, each counted once however often it is used."""
     macs: int
     """Multiply-adds of convolutions and matrix products, without biases."""
     mmcv_flops: int
@@ -35,20 +35,20 @@ class Counts:
 
     @property
     def flops(self) -> int:
-        """2 × MACs."""
+        """Floating-point operations as most papers count them: 2 × MACs."""
         return 2 * self.macs
 
 
 def num_parameters(module: nn.Module) -> int:
-    """Frozen ones too; buffers are not parameters."""
+    """Count a module's parameters, frozen ones too; buffers are not parameters."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def count(module: nn.Module, *inputs: Sequence[int] | Tensor) -> Counts:
-    """What `module(*inputs)` costs: `count(model, (1, 3, 16, 112, 112))`.
+    """Count what `module(*inputs)` costs: `count(model, (1, 3, 16, 112, 112))`. Raises ModelParamError.
 
-    Of shapes, batch first, no value is computed: the module, or a copy, runs on the meta device. Of tensors, the
-    module itself runs on them, which also counts what depends on the values.
+    Given shapes (batch first), no value is computed: the module, or a copy, runs on the meta device. Given
+    tensors, the module itself runs on them, which also counts what depends on the values.
     """
     real = [isinstance(x, Tensor) for x in inputs]
     if not inputs or any(real) != all(real):
@@ -113,7 +113,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch 
 
 
 def formula_of(packet: Any) -> Callable[..., int] | None:
-    """How torch counts an operation's multiply-adds; None where it has none. `baddbmm_` counts as `baddbmm`."""
+    """Return torch's formula for an operation's multiply-adds; None where it has none. `baddbmm_` is `baddbmm`."""
     name = packet.__name__
     twin = getattr(_aten, name[:-1], packet) if name.endswith("_") and not name.endswith("__") else packet
     found: Callable[..., int] | None = flop_registry.get(packet) or flop_registry.get(twin)

@@ -1,10 +1,11 @@
-"""What the five papers print about their networks, beside the module that each figure speaks of.
+"""Figures that the five papers print about their networks, each beside the module that it describes.
 
-Facts of the papers only: everything about our own modules is counted from them (models.table).
+Facts of the papers only: everything about our own modules is counted from them (models.figures.table).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from torch import nn
@@ -33,7 +34,7 @@ from models.training.classifier import Classifier
 System = Literal["CSSIModel", "AMFI-Net", "EPAM-Net", "interaction", "SF-Head"]
 
 Convention = Literal["macs", "flops", "mmcv"]
-"""What a paper's FLOPs are: multiply-adds, twice that, or mmcv's counter (models.counting)."""
+"""Convention of a paper's FLOPs: multiply-adds, twice that, or mmcv's counter (models.figures.counting)."""
 
 Shape = tuple[int, ...]
 
@@ -42,7 +43,7 @@ FRAMES: Shape = (1, 3, 16, 112, 112)
 RGB: Shape = (1, 3, 16, 224, 224)
 POSE: Shape = (1, 17, 48, 56, 56)
 ATTENDED: Shape = (16, 7, 7)
-"""Frames and places of the map that EPAM-Net's attention weighs."""
+"""T, H and W of the map that EPAM-Net's attention weighs."""
 LONG: Shape = (1, 3, 64, 224, 224)
 SEGMENTS: Shape = (1, 128, 512)
 MATRIX: Shape = (1, 128, 256)
@@ -50,22 +51,22 @@ MATRIX: Shape = (1, 128, 256)
 
 @dataclass(frozen=True, slots=True)
 class PublishedRow:
-    """One row: a network, the input of one clip that it is counted on, and what its paper says of it."""
+    """One row of the table: a network, the input of one clip to count it on, and its paper's figures."""
 
     name: str
     system: System
     build: Callable[[], nn.Module]
     inputs: tuple[Shape, ...]
     parameters: float | None = None
-    """As printed: 43.26 M is 43.26e6."""
+    """The printed number: 43.26 M is 43.26e6."""
     gflops: float | None = None
     convention: Convention = "macs"
-    """What reproduces `gflops`; where nothing does, the one that comes nearest."""
+    """Convention that reproduces `gflops`; where none does, the nearest."""
     remark: str = ""
 
 
 def published(edges: Edges, num_joints: int) -> tuple[PublishedRow, ...]:
-    """Every row. The graph networks are of the given skeleton: the papers' figures are of NTU's 25 joints."""
+    """Return every row; the graph networks are built for the given skeleton (the papers' figures: NTU, 25 joints)."""
     return (
         *_cssi(edges, num_joints),
         *_amfi(edges, num_joints),
@@ -75,18 +76,28 @@ def published(edges: Edges, num_joints: int) -> tuple[PublishedRow, ...]:
     )
 
 
+def _row(
+    system: System, name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any
+) -> PublishedRow:
+    return PublishedRow(name, system, build, inputs, **printed)
+
+
 def _cssi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
     clip = (1, 3, 128, joints, 2)
-
-    def row(name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any) -> PublishedRow:
-        return PublishedRow(f"cssi{name}", "CSSIModel", build, inputs, **printed)
+    row = partial(_row, "CSSIModel")
 
     def without_resnet(head: type[MatrixHead]) -> Callable[[], nn.Module]:
         return lambda: CSSIModel(60, skeleton=DINetR(edges, joints), video=CachedFrames(), head=head)
 
+    undefined = "not reproduced: the paper does not define"
+    heads: tuple[tuple[str, type[MatrixHead], float, float, str], ...] = (
+        ("without_resnet", PVRM, 9.1e6, 2.5, "what is trained: DINet-R, fusion and PVRM"),
+        ("lstm_without_resnet", LSTMHead, 10.8e6, 3.2, f"{undefined} its LSTM"),
+        ("conv3d_without_resnet", Conv3dHead, 12.4e6, 4.6, f"{undefined} its 3-D CNN"),
+    )
     return (
         row(
-            "",
+            "cssi",
             lambda: CSSIModel(60, skeleton=DINetR(edges, joints), video=FrameResNet()),
             clip,
             (1, 3, 128, 224, 224),
@@ -95,61 +106,47 @@ def _cssi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
             remark="not reproduced: one model is printed with 15.2 M (Table 3) and with 9.1 M (Tables 8 and 11); "
             "128 frames through ResNet-18 alone are 232 G, and 2.5 G is what one frame and PVRM make",
         ),
-        row(
-            "_without_resnet",
-            without_resnet(PVRM),
-            clip,
-            SEGMENTS,
-            parameters=9.1e6,
-            gflops=2.5,
-            remark="what is trained: DINet-R, fusion and PVRM",
+        *(
+            row(
+                f"cssi_{name}",
+                without_resnet(head),
+                clip,
+                SEGMENTS,
+                parameters=size,
+                gflops=cost,
+                remark=remark,
+            )
+            for name, head, size, cost, remark in heads
         ),
+        *_cssi_parts(edges, joints),
+    )
+
+
+def _cssi_parts(edges: Edges, joints: int) -> Sequence[PublishedRow]:
+    row = partial(_row, "CSSIModel")
+    return (
+        row("cssi_resnet18_frame", FrameResNet, FRAME, remark="the trunk, one frame of 128"),
         row(
-            "_lstm_without_resnet",
-            without_resnet(LSTMHead),
-            clip,
-            SEGMENTS,
-            parameters=10.8e6,
-            gflops=3.2,
-            remark="not reproduced: the paper does not define its LSTM",
-        ),
-        row(
-            "_conv3d_without_resnet",
-            without_resnet(Conv3dHead),
-            clip,
-            SEGMENTS,
-            parameters=12.4e6,
-            gflops=4.6,
-            remark="not reproduced: the paper does not define its 3-D CNN",
-        ),
-        row("_resnet18_frame", FrameResNet, FRAME, remark="the trunk, one frame of 128"),
-        row(
-            "_resnet18_fc512_frame",
+            "cssi_resnet18_fc512_frame",
             lambda: FrameResNet(corrected_fc=True),
             FRAME,
             remark='its "corrected FC"',
         ),
         row(
-            "_dinet_r",
+            "cssi_dinet_r",
             lambda: DINetR(edges, joints),
-            clip,
+            (1, 3, 128, joints, 2),
             remark="our reconstruction: DINet has no public definition",
         ),
-        row("_pvrm", lambda: PVRM(60), MATRIX),
-        row("_lstm", lambda: LSTMHead(60), MATRIX),
-        row("_conv3d", lambda: Conv3dHead(60), MATRIX),
+        row("cssi_pvrm", lambda: PVRM(60), MATRIX),
+        row("cssi_lstm", lambda: LSTMHead(60), MATRIX),
+        row("cssi_conv3d", lambda: Conv3dHead(60), MATRIX),
     )
 
 
 def _amfi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
     clip = (1, 3, 300, joints, 2)
-
-    def row(name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any) -> PublishedRow:
-        return PublishedRow(name, "AMFI-Net", build, inputs, **printed)
-
-    def agcn(layout: Literal["paper_9_512", "paper_10_512"]) -> Callable[[], nn.Module]:
-        return lambda: AGCN(edges, joints, layout=AGCN_LAYOUTS[layout])
-
+    row = partial(_row, "AMFI-Net")
     return (
         row(
             "amfi",
@@ -171,6 +168,18 @@ def _amfi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
         ),
         row("r3d18", R3D18, FRAMES, parameters=33e6, remark="7×7×7 stem, no classifier"),
         row("r3d18_3x7x7", lambda: R3D18(stem="3x7x7"), FRAMES, parameters=33e6, remark="torchvision's stem"),
+        *_agcn(edges, joints),
+    )
+
+
+def _agcn(edges: Edges, joints: int) -> Sequence[PublishedRow]:
+    clip = (1, 3, 300, joints, 2)
+    row = partial(_row, "AMFI-Net")
+
+    def agcn(layout: Literal["paper_9_512", "paper_10_512"]) -> Callable[[], nn.Module]:
+        return lambda: AGCN(edges, joints, layout=AGCN_LAYOUTS[layout])
+
+    return (
         row(
             "agcn",
             lambda: Classifier(AGCN(edges, joints), 60),
@@ -186,8 +195,7 @@ def _amfi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
 
 
 def _epam() -> Sequence[PublishedRow]:
-    def row(name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any) -> PublishedRow:
-        return PublishedRow(name, "EPAM-Net", build, inputs, convention="mmcv", **printed)
+    row = partial(_row, "EPAM-Net", convention="mmcv")
 
     def trunk(network: Callable[[], Backbone]) -> Callable[[], nn.Module]:
         return lambda: Classifier(network(), 60)
@@ -262,10 +270,6 @@ def _sf_head(edges: Edges, joints: int) -> Sequence[PublishedRow]:
         )
         return PublishedRow(name, "SF-Head", build, (clip,), parameters, remark=remark)
 
-    def head(channels: int, frames: int) -> PublishedRow:
-        shape = (2, channels, frames, joints)
-        return PublishedRow(f"sf_head_{channels}", "SF-Head", lambda: SFHead(channels), (shape,))
-
     return (
         row(
             "ctrgcn",
@@ -285,5 +289,9 @@ def _sf_head(edges: Edges, joints: int) -> Sequence[PublishedRow]:
         row("aagcn_sf_head", AAGCN, None, sf_head=8),
         row("stgcn", STGCN, 2.11e6, "FR-Head's, with a temporal kernel of 5"),
         row("stgcn_sf_head", STGCN, None, sf_head=8),
-        *(head(channels, frames) for channels, frames in ((64, 64), (128, 32), (256, 16))),
+        *(_sf_head_alone(channels, frames, joints) for channels, frames in ((64, 64), (128, 32), (256, 16))),
     )
+
+
+def _sf_head_alone(channels: int, frames: int, joints: int) -> PublishedRow:
+    return _row("SF-Head", f"sf_head_{channels}", lambda: SFHead(channels), (2, channels, frames, joints))

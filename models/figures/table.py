@@ -1,4 +1,4 @@
-"""The table of `python cli.py models`: our modules counted, beside what their papers print."""
+"""The table of `python cli.py models`: our modules counted, beside the papers' printed figures."""
 
 import json
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ COLUMNS = (
     ("published_gflops", "published", "{:.2f}"),
     ("gflops_difference_percent", "diff %", "{:+.2f}"),
 )
-"""Key of a row, its heading and its format."""
+"""Key, heading and number format of each column."""
 
 
 def rows(edges: Edges, num_joints: int) -> list[dict[str, Any]]:
-    """One a network, JSON values only: counts of its instantiated module, and the paper's figures."""
+    """Return one row for each network as JSON values: counts of its instantiated module, and the paper's figures."""
     return [_row(entry) for entry in published(edges, num_joints)]
 
 
@@ -57,12 +57,12 @@ def _difference(ours: float, theirs: float | None) -> float | None:
 
 
 def as_json(table: Sequence[dict[str, Any]]) -> str:
-    """The rows as a JSON list."""
+    """Format the rows as a JSON list."""
     return json.dumps(table, indent=1)
 
 
 def as_text(table: Sequence[dict[str, Any]]) -> str:
-    """Columns under headings, a line a network, remarks below."""
+    """Format the rows as aligned columns under headings, one line a network, with remarks below."""
     lines = [[heading for _, heading, _ in COLUMNS]]
     lines += [[_cell(row[key], form) for key, _, form in COLUMNS] for row in table]
     widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]

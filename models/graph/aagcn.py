@@ -1,7 +1,7 @@
 """AAGCN: AGCN with attention, the "2s-AGCN" of SF-Head's Table 4 (Shi et al., TIP 2020; SPEC 5.1).
 
-As FR-Head's zoo has it, which is the authors' code. N people (of all clips), C channels, T frames, V joints.
-Layers are separate and named as there.
+It follows FR-Head's model zoo, which has the authors' code. N people (of all clips), C channels, T frames,
+V joints. Layers are separate and named as there.
 """
 
 import torch
@@ -32,7 +32,12 @@ class AAGCN(GraphBackbone):
         attention: bool = True,
         sf_head: SFHeadChoice = None,
     ) -> None:
-        """`adaptive=False` keeps the skeleton's graph; `attention=False` weighs no joints, frames or channels."""
+        """Build a fresh network.
+
+        `adaptive=False` fixes the graphs to the skeleton's; `attention=False` leaves out the attention
+        over joints,
+        frames and channels.
+        """
 
         def layers(in_width: int, block: GraphBlock, graph: Tensor) -> tuple[nn.Module, nn.Module]:
             gcn: nn.Module = _GraphConv(in_width, block.width, graph, adaptive=adaptive)

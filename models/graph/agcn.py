@@ -42,7 +42,12 @@ class AGCN(JointBackbone):
         adaptive: bool = True,
         sf_head: SFHeadChoice = None,
     ) -> None:
-        """`adaptive=False` leaves out C_k, the graph made from the clip itself (eq. 6); `sf_head=8`: SPEC 5.2."""
+        """Build a fresh network.
+
+        `adaptive=False` leaves out C_k, the graph computed from the clip itself (eq. 6); `sf_head=8` puts
+        SF-Heads
+        of 8 groups into all blocks (SPEC 5.2).
+        """
         super().__init__(
             num_joints, num_people=num_people, in_channels=in_channels, layout=layout, sf_head=sf_head
         )
@@ -62,7 +67,7 @@ class AGCN(JointBackbone):
         )
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """`features`: (B, width of the last block)."""
+        """Return `features` (B, width of the last block), the only cut."""
         x = self.normalised(joints).transpose(1, 2).contiguous(memory_format=torch.channels_last)
         losses = self.losses_for(joints)
         for block in self.blocks:

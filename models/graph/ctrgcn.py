@@ -16,7 +16,7 @@ DILATIONS = (1, 2)
 """Frames between the taps of the two 5-tap branches over time."""
 
 NUM_BRANCHES = len(DILATIONS) + 2
-"""With the maximum's and the plain one; each makes a quarter of the channels."""
+"""Branches over time: two dilated ones, maximum pooling and 1×1; each makes a quarter of the channels."""
 
 
 class CTRGCN(GraphBackbone):
@@ -33,7 +33,7 @@ class CTRGCN(GraphBackbone):
         adaptive: bool = True,
         sf_head: SFHeadChoice = None,
     ) -> None:
-        """`adaptive=False` keeps the skeleton's graph fixed; it is still refined for each channel."""
+        """Build a fresh network; `adaptive=False` fixes the skeleton's graph, still refined for each channel."""
 
         def layers(in_width: int, block: GraphBlock, graph: Tensor) -> tuple[nn.Module, nn.Module]:
             gcn = _GraphConv(in_width, block.width, graph, adaptive=adaptive)

@@ -1,6 +1,7 @@
-"""What CTR-GCN, AAGCN and ST-GCN share: people folded into the batch, their blocks, two cuts (SPEC 5 and 6).
+"""Shared parts of CTR-GCN, AAGCN and ST-GCN: people folded into the batch, blocks, two cuts (SPEC 5 and 6).
 
-B clips, C channels, T frames, V joints, M people; inside, N = B · M. The official codes drop features out before
+B clips, C channels, T frames, V joints, M people; inside, N = B · M. The official codes drop features out
+before
 their last linear layer and nowhere else: that is `Classifier(backbone, classes, dropout=…)`.
 """
 
@@ -40,11 +41,11 @@ CUTS = (
 OFFICIAL = AGCN_LAYOUTS["official_10"]
 
 Layers: TypeAlias = Callable[[int, GraphBlock, Tensor], tuple[nn.Module, nn.Module]]
-"""(channels in, block, (3, V, V) graph) → (graph convolution, convolution over time)."""
+"""Makes a block's layers: (channels in, block, (3, V, V) graph) → (graph convolution, convolution over time)."""
 
 
 class GraphUnit(nn.Module):
-    """One block: ReLU(over time(SF-Head(graph convolution(x))) + residual(x))."""
+    """One block: ReLU(temporal convolution(SF-Head(graph convolution(x))) + residual(x))."""
 
     def __init__(
         self, gcn: nn.Module, tcn: nn.Module, *, residual: nn.Module | None, sf_head: SFHead | None
@@ -62,7 +63,7 @@ class GraphUnit(nn.Module):
 
 
 class TimeConv(nn.Module):
-    """A convolution along T and its batch norm."""
+    """A convolution along T, then batch norm."""
 
     def __init__(self, in_width: int, width: int, *, kernel: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
@@ -75,12 +76,13 @@ class TimeConv(nn.Module):
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T, V) → (N, width, ⌈T / stride⌉, V)."""
         y: Tensor = self.bn(self.conv(x))
         return y
 
 
 class GraphBackbone(JointBackbone):
-    """(B, C, T, V, M) joints → (B, width of the last block). Subclasses say what a block is made of."""
+    """(B, C, T, V, M) joints → (B, width of the last block). Subclasses give the layers of a block."""
 
     expects: ClassVar[JointInput] = JointInput(style="ctr", frames=64)
     cuts = CUTS
@@ -110,11 +112,11 @@ class GraphBackbone(JointBackbone):
 
     @property
     def blocks(self) -> tuple[nn.Module, ...]:
-        """l1 to l10: named as in the official codes, so that their weights fit."""
+        """The blocks l1 to l10, named as in the official codes, so that their weights fit."""
         return tuple(self.get_submodule(name) for name in self._names)
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """`features` (B, width of the last block) and `last_block` (B, M, C', T', V), what the last block takes."""
+        """Return `features` (B, last block's width) and `last_block` (B, M, C', T', V), the last block's input."""
         wanted = [self.cut(name).name for name in names]
         x = self.normalised(joints).permute(0, 2, 3, 1).contiguous()
         losses = self.losses_for(joints)
@@ -140,10 +142,10 @@ def _pooled(x: Tensor, people: int) -> Tensor:
 
 
 class LastBlock(SFBackbone):
-    """Goes on from `last_block` maps, cached or not: the backbone's own last block, head and mean."""
+    """The backbone's own last block, SF-Head and mean, applied to `last_block` maps, cached or not."""
 
     expects: ClassVar[JointInput] = GraphBackbone.expects
-    """Of the joints that the maps were made from."""
+    """Preprocessing of the joints that the maps are computed from."""
     cuts = CUTS[:1]
 
     def __init__(self, backbone: GraphBackbone) -> None:
@@ -154,9 +156,9 @@ class LastBlock(SFBackbone):
         self.block = backbone.blocks[-1]
 
     def at(self, maps: Tensor, names: Sequence[str], present: Tensor | None = None) -> dict[str, Tensor]:
-        """(B, M, C, T, V) of any float dtype → `features` (B, num_features).
+        """(B, M, C, T, V) of any float type → `features` (B, num_features).
 
-        SF-Head's losses leave out people without data where `present` (B, M) says who they are.
+        SF-Head's losses leave out people without data where `present` (B, M) marks those with data.
         """
         axes = (f"M={self.num_people}", f"C={self.in_width}", ("T", 1), f"V={self.num_joints}")
         check_input("maps", maps, ("B", *axes))

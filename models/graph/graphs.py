@@ -8,14 +8,14 @@ from torch import Tensor
 from models.errors import ModelParamError
 
 Edges = Sequence[tuple[int, int]]
-"""(joint, its parent towards the body's centre) pairs."""
+"""Pairs (joint, its parent towards the body's centre), indices from 0."""
 
 NUM_SUBSETS = 3
-"""Root, centripetal and centrifugal neighbours."""
+"""Number of neighbour subsets: root, centripetal and centrifugal."""
 
 
 def adjacency(edges: Edges, num_joints: int) -> Tensor:
-    """(3, V, V) float32: itself, towards the centre, away from it; each column sums to 1 or is empty.
+    """Return (3, V, V) float32: self, towards the centre, away from it; each column sums to 1 or is empty.
 
     Entry [k, u, v] is how much of joint u enters joint v. Worked example, a chain 2 → 1 → 0 of three joints,
     edges ((1, 0), (2, 1)): [1, 0, 1] = [1, 1, 2] = 1, because a parent enters its child in subset 1.

@@ -1,4 +1,4 @@
-"""What every skeleton backbone takes: joints of several people, who enter the batch normalised (SPEC 2.3 and 5)."""
+"""The input of every skeleton backbone: joints of several people, normalised by batch norm (SPEC 2.3 and 5)."""
 
 import math
 from typing import ClassVar
@@ -14,7 +14,7 @@ from models.graph.sfhead import SFHeadChoice, sf_options
 
 
 class JointBackbone(SFBackbone):
-    """(B, C, T, V, M) joints: B clips, C channels, T frames, V joints, M people."""
+    """A backbone over (B, C, T, V, M) joints: B clips, C channels, T frames, V joints, M people."""
 
     min_blocks: ClassVar[int] = 1
     classifier_init: ClassVar[ClassifierInit] = "sqrt_2_over_k"
@@ -46,7 +46,7 @@ class JointBackbone(SFBackbone):
         self.data_bn = nn.BatchNorm1d(num_people * num_joints * in_channels)
 
     def normalised(self, joints: Tensor) -> Tensor:
-        """(B, C, T, V, M) → (B·M, V, C, T): each channel of each person's joint by its own mean and spread."""
+        """(B, C, T, V, M) → (B·M, V, C, T): batch norm of each channel of each person's joint."""
         c, v, m = self.in_channels, self.num_joints, self.num_people
         check_input("joints", joints, ("B", f"C={c}", ("T", self.min_frames), f"V={v}", f"M={m}"))
         b, t = joints.shape[0], joints.shape[2]

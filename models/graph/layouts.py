@@ -1,4 +1,4 @@
-"""How many blocks a graph network has, how wide they are, and where they thin time (SPEC 2.3)."""
+"""The number, widths and temporal strides of a graph network's blocks (SPEC 2.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from models.errors import ModelParamError
 
 @dataclass(frozen=True, slots=True)
 class GraphBlock:
-    """One block: channels it makes, and by how much it thins time."""
+    """One block: its output channels, and its stride in time."""
 
     width: int
     stride: int = 1
@@ -22,7 +22,7 @@ class GraphBlock:
 
 
 def blocks(*stages: tuple[int, int]) -> tuple[GraphBlock, ...]:
-    """(width, count) stages → blocks; each stage after the first starts with stride 2.
+    """Expand (width, count) stages to blocks; each stage after the first starts with stride 2.
 
     >>> blocks((64, 1), (128, 2))
     (GraphBlock(width=64, stride=1), GraphBlock(width=128, stride=2), GraphBlock(width=128, stride=1))
@@ -42,14 +42,16 @@ AGCN_LAYOUTS: dict[AGCNLayout, tuple[GraphBlock, ...]] = {
     "paper_10_512": blocks((64, 4), (128, 3), (256, 3), (512, 1)),
     "small": blocks((32, 2), (64, 2), (128, 1)),
 }
-"""The official code's, AMFI-Net's (its text, and official plus 512), and one for demos on a CPU."""
+"""Layouts by name: the official code's, AMFI-Net's (its text, and official plus 512), and a small one for
+demos.
+"""
 
 LayoutChoice: TypeAlias = AGCNLayout | Sequence[tuple[int, int]] | Sequence[GraphBlock]
-"""How a network is told: by name, as [width, stride] of each block, or as the blocks themselves."""
+"""A layout by name, as [width, stride] of each block, or as the blocks themselves."""
 
 
 def graph_layout(choice: LayoutChoice) -> tuple[GraphBlock, ...]:
-    """The blocks that a choice stands for. Raises ModelParamError."""
+    """Return the blocks of a choice. Raises ModelParamError where it is unknown or impossible."""
     if isinstance(choice, str):
         if choice not in AGCN_LAYOUTS:
             raise ModelParamError(

@@ -1,4 +1,4 @@
-"""Backbones whose blocks hold SF-Heads: where the losses of a training pass come together (SPEC 5.3)."""
+"""Backbones whose blocks hold SF-Heads: where the losses of a training pass are collected (SPEC 5.3)."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from models.graph.sfhead import SFHead, SFHeadOptions
 
 
 class HeadLosses:
-    """Takes the feature maps of the heads that one training pass goes through."""
+    """Collects the feature maps of all heads in one training pass and computes their losses."""
 
     def __init__(self, present: Tensor, options: SFLossOptions) -> None:
-        """`present` (B, M): whether a person has data."""
+        """Start empty; `present` (B, M) bool marks the people with data."""
         self._present, self._options = present, options
         self._losses: list[Tensor] = []
 
@@ -23,7 +23,7 @@ class HeadLosses:
 
     @property
     def total(self) -> Tensor | None:
-        """Scalar over all heads; None where no head was met."""
+        """Return a scalar over all heads; None where no head ran."""
         if not self._losses:
             return None
         losses = torch.stack(self._losses)
@@ -31,30 +31,30 @@ class HeadLosses:
 
 
 class SFBackbone(Backbone):
-    """A skeleton backbone that may hold SF-Heads. Subclasses set `sf_head`, and hand `losses_for` to their blocks."""
+    """A skeleton backbone that may hold SF-Heads. Subclasses hand `losses_for` to their blocks."""
 
     sf_head: SFHeadOptions | None = None
     _losses: HeadLosses | None = None
 
     def head(self, width: int) -> SFHead | None:
-        """A new head for a block of that width, where heads were asked for."""
+        """Build a new head for a block of that width; None where no heads were asked for."""
         return None if self.sf_head is None else self.sf_head.head(width)
 
     def losses_for(self, joints: Tensor) -> HeadLosses | None:
-        """What the heads of a pass over (B, C, T, V, M) joints report to; None unless one learns from it."""
+        """Return the collector for a training pass over (B, C, T, V, M) joints; None without heads or in eval mode."""
         if not self._learns:
             return self.start_losses(None)
         return self.start_losses(joints.detach().ne(0).flatten(1, 3).any(dim=1))
 
     def start_losses(self, present: Tensor | None) -> HeadLosses | None:
-        """As `losses_for`, of people who are known to have data: (B, M) bool."""
+        """Return the collector for people known to have data, (B, M) bool; None without heads or in eval mode."""
         self._losses = None
         if self._learns and self.sf_head is not None and present is not None:
             self._losses = HeadLosses(present, self.sf_head.loss)
         return self._losses
 
     def extra_loss(self) -> Tensor | None:
-        """lambda_con · L_con + lambda_red · L_red of the last training pass (eq. 17); None without heads."""
+        """Return lambda_con · L_con + lambda_red · L_red of the last training pass (eq. 17); None without heads."""
         return None if self._losses is None else self._losses.total
 
     @property

@@ -18,11 +18,14 @@ from models.errors import ModelParamError
 from models.shown import ShownByShape
 
 Redundancy = Literal["literal", "batch", "cross"]
-"""Equation 11's denominator. `literal`: the same pair N times, a constant without gradient; `batch`: the other
-clips' d(f_s^j, f_t^j); `cross`: d(f_s^i, f_t^j), and d(f_s^j, f_t^i) the other way round, as InfoNCE has it."""
+"""Denominator of equation 11.
+
+`literal`: the same pair N times, a constant without gradient; `batch`: the other clips' d(f_s^j, f_t^j);
+`cross`: d(f_s^i, f_t^j), and d(f_s^j, f_t^i) the other way round, as InfoNCE has it.
+"""
 
 PhiSign = Literal["repaired", "literal"]
-"""Equation 13's sign. `literal`: as printed, at most 0; `repaired`: the focal loss that the text describes."""
+"""Sign of equation 13: `literal`, as printed, at most 0; `repaired`, the focal loss that the text describes."""
 
 Original = Literal["f_c", "f_s", "f_t", "f_o"]
 """A member of F in equations 12–14."""
@@ -33,26 +36,26 @@ SMALLEST_NORM = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class SFLossOptions:
-    """The losses' switches; defaults are the paper's figures, and SPEC 5.3's where it gives none."""
+    """Options of the losses; the defaults are the paper's figures, and SPEC 5.3's where it gives none."""
 
     lambda_red: float = 0.1
     lambda_con: float = 0.2
     margin: float = 0.4
-    """m: scales d in (11), and is the most that (12) can come to."""
+    """m: scales d in (11), and bounds (12) from above."""
     gamma: float = 2.0
-    """Of (13)."""
+    """Exponent of (13)."""
     alpha: float = 1.0
-    """Of (10); not in the paper."""
+    """Scale of the cosine in (10); not in the paper."""
     tau: float = 0.125
-    """Of (11); not in the paper: FR-Head's."""
+    """Temperature of (11); not in the paper, FR-Head's."""
     eps: float = 0.01
-    """Of (13); not in the paper."""
+    """Distance from 0 and 1 below which (13) is 0; not in the paper."""
     redundancy: Redundancy = "cross"
     phi_sign: PhiSign = "repaired"
     originals: Sequence[Original] = ("f_c", "f_s", "f_t", "f_o")
-    """What f_a is held to by (12)–(14)."""
+    """Features that f_a is compared with in (12)–(14)."""
     over_heads: Literal["mean", "sum"] = "mean"
-    """How the heads of a network's blocks come together; not in the paper."""
+    """How the losses of a network's heads are combined; not in the paper."""
 
     def __post_init__(self) -> None:
         _one_of("redundancy", self.redundancy, get_args(Redundancy))
@@ -67,7 +70,7 @@ class SFLossOptions:
 
     @property
     def wanted(self) -> bool:
-        """False where nothing would be added to cross-entropy (rows without F-RCL of Table 2)."""
+        """Whether anything is added to cross-entropy (not in the rows without F-RCL of Table 2)."""
         return self.lambda_red > 0 or (self.lambda_con > 0 and len(self.originals) > 0)
 
 
@@ -80,11 +83,11 @@ class SFParts(ShownByShape):
     f_s: Tensor
     """Spatial feature (eq. 1)."""
     f_c: Tensor
-    """Second quarter, as it came."""
+    """Second quarter of the channels, unchanged."""
     f_o: Tensor
-    """Last quarter, as it came."""
+    """Last quarter of the channels, unchanged."""
     f_a: Tensor
-    """The aggregate (eq. 8 and 9); the code's f_r."""
+    """The aggregate (eqs 8 and 9); the code's f_r."""
 
 
 def head_loss(parts: SFParts, present: Tensor, options: SFLossOptions) -> Tensor:
@@ -112,12 +115,12 @@ def head_loss(parts: SFParts, present: Tensor, options: SFLossOptions) -> Tensor
 
 
 def similarity(cosine: Tensor, alpha: float) -> Tensor:
-    """Equation 10 of cos(u, v): called a distance, it is 0 for opposite and 1 - e^(-2 alpha) for equal vectors."""
+    """Return equation 10 of cos(u, v): 0 for opposite and 1 - e^(-2 alpha) for equal vectors ("distance")."""
     return 1 - torch.exp(-alpha * (cosine + 1))
 
 
 def redundancy_loss(spatial: Tensor, temporal: Tensor, weights: Tensor, options: SFLossOptions) -> Tensor:
-    """F-RL (eq. 11) of (N, P, D) unit vectors; `weights` (N, P) is 1 where a slot counts."""
+    """Return F-RL (eq. 11) of (N, P, D) unit vectors; `weights` (N, P) is 1 where a slot counts."""
     if options.redundancy == "cross":
         logits = _cross_similarity(spatial, temporal, weights, options.alpha) * options.margin / options.tau
         clips = torch.arange(len(logits), device=logits.device)
@@ -131,7 +134,7 @@ def redundancy_loss(spatial: Tensor, temporal: Tensor, weights: Tensor, options:
 def consistency_loss(
     aggregate: Tensor, originals: Sequence[Tensor], weights: Tensor, options: SFLossOptions
 ) -> Tensor:
-    """F-CL with its compensation (eq. 14) of (N, P, D) unit vectors, summed over F, averaged over clips."""
+    """Return F-CL with its compensation (eq. 14) of (N, P, D) unit vectors, summed over F, averaged over clips."""
     total = aggregate.new_zeros(len(aggregate))
     for original in originals:
         d = _own_similarity(aggregate, original, weights, options.alpha)
@@ -141,12 +144,12 @@ def consistency_loss(
 
 
 def margin_penalty(d: Tensor, margin: float) -> Tensor:
-    """The soft margin inside equation 12: m where d is 0, 0 where d is 1."""
+    """Return the soft margin inside equation 12: m where d is 0, 0 where d is 1."""
     return torch.log(math.exp(margin) + (1 - math.exp(margin)) * d)
 
 
 def compensation(d: Tensor, gamma: float, eps: float, sign: PhiSign) -> Tensor:
-    """phi (eq. 13): (1 - d)^gamma · log d, negated in the repaired form; 0 within eps of either end."""
+    """Return phi (eq. 13): (1 - d)^gamma · log d, negated in the repaired form; 0 within eps of either end."""
     inside = torch.minimum(d, 1 - d) > eps
     safe = torch.where(inside, d, 0.5)  # else the logarithm's gradient at 0 makes NaN of a masked value
     phi = (1 - safe) ** gamma * torch.log(safe)

@@ -1,8 +1,9 @@
-"""SF-Head: a small module between a graph convolution and the one over time (IET-CV 2025; SPEC 5.2).
+"""SF-Head: a small module between a graph convolution and the temporal one (IET-CV 2025; SPEC 5.2).
 
-N people (of all clips), C channels, T frames, V joints, G groups, c = C / 4G. The paper leaves out how the four
-parts come together again (concatenated, then a channel shuffle), and says that the head is used in training
-only; without it the layers behind see what they never saw in training, so it stays unless told otherwise.
+N people (of all clips), C channels, T frames, V joints, G groups, c = C / 4G. The paper leaves out how the
+four
+parts are combined (concatenated, then a channel shuffle), and says that the head is used in training
+only; without it the layers behind see what they never saw in training, so it stays by default.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,27 +19,27 @@ from models.graph.narrow_conv import NarrowConv2d
 from models.graph.sf_losses import SFLossOptions, SFParts
 
 Gate = Literal["temporal", "spatial", "channel"]
-"""ATDA, ASDA and ACDA of the paper's Table 3."""
+"""One of ATDA, ASDA and ACDA: attention over time, space and channels (Table 3)."""
 
 GATES: tuple[Gate, ...] = get_args(Gate)
 
 SHUFFLE_GROUPS = 2
-"""Of the code; not in the paper."""
+"""Groups of the channel shuffle, from the code; not in the paper."""
 
 PAPER_LOSS = SFLossOptions()
 
 Collect: TypeAlias = Callable[[SFParts], None]
-"""Takes a head's feature maps during a training pass."""
+"""A callable that receives a head's feature maps during a training pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class SFHeadOptions:
-    """Switches of the heads in one network; the defaults are the published code's."""
+    """Options of the heads in one network; the defaults are the published code's."""
 
     groups: int = 8
-    """G."""
+    """G: channels are processed in so many groups."""
     sste: bool = True
-    """Equation 1; off, f_t and f_s are the quarters as they came."""
+    """Whether equation 1 is applied; if not, f_t and f_s are the unchanged quarters."""
     gates: Sequence[Gate] = GATES
     """AC-FA's dimensions (Table 3); none switches AC-FA off, and f_a is the plain mean of the four parts."""
     eta4: Literal["f_c", "f_o"] = "f_c"
@@ -56,7 +57,7 @@ class SFHeadOptions:
             raise ModelParamError(f"eta4 must be 'f_c' or 'f_o', got {self.eta4!r}")
 
     def head(self, channels: int) -> "SFHead":
-        """A head with these switches."""
+        """Build a head with these options for that many channels."""
         return SFHead(
             channels,
             self.groups,
@@ -68,11 +69,11 @@ class SFHeadOptions:
 
 
 SFHeadChoice: TypeAlias = int | Mapping[str, Any] | SFHeadOptions | None
-"""How a backbone is told: no heads, G groups and else the defaults, or all options."""
+"""No heads, the number of groups G with default options, or all options."""
 
 
 def sf_options(choice: SFHeadChoice) -> SFHeadOptions | None:
-    """The options that a choice stands for; `loss` may be a mapping too. Raises ModelParamError."""
+    """Return the options of a choice; `loss` may be a mapping too. Raises ModelParamError."""
     if choice is None or isinstance(choice, SFHeadOptions):
         return choice
     if isinstance(choice, int):
@@ -124,7 +125,7 @@ class SFHead(nn.Module):
         self.bn = nn.BatchNorm2d(part)  # never called: the code has it, and the published size counts it
 
     def forward(self, x: Tensor, collect: Collect | None = None) -> Tensor:
-        """`collect` gets the feature maps that the losses are made of."""
+        """(N, C, T, V) → the same shape; `collect` receives the feature maps that the losses are computed from."""
         check_input("feature maps", x, ("N", f"C={self.channels}", "T", "V"))
         if self.options.strip_at_inference and not self.training:
             return x

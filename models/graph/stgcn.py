@@ -1,6 +1,6 @@
-"""ST-GCN as FR-Head's zoo has it, the "ST-GCN" of SF-Head's Table 4 (SPEC 5.1); not Yan et al.'s own.
+"""ST-GCN as FR-Head's model zoo has it, the "ST-GCN" of SF-Head's Table 4 (SPEC 5.1); not Yan et al.'s own.
 
-Graphs are learned from the start, the convolution over time has 5 taps. N people (of all clips), C channels,
+Graphs are learned from the start, the temporal convolution has 5 taps. N people (of all clips), C channels,
 T frames, V joints. Layers are separate and named as in that code.
 """
 
@@ -35,9 +35,10 @@ class STGCN(GraphBackbone):
         start: Literal["identity", "edges"] = "identity",
         sf_head: SFHeadChoice = None,
     ) -> None:
-        """`start` is what the graphs are before they learn: FR-Head's code gives each joint to itself, three times.
+        """Build a fresh network; `start` is the initial value of the learned graphs.
 
-        `adaptive=False` keeps the graph of the edges, which then must be its start.
+        FR-Head's code starts with the identity in all three subsets. `adaptive=False` fixes the graphs to the
+        skeleton's, which then must be the start.
         """
         if start not in ("identity", "edges"):
             raise ModelParamError(f"start must be 'identity' or 'edges', got {start!r}")
@@ -63,7 +64,7 @@ class STGCN(GraphBackbone):
 
 
 class SubsetConv(nn.Module):
-    """Sum over subsets k of conv_k(x A_k), batch norm, plus the input, ReLU."""
+    """A graph convolution: the sum over subsets k of conv_k(x A_k), batch norm, plus the input, ReLU."""
 
     def __init__(self, in_width: int, width: int) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class SubsetConv(nn.Module):
         self.bn = nn.BatchNorm2d(width)
 
     def initialise(self) -> None:
-        """As the code does, for this class's layers and those that a subclass has added."""
+        """Initialise as the official code does, for this class's layers and those that a subclass has added."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
@@ -93,7 +94,7 @@ class SubsetConv(nn.Module):
 
 
 def stacked(convs: nn.ModuleList, *, dim: int) -> tuple[Tensor, Tensor]:
-    """Weight and bias of 1×1 convolutions as one: of the same input (`dim=0`), or summed over inputs (`dim=1`)."""
+    """Join weight and bias of 1×1 convolutions: of the same input (`dim=0`), or summed over inputs (`dim=1`)."""
     weights, biases = zip(*((conv.weight, conv.bias) for conv in convs), strict=True)
     return torch.cat(weights, dim), torch.cat(biases) if dim == 0 else torch.stack(biases).sum(0)
 

@@ -1,4 +1,4 @@
-"""Cross dual-attention interaction: what two paths tell each other after a block (SPEC 4.2, eqs 1 to 6).
+"""Cross dual-attention interaction: features exchanged between two paths after a block (SPEC 4.2, eqs 1 to 6).
 
 B clips, C channels, T frames, H × W places. The sparse path's map is (B, C, T, H, W), the dense path's
 (B, βC, αT, H, W).
@@ -22,23 +22,28 @@ from models.errors import ModelParamError, ShapeError
 from models.interaction.laterals import Lateral, TimeConv, TimeSample, TimeToChannel, lateral_channels
 
 AxisQKV = Literal["shared", "separate"]
-"""One triple of query, key and value for the three axes, or one an axis. The text shares the weights of the
-two rounds; of the axes it says nothing."""
+"""One triple of query, key and value for the three axes, or one for each axis.
+
+The text shares the weights of the two rounds; about the axes it says nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InteractionPlan:
-    """What is the same for all four interactions of a network."""
+    """Options shared by all four interactions of a network."""
 
     alpha: int = 8
     """Frames of the dense path for one of the sparse path."""
     lateral: Lateral = "pool_eca"
-    """From dense to sparse."""
+    """Connection from the dense to the sparse path."""
     axis_qkv: AxisQKV = "shared"
-    """From sparse to dense."""
+    """Weights of the attention from the sparse to the dense path."""
     rounds: int = 2
-    """Of axis attention, with the same weights. Two let a place see all that share one of its three coordinates;
-    only a third shows it every other, which the text claims of two."""
+    """Rounds of axis attention, with the same weights.
+
+    Two let a place see all that share one of its three coordinates; only a third shows it every other, which
+    the text claims of two.
+    """
 
     def __post_init__(self) -> None:
         if min(self.alpha, self.rounds) < 1:
@@ -46,7 +51,7 @@ class InteractionPlan:
 
 
 def eca_kernel(channels: int) -> int:
-    """Channels that enter one channel's weight, as ECA-Net's code rounds eq. 4: down, then up to an odd number.
+    """Return the kernel size over channels as ECA-Net's code rounds eq. 4: down, then up to an odd number.
 
     C = 32, 64, 128, 256: log2(C)/2 + 1/2 = 3, 3.5, 4, 4.5, cut to 3, 3, 4, 4, made odd 3, 3, 5, 5.
     """
@@ -55,7 +60,7 @@ def eca_kernel(channels: int) -> int:
 
 
 class ChannelAttention(nn.Module):
-    """3-D ECA with a residual: σ(Conv1d_k(mean over T, H, W)) · I + I (eqs 5 and 6)."""
+    """The 3-D ECA with a residual: σ(Conv1d_k(mean over T, H, W)) · I + I (eqs 5 and 6)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -132,7 +137,7 @@ def _along_t(qkv: _Three) -> Tensor:
 
 
 class SparseToDense(nn.Module):
-    """What joins the dense path: fewer channels first, so that attention is cheap."""
+    """The connection from the sparse to the dense path: fewer channels first, so that attention is cheap."""
 
     def __init__(self, channels: int, dense_channels: int, plan: InteractionPlan) -> None:
         super().__init__()
@@ -147,7 +152,7 @@ class SparseToDense(nn.Module):
 
 
 def dense_to_sparse(dense_channels: int, plan: InteractionPlan) -> nn.Module:
-    """What joins the sparse path: (B, βC, αT, H, W) → (B, lateral_channels, T, H, W)."""
+    """Build the connection to the sparse path: (B, βC, αT, H, W) → (B, lateral_channels, T, H, W)."""
     alpha = plan.alpha
     if plan.lateral == "pool_eca":
         strongest = nn.MaxPool3d((alpha, 1, 1), stride=(alpha, 1, 1))
@@ -158,10 +163,10 @@ def dense_to_sparse(dense_channels: int, plan: InteractionPlan) -> nn.Module:
 
 
 class Interaction(nn.Module):
-    """Cross dual-attention interaction after one block."""
+    """Cross dual-attention interaction of two maps after one block."""
 
     def __init__(self, channels: int, dense_channels: int, plan: InteractionPlan) -> None:
-        """`channels` and `dense_channels` are the C and βC of the two maps."""
+        """Build both connections; `channels` and `dense_channels` are the C and βC of the two maps."""
         super().__init__()
         self.to_sparse = dense_to_sparse(dense_channels, plan)
         self.to_dense = SparseToDense(channels, dense_channels, plan)
@@ -171,7 +176,7 @@ class Interaction(nn.Module):
         )
 
     def forward(self, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, T, H, W) and (B, βC, αT, H, W) → the same, with what the other path sent behind them."""
+        """(B, C, T, H, W) and (B, βC, αT, H, W) → the same, each with the other path's channels appended."""
         return (
             torch.cat([sparse, self.to_sparse(dense)], dim=1),
             torch.cat([dense, self.to_dense(sparse)], dim=1),
@@ -204,5 +209,5 @@ class LastInteraction(nn.Module):
 
 
 def means(*maps: Tensor) -> Tensor:
-    """(B, C, T, H, W) each → (B, sum of all C) float32: global average pooling, one path behind the other."""
+    """(B, C, T, H, W) each → (B, sum of all C) float32: global average pooling, concatenated."""
     return torch.cat([x.float().mean(dim=(2, 3, 4)) for x in maps], dim=1)

@@ -1,4 +1,4 @@
-"""3-D ResNet-50 as one path of two: bottlenecks k×1² → 1×3² → 1×1² whose strides thin space alone.
+"""A 3-D ResNet-50 as one path of two: bottlenecks k×1² → 1×3² → 1×1² whose strides reduce space alone.
 
 Table 1 of the spatiotemporal interaction network (SPEC 4.1), after SlowFast. B clips, C channels, T frames,
 H × W pixels. Time keeps its length from the first layer to the last.
@@ -15,17 +15,18 @@ from models.conv3d import Conv3d
 from models.errors import ModelParamError
 
 Sampling = Literal["index", "conv"]
-"""How a path comes to its frames: it takes every n-th; or, as the text words it, a convolution of stride n
-makes them (1×1×1, since no kernel is given; it starts as taking every n-th)."""
+"""How a path reduces its frames: it takes every n-th, or, as the text words it, convolves with stride n.
+
+No kernel is given: it is 1×1×1, and starts as taking every n-th.
+"""
 
 NUM_STAGES = 4
 
 EXPANSION = 4
-"""A stage's output has this many times the channels of its bottlenecks."""
+"""Output channels of a stage over the channels inside its bottlenecks."""
 
 Depth = Literal["3463", "table"]
-"""Bottlenecks of the four stages: 3, 4, 6, 3 as a ResNet-50 has, which the text says three times; or three
-each, as Table 1 prints."""
+"""Bottlenecks of the four stages: 3, 4, 6, 3 as a ResNet-50 has (the text, three times), or 3 each (Table 1)."""
 
 DEPTHS: dict[Depth, tuple[int, ...]] = {"3463": (3, 4, 6, 3), "table": (3, 3, 3, 3)}
 
@@ -37,28 +38,28 @@ DENSE_KERNELS: dict[TemporalKernels, tuple[int, ...]] = {"printed": (3, 3, 1, 1)
 
 
 def stage_channels(width: int) -> tuple[int, ...]:
-    """What the four stages give: 256, 512, 1024, 2048 of width 64."""
+    """Return the output channels of the four stages: width 64 gives 256, 512, 1024, 2048."""
     return tuple(EXPANSION * width * 2**stage for stage in range(NUM_STAGES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathPlan:
-    """What one path is made of."""
+    """Sizes of one path."""
 
     in_channels: int
     width: int
     """Channels of the stem and of the first stage's bottlenecks; each stage doubles them."""
     stride_frames: int = 1
-    """The path looks at one frame of so many."""
+    """The path takes one of so many frames."""
     sampling: Sampling = "index"
     stem_frames: int
     """Frames that the stem's kernel spans: 1 of the sparse path, 5 of the dense one."""
     kernels: tuple[int, ...]
-    """Of each stage, frames that a bottleneck's first convolution spans."""
+    """Frames that a bottleneck's first convolution spans, for each stage."""
     counts: tuple[int, ...]
-    """Of each stage, its bottlenecks."""
+    """Number of bottlenecks in each stage."""
     inputs: tuple[int, ...] = ()
-    """Channels into stages 2 to 4, where the other path has joined; empty: what the stage before gives."""
+    """Channels into stages 2 to 4, with the other path's appended; empty: the output of the stage before."""
 
     def __post_init__(self) -> None:
         if min(self.in_channels, self.width) < 1:
@@ -68,7 +69,7 @@ class PathPlan:
 
 
 class Path3d(nn.Module):
-    """One path: a stem, which takes its frames and makes H/4 × W/4 of them, and four stages to be run in turn."""
+    """One path: a stem, which takes its frames and reduces them to H/4 × W/4, and four stages."""
 
     def __init__(self, plan: PathPlan) -> None:
         super().__init__()
@@ -84,7 +85,7 @@ class Path3d(nn.Module):
         self.to(memory_format=torch.channels_last_3d)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(B, C, T, H, W) → (B, 32 · width, T / stride_frames, H/32, W/32), where no other path joins."""
+        """(B, C, T, H, W) → (B, 32 · width, T / stride_frames, H/32, W/32), without another path's channels."""
         x: Tensor = self.stem(frames)
         for stage in self.stages:
             x = stage(x)
@@ -103,13 +104,13 @@ class FrameSampling(nn.Module):
             nn.init.dirac_(self.conv.weight)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Frames 0, stride, 2 · stride …"""
+        """Take frames 0, stride, 2 · stride and so on: (B, C, T, H, W) → (B, C, T / stride, H, W)."""
         frames = clips[:, :, :: self.stride] if self.conv is None else self.conv(clips)
         return frames.contiguous(memory_format=torch.channels_last_3d)
 
 
 def conv3d(in_channels: int, channels: int, kernel: tuple[int, int, int], *, stride: int = 1) -> nn.Conv3d:
-    """Without bias, padded so that stride 1 keeps all lengths; `stride` is of H and W."""
+    """Build a convolution without bias, padded so that stride 1 keeps all lengths; `stride` is along H and W."""
     kind = Conv3d if kernel[0] > 1 else nn.Conv3d
     padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
     conv = kind(in_channels, channels, kernel, stride=(1, stride, stride), padding=padding, bias=False)
@@ -133,7 +134,7 @@ def _stage(in_channels: int, out_channels: int, kernel: int, count: int, *, stri
 
 
 class Bottleneck(nn.Module):
-    """k×1² → 1×3² → 1×1² and the residual; a stride stands in the 1×3², as in SlowFast."""
+    """A residual bottleneck k×1² → 1×3² → 1×1²; a stride is in the 1×3², as in SlowFast."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the dense path's way to the sparse one is compared with: SlowFast's three lateral connections.
+"""Alternatives for the connection from the dense to the sparse path: SlowFast's three lateral connections.
 
 B clips, β channels of the dense path, T frames of the sparse one, α times as many of the dense one. Section
 2.2.2.2 of the spatiotemporal interaction network first proposes `pool_eca`, then says that it adopts `tconv`;
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from models.conv3d import Conv3d
 
 Lateral = Literal["pool_eca", "tconv", "t2c", "tsample"]
-"""The strongest of α frames and channel attention; a convolution in time; time to channel; one frame of α."""
+"""Maximum over α frames and channel attention; a convolution in time; time to channel; one frame of α."""
 
 
 def lateral_channels(lateral: Lateral, channels: int, *, alpha: int) -> int:
-    """How many channels join the sparse path, of a dense path with `channels`: β, 2β, αβ or β."""
+    """Return how many channels join the sparse path, of a dense path with `channels`: β, 2β, αβ or β."""
     return channels * {"pool_eca": 1, "tconv": 2, "t2c": alpha, "tsample": 1}[lateral]
 
 
 class TimeConv(Conv3d):
-    """Kernel 5×1², stride α in time, twice the channels. (The paper's "5×1×2" is read as 5×1².)"""
+    """A convolution of kernel 5×1² and stride α in time to twice the channels (the paper's "5×1×2" read as 5×1²)."""
 
     def __init__(self, channels: int, *, alpha: int) -> None:
         super().__init__(
@@ -32,7 +32,7 @@ class TimeConv(Conv3d):
 
 
 class TimeToChannel(nn.Module):
-    """α frames side by side as channels: channel c of frame αt + a becomes channel αc + a of frame t."""
+    """Concatenates α frames as channels: channel c of frame αt + a becomes channel αc + a of frame t."""
 
     def __init__(self, *, alpha: int) -> None:
         super().__init__()
@@ -46,9 +46,9 @@ class TimeToChannel(nn.Module):
 
 
 class TimeSample(nn.Module):
-    """One frame out of every α: any one in training, as the text says, the first in evaluation.
+    """Takes one frame of every α: a random one in training, as the text says, the first in evaluation.
 
-    The first is the moment that the sparse path itself looks at. In training one draw holds for the batch.
+    The first is the frame that the sparse path itself takes. In training one draw holds for the batch.
     """
 
     def __init__(self, *, alpha: int) -> None:

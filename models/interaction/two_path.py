@@ -1,11 +1,12 @@
-"""The spatiotemporal interaction network: a sparse and a dense 3-D ResNet-50 that talk after every block.
+"""The spatiotemporal interaction network: a sparse and a dense 3-D ResNet-50 that interact after every block.
 
-SPEC 4; the paper has no code, its ancestor is SlowFast. B clips, C channels, T frames, H × W pixels.
+SPEC 4; the paper has no code, it builds on SlowFast. B clips, C channels, T frames, H × W pixels.
 The paper's classifier is `Classifier(TwoPath(), num_classes, dropout=0.5)`.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, get_args
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 
@@ -63,7 +64,7 @@ class TwoPath(Backbone):
     expects: ClassVar[VideoInput] = VideoInput(
         frames=64, size=224, mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225)
     )
-    """Mean and deviation are SlowFast's; the paper gives none."""
+    """Mean and standard deviation are SlowFast's; the paper gives none."""
     cuts: tuple[Cut, ...] = CUTS
 
     def __init__(
@@ -82,55 +83,36 @@ class TwoPath(Backbone):
         axis_qkv: AxisQKV = "shared",
         rounds: int = 2,
     ) -> None:
-        """Defaults are SPEC 4's reading of the paper; each named choice is one that the paper leaves open."""
+        """Build a fresh network; the defaults are SPEC 4's reading of what the paper leaves open."""
         super().__init__()
-        _check_named(Variant, variant=variant)
-        _check_named(Depth, depth=depth)
-        _check_named(TemporalKernels, temporal_kernels=temporal_kernels)
-        _check_named(Sampling, sampling=sampling)
-        _check_named(Lateral, lateral=lateral)
-        _check_named(AxisQKV, axis_qkv=axis_qkv)
-        dense_width = _dense_width(width, tau, alpha, beta)
+        _check_choices(variant=variant, depth=depth, temporal_kernels=temporal_kernels)
+        _check_choices(sampling=sampling, lateral=lateral, axis_qkv=axis_qkv)
         self.in_channels, self.tau = in_channels, tau
         self.cuts = tuple(cut for cut in CUTS if cut.name not in _MISSING[variant])
-
-        outputs = list(zip(stage_channels(width), stage_channels(dense_width), strict=True))
+        shared = {"in_channels": in_channels, "sampling": sampling, "counts": DEPTHS[depth]}
+        plans = _path_plans(width, tau, alpha, beta, DENSE_KERNELS[temporal_kernels], **shared)
+        wide, narrow = (stage_channels(path.width) for path in plans.values())
+        outputs = list(zip(wide, narrow, strict=True))
         plan = InteractionPlan(alpha=alpha, lateral=lateral, axis_qkv=axis_qkv, rounds=rounds)
         joins = [Interaction(*pair, plan) for pair in outputs[:-1]] if variant == "full" else []
         self.interactions = nn.ModuleList(joins)
         self.last = LastInteraction(*outputs[-1], plan) if variant == "full" else None
-        plans = {
-            "sparse": PathPlan(
-                in_channels=in_channels,
-                width=width,
-                stride_frames=tau,
-                sampling=sampling,
-                stem_frames=1,
-                kernels=SPARSE_KERNELS,
-                counts=DEPTHS[depth],
-                inputs=tuple(join.out_channels[0] for join in joins),
-            ),
-            "dense": PathPlan(
-                in_channels=in_channels,
-                width=dense_width,
-                stride_frames=tau // alpha,
-                sampling=sampling,
-                stem_frames=5,
-                kernels=DENSE_KERNELS[temporal_kernels],
-                counts=DEPTHS[depth],
-                inputs=tuple(join.out_channels[1] for join in joins),
-            ),
-        }
+        joined = zip(*(join.out_channels for join in joins), strict=True) if joins else ((), ())
         self.paths = nn.ModuleDict(
-            {name: Path3d(plans[name]) for name in plans if variant in (name, "both", "full")}
+            {
+                name: Path3d(replace(path, inputs=inputs))
+                for (name, path), inputs in zip(plans.items(), joined, strict=True)
+                if variant in (name, "both", "full")
+            }
         )
         of_paths = sum(stage_channels(plans[name].width)[-1] for name in self.paths)
         self.num_features = of_paths if self.last is None else self.last.num_features
 
     def at(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """`sparse_map` (B, 32 · width, T/tau, H/32, W/32) and `dense_map` stand after block 4, before its interaction.
+        """Return any of `features`, `gap`, `sparse_map` and `dense_map`, as the variant has them.
 
-        `gap` is the mean of both; `features` what the classifier sees.
+        `sparse_map` (B, 32 · width, T/tau, H/32, W/32) and `dense_map` are taken after block 4, before its
+        interaction; `gap` is the mean of both, `features` the classifier's input.
         """
         wanted = [self.cut(name).name for name in names]
         self._check(clips)
@@ -163,10 +145,31 @@ class TwoPath(Backbone):
             )
 
 
-def _check_named(kind: object, **given: str) -> None:
+_CHOICES = {
+    "variant": Variant,
+    "depth": Depth,
+    "temporal_kernels": TemporalKernels,
+    "sampling": Sampling,
+    "lateral": Lateral,
+    "axis_qkv": AxisQKV,
+}
+
+
+def _check_choices(**given: str) -> None:
     for name, value in given.items():
-        if value not in get_args(kind):
-            raise ModelParamError(f"{name} must be one of {list(get_args(kind))}, got {value!r}")
+        if value not in (known := get_args(_CHOICES[name])):
+            raise ModelParamError(f"{name} must be one of {list(known)}, got {value!r}")
+
+
+def _path_plans(
+    width: int, tau: int, alpha: int, beta: float, dense_kernels: tuple[int, ...], **shared: Any
+) -> dict[str, PathPlan]:
+    """Plans of both paths, without each other's channels."""
+    dense_width = _dense_width(width, tau, alpha, beta)
+    sparse = PathPlan(width=width, stride_frames=tau, stem_frames=1, kernels=SPARSE_KERNELS, **shared)
+    stride = tau // alpha
+    dense = PathPlan(width=dense_width, stride_frames=stride, stem_frames=5, kernels=dense_kernels, **shared)
+    return {"sparse": sparse, "dense": dense}
 
 
 def _dense_width(width: int, tau: int, alpha: int, beta: float) -> int:

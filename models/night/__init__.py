@@ -1,1 +1,1 @@
-"""Night enhancement by Zero-DCE's curves (SPEC 4.4)."""
+"""Enhancement of night videos by Zero-DCE's curves (SPEC 4.4)."""

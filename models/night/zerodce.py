@@ -1,8 +1,8 @@
 """Zero-DCE: a night image is lit by curves that a small network estimates from it (Guo et al., CVPR 2020).
 
-The paper's MDIFE-Net has no public definition; this is the family that it names, curve estimation, and named
-for what it is (SPEC 4.4). Tensor names are the official code's, so that its files of weights fit. N images,
-T frames, H × W pixels.
+The paper's MDIFE-Net has no public definition; Zero-DCE is of the family that it names, curve estimation
+(SPEC 4.4). Tensor names are the official code's, so that its files of weights fit. N images, T frames,
+H × W pixels.
 """
 
 import hashlib
@@ -18,15 +18,17 @@ from models.errors import CheckpointError, ModelParamError, ShapeError
 from models.files import read_torch
 
 NUM_CURVES = 8
-"""The curve is applied so often, each time with strengths of its own."""
+"""Number of times the curve is applied, each with its own strengths."""
 
 ShareCurves = Literal["clip_mean", "frame"]
-"""clip_mean: one set of curves a clip, estimated on the mean of its frames, so that brightness does not
-flicker. frame: curves of its own for every frame, as for single images."""
+"""`clip_mean`: one set of curves a clip, estimated on the mean of its frames, which avoids flicker.
+
+`frame`: separate curves for every frame, as for single images.
+"""
 
 
 class ZeroDCE(nn.Module):
-    """(N, 3, H, W) in [0, 1] → (N, 24, H, W) strengths in (-1, 1): of 8 curves, for each pixel and colour."""
+    """(N, 3, H, W) in [0, 1] → (N, 24, H, W) strengths in (-1, 1): 8 curves for each pixel and colour."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -41,7 +43,7 @@ class ZeroDCE(nn.Module):
         self.e_conv7 = _conv(2 * width, 3 * NUM_CURVES)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Seven 3×3 convolutions; the last three see the first three again, in reverse order."""
+        """(N, 3, H, W) → (N, 24, H, W) by seven 3×3 convolutions; the last three also see the first three's output."""
         check_input("images", images, ("N", "C=3", ("H", 1), ("W", 1)))
         x1 = F.relu(self.e_conv1(images))
         x2 = F.relu(self.e_conv2(x1))
@@ -52,7 +54,7 @@ class ZeroDCE(nn.Module):
         return torch.tanh(self.e_conv7(torch.cat([x1, x6], dim=1)))
 
     def enhance(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] → the same, lit by its own curves."""
+        """(N, 3, H, W) in [0, 1] → the same shape, brightened by its own curves."""
         return apply_curves(images, self(images))
 
 
@@ -63,9 +65,9 @@ def _conv(in_channels: int, channels: int) -> nn.Conv2d:
 
 
 def apply_curves(images: Tensor, curves: Tensor) -> Tensor:
-    """LE(x) = x + a (x² - x), once for each of the 8 strengths a; a below 0 brightens.
+    """Apply LE(x) = x + a (x² - x), once for each of the 8 strengths a; a below 0 brightens.
 
-    `curves` (N, 24, H, W) or (1, 24, H, W) for all images. 0 and 1 stay where they are; x = 0.5 and a = -1
+    `curves` is (N, 24, H, W), or (1, 24, H, W) for all images. 0 and 1 are fixed points; x = 0.5 and a = -1
     give 0.75.
     """
     for strength in curves.chunk(NUM_CURVES, dim=1):
@@ -75,9 +77,10 @@ def apply_curves(images: Tensor, curves: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def enhance_frames(network: ZeroDCE, frames: Tensor, *, share_curves: ShareCurves = "clip_mean") -> Tensor:
-    """(A, T, H, W, 3) uint8 frames of A views → the same, lit; each view is a clip of its own.
+    """Brighten (A, T, H, W, 3) uint8 frames of A views; each view is a clip with its own curves.
 
-    One frame at a time, so that memory stays flat and a frame's result does not depend on how many there are.
+    Frames are computed one at a time, so that memory stays flat and a frame does not depend on how many
+    there are.
     """
     if share_curves not in get_args(ShareCurves):
         raise ModelParamError(
@@ -108,7 +111,7 @@ def _lit(network: ZeroDCE, frame: Tensor, curves: Tensor | None) -> Tensor:
 
 
 def load_zero_dce(path: Path, *, sha256: str) -> ZeroDCE:
-    """The network in eval mode from a plain state dict: ours, or the official code's.
+    """Read the network, in eval mode, from a plain state dict: ours, or the official code's.
 
     Raises CheckpointError where the file's digest is another, or its tensors are not those of this network.
     """

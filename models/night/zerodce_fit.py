@@ -15,15 +15,15 @@ from models.training.seeding import seeded
 
 @dataclass(frozen=True, slots=True)
 class EnhancerPlan:
-    """Adam; defaults are the official code's."""
+    """Training plan with Adam; the defaults are the official code's."""
 
     epochs: int = 200
     batch: int = 8
-    """Images a step; whoever makes the batches reads it."""
+    """Images a step, for the code that makes the batches."""
     lr: float = 1e-4
     weight_decay: float = 1e-4
     grad_clip: float = 0.1
-    """Largest norm of all gradients together."""
+    """Largest norm of all gradients together; larger ones are scaled down."""
     seed: int = 0
     losses: LossWeights = field(default_factory=LossWeights)
 
@@ -44,7 +44,7 @@ def fit_zero_dce(
     device: torch.device | str = "cpu",
     progress: Callable[[int, float], None] | None = None,
 ) -> tuple[ZeroDCE, tuple[float, ...]]:
-    """The trained network, in eval mode on the CPU, and each epoch's mean loss.
+    """Train a network; return it in eval mode on the CPU, and each epoch's mean loss.
 
     `data(epoch)` yields batches (N, 3, H, W) in [0, 1] and must depend on nothing but the epoch.
     """

@@ -1,4 +1,4 @@
-"""What Zero-DCE learns from instead of reference images: four losses, as the official code has them (SPEC 4.4).
+"""Zero-DCE's four losses without reference images, as the official code has them (SPEC 4.4).
 
 N images, H × W pixels, values in [0, 1].
 """
@@ -12,25 +12,25 @@ from torch.nn import functional as F
 from models.errors import ShapeError
 
 REGION = 4
-"""Sides of the regions, in pixels, whose contrast with their neighbours is to be kept."""
+"""Side in pixels of the regions whose contrast with their neighbours is preserved."""
 
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """How much each loss counts, and what well lit means; defaults are the official code's."""
+    """Weights of the four losses and the target brightness; the defaults are the official code's."""
 
     smoothness: float = 200.0
     spatial: float = 1.0
     colour: float = 5.0
     exposure: float = 10.0
     patch: int = 16
-    """Sides, in pixels, of the patches that shall be well lit."""
+    """Side in pixels of the patches whose mean brightness is compared with `well_lit`."""
     well_lit: float = 0.6
-    """Their mean brightness, E in the paper."""
+    """Target mean brightness in [0, 1], E in the paper."""
 
 
 def zero_dce_loss(images: Tensor, enhanced: Tensor, curves: Tensor, weights: LossWeights) -> Tensor:
-    """(N, 3, H, W), (N, 3, H, W) and (N, 24, H, W) → a scalar; H and W at least `weights.patch`."""
+    """(N, 3, H, W) images and enhanced, (N, 24, H, W) curves → scalar loss; H and W at least `weights.patch`."""
     if min(images.shape[2:]) < weights.patch:
         raise ShapeError(f"images must be {weights.patch} pixels or more each way, got {tuple(images.shape)}")
     return (
@@ -42,9 +42,9 @@ def zero_dce_loss(images: Tensor, enhanced: Tensor, curves: Tensor, weights: Los
 
 
 def illumination_smoothness(curves: Tensor) -> Tensor:
-    """Total variation: 2 · (Σ vertical steps² / count + Σ horizontal steps² / count) / N.
+    """Return the curves' total variation: 2 · (Σ vertical steps² / count + Σ horizontal steps² / count) / N.
 
-    The counts are of one channel's steps, so that the loss grows with the number of channels.
+    The counts are those of one channel's steps, so that the loss grows with the number of channels.
     """
     n, _, h, w = curves.shape
     vertical = curves.diff(dim=2).square().sum() / max((h - 1) * w, 1)
@@ -53,9 +53,9 @@ def illumination_smoothness(curves: Tensor) -> Tensor:
 
 
 def spatial_consistency(images: Tensor, enhanced: Tensor) -> Tensor:
-    """How far each 4 × 4 region's contrast with its four neighbours has moved: the mean of Σ (change)².
+    """Return the mean of Σ (change of each 4 × 4 region's contrast with its four neighbours)².
 
-    Beyond the border all is 0, as the official padding has it.
+    Beyond the border all is 0, as with the official padding.
     """
     change = F.avg_pool2d((enhanced - images).mean(dim=1, keepdim=True), REGION)
     padded = F.pad(change, (1, 1, 1, 1))
@@ -67,7 +67,7 @@ def spatial_consistency(images: Tensor, enhanced: Tensor) -> Tensor:
 
 
 def colour_constancy(enhanced: Tensor) -> Tensor:
-    """Grey world: the length of ((R - G)², (R - B)², (G - B)²) of each image's mean colour; the mean over images.
+    """Return the mean over images of the norm of ((R - G)², (R - B)², (G - B)²) of the mean colour ("grey world").
 
     As a norm its gradient at grey is 0; the official square root has none there.
     """
@@ -78,6 +78,6 @@ def colour_constancy(enhanced: Tensor) -> Tensor:
 
 
 def exposure_control(enhanced: Tensor, *, patch: int = 16, well_lit: float = 0.6) -> Tensor:
-    """The mean of (patch's mean brightness - well_lit)²."""
+    """Return the mean of (patch's mean brightness - well_lit)²."""
     brightness = F.avg_pool2d(enhanced.mean(dim=1, keepdim=True), patch)
     return (brightness - well_lit).square().mean()

@@ -1,1 +1,1 @@
-"""Fitting a network: plan, loop, classifier, checkpoints."""
+"""Training a network: plan, loop, classifier, checkpoints."""

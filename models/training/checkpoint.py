@@ -1,7 +1,7 @@
-"""Weights as bytes, with a card that says what they mean: model, options, stem and normalisation.
+"""Weights as bytes, with a card that describes them: model, options, stem and normalisation.
 
-Weights fit a network of the right shapes and still mean nothing if the pixels were scaled otherwise: so the
-card travels with them, and what disagrees is refused.
+Weights of the right shapes mean nothing if the pixels were scaled otherwise: so the card travels with them,
+and a mismatch is refused.
 """
 
 import hashlib
@@ -35,22 +35,22 @@ WeightsKind = Literal[
     "torchvision_resnet50",
     "torchvision_mobilenet_v2",
 ]
-"""Our own files, which carry their card; or a state dict of torchvision's, whose card is known (PUBLISHED)."""
+"""Our own files, which carry their card; or a state dict of torchvision's, whose card is in PUBLISHED."""
 
 StemChannels = Literal["same", "summed"]
-"""summed: a 3-channel stem is summed to one channel, which equals feeding it the one channel three times."""
+"""`summed`: a 3-channel stem is summed to one channel, which equals feeding it the one channel three times."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsCard:
-    """What weights are of and what they must be fed; JSON values only."""
+    """The network that weights belong to and the input they need; JSON values only."""
 
     model: str
-    """For instance r3d18 or agcn."""
+    """Name of the backbone, for instance r3d18 or agcn."""
     options: dict[str, Any] = field(default_factory=dict)
-    """What the model was built with: width, stem, layout …"""
+    """Options the model was built with: width, stem, layout and so on."""
     normalisation: dict[str, Any] = field(default_factory=dict)
-    """How its input was scaled: mean, std, size, frames, or the rule's name."""
+    """Scaling of its input: mean, std, size, frames, or the rule's name."""
 
     def __post_init__(self) -> None:
         for name in ("options", "normalisation"):
@@ -68,7 +68,7 @@ def _plain(document: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Checkpoint(ShownByShape):
-    """A file of weights, read."""
+    """Contents of a file of weights."""
 
     card: WeightsCard
     state: dict[str, Tensor]
@@ -76,7 +76,7 @@ class Checkpoint(ShownByShape):
 
 
 def video_card(options: dict[str, Any], video: VideoInput) -> WeightsCard:
-    """The card of an R3D18 with these options, fed as `video` says."""
+    """Return the card of an R3D18 with these options and this input."""
     normalisation = {
         "frames": video.frames,
         "size": video.size,
@@ -88,15 +88,15 @@ def video_card(options: dict[str, Any], video: VideoInput) -> WeightsCard:
 
 @dataclass(frozen=True, slots=True)
 class PublishedWeights:
-    """Weights that torchvision publishes: the card they would carry, and what their names are here."""
+    """Weights that torchvision publishes: the card they would carry, and how their names map to ours."""
 
     card: WeightsCard
     stem: str
-    """The first convolution's weight, in our network."""
+    """Name of the first convolution's weight in our network."""
     prefix: str = ""
-    """Before the names of their tensors, in our network; what lies outside it keeps its own values."""
+    """Prefix of their tensors' names in our network; tensors outside it keep their own values."""
     free: frozenset[str] = frozenset()
-    """Entries of the card that such weights leave open."""
+    """Entries of the card that such weights do not fix."""
 
 
 def _image_weights(network: Network) -> PublishedWeights:
@@ -121,11 +121,11 @@ PUBLISHED: dict[WeightsKind, PublishedWeights] = {
     "torchvision_resnet50": _image_weights("resnet50"),
     "torchvision_mobilenet_v2": _image_weights("mobilenet_v2"),
 }
-"""Every kind but our own."""
+"""Weights that others publish, by kind; our own files are not among them."""
 
 
 def encode(state: dict[str, Tensor], card: WeightsCard) -> bytes:
-    """A file's bytes; the same weights and card give the same bytes with one version of torch."""
+    """Serialise weights and card; equal input gives equal bytes with one version of torch."""
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(state.items())}
     card_text = json.dumps(
         {"model": card.model, "options": card.options, "normalisation": card.normalisation}, sort_keys=True
@@ -134,7 +134,10 @@ def encode(state: dict[str, Tensor], card: WeightsCard) -> bytes:
 
 
 def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
-    """Read one of our files; with `sha256`, refuse a file with another digest before it is opened."""
+    """Read one of our files; with `sha256`, refuse a file with another digest before it is opened.
+
+    Raises CheckpointError where the file is missing, damaged, another, or not ours.
+    """
     content, digest = _content(source, sha256)
     document = read_torch(content, _name(source))
     if document.get("format") != FORMAT or not isinstance(document.get("card"), str):
@@ -146,7 +149,7 @@ def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
 
 
 def weights_card(path: Path, backbone: str, kind: WeightsKind = "harcache") -> WeightsCard:
-    """What a file of weights of this backbone says of itself; of torchvision's, what is known of them."""
+    """Return the card of a weights file: its own, or the known one of torchvision's kind. Raises ModelParamError."""
     card = decode(path).card if kind == "harcache" else PUBLISHED[kind].card
     if card.model != backbone:
         raise ModelParamError(f"{path} holds weights of {card.model!r}, asked for is {backbone!r}")
@@ -164,8 +167,10 @@ def load_pretrained(
 ) -> str:
     """Fill a backbone from a file of weights; return the file's sha256.
 
-    Refuses another model, stem, normalisation, shape or digest than `expected`. A classifier on top of the
-    backbone in the file is left aside. An option that a card does not name has the model's default.
+    Raises CheckpointError for another model, stem, normalisation, shape or digest than `expected`. A
+    classifier
+    on top of the backbone in the file is ignored. An option that a card does not name has the model's
+    default.
     """
     published = PUBLISHED.get(kind)
     checkpoint = decode(path, sha256=sha256) if published is None else _torchvision(path, sha256, published)
@@ -184,7 +189,7 @@ def load_pretrained(
 
 
 def load_state(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """load_state_dict whose refusal names every tensor, what is expected and what the source holds."""
+    """Load a state dict; a CheckpointError names the misfitting tensors with expected and given shapes."""
     own = model.state_dict()
     faults = [f"{name} is missing" for name in sorted(own.keys() - state.keys())]
     faults += [f"{name} is unknown" for name in sorted(state.keys() - own.keys())]

@@ -1,4 +1,4 @@
-"""A backbone with a linear classifier on top: what stages 1 and 2 of AMFI-Net train (SPEC 2.5)."""
+"""A backbone with a linear classifier on top: the networks that stages 1 and 2 of AMFI-Net train (SPEC 2.5)."""
 
 from math import sqrt
 
@@ -33,13 +33,13 @@ class Classifier(nn.Module):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, clips: Tensor) -> Tensor:
-        """What the backbone takes → (B, num_classes) logits."""
+        """The backbone's input (B, …) → (B, num_classes) logits."""
         logits: Tensor = self.fc(self.dropout(self.backbone(clips)))
         return logits
 
 
 def classifier_loss(model: Classifier, loss: Loss) -> Loss:
-    """`loss` of the logits, plus the backbone's own where it has one."""
+    """Return a loss that adds the backbone's own, where it has one, to `loss` of the logits."""
 
     def total(logits: Tensor, labels: Tensor) -> Tensor:
         extra = model.backbone.extra_loss()

@@ -1,8 +1,8 @@
-"""The training loop: deterministic, and it goes on bit for bit from the last whole epoch.
+"""The training loop: deterministic, and resumed bit for bit from the last whole epoch.
 
-What an epoch does is a function of (plan, epoch, what the epoch before left): data order and augmentation
-come from `data(epoch)`, dropout from a generator seeded by (plan.seed, epoch). So nothing random
-has to be saved.
+An epoch is a function of (plan, epoch, the state after the epoch before): data order and augmentation
+come from `data(epoch)`, dropout from a generator seeded by (plan.seed, epoch). So no random state has to
+be saved.
 """
 
 import json
@@ -27,10 +27,10 @@ from models.training.seeding import seeded
 log = logging.getLogger(__name__)
 
 Batch = tuple[tuple[Tensor, ...], Tensor]
-"""(what the model's forward takes, (B,) int64 labels)."""
+"""A batch: (arguments of the model's forward, (B,) int64 labels)."""
 
 Loss = Callable[[Any, Tensor], Tensor]
-"""(what the model returned, labels) → a scalar."""
+"""A loss function: (output of the model, labels) → scalar."""
 
 State = dict[str, Tensor]
 
@@ -39,29 +39,29 @@ ADAM_SECOND_BETA = 0.999
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """What one epoch came to."""
+    """Metrics of one training epoch."""
 
     epoch: int
     lr: float
     train_loss: float
-    """Mean over the epoch's clips."""
+    """Mean training loss over the epoch's clips."""
     val_accuracy: float | None
-    """What `evaluate` said; None where nothing was held out."""
+    """Accuracy on the held-out clips, as `evaluate` returned it; None where none are held out."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """What a run came to."""
+    """Result of a training run."""
 
     history: tuple[EpochRecord, ...]
     best_epoch: int
-    """The latest epoch of the highest val_accuracy (its rate has fallen furthest); the last, with nothing held out."""
+    """The latest epoch with the highest val_accuracy; the last epoch where no clips are held out."""
     state: State
     """The model's state dict after best_epoch, on the CPU; the model itself is left with it loaded."""
 
     @property
     def document(self) -> bytes:
-        """Best epoch and history as JSON."""
+        """Best epoch and history as JSON bytes."""
         facts = {"best_epoch": self.best_epoch, "epochs": [asdict(record) for record in self.history]}
         return json.dumps(facts, sort_keys=True).encode()
 
@@ -86,13 +86,12 @@ def fit(
     evaluate: Callable[[nn.Module], float] | None = None,
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> FitResult:
-    """Train `model` as `plan` says and leave it with the best epoch's weights.
+    """Train `model` by `plan`; leave it in eval mode with the best epoch's weights. Raises FitError.
 
     `data(epoch)` yields the epoch's batches and must depend on nothing but the epoch and its own seed.
     `loss` is cross-entropy with the plan's label smoothing unless given (a head brings its own).
-    `resume` is a file that each epoch's end is written to; where it exists, the run goes on from it, and it
-    stays there when the run is done; one that is damaged is not believed, and the run begins anew.
-    `evaluate` gets the model in eval mode, without gradients.
+    `resume` is a file written after each epoch; where it exists, the run continues from it, and it
+    remains when the run is done. `evaluate` gets the model in eval mode, without gradients.
     """
     device = torch.device(device)
     keep_freed_memory()
@@ -116,7 +115,7 @@ def fit(
 
 
 def cross_entropy(plan: FitPlan) -> Loss:
-    """Mean over the batch, with the plan's label smoothing."""
+    """Return cross-entropy, averaged over the batch, with the plan's label smoothing."""
     return lambda logits, labels: F.cross_entropy(
         logits.float(), labels, label_smoothing=plan.label_smoothing
     )

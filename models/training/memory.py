@@ -8,7 +8,7 @@ _KEPT_BYTES = 1 << 30
 
 
 def keep_freed_memory() -> bool:
-    """Let this process reuse the pages of freed tensors instead of handing them back; says if it could.
+    """Let this process reuse the pages of freed tensors instead of returning them; return whether it could.
 
     glibc maps each large tensor anew and unmaps it when freed, so that every step faults its pages in again:
     14 MB of gradients a step cost AMFI-Net's head more time than its matrix products. Results don't change.

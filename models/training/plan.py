@@ -1,4 +1,4 @@
-"""What a training run is: a value that checks itself, and the learning rate as a function of the epoch."""
+"""The plan of a training run, a value that checks itself, and the learning rate of each epoch."""
 
 import math
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ first with all of it; or, as CTR-GCN's code, with (e + 1) / w, so that their las
 Optimiser = Literal["sgd", "adam"]
 
 Amp = Literal["off", "bf16", "auto"]
-"""bf16: bfloat16 autocast (AVX-512 BF16 or a GPU); auto: bf16 on a GPU that has it, else float32."""
+"""`bf16`: bfloat16 autocast (AVX-512 BF16 or a GPU); `auto`: bf16 on a GPU that has it, else float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitPlan:
-    """All that decides the result, besides the model, the data and the machine."""
+    """Hyperparameters of a run: all that decides the result besides the model, the data and the machine."""
 
     epochs: int
     lr: float
     optimiser: Optimiser = "sgd"
-    """adam is CSSIModel's (SPEC 1.5): weight decay is added to the gradient, as with sgd."""
+    """`adam` is CSSIModel's (SPEC 1.5): weight decay is added to the gradient, as with sgd."""
     momentum: float = 0.9
-    """Of adam its first beta; the second is 0.999."""
+    """Momentum of sgd, or Adam's first beta (the second is 0.999); in [0, 1)."""
     nesterov: bool = True
-    """Of sgd only."""
+    """Whether sgd uses Nesterov momentum; Adam ignores it."""
     weight_decay: float = 5e-4
     schedule: Schedule = "constant"
     milestones: tuple[int, ...] = ()
     """Epochs, counted from 0, at whose start lr is multiplied by gamma."""
     gamma: float = 0.1
     warmup_epochs: int = 0
-    """lr rises linearly over these."""
+    """Epochs over which lr rises linearly: epoch e of w trains with (e + 1) / (w + 1) of it."""
     warmup_end: WarmupEnd = "after"
     lr_min: float = 0.0
     """What the cosine schedule falls towards: reached where one more epoch would begin. SF-Head's is 1e-4."""
@@ -83,7 +83,7 @@ class FitPlan:
 
 
 def learning_rate(plan: FitPlan, epoch: int) -> float:
-    """Of one epoch, counted from 0.
+    """Return the learning rate of one epoch (counted from 0) under the plan's schedule and warm-up.
 
     Worked example: lr 0.01, milestones (3,): epochs 0, 1, 2 train with 0.01, epochs 3, 4, 5 with 0.001.
     """
@@ -98,7 +98,7 @@ def learning_rate(plan: FitPlan, epoch: int) -> float:
 
 
 def uses_bf16(amp: Amp, device: torch.device) -> bool:
-    """Whether training on this device runs in bfloat16 autocast."""
+    """Return whether training on this device runs in bfloat16 autocast."""
     if amp == "auto":
         return device.type == "cuda" and torch.cuda.is_bf16_supported()
     return amp == "bf16"

@@ -1,4 +1,4 @@
-"""Randomness by name: a block of code draws from its own seed, the process's generators stay untouched."""
+"""Seeded randomness for a block of code that leaves the process's generators untouched."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ import torch
 
 
 def mix(*parts: int | str) -> int:
-    """One 63-bit seed from several parts: mix(seed, epoch) differs from mix(seed + 1, epoch - 1)."""
+    """Hash several parts to one 63-bit seed: mix(seed, epoch) differs from mix(seed + 1, epoch - 1)."""
     digest = blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 @contextmanager
 def seeded(*parts: int | str, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Inside, torch draws from `mix(*parts)`; after it, the generators are as they were.
+    """Seed torch's generators with `mix(*parts)` inside the block; restore their states after it.
 
     Use it to make a model (`with seeded(seed, "init"): AGCN(...)`) and around an epoch with dropout.
     """

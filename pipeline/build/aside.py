@@ -23,10 +23,9 @@ def adopt_before_build(root: Path, cache: "Cache", name: str, out: Path) -> "Ado
     return adopted
 
 
-def adopt_learned(root: Path, cache: "Cache", folder: Path) -> int:
-    """`pipeline.training.adopted_weights.adopt_learned`"""
-    taken: int = import_module("pipeline.training.adopted_weights").adopt_learned(root, cache, folder)
-    return taken
+def adopt_learned(root: Path, cache: "Cache", folder: Path) -> None:
+    """`pipeline.training.adopted_weights.adopt_before_training`"""
+    import_module("pipeline.training.adopted_weights").adopt_before_training(root, cache, folder)
 
 
 def clip_progress(stage: str, total: int, *, cached: int, quiet: bool) -> "ClipProgress":

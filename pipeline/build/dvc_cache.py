@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from cache.files import link_or_copy, remove
 from pipeline.errors import DatasetError
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,25 @@ def dvc_file(root: Path, out: Path, name: str = "") -> Path | None:
         md5 = _listed(root, md5).get(name)
     copy = None if md5 is None else _copy(root, md5)
     return copy if copy is not None and copy.exists() else None
+
+
+def mend_dvc_copy(root: Path, out: Path, name: str, good: Path) -> bool:
+    """Put the file `good` in the place of DVC's damaged copy of it; False where that is whole, or not of this file.
+
+    DVC itself would hand the damaged one out again, at the next checkout.
+    """
+    copy = dvc_file(root, out, name)
+    if copy is None or copy.samefile(good):
+        return False
+    md5 = f"{copy.parent.name}{copy.name}"
+    if _md5(copy.read_bytes()) == md5 or _md5(good.read_bytes()) != md5:
+        return False
+    aside = copy.with_name(f"{copy.name}.mending")
+    remove(aside)
+    link_or_copy(good, aside)
+    aside.chmod(0o444)
+    aside.replace(copy)
+    return True
 
 
 def dvc_outs(root: Path) -> list[Path]:
@@ -82,10 +102,14 @@ def _listed(root: Path, md5: str) -> dict[str, str]:
     if not path.exists():
         return {}
     data = path.read_bytes()
-    if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5.removesuffix(".dir"):
+    if _md5(data) != md5.removesuffix(".dir"):
         log.warning("DVC's list %s is damaged and not used: `dvc pull` fetches it again", path)
         return {}
     return {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(data)}
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def _copy(root: Path, md5: str) -> Path:

@@ -1,13 +1,20 @@
 """What failed and why: one line a clip and stage in failures.jsonl, and the summary that a command prints."""
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cache import key_of
 from cache.files import write_atomic
 from cache.locks import locked
+from pipeline.errors import DatasetError
+
+SEAL = "seal"
+"""Member of each line: a digest of the others."""
+log = logging.getLogger(__name__)
 
 MOST_LETTERS = 1000
 """Of one message: a file of a megabyte must not be quoted whole, in every place that tells of it."""
@@ -81,16 +88,63 @@ class Summary:
 def write_failures(path: Path, stage: str, failures: Iterable[Failure]) -> None:
     """Replace `stage`'s lines in `path` and keep the other stages'; sorted, written aside and renamed."""
     with locked(path.with_name(f".{path.name}.lock")):  # stages of one dataset may run beside each other
-        kept = [failure for failure in read_failures(path) if failure.stage != stage]
-        lines = sorted({json.dumps(asdict(failure), sort_keys=True) for failure in (*kept, *failures)})
-        write_atomic(path, "".join(line + "\n" for line in lines).encode())
+        sound, damaged = _lines(path)
+        if damaged:
+            log.warning("%s: %d damaged lines are dropped; %s", path, len(damaged), failures_way_on(path))
+        kept = [failure for failure in sound if failure.stage != stage]
+        write_atomic(
+            path, b"".join(sorted({_sealed(asdict(failure)) + b"\n" for failure in (*kept, *failures)}))
+        )
 
 
 def read_failures(path: Path) -> list[Failure]:
-    """Every line of `path`; none where it is not there."""
-    if not path.exists():
-        return []
-    return [Failure(**json.loads(line)) for line in path.read_text().splitlines() if line]
+    """Every line of `path`; none where it is not there. Raises DatasetError where one is not as it was written."""
+    sound, damaged = _lines(path)
+    if damaged:
+        raise DatasetError(f"{path} {damaged[0]}; {failures_way_on(path)}")
+    return sound
+
+
+def failures_way_on(path: Path) -> str:
+    """What to do where it is damaged: each stage that makes a store writes its own lines again."""
+    stages = ("index", "sample", "crop", "heatmaps", "features")
+    commands = ", ".join(f"`python cli.py {stage} {path.parent.name}`" for stage in stages)
+    return f"{commands} write it again, each its own lines, and find everything else in the cache"
+
+
+def failures_damage(path: Path) -> list[str]:
+    """What is wrong with each damaged line."""
+    return _lines(path)[1]
+
+
+def _lines(path: Path) -> tuple[list[Failure], list[str]]:
+    """The failures that are as they were written, and what is wrong with the other lines."""
+    *lines, rest = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    read = [(number, _failure(line)) for number, line in enumerate(lines, start=1)]
+    damaged = [f"is damaged in line {number}" for number, failure in read if failure is None]
+    if rest:
+        damaged.append("ends in the middle of a line")
+    return [failure for _, failure in read if failure is not None], damaged
+
+
+def _failure(line: bytes) -> Failure | None:
+    """One line's; None where it is not as it was written. Lines of an older harcache have no digest."""
+    try:
+        fields = json.loads(line)
+        told = fields.pop(SEAL, None)
+        spelled = _spelled(fields) if told is None else _sealed(fields)
+        return Failure(**fields) if spelled == line else None
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _sealed(fields: Mapping[str, Any]) -> bytes:
+    """A line: plain JSON, with a digest of the rest of it."""
+    return _spelled({**fields, SEAL: key_of(dict(fields))})
+
+
+def _spelled(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields, sort_keys=True).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """catalog.parquet: one row a clip, usable or not; what every later stage starts from."""
 
+import io
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import DatasetError
+from pipeline.files import write_whole
+from pipeline.seals import parsed, seals_of, write_seals
 from pipeline.values import Clip, Split
 
 if TYPE_CHECKING:
@@ -154,20 +156,23 @@ def _digests(words: Sequence[str | None]) -> NDArray[np.uint8]:
 
 
 def write_catalog(path: Path, catalog: Catalog) -> None:
-    """Write it aside and rename it; same entries, same bytes."""
+    """Write it aside, rename it, and seal it; same entries, same bytes."""
     table = pa.Table.from_pylist([_row(entry) for entry in catalog.entries], schema=SCHEMA)
     facts = {name: getattr(catalog, name) for name in FACTS}
     facts["classes"] = json.dumps(catalog.classes)
     facts["unlisted"] = str(catalog.unlisted)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.partial-{os.getpid()}")
-    pq.write_table(table.replace_schema_metadata(facts), aside, compression="zstd")
-    aside.replace(path)
+    sink = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(facts), sink, compression="zstd")
+    write_whole(path, sink.getvalue())
+    write_seals(path.with_name(seals_of("index")), [path])
 
 
 def read_catalog(path: Path) -> Catalog:
-    """Read it back; raises DatasetError where it is not one of ours."""
-    table = pq.read_table(path)
+    """Read it back; raises DatasetError where it is not one of ours, or not what was written."""
+    return parsed(path, lambda data: _catalog(pq.read_table(io.BytesIO(data)), path))
+
+
+def _catalog(table: pa.Table, path: Path) -> Catalog:
     facts = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     if "unlisted" not in facts or table.column_names != SCHEMA.names:
         raise DatasetError(f"{path} is not a catalog that `index` of this version wrote: run `index` again")

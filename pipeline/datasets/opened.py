@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
+from inspect import getattr_static
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +43,22 @@ def _open(adapter: str, options: dict[str, Any], root: Path) -> Dataset:
         found = dataset_class(adapter)(root, **options)
     except TypeError as error:
         raise ParamError(f"index.options for {adapter!r}: {error}") from error
-    lacking = sorted(name for name in _members() if not hasattr(found, name))
+    lacking = sorted(name for name in _members() if not _has(found, name))
     if lacking:
         raise ParamError(
             f"index.adapter {adapter!r} has no {', '.join(lacking)}: a dataset must say all that "
             "`pipeline.datasets.protocol.Dataset` lists"
         )
     return found
+
+
+def _has(found: Dataset, name: str) -> bool:
+    """Whether it has such a member; none is asked for its value, which may read the folder."""
+    try:
+        getattr_static(found, name)
+    except AttributeError:
+        return False
+    return True
 
 
 def dataset_class(adapter: str) -> Callable[..., Dataset]:
@@ -78,9 +88,11 @@ def _members() -> set[str]:
     return {*Dataset.__annotations__, *(name for name in vars(Dataset) if not name.startswith("_"))}
 
 
-def listing_key(listing: Listing) -> str:
-    """What tells one listing from another: its clips and their files."""
-    return key_of([[clip.clip_id, clip.video, clip.skeleton] for clip in listing.clips])
+def listing_key(listing: Listing, digests: Mapping[str, Mapping[str, str]]) -> str:
+    """What tells one listing from another: its clips, their files, and what these hold."""
+    return key_of(
+        [[clip.clip_id, clip.video, clip.skeleton, dict(digests[clip.clip_id])] for clip in listing.clips]
+    )
 
 
 def clip_of(dataset: Dataset, clip_id: str) -> Clip:

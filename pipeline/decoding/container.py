@@ -13,10 +13,11 @@ from av.video.stream import VideoStream
 
 from pipeline.errors import VideoError
 
-MACHINE_ERRNOS = frozenset(
-    (errno.EACCES, errno.EPERM, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR)
-)
-"""The machine refuses, it is not the file's bytes that decide: passed on, never recorded as a bad clip."""
+MACHINE_ERRNOS = frozenset((errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR))
+"""The machine refuses, it is not the file's bytes that decide: passed on, never recorded as a bad clip.
+
+Want of memory is the file's: FFmpeg says so of damaged headers that ask for absurd sizes, before it takes any.
+"""
 
 STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
 """Cover pictures and thumbnails, which containers keep as video streams."""

@@ -1,1 +1,1 @@
-"""From predictions to numbers: metrics, intervals, late fusion, and the documents that hold them."""
+"""Evaluation of predictions: metrics, confidence intervals, late fusion, and the documents that hold them."""

@@ -1,4 +1,4 @@
-"""How sure a mean is: bootstrap intervals over clips, or over the subjects that clips come from."""
+"""Bootstrap confidence intervals of means, over clips or over the subjects that clips come from."""
 
 from dataclasses import dataclass
 
@@ -6,26 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 CELLS_AT_ONCE = 4_000_000
-"""Draws held in memory together: 32 MB."""
+"""Resampled values held in memory together: 32 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """What is drawn anew, and how often."""
+    """Options of the bootstrap: number of resamples, level and seed."""
 
     count: int = 10_000
-    """Resamples."""
+    """Number of resamples."""
     level: float = 0.95
-    """Share of the resampled means inside an interval."""
+    """Confidence level in (0, 1): the share of the resampled means inside an interval."""
     seed: int = 0
 
 
 def intervals(
     values: NDArray[np.float64], how: Resampling, *, clusters: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """(N, K) -> (K, 2): percentile interval of each column's mean. Columns share their draws, so stay paired.
+    """Compute the percentile interval of each column's mean: (N, K) → (K, 2). Columns share resamples, so stay paired.
 
-    With `clusters` (N,), whole clusters are drawn, since clips of one subject are no independent witnesses.
+    With `clusters` (N,), whole clusters are resampled, since clips of one subject are not independent.
     """
     means = resampled_means(values, how, clusters=clusters)
     tail = 100 * (1 - how.level) / 2
@@ -35,7 +35,7 @@ def intervals(
 def resampled_means(
     values: NDArray[np.float64], how: Resampling, *, clusters: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """(N, K) -> (count, K): the mean of each column over clips (or clusters) drawn with replacement."""
+    """Resample clips (or clusters) with replacement and average each column: (N, K) → (count, K)."""
     sums, sizes = _cluster_sums(values, clusters)
     rng = np.random.default_rng(how.seed)
     step = max(1, CELLS_AT_ONCE // len(sums))

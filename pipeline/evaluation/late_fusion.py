@@ -1,4 +1,4 @@
-"""Late fusion: the class probabilities of the two single modalities, put together. It learns one number at most."""
+"""Late fusion: the class probabilities of the two single modalities, combined with at most one learned number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ from pipeline.shown import ShownByShape
 Floats = NDArray[np.float64]
 
 SINGLE = ("video", "skeleton")
-"""The methods that see one modality alone."""
+"""The methods that use one modality alone."""
 
 SCORE_SUM, WEIGHTED_PRODUCT = "score_sum", "weighted_product"
 
 WEIGHTS = np.linspace(0, 1, 21)
-"""Shares of the skeleton that are tried."""
+"""Candidate weights of the skeleton."""
 
 LEAST = 1e-12
-"""Stands for a probability of 0, so that one modality's certainty can be outvoted."""
+"""Lower bound of a probability, so that one modality's certainty can be outvoted."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Scores(ShownByShape):
-    """What one method with one seed said about some clips."""
+    """Class probabilities that one method with one seed gives to some clips."""
 
     method: str
     seed: int
     probabilities: Floats
-    """(N, K)"""
+    """(N, K) in [0, 1]: N clips, K classes."""
 
 
 def late_fusions(said: Sequence[Scores], weight: float) -> list[Scores]:
-    """Of each seed that both modalities have: their mean, and their product with `weight` on the skeleton."""
+    """For each seed that both modalities have: their mean, and their product with `weight` on the skeleton."""
     by_name = {(one.method, one.seed): one.probabilities for one in said}
     pairs = {
         seed: (by_name[SINGLE[0], seed], by_name[SINGLE[1], seed])
@@ -46,16 +46,16 @@ def late_fusions(said: Sequence[Scores], weight: float) -> list[Scores]:
 
 
 def product(video: Floats, skeleton: Floats, weight: float) -> Floats:
-    """(N, K): video^(1 - weight) · skeleton^weight, made to sum to 1 for each clip."""
+    """Compute video^(1 - weight) · skeleton^weight, normalised to sum 1 for each clip: (N, K)."""
     logs = (1 - weight) * np.log(video + LEAST) + weight * np.log(skeleton + LEAST)
     raised = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def skeleton_weight(held_out: Sequence[Scores], labels: NDArray[np.int64]) -> float:
-    """The skeleton's weight in `product` at which held-out clips are likeliest; ½ where a modality was not asked.
+    """Choose the skeleton's weight in `product` by likelihood on held-out clips; ½ where a modality is missing.
 
-    Held-out clips only: on clips that a backbone was fitted to, it is always sure, and the weight would not
+    Held-out clips only: a backbone is always sure on clips that it was fitted to, and the weight would not
     know which modality to trust.
     """
     by_name = {one.method: one.probabilities for one in held_out}

@@ -1,4 +1,4 @@
-"""What the predictions say: accuracies, confusions, intervals, and the document that becomes metrics.json.
+"""Metrics of the predictions: accuracies, confusions, intervals, and the document that becomes metrics.json.
 
 Accuracies are in per cent.
 """
@@ -17,36 +17,36 @@ Ints = NDArray[np.int64]
 
 
 CLIP_PARTS = ("train", "val", "test", "failed", "unused")
-"""Together all clips; `unused` are those that the protocol leaves out."""
+"""Names of the parts of a dataset that add up to all clips; `unused` are those that the protocol leaves out."""
 
 
 def accuracy(labels: Ints, predicted: Ints) -> float:
-    """Share of clips that are right, in per cent."""
+    """Return the share of correctly classified clips, in per cent."""
     return 100 * float(np.mean(labels == predicted))
 
 
 def confusion_matrix(labels: Ints, predicted: Ints, num_classes: int) -> Ints:
-    """(K, K): clips of true class (row) that were called class (column)."""
+    """Count clips by true class (row) and predicted class (column): (K, K)."""
     cells = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     return np.asarray(cells.reshape(num_classes, num_classes), dtype=np.int64)
 
 
 def confusion_over_seeds(predictions: Predictions, method: str, num_classes: int) -> Ints:
-    """(K, K): the seeds' confusion matrices, added."""
+    """Sum the confusion matrices of all seeds of a method: (K, K)."""
     seeds = predictions.predicted[method].values()
     matrices = np.stack([confusion_matrix(predictions.labels, said, num_classes) for said in seeds])
     return np.asarray(matrices.sum(axis=0))
 
 
 def summarise(accuracies: NDArray[np.float64]) -> dict[str, Any]:
-    """Mean and sample standard deviation over seeds; None where one seed leaves it unknown."""
+    """Return mean and sample standard deviation over seeds; the latter is None for a single seed."""
     std = round(float(np.std(accuracies, ddof=1)), 4) if len(accuracies) > 1 else None
     return {"mean": round(float(np.mean(accuracies)), 4), "std": std}
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Which methods the comparison speaks of."""
+    """The methods that are compared: the fusion, the single modalities and the baselines."""
 
     single: tuple[str, ...] = ("video", "skeleton")
     fused: str = "fused"
@@ -64,37 +64,21 @@ def metrics_document(
     resampling: Resampling | None = None,
     subjects: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """The whole of metrics.json.
+    """Build the whole of metrics.json.
 
     `clips` counts CLIP_PARTS. `facts` are added as they are (`selected_on`, notes).
-    Intervals resample the test clips, correctness averaged over seeds; with `subjects` (of each clip id)
-    whole subjects are drawn. "Best single" is the one with the higher test mean: chosen with hindsight,
+    Intervals resample the test clips, correctness averaged over seeds; with `subjects` (by clip id)
+    whole subjects are resampled. "Best single" is the one with the higher test mean: chosen with hindsight,
     so to the disadvantage of fused.
     """
-    roles, resampling = roles or Roles(), resampling or Resampling()
+    resampling = resampling or Resampling()
     clusters = None if subjects is None else np.array([subjects[clip] for clip in predictions.clip_ids])
-    right = {name: 100.0 * predictions.correct(name).mean(axis=0) for name in predictions.methods}
-    pairs = _pairs(right, roles)
-    columns = np.stack([*right.values(), *(right[a] - right[b] for a, b in pairs.values())], axis=1)
-    spans = [
-        [round(float(edge), 4) for edge in span] for span in intervals(columns, resampling, clusters=clusters)
-    ]
-    methods = {name: _method(predictions, name, span) for name, span in zip(right, spans, strict=False)}
-    differences = {
-        name: {
-            "of": list(pair),
-            "mean": round(float(np.mean(right[pair[0]] - right[pair[1]])), 4),
-            "interval": span,
-        }
-        for (name, pair), span in zip(pairs.items(), spans[len(right) :], strict=True)
-    }
     return {
         "dataset": dataset,
         "protocol": protocol,
         "seeds": sorted({seed for seeds in predictions.predicted.values() for seed in seeds}),
         "clips": {name: int(clips[name]) for name in CLIP_PARTS},
-        **methods,
-        **differences,
+        **_measured(predictions, roles or Roles(), resampling, clusters),
         "resampling": {
             "count": resampling.count,
             "level": resampling.level,
@@ -103,6 +87,25 @@ def metrics_document(
         },
         **(facts or {}),
     }
+
+
+def _measured(
+    predictions: Predictions, roles: Roles, resampling: Resampling, clusters: NDArray[Any] | None
+) -> dict[str, Any]:
+    """Every method's accuracies, then every paired difference, with intervals from the same resamples."""
+    right = {name: 100.0 * predictions.correct(name).mean(axis=0) for name in predictions.methods}
+    pairs = _pairs(right, roles)
+    columns = right | {name: right[a] - right[b] for name, (a, b) in pairs.items()}
+    edges = intervals(np.stack([*columns.values()], axis=1), resampling, clusters=clusters)
+    spans = {
+        name: [round(float(edge), 4) for edge in span] for name, span in zip(columns, edges, strict=True)
+    }
+    methods = {name: _method(predictions, name, spans[name]) for name in right}
+    differences = {
+        name: {"of": list(pair), "mean": round(float(np.mean(columns[name])), 4), "interval": spans[name]}
+        for name, pair in pairs.items()
+    }
+    return methods | differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how many points one method is ahead of another on the same clips."""
+    """Paired difference of two methods' accuracies on the same clips, in percentage points."""
 
     method: str
     than: str
@@ -127,7 +130,7 @@ class Difference:
 
 
 def scores(document: Mapping[str, Any]) -> tuple[Score, ...]:
-    """Every method of metrics.json, in its order."""
+    """Read every method's scores from metrics.json, in its order."""
     found = [
         (name, entry) for name, entry in document.items() if isinstance(entry, dict) and "by_seed" in entry
     ]
@@ -144,7 +147,7 @@ def scores(document: Mapping[str, Any]) -> tuple[Score, ...]:
 
 
 def differences(document: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Every paired difference of metrics.json, in its order."""
+    """Read every paired difference from metrics.json, in its order."""
     found = [entry for entry in document.values() if isinstance(entry, dict) and "of" in entry]
     return tuple(
         Difference(

@@ -1,4 +1,4 @@
-"""What every method said about the test clips. Methods and seeds meet on clip ids, never on order."""
+"""The predictions of all methods for the test clips; methods and seeds are joined by clip id, never by order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Predictions(ShownByShape):
-    """What every method with every seed said about the same N clips."""
+    """Predicted classes of every method and seed for the same N clips."""
 
     clip_ids: tuple[str, ...]
-    """N ids, sorted."""
+    """N clip ids, sorted."""
     labels: Ints
     """(N,): the true classes."""
     predicted: Mapping[str, Mapping[int, Ints]]
-    """method -> seed -> (N,) classes."""
+    """Predictions by method and seed: method → seed → (N,) class indices."""
 
     def __post_init__(self) -> None:
         if not self.clip_ids or not self.predicted:
@@ -40,11 +40,11 @@ class Predictions(ShownByShape):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Names, in the order in which they were given."""
+        """Names of the methods, in the order in which they were given."""
         return tuple(self.predicted)
 
     def correct(self, method: str) -> NDArray[np.bool_]:
-        """(S, N): which clips each seed got right, seeds in rising order."""
+        """Return (S, N): which clips each seed classified correctly, seeds in rising order."""
         seeds = self.predicted[method]
         return np.stack([seeds[seed] == self.labels for seed in sorted(seeds)])
 
@@ -56,9 +56,9 @@ def join(
     seed: Sequence[int],
     predicted: Sequence[int],
 ) -> Predictions:
-    """The columns of predictions.parquet, joined by clip id.
+    """Join the columns of predictions.parquet by clip id.
 
-    Refuses a method or seed that speaks of other clips than the rest, twice of one, or of another label.
+    Raises an error where a method or seed has other clips than the rest, one clip twice, or another label.
     """
     labels: dict[str, int] = {}
     said: dict[str, dict[int, dict[str, int]]] = {}
@@ -98,9 +98,10 @@ def _refuse_other_clips(
 def telling_clips(
     predictions: Predictions, *, fused: str = "fused", count: int = 12, seed: int = 0
 ) -> tuple[str, ...]:
-    """Clips to look at, sorted: a third where the fusion errs, a third where it is right and another is not.
+    """Choose clips to show, sorted: a third where the fusion errs, a third where it is right and another is not.
 
-    Drawn at random from each kind; "right" and "wrong" are of the lowest seed. Where a kind has too few,
+    Drawn at random from each kind; "right" and "wrong" are those of the lowest seed. Where a kind has too
+    few,
     others take their place.
     """
     right = np.stack([predictions.correct(name)[0] for name in predictions.methods])

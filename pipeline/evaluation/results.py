@@ -1,4 +1,4 @@
-"""What `train` writes beside the weights: predictions, metrics, curves and confusion, and how they are told."""
+"""Files that `train` writes beside the weights: predictions, metrics, curves and confusion, and their summary."""
 
 import csv
 import io
@@ -20,25 +20,29 @@ from pipeline.evaluation.metrics import Roles, differences, metrics_document, sc
 from pipeline.evaluation.predictions import Predictions, join
 from pipeline.files import write_whole
 from pipeline.paths import Paths
+from pipeline.seals import parsed, seals_of, write_seals
 from pipeline.training.splits import SplitParts
 from pipeline.training.trainings import Training, read_trainings
 
 FUSED = "fused"
-"""What metrics.json calls the fusion that the params choose."""
+"""Key in metrics.json of the fusion that the params choose."""
 
 LEAKS = "test (leaks)"
-"""What metrics.json says of `selected_on` where epochs and weights were chosen on the clips that test."""
+"""Value of `selected_on` in metrics.json where epochs and weights were chosen on the test clips."""
 
 SHOWN = 5
-"""Clips left out that are named; failures.jsonl has all."""
+"""Number of left-out clips that a message names; failures.jsonl has all."""
 
 PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probabilities")
 
 
-def write_predictions(
-    path: Path, ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Scores]
-) -> None:
-    """One row a method, seed and clip: clip_id, label, method, seed, predicted, probabilities (one a class)."""
+def prediction_columns(
+    ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Scores]
+) -> dict[str, list[Any]]:
+    """Return columns with one row for each method, seed and clip.
+
+    Columns: clip_id, label, method, seed, predicted, probabilities (one a class).
+    """
     columns: dict[str, list[Any]] = {name: [] for name in PREDICTION_COLUMNS}
     for one in said:
         columns["clip_id"] += list(ids)
@@ -47,19 +51,19 @@ def write_predictions(
         columns["seed"] += [one.seed] * len(ids)
         columns["predicted"] += one.probabilities.argmax(axis=1).tolist()
         columns["probabilities"] += list(one.probabilities.astype(np.float32))
-    sink = io.BytesIO()
-    pq.write_table(pa.table(columns), sink, compression="zstd")
-    write_whole(path, sink.getvalue())
+    return columns
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Joined by clip id."""
-    return join(**pq.read_table(path, columns=list(PREDICTION_COLUMNS[:-1])).to_pydict())
+    """Read predictions, joined by clip id. Raises DatasetError where the file is not what `train` wrote."""
+    columns = list(PREDICTION_COLUMNS[:-1])
+    return parsed(path, lambda data: join(**pq.read_table(io.BytesIO(data), columns=columns).to_pydict()))
 
 
 def read_probabilities(path: Path, method: str, ids: Sequence[str]) -> NDArray[np.float32]:
-    """(N, K): what `method` with its lowest seed gave to each class, for each of `ids`."""
-    table = pq.read_table(path, filters=[("method", "=", method)]).to_pydict()
+    """Return the class probabilities of `method` with its lowest seed for each of `ids`: (N, K)."""
+    wanted = [("method", "=", method)]
+    table = parsed(path, lambda data: pq.read_table(io.BytesIO(data), filters=wanted).to_pydict())
     first = min(table["seed"])
     rows = zip(table["clip_id"], table["seed"], table["probabilities"], strict=True)
     found = {clip_id: values for clip_id, seed, values in rows if seed == first}
@@ -67,7 +71,10 @@ def read_probabilities(path: Path, method: str, ids: Sequence[str]) -> NDArray[n
 
 
 def write_curves(path: Path, runs: Sequence[tuple[str, str, int, Sequence[Mapping[str, Any]]]]) -> None:
-    """(phase, method, seed, history) of each training: phase,method,seed,epoch,train_loss,val_accuracy."""
+    """Write curves.csv from (phase, method, seed, history) of each training.
+
+    Columns: phase, method, seed, epoch, train_loss, val_accuracy.
+    """
     rows = [
         (phase, method, seed, record["epoch"], record["train_loss"], record["val_accuracy"])
         for phase, method, seed, history in runs
@@ -77,9 +84,11 @@ def write_curves(path: Path, runs: Sequence[tuple[str, str, int, Sequence[Mappin
 
 
 def read_curves(path: Path) -> dict[str, list[Any]]:
-    """Columns of curves.csv; NaN where nothing was held out."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    """Read the columns of curves.csv; NaN where no clips were held out. Raises DatasetError for another file."""
+    return parsed(path, lambda data: _curves(list(csv.DictReader(io.StringIO(data.decode(), newline="")))))
+
+
+def _curves(rows: Sequence[Mapping[str, str]]) -> dict[str, list[Any]]:
     return {
         "phase": [row["phase"] for row in rows],
         "method": [row["method"] for row in rows],
@@ -91,7 +100,7 @@ def read_curves(path: Path) -> dict[str, list[Any]]:
 
 
 def write_confusion(path: Path, predictions: Predictions, method: str, names: Sequence[str]) -> None:
-    """actual,predicted of one method, a row a clip and seed: what `dvc plots show` counts."""
+    """Write columns actual, predicted of one method, a row for each clip and seed, for `dvc plots show`."""
     rows = [
         (names[label], names[answer])
         for seed in sorted(predictions.predicted[method])
@@ -101,12 +110,12 @@ def write_confusion(path: Path, predictions: Predictions, method: str, names: Se
 
 
 def main_method(predictions: Predictions) -> str:
-    """The fusion that the params choose; with one modality, its own head."""
+    """Return the fusion that the params choose; with one modality, its own head."""
     return FUSED if FUSED in predictions.methods else predictions.methods[0]
 
 
 def left_out(catalog: Catalog, features: Store) -> str:
-    """Which usable clips have no features, and why, in words; empty where all have some."""
+    """Describe which usable clips have no features, and why; empty where all have some."""
     reasons = {failure["id"]: failure["error"] for failure in features.failures}
     there = set(features.ids) - reasons.keys()
     lost = [e.clip.clip_id for e in catalog.usable() if e.clip.clip_id not in there]
@@ -129,13 +138,16 @@ def write_results(
     heads: Sequence[Training],
     facts: Mapping[str, Any],
 ) -> None:
-    """predictions.parquet, metrics.json, confusion.csv and curves.csv of one run of `train`.
+    """Write predictions.parquet, metrics.json, confusion.csv and curves.csv of one run of `train`.
 
-    In metrics.json, `train`, `val`, `test`, `failed` and `unused` (which the protocol leaves out) add up to all clips;
+    In metrics.json, `train`, `val`, `test`, `failed` and `unused` (which the protocol leaves out) add up
+    to all clips;
     the final runs fit train and val.
     """
-    write_predictions(paths.reports / "predictions.parquet", parts.test, catalog.labels(parts.test), said)
-    predictions = read_predictions(paths.reports / "predictions.parquet")
+    columns, sink = prediction_columns(parts.test, catalog.labels(parts.test), said), io.BytesIO()
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+    write_whole(paths.reports / "predictions.parquet", sink.getvalue())
+    predictions = join(**{name: columns[name] for name in PREDICTION_COLUMNS[:-1]})
     seen = len(parts.training) + len(parts.test)
     every = len(catalog.entries) + catalog.unlisted
     document = metrics_document(
@@ -158,16 +170,24 @@ def write_results(
     runs = [(f"pretrain, {t.phase}", t.name, t.seed, t.history) for t in backbones]
     runs += [(f"train, {t.phase}", t.name, t.seed, t.history) for t in heads]
     write_curves(paths.reports / "curves.csv", runs)
+    written = ("predictions.parquet", "metrics.json", "confusion.csv", "curves.csv")
+    write_seals(paths.reports / seals_of("train"), [paths.reports / name for name in written])
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """metrics.json. Raises DatasetError where it is not what `train` wrote."""
+    document: dict[str, Any] = parsed(path, json.loads)
+    return document
 
 
 def describe_results(paths: Paths) -> str:
-    """The accuracies of metrics.json as lines of text, and where the report lies."""
+    """Format the accuracies of metrics.json as lines of text, with the report's path."""
     path = paths.reports / "metrics.json"
     if not path.exists():
         raise DatasetError(
             f"{path} is not there; make it first: dvc repro, or python cli.py train {paths.dataset}"
         )
-    document = json.loads(path.read_text())
+    document = read_metrics(path)
     lines = [
         f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"
     ]

@@ -1,4 +1,4 @@
-"""Single frames of a crop recipe as batches of images, drawn anew each epoch: what an enhancer learns from."""
+"""Random single frames of a crop recipe as batches of images: the training data of an enhancer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pipeline.video.jpeg_rows import unpack_frames
 
 @dataclass(frozen=True)
 class FrameDraws:
-    """One frame of every clip an epoch. Depends on nothing but the store, the seed and the epoch."""
+    """One random frame of every clip for each epoch; it depends only on the store, the seed and the epoch."""
 
     store: Path
     recipe: str
@@ -42,9 +42,9 @@ class FrameDraws:
 
 
 def training_frames(store: Path, catalog: Catalog, recipe: str, *, batch: int, seed: int) -> FrameDraws:
-    """Draws from the training clips of `recipe`; no test clip is ever looked at.
+    """Sample frames from the training clips of `recipe`; test clips are never read.
 
-    Raises ParamError for a recipe that is not there, is lit already, or has no colours.
+    Raises ParamError for a recipe that does not exist, is enhanced already, or has no colours.
     """
     recipes: dict[str, Any] = opened_store(store).attrs["recipes"]  # type: ignore[assignment]
     if recipe not in recipes or "enhance" in recipes[recipe]:

@@ -37,7 +37,7 @@ class FrameSource:
 
     @property
     def num_views(self) -> int:
-        """Views of the recipe."""
+        """Number of views of the crop recipe."""
         return self._store.spec(self.params.recipe).row_shape[0]
 
     @property
@@ -47,7 +47,7 @@ class FrameSource:
 
     @property
     def normalisation(self) -> dict[str, Any]:
-        """Scale of the pixels, frames and size."""
+        """Pixel scale, frames and size."""
         pixels = asdict(self.params.pixels)
         per_channel = {name: list(pixels.pop(name)) for name in ("mean", "std")}
         spread = {n: v * self.channels if len(v) == 1 else v for n, v in per_channel.items()}
@@ -55,15 +55,15 @@ class FrameSource:
         return {"frames": self.shape[1], "size": self.recipe.size[0], **spread, **fixed}
 
     def keys(self) -> dict[str, str]:
-        """The frames' keys."""
+        """Cache keys of the frames, by clip id."""
         return made_keys(self._store, self.params.recipe)
 
     def unaugmented(self, ids: Sequence[str], view: int) -> Floats:
-        """Frames as they are."""
+        """Return the frames of one view without augmentation: (B, C, T, H, W)."""
         return to_float(self._pixels(ids)[:, view], self.params.pixels)
 
     def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
-        """Frames of a random view, augmented; one draw a clip, the same for all its frames."""
+        """Return augmented frames of a random view: (B, C, T, H, W); a clip's frames share their random numbers."""
         pixels = self._pixels(ids)
         views = rng.integers(self.num_views, size=len(ids))
         chosen = pixels[np.arange(len(ids)), views]

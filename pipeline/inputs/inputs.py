@@ -1,4 +1,4 @@
-"""Clips as batches of network input, read from the stores: the same for training and for features."""
+"""Clips as batches of network input, read from the stores, in the same way for training and for features."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,50 +27,50 @@ Floats = NDArray[np.float32]
 
 
 class ClipInput(Protocol):
-    """One backbone's view of the dataset."""
+    """The dataset as input of one backbone."""
 
     @property
     def path(self) -> Path:
-        """The store that it is read from."""
+        """Folder of the store that it reads."""
         ...
 
     @property
     def num_views(self) -> int:
-        """A: how many inputs a clip has in testing."""
+        """A: number of inputs that a clip has in testing."""
         ...
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one clip's input: (C, T, H, W) or (C, T, V, M)."""
+        """Shape of one clip's input: (C, T, H, W) or (C, T, V, M)."""
         ...
 
     @property
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """(joint, parent) pairs; none of a video."""
+        """Pairs (joint, parent) of the skeleton; empty for videos."""
         ...
 
     @property
     def normalisation(self) -> dict[str, Any]:
-        """How the input is scaled and shaped: what the weights trained on it mean. JSON values only."""
+        """Scaling and shape of the input, which weights trained on it depend on; JSON values only."""
         ...
 
     def keys(self) -> dict[str, str]:
-        """Of each clip that can be fed, the cache key of what it is read from."""
+        """Cache keys of the input data by clip id, for each clip that has any."""
         ...
 
     def unaugmented(self, ids: Sequence[str], view: int) -> Floats:
-        """One view of `ids`, always the same."""
+        """Return one view of the clips `ids` without augmentation, deterministic: (B, …)."""
         ...
 
     def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
-        """`ids` augmented, from a random view each."""
+        """Return the clips `ids` augmented, each from a random view: (B, …)."""
         ...
 
 
 def input_of(
     paths: Paths, preset: "Preset", params: "VideoBackbone | HeatmapBackbone | SkeletonBackbone"
 ) -> ClipInput:
-    """The input that a backbone's params describe."""
+    """Build the input that a backbone's params describe."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     layout = LAYOUTS[catalog.layout]
     _refuse_what_is_not_there(catalog, params.modality)
@@ -97,7 +97,7 @@ def _refuse_what_is_not_there(catalog: Catalog, modality: str) -> None:
 
 @dataclass(frozen=True, repr=False)
 class TrainingBatches(ShownByShape):
-    """Shuffled, augmented batches; what epoch e holds depends on the seed and on e alone."""
+    """Shuffled, augmented batches; those of epoch e depend only on the seed and on e."""
 
     source: ClipInput
     ids: tuple[str, ...]
@@ -115,6 +115,6 @@ class TrainingBatches(ShownByShape):
 
 
 def unaugmented_batches(source: ClipInput, ids: Sequence[str], batch: int, view: int = 0) -> Iterator[Floats]:
-    """Batches of `ids` in order; the last one may be short."""
+    """Yield batches of `ids` in order; the last one may be short."""
     for start in range(0, len(ids), batch):
         yield source.unaugmented(ids[start : start + batch], view)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 CLIPS_IN_MEMORY = 8192
-"""Normalised skeletons kept between epochs; at T = 64 about 40 KB each."""
+"""Number of normalised skeletons cached between epochs; at T = 64 about 40 KB each."""
 
 
 @dataclass(frozen=True)
@@ -36,31 +36,31 @@ class JointSource:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(3, T, V, M)."""
+        """Shape of one clip, (3, T, V, M)."""
         return 3, self.params.input.num_frames, self.layout.num_joints, self.params.input.max_persons
 
     @property
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """The layout's bones."""
+        """The layout's bones as (joint, parent) pairs."""
         return self.layout.bones
 
     @property
     def normalisation(self) -> dict[str, Any]:
-        """How joints are moved, turned and cut to length, and which stream of them is fed."""
+        """Centring, rotation, length and stream of the joints."""
         return {"stream": self.params.stream, "layout": self.layout.name, **asdict(self.params.input)}
 
     def keys(self) -> dict[str, str]:
-        """The skeletons' keys."""
+        """Cache keys of the skeletons, by clip id."""
         return made_keys(opened_store(self.path), "joints_3d")
 
     def unaugmented(self, ids: Sequence[str], view: int) -> Floats:  # noqa: ARG002
-        """Skeletons as they are, cut or filled to T frames."""
+        """Return the skeletons cropped or padded to T frames, without augmentation: (B, 3, T, V, M)."""
         return self._stream(
             np.stack([window(self._normalised(clip_id), self.params.input) for clip_id in ids])
         )
 
     def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
-        """Skeletons augmented."""
+        """Return augmented skeletons: (B, 3, T, V, M)."""
         bases = [self._remembered(clip_id) for clip_id in ids]
         return self._stream(
             augment.skeletons(bases, self.layout, self.params.augment, self.params.input, rng)

@@ -1,4 +1,4 @@
-"""Gaussian pseudo-heatmaps as batches of network input: read from the store, or drawn from its joints."""
+"""Gaussian pseudo-heatmaps as batches of network input: read from the store, or rendered from its joints."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 Maps = NDArray[np.uint8]
 
 DRAWN = "maps"
-"""The store's array where maps are kept; else `grid_joints` and `grid_score` are, and maps are drawn of them."""
+"""The store's array of rendered maps; without it, maps are rendered from `grid_joints` and `grid_score`."""
 
 
 @dataclass(frozen=True)
@@ -31,36 +31,36 @@ class MapSource:
     path: Path
     layout: Layout
     rule: HeatmapRule
-    """With uint8 maps: drawn on the fly or kept, they are the same."""
+    """Rendering rule with uint8 maps, so that maps rendered on the fly equal stored ones."""
     params: "HeatmapBackbone"
     edges: tuple[tuple[int, int], ...] = ()
 
     @property
     def num_views(self) -> int:
-        """Views of the recipe."""
+        """Number of views of the heatmaps' recipe."""
         return self._store.spec(self._array).row_shape[0]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(K, T, H, W)."""
+        """Shape of one clip, (K, T, H, W)."""
         frames = self._store.spec(self._array).row_shape[1]
         return self.rule.channels(self.layout.num_joints), frames, *self.rule.size
 
     @property
     def normalisation(self) -> dict[str, Any]:
-        """What is drawn, of whose joints."""
+        """Rendering rule and joint layout of the maps."""
         return {"layout": self.layout.name, "frames": self.shape[1], **asdict(self.rule)}
 
     def keys(self) -> dict[str, str]:
-        """The maps' or joints' keys."""
+        """Cache keys of the maps or joints, by clip id."""
         return made_keys(self._store, self._array)
 
     def unaugmented(self, ids: Sequence[str], view: int) -> Floats:
-        """Maps as they are."""
+        """Return the maps of one view without augmentation: (B, K, T, H, W)."""
         return _to_float(np.stack([self._maps(clip_id, view) for clip_id in ids]))
 
     def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
-        """Maps of a random view, mirrored by chance."""
+        """Return maps of a random view, mirrored at random: (B, K, T, H, W)."""
         views = rng.integers(self.num_views, size=len(ids))
         maps = np.stack([self._maps(clip_id, int(view)) for clip_id, view in zip(ids, views, strict=True)])
         mirrored = rng.random(len(ids)) < self.params.flip_chance

@@ -1,4 +1,4 @@
-"""Makes the next batch while the present one is learned from."""
+"""Prepares the next batch while the network trains on the present one."""
 
 from collections.abc import Iterator
 from queue import Full, Queue
@@ -8,11 +8,11 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 AHEAD = 2
-"""Batches that wait ready."""
+"""Number of batches prepared in advance."""
 
 
 def prefetched(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items in the same order, made by a thread of its own; an error of `items` is raised here."""
+    """Yield the same items in the same order, made by a separate thread; errors of `items` are raised here."""
     ready: Queue[tuple[Item | None, BaseException | None]] = Queue(maxsize=AHEAD)
     stopped = Event()
     maker = Thread(target=_make, args=(items, ready, stopped), daemon=True)

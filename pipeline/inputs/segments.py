@@ -1,4 +1,4 @@
-"""CSSIModel's random segments as a look-up in what is cached of every frame (SPEC 1.1 eq. 5, and 1.8).
+"""CSSIModel's random segments, looked up in cached values of every frame (SPEC 1.1 eq. 5, and 1.8).
 
 A frozen network sees each frame by itself, so that choosing segments among its vectors equals running it on
 the chosen frames: the training augmentation costs no pass through the network.
@@ -13,7 +13,7 @@ from pipeline.errors import SamplingError
 from pipeline.video.sampling import SamplingRule, sample
 
 NUM_SEGMENTS = 128
-"""T of CSSIModel."""
+"""T of CSSIModel: segments a clip."""
 
 
 def segments(
@@ -22,10 +22,11 @@ def segments(
     num_segments: int = NUM_SEGMENTS,
     rng: np.random.Generator | None = None,
 ) -> tuple[NDArray[Any], ...]:
-    """Of each (F or more, …) array its (num_segments, …) rows, the same frames for all of them.
+    """Take (num_segments, …) rows of each (F or more, …) array, the same frames for all of them.
 
     `per_frame` are one clip's values of every frame, such as cached features (F, 512) and joints (F, V, 3),
-    padded or not: rows from `num_frames` on are never read. With `rng` one frame of each segment at random, as in
+    padded or not: rows from `num_frames` on are never read. With `rng` one frame of each segment at
+    random, as in
     training; without it the segments' centres.
     """
     for values in per_frame:

@@ -17,34 +17,32 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Pair = tuple[Floats, Floats]
-"""(N, skeleton dim) and (N, video dim)."""
+"""(N, skeleton dim) and (N, video dim) float32 vectors of the same clips."""
 
 
 def features_there(store: Store) -> frozenset[str]:
-    """Clips that no backbone failed on."""
+    """Return the clips for which every backbone has features."""
     return frozenset(store.ids) - {failure["id"] for failure in store.failures}
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Which arrays of features.zarr make a head's two inputs."""
+    """The arrays of features.zarr that form a head's two inputs."""
 
     store: Store
     skeleton: tuple[str, ...]
     video: tuple[str, ...]
 
     def read(self, ids: Sequence[str]) -> Pair:
-        """Both vectors of `ids`: the mean over views, backbones one after the other; (N, 1) zeros for none."""
+        """Return both vectors of `ids`: the mean over views, with several backbones concatenated."""
         return self._side(self.skeleton, ids), self._side(self.video, ids)
 
     def keys(self, ids: Sequence[str]) -> list[list[str]]:
-        """What the vectors of `ids` were made of."""
+        """Return the cache keys of the vectors of each of `ids`."""
         of_arrays = [self.store.keys(name) for name in (*self.skeleton, *self.video)]
         return [[clip_id, *(keys[clip_id] for keys in of_arrays)] for clip_id in ids]
 
     def _side(self, arrays: tuple[str, ...], ids: Sequence[str]) -> Floats:
-        if not arrays:
-            return np.zeros((len(ids), 1), np.float32)
         parts = [self.store.read(name, list(ids)).mean(axis=1, dtype=np.float32) for name in arrays]
         return np.concatenate(parts, axis=1)
 
@@ -52,10 +50,11 @@ class Vectors:
 def vectors_of(
     store: Store, heads: "HeadParams", pretrain: "PretrainParams", head_seed: int, *, selection: bool
 ) -> Vectors:
-    """The arrays that the head of `head_seed` sees: its own backbones' where there are as many, else the first's.
+    """Choose the arrays for the head of `head_seed`: of the backbones with its seed, else of the first ones.
 
-    Where one modality has no backbones, the other's stand on both sides: only heads of one modality are built then.
-    `selection` asks for the features of the backbones that never saw the held-out clips.
+    Where one modality has no backbones, the other's are used on both sides: only single-modality heads are
+    built
+    then. `selection` asks for the features of the backbones that were not trained on the held-out clips.
     """
     paired = len(pretrain.seeds) == len(heads.seeds)
     seed = (
@@ -77,7 +76,7 @@ def vectors_of(
 
 @dataclass(frozen=True, repr=False)
 class VectorBatches(ShownByShape):
-    """Shuffled batches of vectors already in memory; what epoch e holds depends on the seed and on e alone."""
+    """Shuffled batches of vectors held in memory; those of epoch e depend only on the seed and on e."""
 
     pair: Pair
     labels: NDArray[np.int64]
@@ -92,6 +91,6 @@ class VectorBatches(ShownByShape):
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """(N, K) probabilities."""
+    """Convert logits (N, K) to probabilities (N, K)."""
     raised = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))

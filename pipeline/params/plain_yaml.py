@@ -51,6 +51,8 @@ def read_yaml(path: Path) -> Any:
         raise ParamError(f"{path} is nested too deeply to be params") from error
     except _RefusedError as error:
         raise ParamError(f"{path}, {error}") from error
+    except ValueError as error:  # numbers of thousands of digits, dates that no calendar has
+        raise ParamError(f"{path} holds a value that cannot be read: {error}") from error
     finally:
         reader.dispose()
     if reader.shared:

@@ -1,1 +1,1 @@
-"""What people look at: the page, its figures, and strips of single clips."""
+"""The report: an HTML page, its figures, and strips of single clips."""

@@ -1,4 +1,4 @@
-"""What one clip looks like on its way: sampled source frames with box and skeleton, crops, heatmaps."""
+"""Data of one clip's strip: sampled source frames with box and skeleton, crops, heatmaps."""
 
 from functools import partial
 
@@ -22,7 +22,7 @@ from pipeline.video.jpeg_rows import unpack_frames
 
 
 def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions, clip_id: str) -> Strip:
-    """The strip of one test clip, its first view, read from the stores and from its video."""
+    """Read the strip of one test clip's first view from the stores and its video."""
     params, layout = preset.heatmaps, LAYOUTS[catalog.layout]
     skeleton = read_skeleton(opened_store(paths.store("skeletons")), clip_id)
     recipe = preset.crop.recipes[params.recipe]
@@ -37,7 +37,7 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
         clip_id=clip_id,
         label=catalog.by_id[clip_id].label_name,
         frame_numbers=numbers.tolist(),
-        frames=_source_frames(paths, preset, catalog.by_id[clip_id].clip, skeleton, numbers),
+        frames=_source_frames(paths, preset, catalog, catalog.by_id[clip_id].clip, skeleton, numbers),
         crops=crops,
         box=box,
         joints=np.where(score[..., None] > 0, joints, np.nan),
@@ -48,13 +48,13 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
 
 
 def _source_frames(
-    paths: Paths, preset: Preset, clip: Clip, skeleton: Skeleton, numbers: NDArray[np.int32]
+    paths: Paths, preset: Preset, catalog: Catalog, clip: Clip, skeleton: Skeleton, numbers: NDArray[np.int32]
 ) -> NDArray[np.uint8]:
     """(T, H, W, C): the sampled frames, decoded again."""
     dataset = dataset_of(preset.index, paths.raw)
     wanted = np.unique(numbers)
     decoded = dict(dataset.open_video(clip).frames(wanted.tolist()))
-    if dataset.modality == "depth":
+    if catalog.modality == "depth":
         grey = partial(
             depth_to_uint8, person_mm=person_distance_mm(skeleton), range_m=preset.crop.depth_range_metres
         )

@@ -18,11 +18,11 @@ from pipeline.shown import ShownByShape
 
 INK, FAINT, GRID = "#1d2733", "#66727f", "#e3e8ee"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5d4b8c", "#8a8f2a")
-"""Okabe and Ito's, which colour-blind readers can tell apart, and two more."""
+"""Okabe and Ito's palette, distinguishable with colour blindness, and two more."""
 MARKERS = "osD^vP*X"
 DOTS_PER_INCH = 130
 LEAST_POINTS = 4
-"""Different ones that t-SNE needs."""
+"""Least number of different points that t-SNE needs."""
 LEAST_SPREAD, MOST_SPREAD = 1e-12, 1e15
 """Between these, squares of differences stay numbers in float32."""
 LEGEND_LETTERS = 56
@@ -30,7 +30,7 @@ LEGEND_LETTERS = 56
 
 
 def png(figure: Figure, *, trimmed: bool = False) -> bytes:
-    """The figure's bytes, the same for the same figure; `trimmed` of its empty border."""
+    """Encode a figure, equal figures to equal bytes; `trimmed` cuts off its empty border."""
     FigureCanvasAgg(figure)
     buffer = BytesIO()
     look: dict[str, Any] = {
@@ -43,7 +43,7 @@ def png(figure: Figure, *, trimmed: bool = False) -> bytes:
 
 
 def accuracies(scores: Sequence[Score], ceilings: Mapping[str, float] | None = None) -> bytes:
-    """A bar a method with its 95 % interval, a dot a seed, and a dashed line where a ceiling is known."""
+    """Draw a bar for each method with its 95 % interval, a dot for each seed, and a dashed line at a known ceiling."""
     figure = Figure(figsize=(8.4, 0.9 + 0.46 * len(scores)), layout="constrained")
     axes = figure.add_subplot()
     for row, score in enumerate(scores):
@@ -81,7 +81,7 @@ def accuracies(scores: Sequence[Score], ceilings: Mapping[str, float] | None = N
 
 
 def confusion(matrix: NDArray[np.int64], names: Sequence[str], title: str) -> bytes:
-    """Rows are true classes and add up to 100 %. Numbers stand in the cells up to 30 classes."""
+    """Draw a confusion matrix whose rows (true classes) add up to 100 %; cells show numbers up to 30 classes."""
     count = len(names)
     share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(2.6 + 0.31 * count, 4.4, 17))
@@ -110,18 +110,18 @@ def confusion(matrix: NDArray[np.int64], names: Sequence[str], title: str) -> by
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Curve(ShownByShape):
-    """What one training run saw, epoch by epoch."""
+    """Loss and accuracy of one training run, epoch by epoch."""
 
     phase: str
     """`pretrain` or `train`: phases get panels of their own."""
     method: str
     seed: int
     epochs: NDArray[np.int64]
-    """(E,)"""
+    """(E,) epoch numbers, counted from 0."""
     train_loss: NDArray[np.float64]
-    """(E,)"""
+    """(E,) mean training loss."""
     val_accuracy: NDArray[np.float64]
-    """(E,) in per cent; NaN where nothing was held out."""
+    """(E,) in per cent; NaN where no clips were held out."""
 
 
 def runs_of(
@@ -132,7 +132,7 @@ def runs_of(
     train_loss: Sequence[float],
     val_accuracy: Sequence[float],
 ) -> tuple[Curve, ...]:
-    """The columns of curves.csv, one `Curve` for each phase, method and seed; epochs sorted."""
+    """Split the columns of curves.csv into one `Curve` for each phase, method and seed; epochs sorted."""
     rows: dict[tuple[str, str, int], list[tuple[int, float, float]]] = {}
     for name, *numbers in zip(
         zip(phase, method, seed, strict=True), epoch, train_loss, val_accuracy, strict=True
@@ -147,7 +147,7 @@ def runs_of(
 
 
 def curves(runs: Sequence[Curve]) -> bytes:
-    """Loss on the left, held-out accuracy on the right, one row a phase, a colour a method, a line a seed."""
+    """Draw loss (left) and held-out accuracy (right): a row for each phase, a colour a method, a line a seed."""
     phases = sorted({run.phase for run in runs})
     figure = Figure(figsize=(9.6, 2.9 * max(len(phases), 1)), layout="constrained")
     grid = figure.subplots(max(len(phases), 1), 2, squeeze=False)
@@ -192,7 +192,7 @@ def feature_map(
     seed: int = 0,
     max_clips: int = 600,
 ) -> bytes:
-    """t-SNE of each entry's (N, C) features, side by side, a colour and shape a class (AMFI-Net's Fig. 8)."""
+    """Draw t-SNE of each entry's (N, C) features side by side, a colour and shape a class (AMFI-Net, Fig. 8)."""
     chosen = np.arange(len(labels))
     if len(labels) > max_clips:
         chosen = np.sort(np.random.default_rng(seed).choice(len(labels), max_clips, replace=False))
@@ -216,7 +216,7 @@ def feature_map(
 
 
 def not_embeddable(values: NDArray[np.float32]) -> str | None:
-    """Why (N, C) values have no map, in words; None where they have: t-SNE can end the process on such values."""
+    """Say why (N, C) values cannot be embedded; None where they can. t-SNE can end the process on such values."""
     if len(values) < LEAST_POINTS:
         return f"{len(values)} clips: too few to map"
     if not np.isfinite(values).all():
@@ -230,7 +230,7 @@ def not_embeddable(values: NDArray[np.float32]) -> str | None:
 
 
 def embed(values: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
-    """(N, C) -> (N, 2) by t-SNE, started from the principal components; N of 4 or more."""
+    """Embed (N, C) → (N, 2) by t-SNE, started from the principal components; N of 4 or more."""
     from sklearn.manifold import TSNE  # takes a second to import
     from threadpoolctl import threadpool_limits
 

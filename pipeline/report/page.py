@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing beside itself: pictures inside, no script, no address."""
+"""The report as one self-contained HTML page: embedded pictures, no script, no external address."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,52 +10,52 @@ from pipeline.report.page_style import STYLE
 from pipeline.shown import ShownByShape
 
 SHOWN_FAILURES = 200
-"""Failures listed one by one; more are counted, and all stand in failures.jsonl."""
+"""Failures listed one by one; further ones are only counted, and failures.jsonl has all."""
 
 MINUS = "−"
 WIDE_PIXELS = 850
-"""Pictures broader than this are not set side by side."""
+"""Width in pixels from which pictures are not set side by side."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Picture(ShownByShape):
-    """An image with words for who cannot see it."""
+    """A PNG image with its alternative text."""
 
     png: bytes
     alt: str
-    """What it shows, in one sentence."""
+    """Alternative text: what the image shows, in one sentence."""
     caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that the page says. Texts are plain; the page escapes them."""
+    """Contents of the page. Texts are plain; the page escapes them."""
 
     dataset: str
     protocol: str
     scores: Sequence[Score]
     differences: Sequence[Difference]
     clips: Mapping[str, int]
-    """How many are train, val, test, failed."""
+    """Number of clips by part: train, val, test, failed."""
     notes: Sequence[str] = ()
-    """Lines under the table: what was trained how often, what selected."""
+    """Lines under the table: how often each method was trained, and how epochs were selected."""
     flags: Mapping[str, int] = field(default_factory=dict)
-    """Quality flag -> clips that carry it."""
+    """Number of clips by quality flag."""
     failures: Sequence[tuple[str, str, str]] = ()
-    """(clip id, error, message)"""
+    """Triples (clip id, error, message)."""
     warnings: Sequence[str] = ()
-    """What to know before believing an accuracy; stands above them."""
+    """Caveats about the accuracies, shown above them."""
     accuracies: Picture | None = None
     confusions: Sequence[Picture] = ()
     features: Picture | None = None
     curves: Picture | None = None
     strips: Sequence[Picture] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
-    """Recipe, weights' sha256, versions."""
+    """Recipe, sha256 of the weights, versions."""
 
 
 def render(report: Report) -> str:
-    """The page, ready to be written as UTF-8."""
+    """Render the page as text, to be written as UTF-8."""
     title = escape(f"{report.dataset}, {report.protocol}")
     sections = [text for text in _sections(report) if text]
     return (

@@ -1,4 +1,4 @@
-"""The report page's look: fonts of the reader's own system, light or dark as the reader has it."""
+"""CSS of the report page: system fonts, light or dark by the reader's preference."""
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #f6f8fa; --card: #fff; --ink: #1d2733; --faint: #5d6975;

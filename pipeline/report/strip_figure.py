@@ -1,4 +1,4 @@
-"""One clip at a glance: the sampled frames, the people in them, the crop, the heatmap, the verdicts."""
+"""Figure of one clip: the sampled frames with the people in them, crops, heatmaps and predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,38 +23,38 @@ Frames = NDArray[np.uint8]
 PEOPLE = ("#ffb000", "#35d0ff", "#ff6fb5", "#8bff6f")
 RIGHT, WRONG = "#117a43", "#b3261e"
 CELL_PIXELS = 220
-"""Frames are shrunk to this width before they are drawn."""
+"""Width in pixels to which frames are shrunk before they are drawn."""
 GAP = 0.04
-"""Between cells, in cell widths."""
+"""Space between cells, in cell widths."""
 LETTER = 0.055
-"""A letter's breadth, in cell widths."""
+"""Width of a letter, in cell widths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one method said about the clip."""
+    """One method's prediction for the clip."""
 
     method: str
     said: str
-    """Name of the class."""
+    """Name of the predicted class."""
     right: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Strip(ShownByShape):
-    """One clip's pictures. T sampled frames of one view, M people, V joints."""
+    """Pictures of one clip: T sampled frames of one view, M people, V joints."""
 
     clip_id: str
     label: str
     """Name of the true class."""
     frame_numbers: Sequence[int]
-    """(T,)"""
+    """(T,) source frame numbers, counted from 0."""
     frames: Frames
     """(T, H, W, C): source frames, C of 1 or 3."""
     crops: Frames
-    """(T, h, w, C): what the networks see of them."""
+    """(T, h, w, C): the crops that the networks take."""
     box: Box | None = None
-    """Where the crops were cut, in pixels of the source frame."""
+    """Box of the crops, in pixels of the source frame."""
     joints: NDArray[np.float32] | None = None
     """(T, M, V, 2): pixels of the source frame; NaN where unknown."""
     bones: Sequence[tuple[int, int]] = ()
@@ -71,7 +71,7 @@ class Strip(ShownByShape):
 
 
 def clip_strip(strip: Strip, *, columns: int = 8) -> bytes:
-    """PNG of at most `columns` of the sampled frames, evenly chosen, rows as in `Strip`."""
+    """Draw at most `columns` of the sampled frames, evenly chosen, with rows as in `Strip`; return a PNG."""
     chosen = np.unique(
         np.linspace(0, len(strip.frames) - 1, min(columns, len(strip.frames))).round().astype(int)
     )

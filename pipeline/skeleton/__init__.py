@@ -1,1 +1,1 @@
-"""NumPy work on joints: layouts, normalising, streams, resampling, heatmaps, augmentation."""
+"""NumPy operations on joints: layouts, normalisation, streams, resampling, heatmaps, augmentation."""

@@ -1,4 +1,4 @@
-"""Random changes to skeletons in training, by a generator that is passed in."""
+"""Random augmentation of skeletons in training, with a given random generator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +16,22 @@ from pipeline.skeleton.rotations import rotation_matrices
 
 @dataclass(frozen=True, slots=True)
 class SkeletonAugment:
-    """What happens to a skeleton in training; zeros and a crop of 1 leave it as it is."""
+    """Strengths of the augmentation; zeros and a crop of 1 leave a skeleton unchanged."""
 
     crop_shares: tuple[float, float] = (0.5, 1.0)
-    """Share of the frames kept, drawn uniformly, from a random start; resized to T (SPEC 0.3b)."""
+    """Range of the share of frames that a random crop takes, drawn uniformly; the crop is resized to T (SPEC
+    0.3b).
+    """
     rotation_radians: float = 0.3
-    """Largest angle about each axis; one triple per clip."""
+    """Largest rotation angle about each axis, in radians; one triple of angles for each clip."""
     scale: float = 0.1
-    """Sizes are multiplied by 1 ± this, drawn uniformly."""
+    """Sizes are multiplied by a factor drawn uniformly from 1 ± this."""
     mirror_chance: float = 0.0
-    """Chance of left and right changing places; harmful where a class depends on the side."""
+    """Probability of exchanging left and right; harmful where a class depends on the side."""
     noise: float = 0.0
-    """Standard deviation added to each known coordinate, in the input's own unit."""
+    """Standard deviation of noise added to each known coordinate, in the input's own unit."""
     axes: Literal[2, 3] = 3
-    """2 where the third channel is a score: x and y alone are turned, scaled and shaken."""
+    """Number of spatial axes: 2 where the third channel is a score, so that only x and y are changed."""
 
     def __post_init__(self) -> None:
         low, high = self.crop_shares
@@ -50,9 +52,9 @@ def skeletons(
     target: SkeletonInput,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Normalised clips of (3, L, V, M), each with its own L, to one batch of (B, 3, T, V, M).
+    """Augment normalised clips (3, L, V, M), each with its own L, into one batch (B, 3, T, V, M).
 
-    Time first: a random crop, or with `crop_shares` of (1, 1) the same `window` as in testing.
+    Time comes first: a random crop, or with `crop_shares` of (1, 1) the same `window` as in testing.
     """
     whole = how.crop_shares == (1.0, 1.0)
     batch = np.stack([window(b, target) if whole else random_crop(b, how, target, rng) for b in bases])
@@ -79,7 +81,7 @@ def _turns_and_sizes(count: int, how: SkeletonAugment, rng: np.random.Generator)
 def random_crop(
     base: NDArray[np.float32], how: SkeletonAugment, target: SkeletonInput, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """A random stretch of (3, L, V, M), resized to (3, T, V, M); never shorter than T where L allows it."""
+    """Crop a random stretch of (3, L, V, M) and resize it to (3, T, V, M); never shorter than T where L allows it."""
     length = base.shape[1]
     kept = min(max(int(length * rng.uniform(*how.crop_shares)), target.num_frames, 1), length)
     start = int(rng.integers(0, length - kept + 1))
@@ -87,7 +89,7 @@ def random_crop(
 
 
 def mirror(joints: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
-    """Left and right change places, and x its sign. (..., 3, T, V, M); twice gives the input."""
+    """Exchange left and right joints of (..., 3, T, V, M) and negate x; twice gives the input."""
     swapped = joints[..., layout.mirror, :]
     swapped[..., 0, :, :, :] *= -1
     return swapped

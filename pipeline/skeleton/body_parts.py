@@ -1,17 +1,17 @@
-"""The six body parts of a joint layout, read off its joints' names: what DINet-R takes as `parts` (SPEC 1.3)."""
+"""The six body parts of a joint layout, derived from its joints' names: `parts` of DINet-R (SPEC 1.3)."""
 
 from pipeline.skeleton.layouts import Layout
 
 HEAD = ("neck", "head", "nose", "eye", "ear")
 ARM = ("shoulder", "elbow", "wrist", "hand", "thumb")
 LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
-"""Words in names of joints, from the trunk outward."""
+"""Words in the names of a leg's joints, from the trunk outward."""
 
 
 def body_parts(layout: Layout) -> tuple[tuple[int, ...], ...]:
-    """Head, torso, left and right arm, left and right leg: joints of each, outward; parts without joints left out.
+    """Return joint indices of head, torso, arms and legs, each outward; parts without joints are left out.
 
-    The torso is what belongs to no other part, or where that is nothing (COCO) shoulders and hips, which then
+    The torso holds what belongs to no other part, or where nothing does (COCO) shoulders and hips, which then
     belong to two parts. NTU-25: (2, 3), (0, 1, 20), (4, 5, 6, 7, 21, 22), (8, 9, 10, 11, 23, 24),
     (12, 13, 14, 15), (16, 17, 18, 19).
     """

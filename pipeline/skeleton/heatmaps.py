@@ -31,17 +31,17 @@ Bools = NDArray[np.bool_]
 Maps = NDArray[Any]
 
 REACH = 3
-"""A Gaussian is written this many sigmas far."""
+"""Distance in sigmas up to which a Gaussian is drawn."""
 
 STEP = 8
 """Limbs are drawn in patches of a multiple of this many cells: few sizes, so few calls for all of them."""
 
 FARTHEST = np.float32(1e6)
-"""A joint this many cells away is a tracking failure, and is not drawn."""
+"""Distance in cells from which a joint counts as a tracking failure and is not drawn."""
 
 
 def to_grid(joints_2d: Floats, box: Box, size: tuple[int, int]) -> Floats:
-    """(..., 2) in pixels of the frame -> in cells of a grid of `size` (height, width) laid over `box`."""
+    """Convert (..., 2) pixels of the frame to cells of a grid of `size` (height, width) laid over `box`."""
     height, width = size
     scale = np.array([width / box.width, height / box.height], dtype=np.float32)
     return np.asarray((joints_2d - np.array([box.left, box.top], dtype=np.float32)) * scale, dtype=np.float32)
@@ -49,22 +49,22 @@ def to_grid(joints_2d: Floats, box: Box, size: tuple[int, int]) -> Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatmapRule:
-    """What is drawn, and how."""
+    """Options of the rendering: grid, channels, sigma and scores."""
 
     size: tuple[int, int] = (56, 56)
     """Height and width of the grid, in cells."""
     sigma: float = 0.6
-    """In cells."""
+    """Standard deviation of the Gaussian in cells."""
     bones: tuple[tuple[int, int], ...] = ()
-    """Limbs, as (joint, joint): a layout's `drawn_limbs`. Not drawn unless `with_limbs`."""
+    """Limbs as (joint, joint): a layout's `drawn_limbs`. Not drawn unless `with_limbs`."""
     with_joints: bool = True
     with_limbs: bool = False
     use_score: bool = True
-    """False draws every joint that is there at confidence 1."""
+    """Whether the peak is the joint's score; if not, it is 1 for every known joint."""
     min_score: float = 1e-4
-    """A joint below it is not drawn: 1e-4 in MMAction2 and EPAM-Net, 1e-3 in PYSKL."""
+    """Least score of a drawn joint: 1e-4 in MMAction2 and EPAM-Net, 1e-3 in PYSKL."""
     dtype: Literal["float32", "uint8"] = "float32"
-    """uint8 holds round(255 H)."""
+    """Number type of the maps; uint8 holds round(255 H)."""
 
     def __post_init__(self) -> None:
         if min(self.size) < 1 or not self.sigma > 0:
@@ -79,14 +79,14 @@ class HeatmapRule:
             raise ParamError(f"heatmaps are float32 or uint8, not {self.dtype!r}")
 
     def channels(self, num_joints: int) -> int:
-        """K of the maps of V joints."""
+        """Return K, the number of channels for V joints."""
         return num_joints * self.with_joints + len(self.bones) * self.with_limbs
 
 
 def render(rule: HeatmapRule, joints: Floats, score: Floats, *, out: Maps | None = None) -> Maps:
     """Draw (T, M, V, 2) joints in cells with (T, M, V) scores as (T, K, H, W) maps, into `out` if given.
 
-    Joints that are NaN, infinite or below `min_score` are not drawn. The inputs stay as they are.
+    Joints that are NaN, infinite or below `min_score` are not drawn. The inputs are not changed.
     """
     maps = _blank(rule, score.shape, out)
     for stamps in _drawings(rule, joints, score):
@@ -95,9 +95,9 @@ def render(rule: HeatmapRule, joints: Floats, score: Floats, *, out: Maps | None
 
 
 class Canvas:
-    """Draws clip after clip on one buffer and wipes only what it drew: no new array for each.
+    """Renders clip after clip into one buffer and clears only what it drew, without a new array for each.
 
-    What `draw` returns is the buffer itself, good until the next `draw`: copy what is to be kept.
+    `draw` returns the buffer itself, valid until the next `draw`: copy it to keep it.
     """
 
     def __init__(self, rule: HeatmapRule) -> None:
@@ -106,7 +106,7 @@ class Canvas:
         self._drawn: list[_Stamps] = []
 
     def draw(self, joints: Floats, score: Floats) -> Maps:
-        """(T, K, H, W) maps, as `render` draws them."""
+        """Render as the function `render` does: (T, K, H, W)."""
         shape = (score.shape[0], self._rule.channels(score.shape[2]), *self._rule.size)
         if self._maps.shape == shape:
             for stamps in self._drawn:
@@ -276,7 +276,7 @@ def flip_heatmaps(maps: Maps, order: tuple[int, ...]) -> Maps:
 def flip_order(
     layout: Layout, *, with_joints: bool = True, limbs: Sequence[tuple[int, int]] = ()
 ) -> tuple[int, ...]:
-    """For each channel, the one that takes its place in a mirror: limbs by what their ends become."""
+    """Return, for each channel, the channel that it becomes in a mirror; limbs follow their ends."""
     order = layout.mirror if with_joints else ()
     places = {frozenset(limb): place for place, limb in enumerate(limbs)}
     mirrored = [frozenset(layout.mirror[joint] for joint in limb) for limb in limbs]

@@ -1,45 +1,49 @@
-"""Joint layouts: what each joint is called, how bones connect them, what is left and what is right."""
+"""Joint layouts: joint names, the bones that connect them, and which joints are left and right."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a skeleton's V joints are named and joined."""
+    """Names and connections of a skeleton's V joints."""
 
     name: str
     joints: tuple[str, ...]
-    """V names, in the order of the arrays."""
+    """V joint names, in the order of the arrays."""
     bones: tuple[tuple[int, int], ...]
-    """(joint, its parent towards the body's centre): V - 1 pairs, a tree."""
+    """Pairs (joint, its parent towards the body's centre): V - 1 of them, a tree."""
     centre: int
-    """The joint that a skeleton is moved to: the middle of the spine (SPEC 0.3a)."""
+    """Joint used as origin: the middle of the spine (SPEC 0.3a)."""
     spine: tuple[tuple[int, ...], tuple[int, ...]]
-    """(hip centre, next joint up), each the mean of these joints: turned to +z by the AGCN normalisation."""
+    """Joints (hip centre, next joint up), each the mean of these; the AGCN normalisation rotates this bone to
+    +z.
+    """
     shoulders: tuple[int, int]
-    """(right, left): turned to +x by the AGCN normalisation."""
+    """Joints (right, left); the AGCN normalisation rotates this line to +x."""
     pairs: tuple[tuple[int, int], ...]
-    """(left, right) joints that change places in a mirror."""
+    """Pairs (left, right) of joints that a mirror exchanges."""
     limbs: tuple[tuple[int, int], ...] = ()
-    """Pairs of joints that limb heatmaps draw, where they are others than the bones; see `drawn_limbs`."""
+    """Pairs of joints that limb heatmaps draw, where these are not the bones; see `drawn_limbs`."""
     farthest_metres: float = 20.0
-    """Beyond this along any axis a joint is flagged as implausible; depth sensors see 8 metres at most."""
+    """Distance along any axis from which a joint is flagged as implausible; depth sensors see 8 metres at
+    most.
+    """
     farthest_pixels: float = 20_000.0
-    """Likewise in the picture: trackers guess joints outside it, but not two pictures of 8K away."""
+    """The same limit in pixels: trackers guess joints outside the picture, but not two 8K pictures away."""
 
     @property
     def num_joints(self) -> int:
-        """V."""
+        """V, the number of joints."""
         return len(self.joints)
 
     @property
     def drawn_limbs(self) -> tuple[tuple[int, int], ...]:
-        """The pairs of joints that limb heatmaps draw, one channel each."""
+        """Pairs of joints that limb heatmaps draw, one channel each."""
         return self.limbs or self.bones
 
     @property
     def mirror(self) -> tuple[int, ...]:
-        """For each joint, the joint that takes its place in a mirror."""
+        """For each joint, the index of the joint that replaces it in a mirror."""
         order = list(range(self.num_joints))
         for left, right in self.pairs:
             order[left], order[right] = right, left
@@ -69,7 +73,7 @@ NTU_25 = Layout(
     shoulders=(8, 4),
     pairs=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24)),
 )  # fmt: skip
-"""Kinect v2, as in NTU RGB+D; bones as 2s-AGCN's graph has them (centre of the graph: joint 20)."""
+"""Kinect v2, as in NTU RGB+D; bones as in 2s-AGCN's graph (centre of the graph: joint 20)."""
 
 UTD_20 = Layout(
     name="utd_20",
@@ -114,12 +118,15 @@ COCO_17 = Layout(
         (5, 11), (11, 13), (13, 15), (6, 12), (12, 14), (14, 16), (11, 12),
     ),
 )  # fmt: skip
-"""COCO's key points in pixels. Bones and centre (the nose) as PYSKL's graph has them, the 17 limbs as its heatmaps
-and EPAM-Net's; it has no joint of the spine, so its torso runs from between the hips to between the shoulders."""
+"""COCO's key points in pixels, with bones and centre (the nose) as in PYSKL's graph.
+
+The 17 limbs are those of its heatmaps and of EPAM-Net's; there is no joint of the spine, so the torso runs
+from between the hips to between the shoulders.
+"""
 
 WHOLE_FRAME = Layout(
     name="whole_frame", joints=("centre",), bones=(), centre=0, spine=((0,), (0,)), shoulders=(0, 0), pairs=()
 )
-"""Stands in where a dataset has no skeletons: one joint, never known, so that boxes are whole frames."""
+"""Layout of datasets without skeletons: one joint, never known, so that boxes are whole frames."""
 
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU_25, UTD_20, COCO_17, WHOLE_FRAME)}

@@ -1,7 +1,7 @@
-"""A clip's skeleton as a network eats it: cleaned, moved, turned, and cut to length (SPEC.md 0.3).
+"""Normalisation of a clip's skeleton for a network: cleaned, centred, rotated, cut to length (SPEC 0.3).
 
-Two steps, so that training can cache the first: `normalise` gives (3, L, V, M) at the clip's own
-length, `window` cuts that to T frames the same way each time. `prepare` is one after the other.
+There are two steps, so that training can cache the first: `normalise` gives (3, L, V, M) at the clip's own
+length, `window` cuts that to T frames deterministically. `prepare` is one after the other.
 """
 
 from dataclasses import dataclass
@@ -24,26 +24,39 @@ Z, X = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])
 
 @dataclass(frozen=True, slots=True)
 class SkeletonInput:
-    """How a skeleton becomes a network's input of (3, T, V, M)."""
+    """Rules that turn a skeleton into a network's input of (3, T, V, M)."""
 
     style: Literal["agcn", "ctr"] = "agcn"
-    """`agcn`: centre of body 0 removed in each frame, first pose turned upright (SPEC 0.3a).
-    `ctr`: the first frame's centre of body 0 is the origin for all frames, nothing turned (SPEC 0.3b)."""
+    """Normalisation after 2s-AGCN or CTR-GCN, or none.
+
+    `agcn`: centre of body 0 removed in each frame, first pose turned upright (SPEC 0.3a).
+    `ctr`: the first frame's centre of body 0 is the origin for all frames, nothing turned (SPEC 0.3b).
+    """
     num_frames: int = 300
-    """T."""
+    """T, frames of the input."""
     max_persons: int = 2
-    """M; clips with fewer people are filled with zeros."""
+    """M; clips with fewer people are padded with zeros."""
     length: Literal["repeat", "resize"] = "repeat"
-    """How L frames become T. `repeat`: the sequence again from its start (longer ones are resized);
-    `resize`: `crop_share` of it from the middle, then linear in time."""
+    """How L frames become T.
+
+    `repeat`: the sequence again from its start (longer ones are resized); `resize`: `crop_share` of it
+    from the
+    middle, then linear in time.
+    """
     crop_share: float = 0.95
     """Share of the frames that `resize` keeps; CTR-GCN's test crop."""
     joints: Literal["metric", "pixels", "either"] = "either"
-    """Which joints to read. `either`: metric ones where the clip has any, else pixels, with x and y in
-    torso lengths and the score as third channel."""
+    """Which joints to read: metric ones, pixels, or either.
+
+    `either`: metric ones where the clip has any, else pixels, with x and y in torso lengths and the score as
+    third channel.
+    """
     x_axis: Literal["right_to_left", "left_to_right"] = "left_to_right"
-    """Of `agcn`: which way the shoulders point along +x. 2s-AGCN's code (preprocess.py) turns the bone from left
-    to right shoulder there; `right_to_left` is half a turn away."""
+    """Direction of the shoulders along +x, for style `agcn`.
+
+    2s-AGCN's code (preprocess.py) turns the bone from left to right shoulder there; `right_to_left` is half a
+    turn away.
+    """
 
     def __post_init__(self) -> None:
         if self.num_frames < 1 or self.max_persons < 1:
@@ -53,16 +66,16 @@ class SkeletonInput:
 
 
 def prepare(skeleton: Skeleton, layout: Layout, how: SkeletonInput) -> Array:
-    """(3, T, V, M) float32, the same at every call: what testing reads."""
+    """Normalise a skeleton and cut it to length as in testing: (3, T, V, M) float32, deterministic."""
     return window(normalise(skeleton, layout, how), how)
 
 
 def normalise(skeleton: Skeleton, layout: Layout, how: SkeletonInput) -> Array:
-    """(3, L, V, M) float32 at the clip's own length L; 0 where a person or a joint is unknown.
+    """Normalise a skeleton at the clip's own length L: (3, L, V, M) float32; 0 where a person or joint is unknown.
 
     Frames before the first and after the last that show anybody are dropped; frames between them stay,
-    empty or not, so that time does not shift. A joint lost for a while is drawn in a straight line
-    between its neighbours in time; a person lost for a while stays away.
+    empty or not, so that time does not shift. A joint lost for a while is interpolated linearly in time; a
+    person lost for a while stays absent.
     """
     if skeleton.score.shape[2] != layout.num_joints:
         raise SkeletonError(
@@ -79,7 +92,7 @@ def normalise(skeleton: Skeleton, layout: Layout, how: SkeletonInput) -> Array:
 
 
 def window(base: Array, how: SkeletonInput) -> Array:
-    """(3, L, V, M) -> (3, T, V, M), deterministic."""
+    """Cut or pad (3, L, V, M) to (3, T, V, M), deterministically."""
     length = base.shape[1]
     if how.length == "repeat":
         return (

@@ -1,4 +1,4 @@
-"""Work along a skeleton's time axis: gaps filled, sequences repeated, cropped and resized."""
+"""Operations along a skeleton's time axis: gaps interpolated, sequences repeated, cropped and resized."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,10 @@ from pipeline.errors import SkeletonError
 def fill_gaps(
     values: NDArray[np.floating], seen: NDArray[np.bool_], present: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Interpolate in time what is not seen of who is present. (L, M, V, D), (L, M, V), (L, M).
+    """Interpolate missing joints of present people linearly in time: (L, M, V, D), (L, M, V) seen, (L, M) present.
 
     Returns the values, 0 where unknown, and where they are known: a present person's joint that is
-    seen in at least one frame. Before its first and after its last sighting a joint stands still.
+    seen in at least one frame. Before its first and after its last sighting a joint keeps its position.
     """
     frames = np.arange(len(values))[:, None, None]
     before = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
@@ -28,7 +28,7 @@ def fill_gaps(
 
 
 def repeat_to(base: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]:
-    """(C, L, V, M) -> (C, T, V, M), each person's own sequence again and again from its start.
+    """Repeat each person's own sequence from its start: (C, L, V, M) → (C, T, V, M).
 
     A person who leaves early starts anew when he has left (2s-AGCN's `pre_normalization`): with L = 3
     and T = 5, a person seen in frames 0 and 1 gives 0 1 0 1 0, one seen in all gives 0 1 2 0 1.
@@ -40,7 +40,7 @@ def repeat_to(base: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]
 
 
 def crop_resize(base: NDArray[np.float32], start: int, stop: int, num_frames: int) -> NDArray[np.float32]:
-    """Frames [start, stop) of (C, L, V, M), resized to (C, T, V, M); linear, half-pixel centres.
+    """Resize frames [start, stop) of (C, L, V, M) to (C, T, V, M): linear, half-pixel centres.
 
     Output i reads position (i + ½)(stop - start)/T - ½, held at the ends: torch's bilinear with
     align_corners False, as CTR-GCN's `valid_crop_resize`. Four frames to two: positions 0.5 and 2.5.

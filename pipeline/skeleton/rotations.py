@@ -1,17 +1,17 @@
-"""Rotations in space."""
+"""Rotation matrices in three dimensions."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 NO_LENGTH = 1e-6
-"""Metres below which a bone has no direction."""
+"""Length in metres below which a bone has no direction."""
 
 
 def rotation_onto(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(3, 3): the shortest rotation that turns `source` onto unit vector `target`; identity for no length.
+    """Return the shortest rotation (3, 3) of `source` onto unit vector `target`; identity for no length.
 
     Rodrigues: R = I + K + K² / (1 + c), with K the cross product by source × target and c their cosine.
-    Opposite vectors turn by π about any axis square to them.
+    Opposite vectors turn by π about any axis perpendicular to them.
     """
     length = float(np.linalg.norm(source))
     if not length > NO_LENGTH:
@@ -28,7 +28,7 @@ def rotation_onto(source: NDArray[np.floating], target: NDArray[np.floating]) ->
 
 
 def rotation_matrices(angles: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(B, 3) radians about x, y and z -> (B, 3, 3), R = Rz Ry Rx: about x first (SPEC 0.3b)."""
+    """Convert (B, 3) angles in radians about x, y and z to (B, 3, 3), R = Rz Ry Rx: about x first (SPEC 0.3b)."""
     sines, cosines = np.sin(angles).T, np.cos(angles).T
     rotations = np.zeros((3, len(angles), 3, 3))
     for axis in range(3):

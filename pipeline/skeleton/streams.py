@@ -1,4 +1,4 @@
-"""The streams of a skeleton, made from its joints when they are needed: nothing of them is stored.
+"""The streams of a skeleton (bones, motion, …), computed from its joints on demand and never stored.
 
 Arrays are (..., C, T, V, M), as `normalise.prepare` gives them.
 """
@@ -16,12 +16,14 @@ Stream = Literal[
     "joint", "bone", "joint_motion", "bone_motion",
     "bone_1", "bone_2", "bone_8", "bone_1_motion", "bone_2_motion", "bone_8_motion",
 ]  # fmt: skip
-"""2s-AGCN's and CTR-GCN's four, and InfoGCN's six: k-step bones, k = 1, 2 and 8, still and in motion."""
+"""The four streams of 2s-AGCN and CTR-GCN, and InfoGCN's six: k-step bones, k = 1, 2 and 8, and their motion."""
 
 SIX_STREAMS: tuple[Stream, ...] = (
     "bone_1", "bone_2", "bone_8", "bone_1_motion", "bone_2_motion", "bone_8_motion",
 )  # fmt: skip
-"""SF-Head's ensemble (SPEC 5.5), after InfoGCN. No way in NTU's skeleton is 8 steps long: bone_8 is its joints."""
+"""SF-Head's ensemble (SPEC 5.5), after InfoGCN; NTU's skeleton has no path of 8 steps, so bone_8 is its
+joints.
+"""
 
 _STEPS = {"bone_1": 1, "bone_2": 2, "bone_8": 8}
 
@@ -29,7 +31,7 @@ MOTION = "_motion"
 
 
 def stream(name: Stream, joints: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
-    """The stream of that name, the same shape as `joints`. Raises ParamError."""
+    """Compute the named stream, of the same shape as `joints`. Raises ParamError."""
     if name not in get_args(Stream):
         raise ParamError(f"stream must be one of {get_args(Stream)}, got {name!r}")
     kind = name.removesuffix(MOTION)
@@ -42,7 +44,7 @@ def stream(name: Stream, joints: NDArray[np.float32], layout: Layout) -> NDArray
 
 
 def bone(joints: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
-    """Each joint minus its parent; 0 for the joint that has none (2s-AGCN, section 3.3)."""
+    """Subtract each joint's parent; 0 for the joint that has none (2s-AGCN, section 3.3)."""
     child, parent = np.array(layout.bones, dtype=np.intp).reshape(-1, 2).T
     bones = np.zeros_like(joints)
     bones[..., child, :] = joints[..., child, :] - joints[..., parent, :]
@@ -50,10 +52,12 @@ def bone(joints: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
 
 
 def step_bone(joints: NDArray[np.float32], layout: Layout, steps: int) -> NDArray[np.float32]:
-    """Each joint minus the one `steps` bones nearer to `layout.centre`; itself, where the way is shorter.
+    """Subtract from each joint the one `steps` bones nearer to `layout.centre`; nothing where there is none.
 
-    InfoGCN's I - A^k (its `get_A`). In a chain 0 – 1 – 2 with centre 0 and `steps=2`: joints 0 and 1 stay, joint
-    2 loses joint 0. Normalised joints have the centre for their origin, so "itself" is the way from there.
+    InfoGCN's I - A^k (its `get_A`). In a chain 0 – 1 – 2 with centre 0 and `steps=2`: joints 0 and 1 stay,
+    joint
+    2 loses joint 0. Normalised joints have the centre for their origin, so a joint that stays is the path
+    from there.
     """
     if steps < 1:
         raise ParamError(f"steps must be 1 or more, got {steps}")
@@ -64,7 +68,7 @@ def step_bone(joints: NDArray[np.float32], layout: Layout, steps: int) -> NDArra
 
 
 def motion(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """x[t + 1] - x[t]; 0 for the last frame (SPEC 0.3b)."""
+    """Subtract each frame from the next, x[t + 1] - x[t]; 0 for the last frame (SPEC 0.3b)."""
     moved = np.zeros_like(values)
     np.subtract(values[..., 1:, :, :], values[..., :-1, :, :], out=moved[..., :-1, :, :])
     return moved

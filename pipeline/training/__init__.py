@@ -1,1 +1,1 @@
-"""What a training leaves behind, how the cache keeps it, and which clips it may see."""
+"""Results of trainings, their place in the cache, and the split of clips that they may use."""

@@ -1,7 +1,7 @@
-"""Taking over what was pulled: learned weights, so that nothing is trained again."""
+"""Adoption of weights that were pulled, so that nothing is trained again."""
 
 import hashlib
-import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +9,35 @@ from cache import Blobs, Cache, key_of
 from cache.home.references import remember_use
 from pipeline.build.adoption import at_hand
 from pipeline.errors import DatasetError
-from pipeline.training.trainings import DOCUMENTS, TRAININGS, Training, read_trainings
+from pipeline.training.trainings import DOCUMENTS, TRAININGS, Training, read_documents, read_trainings
+
+log = logging.getLogger(__name__)
+
+
+def adopt_before_training(root: Path, cache: Cache, folder: Path) -> None:
+    """As `adopt_learned`, where a stage is about to make the folder anew: what is damaged is told and not taken."""
+    try:
+        adopt_learned(root, cache, folder)
+    except (DatasetError, OSError) as error:
+        log.warning("%s: its weights are not taken over: %s", folder, error)
 
 
 def adopt_learned(root: Path, cache: Cache, folder: Path) -> int:
-    """Take the weights below `folder` (or DVC's copy of it) into the cache; gives how many it did not have.
+    """Take the weights below `folder` (or DVC's copy of it) into the cache; return how many were new.
 
-    Raises DatasetError where weights or documents are not those that trainings.json tells of.
+    Raises DatasetError where weights or documents do not match trainings.json.
     """
     with at_hand(root, cache, folder) as found:
         if found is None or not (found / DOCUMENTS).exists():
             return 0
-        documents = json.loads((found / DOCUMENTS).read_bytes())
+        documents = read_documents(found)
         trainings = read_trainings(found)
         remember_use(cache, folder, blobs=[training.key for training in trainings])
-        return sum(_adopt_one(cache.blobs, found, t, documents[t.array]) for t in trainings)
+        return sum(_adopt_one(cache.blobs, found, t, documents.get(t.array)) for t in trainings)
 
 
-def _adopt_one(blobs: Blobs, folder: Path, training: Training, document: dict[str, Any]) -> bool:
-    if key_of(document) != training.key:
+def _adopt_one(blobs: Blobs, folder: Path, training: Training, document: dict[str, Any] | None) -> bool:
+    if document is None or key_of(document) != training.key:
         raise DatasetError(
             f"{folder / DOCUMENTS}: the document of {training.array} does not give the key that {TRAININGS} "
             "tells: fetch the folder again"

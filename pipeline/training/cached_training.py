@@ -1,4 +1,4 @@
-"""What is learned is kept in the cache like everything else: by what it was learned from, and how."""
+"""Trained weights in the cache, under a key of what they were trained on and how."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from cache import Cache
 
 @dataclass(frozen=True, slots=True)
 class TrainedFiles:
-    """A folder of files that a training left behind."""
+    """A folder of files that a training wrote."""
 
     folder: Path
     from_cache: bool
@@ -22,9 +22,9 @@ def cached_training(
     train: Callable[[Path], Mapping[str, bytes]],
     record: dict[str, Any],
 ) -> TrainedFiles:
-    """The files learned for `document`; where the cache has none, `train(folder)` makes them.
+    """Return the files trained for `document`; where the cache has none, `train(folder)` makes them.
 
-    `folder` outlives a killed run: what `train` leaves there is where the next run goes on. Of two processes
+    `folder` outlives a killed run: the next run continues from what `train` left there. Of two processes
     that want the same, one trains and the other waits.
     """
     with cache.blobs.alone(document):
@@ -38,5 +38,5 @@ def cached_training(
 def training_inputs(
     ids: Sequence[str], labels: Sequence[int], keys: Mapping[str, str]
 ) -> list[list[str | int]]:
-    """What a training saw, for its document: [id, label, key of its content] of each clip, in order."""
+    """List a training's clips for its document: [id, label, key of its content] of each, in order."""
     return [[clip_id, int(label), keys[clip_id]] for clip_id, label in zip(ids, labels, strict=True)]

@@ -1,4 +1,4 @@
-"""Which clips train, which select and which test. What selects is held out in whole groups, unless told otherwise."""
+"""The split of clips into training, validation and test; validation is whole groups, unless it is told otherwise."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SELECTED_ON = {"group": "val", "clip": "val, single clips whose people are fitte
 
 
 def held_out_groups(training: Sequence[Clip], axis: Axis, how: "HoldOut") -> frozenset[int]:
-    """Subjects, cameras or set-ups of the training part that select and never fit.
+    """Choose subjects, cameras or set-ups of the training part for validation.
 
     At least one, and about `share` of them where there are many; whole groups, never single clips
     (SPEC 0.1). Raises DatasetError where the training part has a single group, or a named one is not in it.
@@ -56,7 +56,7 @@ def held_out_clips(training: Sequence[Clip], how: "HoldOut") -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class SplitParts:
-    """Clip ids, each sorted: those that fit, those that select, and those that test."""
+    """Sorted clip ids of each part: fitted, validation and test."""
 
     fit: tuple[str, ...]
     select: tuple[str, ...]
@@ -64,17 +64,17 @@ class SplitParts:
 
     @property
     def held_out(self) -> tuple[str, ...]:
-        """Clips of the training part that select; none where the test clips do."""
+        """Validation clips of the training part; none where the test clips are used for validation."""
         return self.select if self.select != self.test else ()
 
     @property
     def training(self) -> tuple[str, ...]:
-        """What the final runs fit: all of the training part."""
+        """The whole training part, which the final runs fit."""
         return tuple(sorted((*self.fit, *self.held_out)))
 
 
 def parts_of(catalog: Catalog, there: Collection[str], how: "PretrainParams") -> SplitParts:
-    """The parts of those usable clips that are `there`; with `selected_on: test` the test clips select."""
+    """Split those usable clips that are `there`; with `selected_on: test` the test clips are used for validation."""
     training = [e.clip for e in catalog.usable("train") if e.clip.clip_id in there]
     if how.selected_on == "test":
         test = tuple(e.clip.clip_id for e in catalog.usable("test") if e.clip.clip_id in there)

@@ -1,4 +1,4 @@
-"""What `pretrain` leaves behind: weights, and trainings.json that says how each came to be."""
+"""Files of the `pretrain` stage: weights, and trainings.json, which describes how each was trained."""
 
 import hashlib
 import json
@@ -13,6 +13,7 @@ from cache.home.references import remember_use
 from pipeline.errors import DatasetError
 from pipeline.files import replaced_folder
 from pipeline.paths import Paths
+from pipeline.seals import parsed, proven_bytes, way_on
 from pipeline.shown import ShownByShape
 from pipeline.training.splits import SplitParts
 
@@ -39,49 +40,49 @@ class Training(ShownByShape):
     """`selection` fits a part of the training clips and chooses the epoch on the rest; `final` fits all."""
     num_clips: int
     best_epoch: int
-    """The epoch whose weights are kept, counted from 0."""
+    """Epoch of the stored weights, counted from 0."""
     history: tuple[dict[str, Any], ...]
     """For each epoch: epoch, lr, train_loss, val_accuracy."""
     sha256: str
-    """Of the weights' file."""
+    """Digest of the weights' file."""
     key: str
-    """Of the document that names it in the cache: what it saw, and how it learned."""
+    """Cache key: the digest of the document `made_of`, which holds its data and options."""
     weights: bytes
     from_cache: bool
     made_of: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """That document; empty where it was read from a folder: documents.json has it."""
+    """Document that the key is the digest of; empty where read from a folder, whose documents.json has it."""
 
     @property
     def array(self) -> str:
-        """The array of features.zarr that these weights make: video_0, or video_0_fold of the selection."""
+        """Array of features.zarr that these weights make: video_0, or video_0_fold for the selection run."""
         return f"{self.name}_{self.seed}" + ("_fold" if self.phase == "selection" else "")
 
     @property
     def file(self) -> str:
-        """Its file in weights/<dataset>/backbones."""
+        """Name of its file in weights/<dataset>/backbones."""
         return f"{self.array}.pt"
 
     @property
     def history_json(self) -> bytes:
-        """The blob's history.json, as `training_of` reads it."""
+        """Content of the blob's history.json, as `training_of` reads it."""
         told = {"best_epoch": self.best_epoch, "epochs": list(self.history)}
         return json.dumps(told, sort_keys=True).encode("ascii")
 
     @property
     def val_accuracy(self) -> float | None:
-        """Per cent of the held-out clips, at the epoch kept."""
+        """Accuracy on the held-out clips at the stored epoch, in per cent; None without held-out clips."""
         accuracy: float | None = self.history[self.best_epoch]["val_accuracy"]
         return accuracy
 
 
 Learn = Callable[[int, Ids, Ids, int], Training]
-"""(seed, clips to fit, clips to select on, epochs) to a training."""
+"""A function from (seed, clips to fit, validation clips, epochs) to a training."""
 
 
 def training_of(
     folder: Path, name: str, seed: int, phase: Phase, num_clips: int, *, from_cache: bool
 ) -> Training:
-    """The training whose files lie in a blob's `folder`: weights.pt and history.json."""
+    """Read a training from the files in a blob's `folder`: weights.pt and history.json."""
     history = json.loads((folder / "history.json").read_text())
     weights = (folder / "weights.pt").read_bytes()
     made_of: Any = blob_document(folder)
@@ -103,9 +104,9 @@ def training_of(
 def training_schedule(
     seeds: Sequence[int], parts: SplitParts, epochs: int, how: "PretrainParams", learn: Learn
 ) -> Iterator[Training]:
-    """The first seed's selection run, then every seed's final run on the whole training part.
+    """Run the first seed's selection run, then every seed's final run on the whole training part.
 
-    The final runs take as many epochs as selection kept, or all where `how.select` is `last`. Without
+    The final runs take as many epochs as selection chose, or all where `how.select` is `last`. Without
     `how.refit`, each seed's selection run is its final one.
     """
     for place, seed in enumerate(seeds):
@@ -119,7 +120,7 @@ def training_schedule(
 
 
 def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -> None:
-    """Write all weights, trainings.json and documents.json into `folder`, replacing what was there in one step.
+    """Write all weights, trainings.json and documents.json into `folder`, replacing its contents atomically.
 
     The documents let another machine's cache take the weights over: see `adopt_learned`.
     """
@@ -151,26 +152,30 @@ def _named(names: Collection[str], nobody: str) -> str:
 
 
 def read_trainings(folder: Path) -> tuple[Training, ...]:
-    """What `write_trainings` wrote, without the documents; weights are read from their files.
+    """Read what `write_trainings` wrote, without the documents; weights are read from their files.
 
-    Raises DatasetError where the bytes read are not those whose sha256 trainings.json tells: what is learned from
-    them, or computed with them, would stand under the name of others.
+    Raises DatasetError where the bytes of a file do not have the sha256 that trainings.json states: results
+    computed from them would carry another training's key.
     """
-    facts = json.loads((folder / TRAININGS).read_text())
-    found = []
-    for fact in facts:
-        known = {"key": "", **fact, "history": tuple(fact["history"])}
-        blank = Training(**known, weights=b"", from_cache=True)
-        found.append(replace(blank, weights=_weights(folder, blank)))
-    return tuple(found)
+    blank = parsed(folder / TRAININGS, lambda data: [_blank(fact) for fact in json.loads(data)])
+    return tuple(replace(training, weights=_weights(folder / training.file, training)) for training in blank)
 
 
-def _weights(folder: Path, training: Training) -> bytes:
-    path = folder / training.file
-    weights = path.read_bytes() if path.exists() else b""
+def _weights(path: Path, training: Training) -> bytes:
+    weights = proven_bytes(path) if path.exists() else b""
     if hashlib.sha256(weights).hexdigest() != training.sha256:
         raise DatasetError(
             f"{path} is not the file that {TRAININGS} beside it tells of (sha256 {training.sha256}): it was replaced "
-            f"or damaged. Remove {folder} and run its stage again; the cache gives the weights back"
+            f"or damaged; {way_on(path)}"
         )
     return weights
+
+
+def read_documents(folder: Path) -> dict[str, dict[str, Any]]:
+    """Array to the document that its weights were learned from. Raises DatasetError where it is not as written."""
+    return parsed(folder / DOCUMENTS, lambda data: dict(json.loads(data)))
+
+
+def _blank(fact: Mapping[str, Any]) -> Training:
+    """One entry of trainings.json, without its weights."""
+    return Training(**{"key": "", **fact, "history": tuple(fact["history"])}, weights=b"", from_cache=True)

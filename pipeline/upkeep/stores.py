@@ -24,8 +24,9 @@ from pipeline.build.lock import HOUSE, recipes
 from pipeline.build.runner import RunOptions
 from pipeline.errors import DatasetError
 from pipeline.paths import Paths
-from pipeline.training.adopted_weights import adopt_learned
+from pipeline.training.adopted_weights import adopt_before_training, adopt_learned
 from pipeline.training.trainings import TRAININGS, read_trainings
+from pipeline.upkeep.project_files import repair_files, verify_files
 
 FindJob = Callable[[str, str, str | None], StoreJob]
 """(stage, dataset, preset) to the store that the stage would build now."""
@@ -65,18 +66,22 @@ def listed(project: Path) -> Inventory:
 
 
 def verified(project: Path, stores: Sequence[Path] | None) -> CommandResult:
-    """`cache verify`: these stores, or every store and the whole cache."""
+    """`cache verify`: these stores, or every store, all that lies beside them, and the whole cache."""
     hashes = Hashes()
     found = [verify_store(folder, hashes) for folder in _asked(project, stores)]
+    if not stores:
+        found += verify_files(project.absolute(), hashes)
     return CommandResult((*found, *(() if stores else (verify_cache(_cache(project), hashes),))))
 
 
 def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, job: FindJob) -> CommandResult:
-    """`cache repair`: these stores, or the whole cache and every store, in the order in which they were made."""
+    """`cache repair`: these stores, or cache, files and every store, in the order in which they were made."""
     cache = _cache(project)
-    first: tuple[object, ...] = () if stores else (repair_cache(cache),)
+    first: tuple[object, ...] = () if stores else (repair_cache(cache), repair_files(project.absolute()))
     folders = _asked(project, stores)
     done = [_repaired(project, cache, folder, preset, job) for folder in sorted(folders, key=_stage_order)]
+    for folder in () if stores else _learned(project.absolute()):
+        adopt_before_training(project, cache, folder)  # what a damaged blob or use of it was set aside
     return CommandResult((*first, *done))
 
 

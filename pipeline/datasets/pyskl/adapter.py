@@ -86,6 +86,10 @@ class Pyskl:
     def axis(self, protocol: str) -> Axis:
         """What the protocol's name says, else the first of subject, camera, set-up that differs in training, if any."""
         self._check_protocol(protocol)
+        if both := self._sides[protocol].both:
+            raise DatasetError(
+                f"pyskl: {len(both)} clips, {min(both)} first, train and test in {protocol!r}: take another protocol"
+            )
         training = [clip for clip in self._listing.clips if self.split(clip, protocol) == "train"]
         for axis in (OFFICIAL[protocol],) if protocol in OFFICIAL else AXES:
             if len({getattr(clip, axis) for clip in training} - {UNKNOWN}) > 1:

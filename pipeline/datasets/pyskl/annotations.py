@@ -40,7 +40,7 @@ class Annotations:
     """frame_dir to its annotation."""
     split: Mapping[str, frozenset[str]]
     failures: tuple[tuple[str, str], ...] = ()
-    """(place, reason) of what stands among the annotations and is none."""
+    """(place, reason) of what stands among the annotations and is none, or among a split's names."""
 
 
 def read_annotations(path: Path) -> Annotations:
@@ -64,7 +64,7 @@ def read_annotations(path: Path) -> Annotations:
     if not by_id:
         why = f"; {failures[0][1]}" if failures else ""
         raise DatasetError(f"{path.name}: no annotations in it{why}")
-    named = {str(name): _names(ids, name, path.name) for name, ids in split.items()}
+    named = {str(name): _names(ids, name, path.name, failures) for name, ids in split.items()}
     return Annotations(by_id, named, tuple(failures))
 
 
@@ -236,7 +236,12 @@ def _field(content: Any, name: str, kind: type, where: str) -> Any:
     return value
 
 
-def _names(ids: Any, name: Any, where: str) -> frozenset[str]:
-    if not isinstance(ids, list | tuple) or not all(isinstance(word, str) for word in ids):
+def _names(ids: Any, name: Any, where: str, failures: list[tuple[str, str]]) -> frozenset[str]:
+    """The frame_dirs that a split lists; what else stands there goes to `failures`."""
+    if not isinstance(ids, list | tuple):
         raise DatasetError(f"{where}: split {name!r:.40} must list frame_dirs")
-    return frozenset(ids)
+    for place, word in enumerate(ids):
+        if not isinstance(word, str):
+            told = f"{where}: split {name!r:.40} must list frame_dirs, got a {type(word).__name__}"
+            failures.append((f"split {name!r:.40}, {place}", told))
+    return frozenset(word for word in ids if isinstance(word, str))

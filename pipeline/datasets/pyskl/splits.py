@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.errors import DatasetError
 from pipeline.values import Split
 
 _NAME = re.compile(r"(?:(?P<protocol>.+)_)?(?P<side>train|val|test)(?P<fold>\d*)")
@@ -18,6 +17,8 @@ class Sides:
 
     train: frozenset[str]
     test: frozenset[str]
+    both: frozenset[str] = frozenset()
+    """Who trains and tests: such a protocol is refused when it is asked for, and the file's others stand."""
 
     def of(self, frame_dir: str) -> Split:
         """The clip's side; `unused` where it has none, as in each of HMDB51's three splits a quarter has."""
@@ -34,17 +35,13 @@ def protocols_of(split: Mapping[str, frozenset[str]]) -> dict[str, Sides]:
             protocol = (match["protocol"] or UNNAMED) + match["fold"]
             parts.setdefault(protocol, {})[match["side"]] = ids
     return {
-        protocol: _sides(protocol, found)
+        protocol: _sides(found)
         for protocol, found in sorted(parts.items())
         if "train" in found and len(found) > 1
     }
 
 
-def _sides(protocol: str, parts: Mapping[str, frozenset[str]]) -> Sides:
+def _sides(parts: Mapping[str, frozenset[str]]) -> Sides:
     train, test = parts["train"], parts["test" if "test" in parts else "val"]
-    both = train & test
-    if both:
-        raise DatasetError(
-            f"pyskl: {len(both)} clips, {min(both)} first, train and test in {protocol!r}: the file is wrong"
-        )
-    return Sides(train | parts["val"] - test if "test" in parts and "val" in parts else train, test)
+    more = parts["val"] - test if "test" in parts and "val" in parts else frozenset[str]()
+    return Sides(train | more, test, train & test)

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +45,11 @@ def read_joints_2d(path: Path, num_frames: int) -> NDArray[np.float64]:
     try:
         content = BytesIO(path.read_bytes())
         joints = np.load(content) if path.suffix == ".npy" else np.loadtxt(content, delimiter=",", ndmin=2)
-    except (ValueError, EOFError) as error:
+    except (ValueError, TypeError, EOFError, BadZipFile, FileNotFoundError) as error:
         raise SkeletonError(f"{path.name}: not readable as 2-D joints ({error})") from error
     expected = (num_frames, UTD_20.num_joints, 2)
+    if not isinstance(joints, np.ndarray) or joints.ndim == 0:
+        raise SkeletonError(f"{path.name}: expected one array {expected}, got {type(joints).__name__}")
     if joints.dtype.kind not in "iuf" or joints.size != np.prod(expected) or len(joints) != num_frames:
         raise SkeletonError(
             f"{path.name}: expected {expected}, a frame for each of the skeleton's, got {joints.shape}"
