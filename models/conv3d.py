@@ -1,10 +1,13 @@
-"""A 3-D convolution that stays right when a clip is hardly longer than the kernel.
+"""A 3-D convolution that stays right where oneDNN's, which torch uses on a CPU, does not.
 
-oneDNN's weight gradient of a 3-D convolution, which torch uses on a CPU, is wrong for small T, and writes
-outside its memory. Found with torch 2.15 on AVX-512: kernel 3 at T = 2 in bfloat16; kernel 7 at T = 2 to 6 in
-bfloat16, and with stride 2 at T = 5 to 7 in float32; nothing beyond. R3D-18 comes to T = 2 and T = 1 in its
-later stages. There the convolution is done in 2-D, with time folded into the channels: at T = 2 and T = 1
-no tap is idle, so that it costs no more.
+Its weight gradient is wrong where a clip is hardly longer than the kernel, and writes outside its memory. Found
+with torch 2.15 on AVX-512: kernel 3 at T = 2 in bfloat16; kernel 7 at T = 2 to 6 in bfloat16, and with stride 2
+at T = 5 to 7 in float32; nothing beyond. R3D-18 comes to T = 2 and T = 1 in its later stages. There the
+convolution is done in 2-D, with time folded into the channels: at T = 2 and T = 1 no tap is idle, so that it
+costs no more.
+
+On AVX2 the gradient of a kernel of one place with a stride writes outside its memory too, where fewer than
+eight channels enter (torch 2.14). Such a kernel sees none of what the stride leaves out: it is left out before.
 """
 
 import torch
@@ -17,9 +20,22 @@ class Conv3d(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, T, H, W) → (B, out_channels, T', H', W')."""
-        if input.device.type != "cpu" or input.shape[2] > self.kernel_size[0]:
+        if input.device.type != "cpu":
             return super().forward(input)
-        return folded_conv3d(input, self.weight, _three(self.stride), _three(self.padding))
+        stride = _three(self.stride)
+        if self.kernel_size == (1, 1, 1) and max(stride) > 1:
+            input, stride = every_nth(input, stride), (1, 1, 1)
+        if input.shape[2] > self.kernel_size[0]:
+            return F.conv3d(input, self.weight, None, stride, self.padding)
+        return folded_conv3d(input, self.weight, stride, _three(self.padding))
+
+
+def every_nth(x: Tensor, stride: tuple[int, ...]) -> Tensor:
+    """(B, C, *lengths) → the places that a kernel of one place with that stride sees, its memory format kept."""
+    dense = torch.channels_last if x.ndim == 4 else torch.channels_last_3d
+    kept = dense if x.is_contiguous(memory_format=dense) else torch.contiguous_format
+    places = (slice(None), slice(None), *(slice(None, None, step) for step in stride))
+    return x[places].contiguous(memory_format=kept)
 
 
 def folded_conv3d(

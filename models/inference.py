@@ -14,9 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from models.cuts import Backbone
-from models.errors import ModelParamError, ShapeError
+from models.errors import ModelError, ModelParamError, ShapeError
 from models.head import HeadOutput
 from models.training.memory import keep_freed_memory
+
+NETWORK_STOPS: tuple[type[Exception], ...] = (ModelError, torch.OutOfMemoryError)
+"""What says that a network or the device is at fault, and no clip."""
 
 
 def embed(

@@ -1,10 +1,45 @@
-"""Versions of installed packages, cut to what may change results."""
+"""Versions of the libraries that run, cut to what may change results."""
 
 from functools import cache
-from importlib.metadata import version
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+MODULES = {"opencv-python": "cv2"}
+"""What a package is imported as, where that is not its name."""
+
+OPENCV = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+"""Packages that all install the module `cv2`, each over the other's files."""
 
 
 @cache
 def major_minor(package: str) -> str:
-    """`"2.15"` of an installed package's `"2.15.0+cpu"`."""
-    return ".".join(version(package).split("+")[0].split(".")[:2])
+    """`"2.15"` of a package of which `"2.15.0+cpu"` runs.
+
+    The module is asked: where two packages install one module, the metadata of either may speak of files that the
+    other has overwritten.
+    """
+    running: str = import_module(MODULES.get(package, package)).__version__
+    return ".".join(running.split("+")[0].split(".")[:2])
+
+
+def clashing_opencv() -> str:
+    """A warning where more than one OpenCV is installed, whose files lie over each other; empty where there is none."""
+    found = [f"{package} {installed}" for package in OPENCV if (installed := _installed(package))]
+    if len(found) < 2:
+        return ""
+    return (
+        f"{' and '.join(found)} are both installed and overwrite each other's files; what runs is "
+        f"OpenCV {major_minor('opencv-python')}, which keys name. Uninstall both, then install opencv-python"
+    )
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import ArraySpec, Cache, Digests, Row, RowFailure, StoreSpec
+from cache import ArraySpec, Cache, Digests, Row, StoreSpec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
@@ -18,7 +18,7 @@ from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.sources import SourceFiles
 from pipeline.build.steps import CROP
-from pipeline.build.work import ClipArrays, one_by_one
+from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.indexing import changed_videos
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
@@ -59,9 +59,7 @@ class CropWork:
         enhanced = any(recipe.enhance for recipe in self.preset.crop.recipes.values())
         return {"device": "cpu", "threads": 1} if enhanced else {}
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's pixels and boxes."""
         with SourceFiles(self.cache) as sources:
             yield from one_by_one(partial(self._clip, sources), ids, arrays)

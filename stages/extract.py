@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import Cache, Digests, Row, RowFailure, StoreSpec, file_sha256
+from cache import Cache, Digests, Row, StoreSpec, file_sha256
 from models.backbones import backbone_class, build_backbone
 from models.cuts import FEATURES, Backbone, cut_shapes
 from models.device import best_device
 from models.errors import ModelParamError
-from models.inference import embed_views, weights_not_finite
+from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
 from models.names import BACKBONES
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
@@ -33,8 +33,8 @@ from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.sources import SourceFiles
 from pipeline.build.steps import EXTRACT
-from pipeline.build.work import ClipArrays, not_finite, row_failure
-from pipeline.errors import ClipError, FeatureError
+from pipeline.build.work import ClipArrays, ClipResult, attempt, not_finite, row_failure, together
+from pipeline.errors import FeatureError
 from pipeline.values import Box
 from pipeline.video.crop import CropRecipe, crop_clip
 from pipeline.video.pixels import PixelScale, to_float
@@ -131,10 +131,9 @@ class ExtractWork:
         """The same work, knowing which bytes it must read."""
         return replace(self, inputs=inputs)
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each video's cuts; one that cannot be decoded is a failure."""
+        _ = self.request.network  # what is wrong with it is no video's fault
         remaining = iter(ids)
         with SourceFiles(self.cache) as sources:
             while some := list(islice(remaining, self.batch * self.threads)):
@@ -142,27 +141,26 @@ class ExtractWork:
 
     def _some(
         self, sources: SourceFiles, ids: list[str], cuts: list[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
-        clips: dict[str, NDArray[np.float32]] = {}
-        failed: dict[str, RowFailure] = {}
-        for video_id in ids:
-            try:
-                with sources.held({self.videos[video_id]: self.inputs[video_id]["video_sha256"]}):
-                    clips[video_id] = self._clip(video_id)
-            except ClipError as error:
-                failed[video_id] = row_failure(error)
-        made = self._cuts(list(clips.values()), cuts) if clips else {}
-        places = {video_id: place for place, video_id in enumerate(clips)}
-        for video_id in ids:
-            if video_id in failed:
-                yield video_id, failed[video_id]
-                continue
-            row = {cut: values[places[video_id]] for cut, values in made.items()}
-            wrong = not_finite(row)
-            yield video_id, row if wrong is None else row_failure(self._blamed(wrong))
+    ) -> Iterator[tuple[str, ClipResult]]:
+        decoded = {video_id: attempt(self._clip, sources, video_id) for video_id in ids}
+        clips = {video_id: clip for video_id, clip in decoded.items() if isinstance(clip, np.ndarray)}
 
-    def _clip(self, video_id: str) -> NDArray[np.float32]:
+        def rows(some: list[str]) -> dict[str, ClipArrays]:
+            found = self._cuts([clips[video_id] for video_id in some], cuts)
+            return {video_id: {cut: found[cut][place] for cut in cuts} for place, video_id in enumerate(some)}
+
+        made = dict(together(rows, list(clips), stops=NETWORK_STOPS)) if clips else {}
+        for video_id, clip in decoded.items():
+            result = made[video_id] if isinstance(clip, np.ndarray) else clip
+            wrong = not_finite(result) if isinstance(result, dict) else None
+            yield video_id, result if wrong is None else row_failure(self._blamed(wrong))
+
+    def _clip(self, sources: SourceFiles, video_id: str) -> NDArray[np.float32]:
         """(A, C, T, H, W)"""
+        with sources.held({self.videos[video_id]: self.inputs[video_id]["video_sha256"]}):
+            return self._decoded(video_id)
+
+    def _decoded(self, video_id: str) -> NDArray[np.float32]:
         expects = self.request.expects
         source = AvVideo(self.videos[video_id], threads=1)
         facts = source.probe()
@@ -224,14 +222,13 @@ def run(
         },
         parts=(request.part,),
     )
-    store, made, _ = make_store(job, cache, f"extract/{out.name}", out, options)
-    failed = len({failure["id"] for failure in store.failures})
-    seconds = time.monotonic() - began
-    told = f"the attribute failures of {out}"
-    cached = len(named) - made - failed
+    made = make_store(job, cache, f"extract/{out.name}", out, options)
+    failed, unexpected = len({failure["id"] for failure in made.store.failures}), len(made.unexpected)
+    cached = len(named) - made.made - failed - unexpected
     return Summary(
-        "extract", made, cached, failed, seconds, max_failed, note=found.note, unit="videos", told_in=told
-    )
+        "extract", made.made, cached, failed, time.monotonic() - began, max_failed, note=found.note,
+        unit="videos", told_in=f"the attribute failures of {out}", unexpected=unexpected,
+    )  # fmt: skip
 
 
 def _documents(

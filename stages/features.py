@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache import Row, RowFailure
+from cache import Row
 from models.backbones import build_backbone
 from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Backbone, Cut, cut_shapes
 from models.device import best_device
-from models.inference import embed_views, weights_not_finite
+from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
 from models.names import BACKBONES
 from models.training.checkpoint import decode, load_state
 from pipeline.build.build import StoreJob, build_store
@@ -25,7 +25,7 @@ from pipeline.build.parts import part_facts
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import FEATURES
-from pipeline.build.work import ClipArrays, not_finite, row_failure
+from pipeline.build.work import ClipArrays, ClipResult, not_finite, row_failure, together
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
 from pipeline.errors import FeatureError
@@ -81,17 +81,14 @@ class FeatureWork:
     preset: "Preset"
     threads: int
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's (A, C) features."""
         networks = _Networks(self.paths, self.preset, arrays, self.threads)
+        networks.load()
         remaining = iter(ids)
         while block := list(islice(remaining, INFERENCE_BATCH[best_device()] * self.threads)):
-            features = networks.features(block)
-            for place, clip_id in enumerate(block):
-                made = {name: values[place] for name, values in features.items()}
-                wrong = not_finite(made)
+            for clip_id, made in together(networks.rows, block, stops=NETWORK_STOPS):
+                wrong = not_finite(made) if isinstance(made, dict) else None
                 yield clip_id, made if wrong is None else row_failure(networks.blamed(clip_id, wrong))
 
     @property
@@ -123,6 +120,18 @@ class _Networks:
             if kept:
                 found.append((*self._load(training), kept))
         return found
+
+    def load(self) -> None:
+        """Load the networks now: what is wrong with one is no clip's fault."""
+        _ = self._wanted
+
+    def rows(self, ids: list[str]) -> dict[str, ClipArrays]:
+        """By clip, its row of each array."""
+        found = self.features(ids)
+        return {
+            clip_id: {name: values[place] for name, values in found.items()}
+            for place, clip_id in enumerate(ids)
+        }
 
     def _load(self, training: Training) -> tuple[ClipInput, Backbone]:
         params = self.preset.pretrain.backbones[training.name]

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cache import ArraySpec, Row, RowFailure, StoreSpec
+from cache import ArraySpec, Row, StoreSpec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import HEATMAPS
-from pipeline.build.work import ClipArrays, one_by_one
+from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.catalog.skeletons import joints_at, read_skeleton
 from pipeline.paths import Paths
@@ -31,9 +31,7 @@ class HeatmapWork:
     rule: HeatmapRule
     made_with: Mapping[str, str] = field(default_factory=dict)
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's maps, or its joints in grid cells."""
         canvas = Canvas(self.rule)
         return one_by_one(lambda clip_id, _: self._clip(canvas, clip_id), ids, arrays)

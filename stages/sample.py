@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cache import ArraySpec, Row, RowFailure, StoreSpec
+from cache import ArraySpec, Row, StoreSpec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import SAMPLE
-from pipeline.build.work import ClipArrays, one_by_one
+from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.catalog import Entry
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.paths import Paths
@@ -36,9 +36,7 @@ class SampleWork:
     rules: dict[str, SamplingRule]
     made_with: Mapping[str, str] = field(default_factory=dict)
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's frame numbers, (A, T) a recipe."""
         return one_by_one(self._clip, ids, arrays)
 

@@ -120,7 +120,7 @@ def test_a_cluster_makes_the_same_bytes(finished: Project, cold: Project, schedu
 def test_a_worker_killed_costs_its_shard_not_the_run(
     finished: Project, cold: Project, scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "_write", write_once_dead)
+    monkeypatch.setattr(build, "write", write_once_dead)
     summary = cold.run("crop", scheduler=scheduler)
     assert (cold.root / ".harcache" / "died").exists()
     assert (summary.made, summary.failed) == (58, 0)

@@ -21,6 +21,10 @@ SHAPES = [
     (8, 8, 4, 3, 1),
     (8, 16, 4, 3, 2),
     (1, 8, 16, 7, 2),
+    # kernels of one place with a stride, over few channels: shortcuts of narrow networks
+    (4, 8, 1, 1, 2),
+    (4, 8, 4, 1, 2),
+    (2, 16, 5, 1, 2),
 ]
 
 

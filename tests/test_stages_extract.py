@@ -12,6 +12,7 @@ from models.errors import ModelParamError
 from models.training.checkpoint import WeightsCard, encode
 from pipeline.build.runner import RunOptions
 from pipeline.errors import DatasetError
+from pipeline.video.video import AvVideo, VideoFacts
 from pipeline.video.video_files import video_ids
 from stages.extract import Request, run
 
@@ -81,6 +82,30 @@ def test_a_file_that_is_no_video_is_told_and_the_others_go_on(
     assert failure["error"] == "VideoError"
     again = extracted([*videos, broken], Request("r3d18", weights), tmp_path, max_failed=0.5)
     assert again == "0 made, 3 cached, 1 failed, exit 0"
+
+
+def test_what_nobody_foresaw_costs_its_video_under_its_own_name(
+    videos: list[Path], weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = AvVideo.probe
+
+    def failing(video: AvVideo) -> VideoFacts:
+        if video.path == videos[1]:
+            raise UnicodeDecodeError("utf-8", b"\xdf", 0, 1, "invalid start byte")
+        return probe(video)
+
+    monkeypatch.setattr(AvVideo, "probe", failing)
+    summary = run(
+        videos, Request("r3d18", weights), tmp_path / "out.zarr", Cache(tmp_path / "cache"), RunOptions(quiet=True),
+        max_failed=0.0,
+    )  # fmt: skip
+    assert (summary.made, summary.failed, summary.unexpected, summary.exit_code) == (2, 0, 1, 1)
+    store = open_store(tmp_path / "out.zarr")
+    assert set(store.ids) == {videos[0].stem, videos[2].stem}
+    (lost,) = store.attrs["lost"]
+    assert (lost["error"], lost["clips"], lost["first"]) == ("UnicodeDecodeError", 1, [videos[1].stem])
+    monkeypatch.undo()
+    assert extracted(videos, Request("r3d18", weights), tmp_path) == "1 made, 2 cached, 0 failed, exit 0"
 
 
 def test_weights_of_another_network_are_refused(weights: Path) -> None:

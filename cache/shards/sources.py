@@ -96,13 +96,26 @@ class LocalFile:
 
     def read_into(self, offset: int, buffers: Sequence[memoryview], wanted: int) -> int:
         """Fill the buffers, `wanted` bytes in all, with what follows `offset`; gives how many bytes there were."""
-        found = os.preadv(self._handle, buffers, self._start + offset)
+        found = _read_at(self._handle, buffers, self._start + offset)
         while 0 < found < wanted:  # a signal or a network mount may cut a read short
-            more = os.preadv(self._handle, _after(buffers, found), self._start + offset + found)
+            more = _read_at(self._handle, _after(buffers, found), self._start + offset + found)
             if more == 0:
                 break
             found += more
         return found
+
+
+def _read_at(handle: int, buffers: Sequence[memoryview], offset: int) -> int:
+    """Fill the buffers from `offset`, in one call where the system has one for several (Linux has, macOS may not)."""
+    if hasattr(os, "preadv"):
+        return os.preadv(handle, buffers, offset)
+    data = os.pread(handle, sum(len(buffer) for buffer in buffers), offset)
+    filled = 0
+    for buffer in buffers:
+        part = data[filled : filled + len(buffer)]
+        buffer[: len(part)] = part
+        filled += len(part)
+    return filled
 
 
 def _after(buffers: Sequence[memoryview], filled: int) -> list[memoryview]:

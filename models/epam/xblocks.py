@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.conv3d import every_nth
+
 Sizes: TypeAlias = tuple[int, int, int]
 """Sizes of a kernel or stride along T, H and W."""
 
@@ -94,7 +96,10 @@ class PlaneConv3d(nn.Conv3d):
     def _on_frames(self, x: Tensor, tap: int) -> Tensor:
         frames = x.transpose(1, 2).flatten(0, 1)
         weight = self.weight[:, :, tap].contiguous()
-        y = F.conv2d(frames, weight, None, _pair(self.stride), _pair(self.padding), groups=self.groups)
+        stride = _pair(self.stride)
+        if weight.shape[2:] == (1, 1) and max(stride) > 1:  # see models.conv3d
+            frames, stride = every_nth(frames, stride), (1, 1)
+        y = F.conv2d(frames, weight, None, stride, _pair(self.padding), groups=self.groups)
         return y.view(x.shape[0], x.shape[2], *y.shape[1:]).transpose(1, 2)
 
     def _on_places(self, x: Tensor) -> Tensor:

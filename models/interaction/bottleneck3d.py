@@ -100,7 +100,7 @@ class FrameSampling(nn.Module):
         self.stride, self.conv = plan.stride_frames, None
         if plan.sampling == "conv":
             channels, stride = plan.in_channels, (plan.stride_frames, 1, 1)
-            self.conv = nn.Conv3d(channels, channels, 1, stride=stride, bias=False)
+            self.conv = Conv3d(channels, channels, 1, stride=stride, bias=False)
             nn.init.dirac_(self.conv.weight)
 
     def forward(self, clips: Tensor) -> Tensor:
@@ -111,9 +111,8 @@ class FrameSampling(nn.Module):
 
 def conv3d(in_channels: int, channels: int, kernel: tuple[int, int, int], *, stride: int = 1) -> nn.Conv3d:
     """Build a convolution without bias, padded so that stride 1 keeps all lengths; `stride` is along H and W."""
-    kind = Conv3d if kernel[0] > 1 else nn.Conv3d
     padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
-    conv = kind(in_channels, channels, kernel, stride=(1, stride, stride), padding=padding, bias=False)
+    conv = Conv3d(in_channels, channels, kernel, stride=(1, stride, stride), padding=padding, bias=False)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
     return conv
 

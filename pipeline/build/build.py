@@ -2,7 +2,8 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from cache import Build, Cache, Receipt, Row, RowFailure, Store, StoreSpec, Task, open_store, write_block
+from cache import Build, Cache, Receipt, Row, Store, StoreSpec, open_store
 from cache.layout import LAYOUT
 from cache.store.parts import read_parts
 from pipeline.build.aside import adopt_before_build, clip_progress, code_facts
+from pipeline.build.block import write
 from pipeline.build.failures import (
     Failure,
     Lost,
@@ -25,10 +27,12 @@ from pipeline.build.failures import (
 )
 from pipeline.build.pinned import Pinned
 from pipeline.build.runner import RunOptions, run_tasks
-from pipeline.build.steps import as_json
-from pipeline.build.work import ClipArrays, SourcedWork, Work
-from pipeline.errors import CapacityError, DatasetError
+from pipeline.build.steps import STEPS, as_json
+from pipeline.build.unexpected import Unexpected, log_unexpected
+from pipeline.build.work import Work
+from pipeline.errors import CapacityError, DatasetError, RunError
 from pipeline.paths import Paths
+from pipeline.versions import clashing_opencv
 
 ORIGINS = "origins"
 """Attribute of a store: for each store that it was made from, directly or not, what all its rows have in common."""
@@ -74,8 +78,8 @@ def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed:
     if not job.rows and not job.left_out:
         write_failures(paths.failures, job.stage, job.failures)
         raise DatasetError(_nothing(job))
-    store, made, seconds = make_store(_with_origins(job, paths), cache, name, out, options)
-    return _account(job, store, paths, made, seconds, max_failed)
+    made = make_store(_with_origins(job, paths), cache, name, out, options)
+    return _account(job, made, paths, max_failed)
 
 
 def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
@@ -102,26 +106,59 @@ def _recipes(made_of: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def make_store(
-    job: StoreJob, cache: Cache, name: str, out: Path, options: RunOptions
-) -> tuple[Store, int, float]:
-    """The store at `out`, how many rows were computed for it, and in how many seconds.
+@dataclass(frozen=True, slots=True)
+class MadeStore:
+    """A store, and what its making cost."""
 
-    `name` is where the cache remembers the order of its rows; raises CapacityError where it cannot fit.
+    store: Store
+    made: int
+    """Rows computed for it."""
+    seconds: float
+    unexpected: tuple[Failure, ...]
+    """Clips that are left out of it, and tried again by the next run: see `pipeline.build.work.Unexpected`."""
+
+
+def make_store(job: StoreJob, cache: Cache, name: str, out: Path, options: RunOptions) -> MadeStore:
+    """Make the store at `out`.
+
+    `name` is where the cache remembers the order of its rows. Raises CapacityError where it cannot fit, RunError where
+    every clip fails unexpectedly.
     """
+    if "opencv-python" in STEPS[job.stage].runtime and (warning := clashing_opencv()):
+        print(f"{job.stage}: {warning}", file=sys.stderr)
     job.pinned.check()
-    build = Build(cache, name, job.spec, job.rows, may_be_empty=bool(job.left_out))
-    _check_room(job, build.bytes_to_write, build.cache.root, options)
-    with clip_progress(job.stage, len(job.rows), cached=build.rows_cached, quiet=options.quiet) as progress:
+    began, made = time.monotonic(), 0
+    left: dict[str, Failure] = {}
+    rows = job.rows
+    while rows or job.left_out:
+        build = Build(cache, name, job.spec, rows, may_be_empty=bool(job.left_out))
+        _check_room(job, build.bytes_to_write, build.cache.root, options)
+        more, found = _run(job, build, len(rows), options)
+        made += more
+        if not found:
+            build.finish(out, job.coords(build.ids), _card(job, left.values()))
+            return MadeStore(open_store(out), made, time.monotonic() - began, tuple(left.values()))
+        left |= log_unexpected(job.stage, found)  # their blocks are undone: made again without them
+        rows = [row for row in rows if row.id not in left]
+    raise RunError(f"{job.stage}: all {len(left)} clips failed unexpectedly: their tracebacks are above")
+
+
+def _run(
+    job: StoreJob, build: Build, num_rows: int, options: RunOptions
+) -> tuple[int, dict[str, Unexpected]]:
+    """How many rows were computed, and which clips failed unexpectedly."""
+    made, left = 0, dict[str, Unexpected]()
+    with clip_progress(job.stage, num_rows, cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
-        write = partial(_write, build.cache.root, job.work, job.pinned, tick)
-        made = 0
-        for receipt in run_tasks(write, build.tasks, options):
+        write_task = partial(write, build.cache.root, job.work, job.pinned, tick)
+        for receipt in run_tasks(write_task, build.tasks, options):
+            if not isinstance(receipt, Receipt):
+                left |= receipt
+                continue
             made += receipt.made
             if tick is None:
                 progress.tick(made=receipt.made, failed=receipt.failed)
-    build.finish(out, job.coords(build.ids), _card(job))
-    return open_store(out), made, progress.seconds
+    return made, left
 
 
 def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions) -> None:
@@ -136,8 +173,9 @@ def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions
         )
 
 
-def _card(job: StoreJob) -> dict[str, Any]:
-    card: dict[str, Any] = as_json({LOST: [], **job.attrs, "stage": job.stage})
+def _card(job: StoreJob, unexpected: Iterable[Failure]) -> dict[str, Any]:
+    lost = [*job.attrs.get(LOST, ()), *(one.document for one in lost_of(unexpected))]
+    card: dict[str, Any] = as_json({**job.attrs, LOST: lost, "stage": job.stage})
     return card
 
 
@@ -174,42 +212,22 @@ def _own(store: Store, stage: str) -> tuple[Failure, ...]:
     return tuple(found.values())
 
 
-def _account(
-    job: StoreJob, store: Store, paths: Paths, made: int, seconds: float, max_failed: float
-) -> Summary:
-    own = _own(store, job.stage)
-    write_failures(paths.failures, job.stage, (*job.failures, *own))
-    cached = len(job.rows) - made - len(own)
+def _account(job: StoreJob, made: MadeStore, paths: Paths, max_failed: float) -> Summary:
+    own, unexpected = _own(made.store, job.stage), len(made.unexpected)
+    write_failures(paths.failures, job.stage, (*job.failures, *own, *made.unexpected))
+    cached = len(job.rows) - made.made - len(own) - unexpected
     failed = len(own) + sum(failure.counts for failure in job.failures)
-    return Summary(job.stage, made, cached, failed, seconds, max_failed, note=job.left_out)
+    return Summary(
+        job.stage,
+        made.made,
+        cached,
+        failed,
+        made.seconds,
+        max_failed,
+        note=job.left_out,
+        unexpected=unexpected,
+    )
 
 
 def _gb(num_bytes: int) -> str:
     return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"
-
-
-def _write(root: Path, work: Work, pinned: Pinned, tick: Callable[..., None] | None, task: Task) -> Receipt:
-    proven = work.named_by(_inputs(task)) if isinstance(work, SourcedWork) else work
-    compute = partial(_computed, proven, pinned, tick or (lambda **_: None))
-    return write_block(root, task, compute, made_with=work.made_with)
-
-
-def _computed(
-    work: Work, pinned: Pinned, tick: Callable[..., None], ids: list[str], arrays: frozenset[str]
-) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
-    """A block's rows; it raises behind the last of them, and so undoes the block, where its inputs were replaced."""
-    with pinned.held():
-        for clip_id, made in work.compute(ids, arrays):
-            failed = isinstance(made, RowFailure)
-            tick(made=int(not failed), failed=int(failed))
-            yield clip_id, made
-
-
-def _inputs(task: Task) -> dict[str, Mapping[str, Any]]:
-    """Id to the inputs by which its row is named; of all arrays together where they differ."""
-    found: dict[str, dict[str, Any]] = {}
-    for shard in task.shards:
-        for row_id, doc in zip(task.ids, shard.docs, strict=True):
-            if row_id is not None and isinstance(doc, dict):
-                found.setdefault(row_id, {}).update(doc["inputs"])  # type: ignore[arg-type]
-    return dict(found)

@@ -61,14 +61,17 @@ class Summary:
     unit: str = "clips"
     told_in: str = "failures.jsonl"
     """Where each failure stands with its reason."""
+    unexpected: int = 0
+    """Clips that failed by an error that nobody foresaw: tracebacks are in the log, the next run tries again."""
     gaps: tuple[str, ...] = ()
     """Why the stages to come cannot use what was made."""
 
     @property
     def too_many_failed(self) -> bool:
         """Whether more failed than `max_failed` lets pass."""
-        total = self.made + self.cached + self.failed
-        return total > 0 and self.failed > self.max_failed * total
+        lost = self.failed + self.unexpected
+        total = self.made + self.cached + lost
+        return total > 0 and lost > self.max_failed * total
 
     @property
     def exit_code(self) -> int:
@@ -77,6 +80,8 @@ class Summary:
 
     def __str__(self) -> str:
         counts = f"{self.made} {self.unit} made, {self.cached} from cache, {self.failed} failed"
+        if self.unexpected:
+            counts += f", {self.unexpected} unexpectedly (tracebacks above; the next run tries again)"
         line = f"{self.stage}: {counts} in {self.seconds:.1f} s"
         if self.note:
             line += f"; {self.note}"

@@ -56,14 +56,21 @@ class RunOptions:
     @property
     def cores(self) -> int:
         """Threads that mathematics in one process may use: what the machine gives us, or OMP_NUM_THREADS."""
-        given = len(os.sched_getaffinity(0))
+        given = _given_cores()
         asked = os.environ.get("OMP_NUM_THREADS", "")
         return min(given, int(asked)) if asked.isdecimal() and int(asked) > 0 else given
 
     @property
     def threads(self) -> int:
         """Threads that each of several workers may use: the machine's cores, shared out."""
-        return max(1, min(self.cores, len(os.sched_getaffinity(0)) // max(1, self.workers)))
+        return max(1, min(self.cores, _given_cores() // max(1, self.workers)))
+
+
+def _given_cores() -> int:
+    """Cores that this process may use, where the system tells (Linux does); else all that the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def run_tasks(

@@ -1,17 +1,29 @@
 """The work that computes a store's rows, clip by clip, in whatever process it is sent to."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, runtime_checkable
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import RowFailure
+from cache import CacheError, RowFailure
 from pipeline.build.failures import shortened
-from pipeline.errors import ClipError, FeatureError
+from pipeline.build.unexpected import Unexpected
+from pipeline.errors import ClipError, FeatureError, PipelineError
+
+Result = TypeVar("Result")
 
 ClipArrays = dict[str, NDArray[Any]]
 """One clip's rows, by array name."""
+
+STOPS: tuple[type[Exception], ...] = (MemoryError, OSError, CacheError, PipelineError)
+"""What says that the machine, the cache or the project failed, not a clip: it stops the stage. Of PipelineError all but
+ClipError."""
+
+
+ClipResult: TypeAlias = ClipArrays | RowFailure | Unexpected
+"""What becomes of a clip."""
 
 
 class Work(Protocol):
@@ -22,9 +34,7 @@ class Work(Protocol):
         """Device, threads and the like: for the record, in no key."""
         ...
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each id's rows of the wanted `arrays`, in order."""
         ...
 
@@ -55,10 +65,40 @@ def not_finite(made: ClipArrays) -> FeatureError | None:
 
 def one_by_one(
     make: Callable[[str, frozenset[str]], ClipArrays], ids: list[str], arrays: frozenset[str]
-) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
-    """Make clip after clip; a ClipError is that clip's verdict, any other error stops the shard."""
+) -> Iterator[tuple[str, ClipResult]]:
+    """Make clip after clip; each bears its own error, but for what `STOPS` the stage."""
     for clip_id in ids:
-        try:
-            yield clip_id, make(clip_id, arrays)
-        except ClipError as error:
-            yield clip_id, row_failure(error)
+        yield clip_id, attempt(make, clip_id, arrays)
+
+
+def together(
+    make: Callable[[list[str]], Mapping[str, ClipArrays]],
+    ids: list[str],
+    *,
+    stops: Sequence[type[Exception]] = (),
+) -> Iterator[tuple[str, ClipResult]]:
+    """Make a batch of clips at once; where that fails, each alone, so that the error is borne by the clip it is of."""
+    batch = attempt(make, ids, stops=stops)
+    for clip_id in ids:
+        if isinstance(batch, Mapping):
+            yield clip_id, batch[clip_id]
+        else:
+            alone = attempt(make, [clip_id], stops=stops)
+            yield clip_id, alone[clip_id] if isinstance(alone, Mapping) else alone
+
+
+def attempt(
+    make: Callable[..., Result], *given: Any, stops: Sequence[type[Exception]] = ()
+) -> Result | RowFailure | Unexpected:
+    """What `make` gives; a ClipError as the clip's verdict, any other error as `Unexpected`.
+
+    What is among STOPS or `stops` is raised.
+    """
+    try:
+        return make(*given)
+    except ClipError as error:
+        return row_failure(error)
+    except (*STOPS, *stops):
+        raise
+    except Exception as error:  # noqa: BLE001  # what one clip raises is that clip's failure
+        return Unexpected(type(error).__name__, str(error), traceback.format_exc())

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache import Cache, RowFailure, Store
+from cache import Cache, Store
 from pipeline.build.failures import Failure
 from pipeline.build.sources import SourceFiles
-from pipeline.build.work import ClipArrays, one_by_one
+from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.leaks import SEEN, Leaks, leaks_of
 from pipeline.catalog.opened import made_keys
@@ -44,9 +44,7 @@ class IndexWork:
         """The same work, knowing which bytes it must read."""
         return replace(self, inputs=inputs)
 
-    def compute(
-        self, ids: list[str], arrays: frozenset[str]
-    ) -> Iterator[tuple[str, ClipArrays | RowFailure]]:
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's rows of skeletons.zarr."""
         with SourceFiles(self.cache) as sources:
             yield from one_by_one(partial(self._clip, sources), ids, arrays)

@@ -9,7 +9,27 @@ from urllib.parse import quote
 
 from pipeline.errors import DatasetError
 
-SUFFIXES = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"))
+SUFFIXES = frozenset(
+    (
+        *(
+            ".3g2",
+            ".3gp",
+            ".asf",
+            ".avi",
+            ".divx",
+            ".flv",
+            ".gif",
+            ".m2ts",
+            ".m4v",
+            ".mkv",
+            ".mov",
+            ".mp4",
+            ".mpeg",
+        ),
+        *(".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
+    )
+)
+"""Of files that a folder's videos are taken from; any other is read where it is named by itself."""
 
 
 @dataclass(frozen=True, slots=True)
