@@ -91,9 +91,9 @@ def _run(stage: str, dataset: str, preset: str | None, how: tuple[int, str | Non
     with _explained():
         from importlib import import_module
 
-        from pipeline.build.lock import recipes
         from pipeline.build.runner import RunOptions
         from pipeline.build.steps import STEPS
+        from pipeline.keys.lock import recipes
         from pipeline.params.parts import parts_in_use
         from pipeline.paths import Paths
         from stages.load_params import load_params
@@ -185,8 +185,8 @@ def extract(
 ) -> None:
     """Videos in, features out, through the same cache; no dataset, no skeleton and no DVC."""
     with _explained():
-        from pipeline.build.lock import recipes
         from pipeline.build.runner import RunOptions
+        from pipeline.keys.lock import recipes
         from pipeline.paths import Paths
         from stages.extract import Request, run
 
@@ -277,8 +277,8 @@ def pyskl_import(
 def recipes_check() -> None:
     """Say whether any step's code changed while its version did not."""
     with _explained():
-        from pipeline.build.lock import recipes
         from pipeline.build.steps import STEPS
+        from pipeline.keys.lock import recipes
 
         house = recipes(HOUSE)
         for step in STEPS:
@@ -290,7 +290,7 @@ def recipes_check() -> None:
 def recipes_bless() -> None:
     """Record the code as it is: for changes that leave every result as it was."""
     with _explained():
-        from pipeline.build.lock import recipes
+        from pipeline.keys.lock import recipes
 
         changed = recipes(HOUSE).bless()
         typer.echo(f"recipes.lock: {', '.join(changed) if changed else 'nothing'} changed; commit it")

@@ -7,6 +7,7 @@ import pytest
 from cache_small import build, rows_of
 
 from cache import Build, Cache, CacheError
+from cache.build.publish import publish
 from cache.home.references import read_uses, remember_use
 from cache.locks import locked
 from cache.upkeep.gc import collect
@@ -111,3 +112,24 @@ def test_a_damaged_use_stops_it(cache: Cache) -> None:
     )
     with pytest.raises(CacheError, match=r"is damaged: `python cli\.py cache repair`"):
         collect(cache, days=0, delete=True)
+
+
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_a_build_that_dies_around_publishing_loses_no_shard_of_the_store_that_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    """Until the new store stands both are needed, whichever it will be."""
+    cache, out = Cache(tmp_path / "cache"), tmp_path / "out"
+    build(cache, out, rows_of(0, 1))
+
+    def published(*arguments: object) -> None:
+        if dies == "after":
+            publish(*arguments)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cache.build.build.publish", published)
+    with pytest.raises(KeyboardInterrupt):
+        build(cache, out, rows_of(0, 1, version={0: 2}))
+    monkeypatch.undo()
+    collect(cache, days=0, delete=True)
+    assert build(cache, out, rows_of(0, 1, version={0: 2 if dies == "after" else 1}))[0].asked == []

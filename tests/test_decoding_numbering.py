@@ -23,7 +23,7 @@ def flags(path: Path) -> set[str]:
 # Empty chunks of AVIs.
 
 
-def test_an_empty_chunk_shows_the_picture_before_once_more(tmp_path: Path) -> None:
+def test_v3_an_empty_chunk_shows_the_picture_before_once_more(tmp_path: Path) -> None:
     """A recorder that dropped frames 3, 7 and 8 of 12."""
     path = encode(tmp_path / "dropped.avi", [0, 1, 2, 4, 5, 6, 9, 10, 11])
     assert every(path) == [0, 1, 2, 2, 4, 5, 6, 6, 6, 9, 10, 11]
@@ -73,7 +73,7 @@ def test_a_clock_that_ticks_twice_a_frame_has_no_empty_chunks(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("ending", ["mkv", "ts", "mov"])
-def test_a_recording_that_begins_on_no_keyframe(ending: str, tmp_path: Path) -> None:
+def test_cut_and_dropped_a_recording_that_begins_on_no_keyframe(ending: str, tmp_path: Path) -> None:
     """The first seven packets are lost, the next keyframe is picture 20, frame 13; picture 59 is frame 52."""
     whole = encode(tmp_path / "whole.mp4", range(60), "libx264", {**H264, "bf": "0"})
     path = remux(whole, tmp_path / f"late.{ending}", lambda number: number >= 7)
@@ -152,7 +152,7 @@ def packed(folder: Path) -> Path:
     return folder / "packed.avi"
 
 
-def test_packed_b_frames_count_what_decodes(tmp_path: Path) -> None:
+def test_v2_packed_b_frames_count_what_decodes(tmp_path: Path) -> None:
     path = packed(tmp_path)
     facts = AvVideo(path).probe()
     assert (facts.num_frames, facts.header_frames, facts.flags) == (20, 21, {"shared_packets"})
@@ -319,7 +319,7 @@ def test_an_mp4_cut_between_frames_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["avi", "mp4", "mkv"])
-def test_words_that_are_not_utf8_are_nobodys_business(ending: str, tmp_path: Path) -> None:
+def test_v1_words_that_are_not_utf8_are_nobodys_business(ending: str, tmp_path: Path) -> None:
     """HMDB51 has titles in Latin-1."""
     path = tmp_path / f"title.{ending}"
     with av.open(str(path), "w") as container:

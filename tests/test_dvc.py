@@ -135,7 +135,21 @@ def checkout(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def dvc(root: Path, *words: str) -> str:
-    """What `dvc` of this environment says; its own settings lie in the checkout, not in the user's home."""
+    """What `dvc` says where all goes well."""
+    ran = _ran(root, *words)
+    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+    return ran.stdout
+
+
+def dvc_said(root: Path, *words: str) -> str:
+    """All that a `dvc` says that fails."""
+    ran = _ran(root, *words)
+    assert ran.returncode != 0, f"{ran.stdout}\n{ran.stderr}"
+    return ran.stdout + ran.stderr
+
+
+def _ran(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """`dvc` of this environment; its own settings lie in the checkout, not in the user's home."""
     here = Path(sys.executable).parent
     settings = {name: str(root / ".dvc" / "tmp" / name) for name in ("GLOBAL", "SYSTEM", "SITE")}
     environment = {
@@ -146,11 +160,9 @@ def dvc(root: Path, *words: str) -> str:
         "DVC_SYSTEM_CONFIG_DIR": settings["SYSTEM"],
         "DVC_SITE_CACHE_DIR": settings["SITE"],
     }
-    ran = subprocess.run(
+    return subprocess.run(
         [str(here / "dvc"), *words], cwd=root, env=environment, capture_output=True, text=True, check=False
     )
-    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
-    return ran.stdout
 
 
 def test_dvc_runs_the_graph_once(checkout: Path) -> None:

@@ -51,7 +51,7 @@ if __name__ == "__main__":  # spawned workers import this file
 """
 
 
-def test_every_stage_runs_without_what_only_linux_has(
+def test_macos_every_stage_runs_without_what_only_linux_has(
     finished: Project, recordings: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "site").mkdir()

@@ -159,7 +159,7 @@ def turned(path: Path, matrix: tuple[int, int, int, int]) -> Path:
 
 
 @pytest.mark.parametrize("matrix", ORIENTATIONS)
-def test_a_video_is_turned_and_mirrored_as_ffmpeg_shows_it(
+def test_v4_a_video_is_turned_and_mirrored_as_ffmpeg_shows_it(
     matrix: tuple[int, int, int, int], tmp_path: Path
 ) -> None:
     path = write_video(tmp_path / "phone.mp4", "libx264", 3)

@@ -87,11 +87,13 @@ class Build:
     def _publish(
         self, out: Path, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]
     ) -> None:
+        facts: dict[str, JSON] = {"name": self.name, "rows": len(self._rows), "made": self.rows_to_make}
+        shards = [*chain.from_iterable(self._shards.values())]
         with locked(self.cache.order(self.name).with_suffix(".lock")):
+            remember_use(self.cache, out, shards=shards, facts=facts, replacing=True)
             publish(self.cache, self._publication(coords, attrs), out)
             write_order(self.cache.order(self.name), self._order)
-        facts: dict[str, JSON] = {"name": self.name, "rows": len(self._rows), "made": self.rows_to_make}
-        remember_use(self.cache, Path(out), shards=chain.from_iterable(self._shards.values()), facts=facts)
+        remember_use(self.cache, out, shards=shards, facts=facts)
         self._at_work.release()
 
     def _refuse_unwritten(self) -> None:

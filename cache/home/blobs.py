@@ -15,6 +15,7 @@ from ..files import full_disk_explained, remove, sync_folder
 from ..keys import FORMAT, JSON, digest_of, key_of
 from ..locks import locked
 from ..mount_check import mark, mounted
+from ..shards.records import PROVEN
 
 _RECORD = "record.json"
 log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ def _contents(key: str, doc: JSON, files: Mapping[str, bytes], record: JSON) -> 
         name: {"size": len(data), "blake2b160": digest_of(data)} for name, data in sorted(files.items())
     }
     document: dict[str, JSON] = {
-        "format": FORMAT, "key": key, "doc": doc, "files": facts, "record": record,
+        "format": FORMAT, "key": key, "doc": doc, "files": facts, "record": record, PROVEN: True,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     document["digest"] = key_of(document)

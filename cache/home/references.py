@@ -37,16 +37,21 @@ class Use:
 
 def remember_use(
     cache: Cache, out: Path, *, shards: Iterable[str] = (), blobs: Iterable[str] = (),
-    facts: Mapping[str, JSON] | None = None,
+    facts: Mapping[str, JSON] | None = None, replacing: bool = False,
 ) -> None:  # fmt: skip
-    """Say what the folder `out` needs; replaces what was said of it before."""
-    who = who_and_when()
+    """Say what the folder `out` needs; replaces what was said of it before.
+
+    replacing: the folder is about to be replaced: until that is done, both the old and the new are needed.
+    """
+    who, needed = who_and_when(), frozenset(shards)
     document: dict[str, JSON] = {
         "format": FORMAT, "out": str(Path(out).absolute()), **who, "facts": dict(facts or {}),
-        "shards": [*sorted(shards)], "blobs": [*sorted(blobs)],
+        "shards": [*sorted(needed)], "blobs": [*sorted(blobs)],
     }  # fmt: skip
     path = cache.root / "uses" / f"{key_of([who['host'], document['out']])}.json"
     with locked(path.with_suffix(".lock")):
+        if replacing and path.exists() and use_damage(path) is None:
+            document["shards"] = [*sorted(needed | _use(path).shards)]
         write_atomic(path, sealed(document))
 
 

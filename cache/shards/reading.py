@@ -281,7 +281,8 @@ class ShardReader:
         self._source.distrust()
         return ShardError(
             f"{self._source.where} of array {self.spec.name!r} is damaged: {what}. "
-            "Remove the store's folder and run its stage again; only what is damaged is made anew"
+            "Run `python cli.py cache repair`, which mends the project's stores, the cache and DVC's copies, then the "
+            "same command again (`dvc repro`); a store that came from elsewhere: fetch it again"
         )
 
 

@@ -27,6 +27,9 @@ _FIELDS = frozenset(
 )  # fmt: skip
 """What a record held before it had a seal."""
 
+PROVEN = "inputs_proven"
+"""Said by what was recorded since every row is proven before it is copied or read (see `upkeep.derived`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowFailure:
@@ -88,7 +91,7 @@ def record_document(
     document: dict[str, JSON] = {
         "format": FORMAT, "key": key, "spec": spec.document(), "rows_per_shard": rows_per_shard,
         "size": size, "digest": digest, "common": common, "rows": [*rows],
-        "mtime_ns": mtime_ns, "seconds": round(seconds, 6),
+        "mtime_ns": mtime_ns, PROVEN: True, "seconds": round(seconds, 6),
         "versions": dict(_versions()), "made_with": dict(made_with), **who_and_when(),
     }  # fmt: skip
     if checksums is not None:

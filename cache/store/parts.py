@@ -153,10 +153,13 @@ def parse_manifest(data: bytes) -> Manifest:
     return Manifest(listed, None if sound else "does not match its own digest", str(told))
 
 
-def damaged_rows(path: Path, part: Part) -> tuple[str, Collection[int]]:
-    """What the checksums inside a shard say, and which of its rows they find damaged; none where all hold."""
+def damaged_rows(path: Path, part: Part, checksums: bytes | None = None) -> tuple[str, Collection[int]]:
+    """What the checksums inside a shard say, and which of its rows they find damaged; none where all hold.
+
+    checksums: what they must be; a chunk that is whole and another's is damaged then too.
+    """
     try:
-        reader = ShardReader(path, part.spec, part.rows_per_shard)
+        reader = ShardReader(path, part.spec, part.rows_per_shard, checksums=checksums)
     except (ShardError, OSError) as error:
         return _told(error), range(part.rows_per_shard)
     bad: set[int] = set()

@@ -13,6 +13,7 @@ from ..shards.documents import documents_bytes, documents_from
 from ..shards.records import read_record_document
 from ..shards.specs import ArraySpec
 from ..store.described import Part
+from .derived import Derived, derived_from
 from .faults import Fault
 from .salvage import salvage
 from .verify_cache import verify_cache
@@ -32,6 +33,9 @@ class RepairedCache:
     renewed: list[str] = field(default_factory=list)
     """Helps made anew: the mark, an index, a host's remembered digests."""
 
+    derived: frozenset[str] = frozenset()
+    """Keys of the shards and blobs among those set aside that were whole, but made of rows that were not."""
+
     def __str__(self) -> str:
         lines = [
             f"{self.root}: {len(self.set_aside)} set aside, {len(self.salvaged)} salvaged in part, "
@@ -43,8 +47,9 @@ class RepairedCache:
 
 def repair_cache(cache: Cache) -> RepairedCache:
     """Verify all of the cache and take what is damaged out of use, so that nothing is built upon it."""
-    done = RepairedCache(cache.root)
-    for fault in verify_cache(cache).faults:
+    done, faults = RepairedCache(cache.root), verify_cache(cache).faults
+    derived = derived_from(cache, faults)  # while the records of what leaves are there
+    for fault in faults:
         kind, name = PurePosixPath(fault.place).parts[0], PurePosixPath(fault.place).name
         key = name.split(".")[0]
         if kind in (MARK, "index", "digests"):
@@ -60,7 +65,18 @@ def repair_cache(cache: Cache) -> RepairedCache:
             _write_documents(cache, key, done)
         else:
             _set_aside(cache, key, fault, done)
+    _leave_derived(cache, derived, done)
     return done
+
+
+def _leave_derived(cache: Cache, derived: Derived, done: RepairedCache) -> None:
+    """Whole, and not to be trusted: the next run makes it anew, of the right rows."""
+    done.derived = derived.shards | derived.blobs
+    for key in sorted(derived.shards):
+        place = cache.shard(key).relative_to(cache.root).as_posix()
+        _set_aside(cache, key, Fault(place, "made of rows of a shard that held another's"), done)
+    for key in sorted(derived.blobs):
+        _move(cache, Fault(f"blobs/{key[:2]}/{key}", "learned from rows that were another's"), done)
 
 
 def _renew(cache: Cache, kind: str, path: Path) -> None:

@@ -31,7 +31,7 @@ def salvage(
     """
     if not path.exists():
         return None
-    _, bad = damaged_rows(path, part)
+    _, bad = damaged_rows(path, part, made_of.checksums)
     keys = tuple(None if row in bad else key for row, key in enumerate(made_of.row_keys))
     if not bad or not any(keys):
         return None

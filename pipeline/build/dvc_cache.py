@@ -42,6 +42,16 @@ def dvc_file(root: Path, out: Path, name: str = "") -> Path | None:
     return copy if copy is not None and copy.exists() else None
 
 
+def dvc_objects(root: Path, out: Path) -> tuple[Path | None, dict[str, Path]]:
+    """DVC's list of a folder's files, and its copy of each by name; of a file no list, and its copy under ""."""
+    md5 = _md5_of(root, out)
+    if md5 is None:
+        return None, {}
+    if not md5.endswith(".dir"):
+        return None, {"": _copy(root, md5)}
+    return _copy(root, md5), {name: _copy(root, of) for name, of in _listed(root, md5).items()}
+
+
 def mend_dvc_copy(root: Path, out: Path, name: str, good: Path) -> bool:
     """Put the file `good` in the place of DVC's damaged copy of it; False where that is whole, or not of this file.
 

@@ -20,12 +20,13 @@ from cache.upkeep.verify_cache import verify_cache
 from pipeline.build.adoption import at_hand
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dvc_cache import dvc_file, dvc_outs
-from pipeline.build.lock import HOUSE, recipes
 from pipeline.build.runner import RunOptions
 from pipeline.errors import DatasetError
+from pipeline.keys.lock import HOUSE, recipes
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_before_training, adopt_learned
 from pipeline.training.trainings import TRAININGS, read_trainings
+from pipeline.upkeep.dvc_copies import forget_out, mend_copies
 from pipeline.upkeep.project_files import repair_files, verify_files
 
 FindJob = Callable[[str, str, str | None], StoreJob]
@@ -75,14 +76,17 @@ def verified(project: Path, stores: Sequence[Path] | None) -> CommandResult:
 
 
 def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, job: FindJob) -> CommandResult:
-    """`cache repair`: these stores, or cache, files and every store, in the order in which they were made."""
+    """`cache repair`: these stores, or cache, files, every store in the order of making, and DVC's copies."""
     cache = _cache(project)
-    first: tuple[object, ...] = () if stores else (repair_cache(cache), repair_files(project.absolute()))
+    first: tuple[object, ...] = ()
+    if not stores:
+        first = (*_repaired_cache(project, cache), repair_files(project.absolute()))
     folders = _asked(project, stores)
     done = [_repaired(project, cache, folder, preset, job) for folder in sorted(folders, key=_stage_order)]
     for folder in () if stores else _learned(project.absolute()):
         adopt_before_training(project, cache, folder)  # what a damaged blob or use of it was set aside
-    return CommandResult((*first, *done))
+    mended = () if stores or not dvc_outs(project) else (mend_copies(project.absolute(), Hashes()),)
+    return CommandResult((*first, *done, *mended))
 
 
 def adopted(project: Path, stores: Sequence[Path] | None) -> CommandResult:
@@ -113,6 +117,17 @@ def collected(project: Path, *, delete: bool, days: float) -> Collected:
             )
         needed += keys
     return collect(_cache(project), days=days, delete=delete, needed=needed)
+
+
+def _repaired_cache(project: Path, cache: Cache) -> tuple[object, ...]:
+    """The cache first; outs that it says were made of rows that were another's go, DVC's copies of them too."""
+    done = repair_cache(cache)
+    made: list[tuple[Path, set[str]]] = []
+    if done.derived:
+        made += [(folder, set(read_parts(folder).shard_keys())) for folder in stores_of(project)]
+        made += [(of, {training.key for training in read_trainings(of)}) for of in _learned(project)]
+    gone = [forget_out(project.absolute(), out) for out, keys in made if keys & done.derived]
+    return (done, *gone)
 
 
 def _repaired(project: Path, cache: Cache, folder: Path, preset: str | None, job: FindJob) -> object:
