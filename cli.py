@@ -79,6 +79,31 @@ def _terminated(*_: object) -> None:
     raise SystemExit(TERMINATED)
 
 
+<<<<<<< HEAD
+=======
+def _run(stage: str, dataset: str, preset: str | None, how: tuple[int, str | None], **more: bool) -> None:
+    """Check the recipes, read the params, run `stages.<stage>.run`, print its summary."""
+    with _explained():
+        from importlib import import_module
+
+        from pipeline.build.runner import RunOptions
+        from pipeline.build.steps import STEPS
+        from pipeline.keys.lock import recipes
+        from pipeline.params.parts import parts_in_use
+        from pipeline.paths import Paths
+        from stages.load_params import load_params
+
+        paths = Paths(PROJECT, dataset)
+        params = load_params(paths.params, preset or dataset)
+        if stage in STEPS:
+            recipes(HOUSE).check(stage, parts_in_use(stage, params))
+        run: Callable[..., object] = import_module(f"stages.{stage}").run
+        summary = run(paths, params, RunOptions(*how), **more)
+        typer.echo(summary)
+        raise typer.Exit(getattr(summary, "exit_code", 0))
+
+
+>>>>>>> main
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder to write the recordings into.")],
@@ -120,8 +145,8 @@ def extract(
 ) -> None:
     """Videos in, features out, through the same cache; no dataset, no skeleton and no DVC."""
     with _explained():
-        from pipeline.build.lock import recipes
         from pipeline.build.runner import RunOptions
+        from pipeline.keys.lock import recipes
         from pipeline.paths import Paths
         from stages.extract import Request, run
 
@@ -214,8 +239,8 @@ def pyskl_import(
 def recipes_check() -> None:
     """Say whether any step's code changed while its version did not."""
     with _explained():
-        from pipeline.build.lock import recipes
         from pipeline.build.steps import STEPS
+        from pipeline.keys.lock import recipes
 
         house = recipes(HOUSE)
         for step in STEPS:
@@ -227,7 +252,7 @@ def recipes_check() -> None:
 def recipes_bless() -> None:
     """Record the code as it is: for changes that leave every result as it was."""
     with _explained():
-        from pipeline.build.lock import recipes
+        from pipeline.keys.lock import recipes
 
         changed = recipes(HOUSE).bless()
         typer.echo(f"recipes.lock: {', '.join(changed) if changed else 'nothing'} changed; commit it")

@@ -8,7 +8,6 @@ from cache import Digests, Row, open_store
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
-from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
 from pipeline.catalog.catalog import Catalog, write_catalog
@@ -25,8 +24,10 @@ from pipeline.catalog.outlook import hold_out_note, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
-from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.datasets.protocol import FLAGS, Dataset, Listing
 from pipeline.errors import DatasetError
+from pipeline.keys.keyed import in_key
+from pipeline.keys.part_facts import part_facts
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 
@@ -108,8 +109,12 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
         max_persons=dataset.max_persons,
         shard_rows=params.shard_rows,
     )
+<<<<<<< HEAD
     key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows", "protocol_gaps"})
     key_params |= part_facts(params.adapter, DATASETS)
+=======
+    key_params = {**in_key(params), **part_facts(params.adapter, DATASETS)}
+>>>>>>> main
     documents = {
         clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
         for clip in found.listing.clips
@@ -128,6 +133,7 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
             "dataset": paths.dataset,
             "layout": dataset.layout.name,
             "params": key_params,
+            "flags": list(FLAGS),
             **dataset.card.attrs,
         },
         failures=(*listing_failures(found.listing), *listing_incomplete(found.listing)),

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.device import best_device
-from models.head import Head, HeadOutput
-from models.heads import build_head
+from models.head import Head, HeadOutput, build_head
 from models.inference import embed
 from models.names import HEADS
 from models.training.checkpoint import WeightsCard, decode, encode, load_state
@@ -23,7 +22,6 @@ from models.training.seeding import seeded
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
-from pipeline.build.parts import part_facts
 from pipeline.build.pinned import Pinned, pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
@@ -33,6 +31,8 @@ from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import SINGLE, Scores, late_fusions, skeleton_weight
 from pipeline.evaluation.results import FUSED, LEAKS, left_out, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
+from pipeline.keys.keyed import in_key
+from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training
 from pipeline.training.splits import SELECTED_ON, SplitParts, tested_parts
@@ -91,7 +91,7 @@ class HeadTraining:
             params={
                 "method": self.method,
                 "options": self.params.options.get(self.method, {}),
-                "plan": self.params.plan.model_dump(mode="json"),
+                "plan": in_key(self.params.plan),
                 "epochs": epochs,
                 "seed": seed,
                 **part_facts(self._kind, HEADS),

@@ -10,8 +10,8 @@ from house import HOUSE, ROOMS, modules, reached
 from tiny import Project, content
 
 from cache import RecipeDriftError
-from pipeline.build.lock import TABLES, recipes
 from pipeline.build.steps import STEPS
+from pipeline.keys.lock import TABLES, recipes
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What params.yaml may say: one frozen section a stage. Rules and inputs are the values that use them."""
 
 from collections.abc import Collection, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -19,6 +19,12 @@ Crop = Annotated[CropRecipe, BeforeValidator(known_keys(CropRecipe))]
 
 class IndexParams(Section):
     """Which dataset, which protocol, and how large a clip may grow."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("adapter", "options", "max_frames")
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "protocol",
+        "shard_rows",
+    )
 
     adapter: str
     """A key of `pipeline.datasets.names.DATASETS`, or a user's own as `package.module:Class`."""

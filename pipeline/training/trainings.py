@@ -60,7 +60,7 @@ class Training(ShownByShape):
     @property
     def file(self) -> str:
         """Name of its file in weights/<dataset>/backbones."""
-        return f"{self.array}.pt"
+        return f"{self.array.replace(':', '.')}.pt"
 
     @property
     def history_json(self) -> bytes:
