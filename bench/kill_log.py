@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,11 @@ from unittest.mock import patch
 
 import pipeline.build.build
 from bench.project import STAGES, environment
-from cache import Receipt, Task, write_block
+from cache import Task
+from pipeline.build.block import write
+from pipeline.build.pinned import Pinned
 from pipeline.build.runner import RunOptions
+from pipeline.build.work import SourcedWork, Work
 from pipeline.params.presets import load_preset
 from pipeline.paths import Paths
 
@@ -91,23 +94,43 @@ def logged_stage(stage: str, paths: Paths, workers: int, cache: Path | None = No
     if cache is not None:
         os.environ["HARCACHE_DIR"] = str(cache)
     run = import_module(f"stages.{stage}").run
-    with patch.object(pipeline.build.build, "_write", write_logged):
+    with patch.object(pipeline.build.build, "write", write_logged):
         summary = run(paths, load_preset(paths.params, "demo"), RunOptions(workers=workers))
     (paths.root / ENDED).write_text(json.dumps({"made": getattr(summary, "made", 0)}))
 
 
-def write_logged(root: Path, work: pipeline.build.work.Work, _: object, task: Task) -> Receipt:
-    """What pipeline.build.build does with a task, and a line for every row computed; workers import it by name."""
+def write_logged(root: Path, work: Work, pinned: Pinned, tick: Any, task: Task) -> Any:
+    """What `pipeline.build.block.write` does, and a line for every row computed; workers import it by name."""
     keys = {shard.spec.name: shard.key for shard in task.shards}
+    return write(root, _Logged(work, root.parent / LOG, keys), pinned, tick, task)
 
-    def compute(ids: list[str], arrays: frozenset[str]) -> Iterator[Any]:
-        handle = os.open(root.parent / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+@dataclass(frozen=True)
+class _Logged:
+    """Work that writes down what it computed."""
+
+    work: Work
+    log: Path
+    keys: dict[str, str]
+    """Array to the key of its shard."""
+
+    @property
+    def made_with(self) -> Mapping[str, Any]:
+        """The work's."""
+        return self.work.made_with
+
+    def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "_Logged":
+        """The work, told what it must read where it asks for it."""
+        work = self.work.named_by(inputs) if isinstance(self.work, SourcedWork) else self.work
+        return replace(self, work=work)
+
+    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[Any]:
+        """The work's rows."""
+        handle = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
-            for made in work.compute(ids, arrays):
-                line = json.dumps([made[0], sorted(keys[name] for name in arrays)])
+            for made in self.work.compute(ids, arrays):
+                line = json.dumps([made[0], sorted(self.keys[name] for name in arrays)])
                 os.write(handle, f"{line}\n".encode())  # one write: whole, or not there
                 yield made
         finally:
             os.close(handle)
-
-    return write_block(root, task, compute, made_with=work.made_with)

@@ -1,13 +1,17 @@
-"""The interface of a fusion head: two feature vectors in, logits out, and its own loss."""
+"""The interface of a fusion head: two feature vectors in, logits out, its own loss; and how one is found by name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checks import check_input
 from models.errors import ModelParamError, ShapeError
+from models.lookup import found_by_name
+from models.names import HEADS
 from models.shown import ShownByShape
 
 UnequalDims = Literal["refuse", "project"]
@@ -78,3 +82,17 @@ class Head(nn.Module):
     def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
         """Return the mean cross-entropy over the batch; a head with a gate adds its own term."""
         return F.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)
+
+
+def build_head(kind: str, num_classes: int, **options: Any) -> Head:
+    """Build a fresh head; `options` are its class's own, among them skeleton_dim and video_dim."""
+    return head_class(kind)(num_classes, **options)
+
+
+def head_class(kind: object) -> Callable[..., Head]:
+    """Return what makes the head named `kind`: called with num_classes and its options. Raises ModelParamError."""
+    found: Callable[..., Head] = found_by_name(kind, HEADS, "head")
+    made = found.func if isinstance(found, partial) else found
+    if not (isinstance(made, type) and issubclass(made, Head)):
+        raise ModelParamError(f"head {kind!r} must be a subclass of models.head.Head")
+    return found

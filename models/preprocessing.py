@@ -1,7 +1,7 @@
 """The preprocessing that a backbone's input needs: that of the data its weights were trained on."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from models.errors import ModelParamError
 
@@ -9,6 +9,8 @@ from models.errors import ModelParamError
 @dataclass(frozen=True, slots=True)
 class VideoInput:
     """(B, C, T, H, W) float32: cropped frames, scaled to (x / 255 - mean) / std."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("frames", "size", "mean", "std")
 
     frames: int = 16
     """T, frames a clip."""

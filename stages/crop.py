@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import ArraySpec, Cache, Digests, Row, StoreSpec
+from pipeline.arrays.dim_names import recipe_dims
 from pipeline.build.build import StoreJob, build_store
-from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
@@ -25,6 +25,7 @@ from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, o
 from pipeline.catalog.skeletons import read_skeleton
 from pipeline.datasets.opened import dataset_of, files_to_prove, need_video
 from pipeline.errors import ParamError
+from pipeline.keys.keyed import in_key
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 from pipeline.values import Box, Samples, Skeleton
@@ -138,7 +139,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
             "dataset": paths.dataset,
             **catalog.attrs,
             "modality": catalog.modality,
-            "recipes": {name: recipe.facts for name, recipe in preset.crop.recipes.items()},
+            "recipes": {name: in_key(recipe) for name, recipe in preset.crop.recipes.items()},
         },
         failures=changed,
         reads=("skeletons", "samples"),
@@ -189,7 +190,7 @@ def _documents(
     return {
         entry.clip.clip_id: {
             name: CROP.document(
-                params={**recipe.facts, **depth},
+                params={**in_key(recipe), **depth},
                 inputs={
                     "video": entry.video_sha256,
                     "skeleton": skeletons[entry.clip.clip_id],

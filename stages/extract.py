@@ -26,15 +26,16 @@ from models.names import BACKBONES
 from models.preprocessing import VideoInput
 from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
 from models.training.seeding import seeded
+from pipeline.arrays.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.build import StoreJob, make_store
-from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
-from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.sources import SourceFiles
 from pipeline.build.steps import EXTRACT
 from pipeline.build.work import ClipArrays, ClipResult, attempt, not_finite, row_failure, together
 from pipeline.errors import FeatureError
+from pipeline.keys.keyed import in_key
+from pipeline.keys.part_facts import part_facts
 from pipeline.values import Box
 from pipeline.video.crop import CropRecipe, crop_clip
 from pipeline.video.pixels import PixelScale, to_float
@@ -240,8 +241,8 @@ def _documents(
         sources = {video_id: {"video_sha256": digests.sha256(path)} for video_id, path in named.items()}
     params = {
         "backbone": request.options,
-        "input": asdict(request.expects),
-        "sampling": asdict(request.rule),
+        "input": in_key(request.expects),
+        "sampling": in_key(request.rule),
         **part_facts(request.backbone, BACKBONES),
     }
     return {

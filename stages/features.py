@@ -18,10 +18,9 @@ from models.device import best_device
 from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
 from models.names import BACKBONES
 from models.training.checkpoint import decode, load_state
+from pipeline.arrays.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.build import StoreJob, build_store
-from pipeline.build.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.failures import Summary
-from pipeline.build.parts import part_facts
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import FEATURES
@@ -30,9 +29,10 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
 from pipeline.errors import FeatureError
 from pipeline.inputs.inputs import ClipInput, input_of
+from pipeline.keys.part_facts import part_facts
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
-from pipeline.training.trainings import TRAININGS, Training, read_trainings
+from pipeline.training.trainings import TRAININGS, Training, read_trainings, trainings_of
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
@@ -178,7 +178,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     stores = [paths.store(name) for name in ("skeletons", "frames", "heatmaps")]
     inputs = pinned(paths.catalog, paths.weights / "backbones" / TRAININGS, *stores)
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    trainings = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
+    trainings = trainings_of(paths, preset.pretrain.backbones)
     sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
     made = _planned(preset, trainings, sources)
     documents = _documents(catalog, made, sources, selection_on_all=not preset.pretrain.refit)

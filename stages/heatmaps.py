@@ -1,7 +1,7 @@
 """heatmaps: Gaussian pseudo-heatmaps of one recipe's frames, or the grid joints they are rendered from."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cache import ArraySpec, Row, StoreSpec
@@ -13,6 +13,7 @@ from pipeline.build.steps import HEATMAPS
 from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
 from pipeline.catalog.skeletons import joints_at, read_skeleton
+from pipeline.keys.keyed import in_key
 from pipeline.paths import Paths
 from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, to_grid
 from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
@@ -62,7 +63,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
     rule = params.rule(layout)
     people = skeletons.spec("score").row_shape[1:]
     spec = StoreSpec(_arrays(preset, rule, people), rows_per_shard=params.shard_rows, row_dim="clip")
-    made_of = {"rule": asdict(rule), "store": params.store, "box": recipe.box.facts}
+    made_of = {"rule": in_key(rule), "store": params.store, "box": in_key(recipe.box)}
     keys = made_keys(skeletons, "joints_2d"), made_keys(samples, recipe.sampling)
     ids = sorted(keys[0].keys() & keys[1].keys()) if layout is not WHOLE_FRAME else []
     documents = {

@@ -8,7 +8,6 @@ from cache import Digests, Row, open_store
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
-from pipeline.build.parts import part_facts
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
 from pipeline.catalog.catalog import Catalog, write_catalog
@@ -21,11 +20,14 @@ from pipeline.catalog.indexing import (
     source_digests,
 )
 from pipeline.catalog.leaks import Leaks
+from pipeline.catalog.outlook import hold_out_note, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
-from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.datasets.protocol import FLAGS, Dataset, Listing
 from pipeline.errors import DatasetError
+from pipeline.keys.keyed import in_key
+from pipeline.keys.part_facts import part_facts
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 
@@ -69,7 +71,10 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool) -
     store, protocol = open_store(paths.store("skeletons")), preset.index.protocol
     catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests, found.leaks)
     write_catalog(paths.catalog, catalog)
-    return replace(summary, note="; ".join(_notes(found, catalog)))
+    gaps, notes = protocol_gaps(catalog), tuple(_notes(found, catalog))
+    if preset.index.protocol_gaps == "allow":
+        gaps, notes = (), (*notes, *gaps)
+    return replace(summary, note="; ".join(notes), gaps=gaps)
 
 
 def _notes(found: _Found, catalog: Catalog) -> Iterator[str]:
@@ -83,6 +88,8 @@ def _notes(found: _Found, catalog: Catalog) -> Iterator[str]:
         yield f"not in the folder: {absent}"
     if found.leaks:
         yield f"{found.leaks}: `index --strict` refuses that"
+    if one_group := hold_out_note(catalog):
+        yield one_group
 
 
 def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
@@ -102,8 +109,12 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
         max_persons=dataset.max_persons,
         shard_rows=params.shard_rows,
     )
-    key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows"})
+<<<<<<< HEAD
+    key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows", "protocol_gaps"})
     key_params |= part_facts(params.adapter, DATASETS)
+=======
+    key_params = {**in_key(params), **part_facts(params.adapter, DATASETS)}
+>>>>>>> main
     documents = {
         clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
         for clip in found.listing.clips
@@ -122,6 +133,7 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
             "dataset": paths.dataset,
             "layout": dataset.layout.name,
             "params": key_params,
+            "flags": list(FLAGS),
             **dataset.card.attrs,
         },
         failures=(*listing_failures(found.listing), *listing_incomplete(found.listing)),

@@ -12,7 +12,7 @@ import torch
 from models.backbones import DATASET_DECIDES, backbone_class, build_backbone
 from models.cuts import Backbone
 from models.errors import ModelError
-from models.heads import build_head, head_class
+from models.head import build_head, head_class
 from models.names import HEADS
 from models.preprocessing import JointInput
 from models.training.plan import FitPlan

@@ -25,7 +25,6 @@ from models.training.seeding import seeded
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
-from pipeline.build.parts import part_facts
 from pipeline.build.pinned import Pinned, pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import PRETRAIN
@@ -33,6 +32,8 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
 from pipeline.inputs.inputs import ClipInput, TrainingBatches, input_of, unaugmented_batches
 from pipeline.inputs.prefetch import prefetched
+from pipeline.keys.keyed import in_key
+from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training, training_inputs
 from pipeline.training.splits import parts_of
@@ -87,11 +88,13 @@ class BackboneTraining:
     @property
     def _key_params(self) -> dict[str, Any]:
         """Its name, which seeds it, and its params without the path of weights: their sha256 says which they are."""
-        params = self.params.model_dump(
-            mode="json", exclude={"cuts": True, "classifier_init": True, "pretrained": {"path"}}
-        )
         begun = {} if self._classifier_init == "normal_0.01" else {"classifier_init": self._classifier_init}
-        return {"name": self.name, **params, **begun, **part_facts(self.params.model["kind"], BACKBONES)}
+        return {
+            "name": self.name,
+            **in_key(self.params),
+            **begun,
+            **part_facts(self.params.model["kind"], BACKBONES),
+        }
 
     @property
     def _classifier_init(self) -> ClassifierInit:
@@ -173,7 +176,7 @@ class BackboneTraining:
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
-    """Write weights/<dataset>/backbones: <name>-<seed>.pt, the selection's <name>-<seed>-fold.pt, trainings.json."""
+    """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json."""
     with one_builder(paths, "pretrain"):
         return _run(paths, preset, options)
 

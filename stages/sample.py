@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cache import ArraySpec, Row, StoreSpec
+from pipeline.arrays.dim_names import recipe_dims
 from pipeline.build.build import StoreJob, build_store
-from pipeline.build.dim_names import recipe_dims
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
@@ -17,6 +17,7 @@ from pipeline.build.steps import SAMPLE
 from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.catalog import Entry
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_entries, opened_store
+from pipeline.keys.keyed import in_key
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
 from pipeline.values import Samples
@@ -87,7 +88,7 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
 
 def _document(rule: SamplingRule, entry: Entry) -> dict[str, Any]:
     drawn = {"clip": entry.clip.clip_id} if rule.is_random else {}
-    return SAMPLE.document(params=asdict(rule), inputs={"num_frames": entry.shared_frames, **drawn})
+    return SAMPLE.document(params=in_key(rule), inputs={"num_frames": entry.shared_frames, **drawn})
 
 
 def _coverage(paths: Paths, rules: dict[str, SamplingRule]) -> str:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.device import best_device
-from models.head import Head, HeadOutput
-from models.heads import build_head
+from models.head import Head, HeadOutput, build_head
 from models.inference import embed
 from models.names import HEADS
 from models.training.checkpoint import WeightsCard, decode, encode, load_state
@@ -23,7 +22,6 @@ from models.training.seeding import seeded
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
-from pipeline.build.parts import part_facts
 from pipeline.build.pinned import Pinned, pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
@@ -33,9 +31,11 @@ from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import SINGLE, Scores, late_fusions, skeleton_weight
 from pipeline.evaluation.results import FUSED, LEAKS, left_out, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
+from pipeline.keys.keyed import in_key
+from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training
-from pipeline.training.splits import SplitParts, parts_of
+from pipeline.training.splits import SELECTED_ON, SplitParts, tested_parts
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class HeadTraining:
             params={
                 "method": self.method,
                 "options": self.params.options.get(self.method, {}),
-                "plan": self.params.plan.model_dump(mode="json"),
+                "plan": in_key(self.params.plan),
                 "epochs": epochs,
                 "seed": seed,
                 **part_facts(self._kind, HEADS),
@@ -183,7 +183,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
-    parts = parts_of(catalog, features_there(features), preset.pretrain)
+    parts = tested_parts(catalog, features_there(features), preset.pretrain)
     heads: list[Training] = []
     said: list[Scores] = []
     held_out: list[Scores] = []
@@ -203,7 +203,9 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     leaks = catalog_leaks(catalog)
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
-        "selected_on": LEAKS if preset.pretrain.selected_on == "test" else "val",
+        "selected_on": LEAKS
+        if preset.pretrain.selected_on == "test"
+        else SELECTED_ON[preset.pretrain.hold_out.by],
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
         "skeleton_weight": weight,

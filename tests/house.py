@@ -1,7 +1,7 @@
 """The house as its source files say: modules, what each imports, and which of ours it reaches."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,6 +9,8 @@ from pathlib import Path
 HOUSE = Path(__file__).resolve().parent.parent
 ROOMS = ("cache", "models", "pipeline", "stages")
 """Our packages, from the ground up; cli.py and bench stand on them."""
+COMMANDS = ("cli", "cli_cache", "cli_stages")
+"""The modules of the command line."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Import:
 def modules() -> dict[str, Path]:
     """Every module of the house by its dotted name."""
     rooms = (path for room in (*ROOMS, "bench") for path in (HOUSE / room).rglob("*.py"))
-    files = [HOUSE / "cli.py", HOUSE / "cli_cache.py", *rooms]
+    files = [*(HOUSE / f"{name}.py" for name in COMMANDS), *rooms]
     return {_name(path): path for path in sorted(files)}
 
 
@@ -56,7 +58,13 @@ def reached(module: str) -> frozenset[str]:
 
 def foreign(module: str) -> set[str]:
     """Top-level names that a module imports and that are not ours."""
-    return {target.module.split(".")[0] for target in imports(module)} - {*ROOMS, "cli", "cli_cache", "bench"}
+    return {target.module.split(".")[0] for target in imports(module)} - {
+        *ROOMS,
+        "cli",
+        "cli_cache",
+        "cli_stages",
+        "bench",
+    }
 
 
 def room(module: str) -> str:
@@ -86,3 +94,67 @@ def _from(node: ast.ImportFrom, package: str) -> list[str]:
     base = parts[: len(parts) + 1 - node.level] if node.level else []
     module = ".".join([*base, *([node.module] if node.module else [])])
     return sorted({f"{module}.{a.name}" if f"{module}.{a.name}" in modules() else module for a in node.names})
+
+
+ORDER = {
+    "pipeline": (
+        "report",
+        "evaluation",
+        "upkeep",
+        "exchange",
+        "inputs",
+        "training",
+        "catalog",
+        "datasets",
+        "params",
+        "demo",
+        "keys",
+        "arrays",
+        "skeleton",
+        "video",
+        "decoding",
+        "build",
+        "root",
+    ),
+    "cache": ("exchange", "upkeep", "build", "home", "face", "reader", "store", "shards", "root"),
+}
+"""The rooms of a package, top down: each imports from those after it alone. docs/architecture.md draws this list.
+
+`root` are the files in the package's own folder. `face` are those that only tell what the package offers:
+`cache/__init__` and `cache/harstore`; the latter stands above the reader, the former above all that writes.
+"""
+
+
+def room_of(module: str) -> str:
+    """The room of a module within its package: `video` of pipeline.video.crop, `root` of pipeline.values."""
+    parts = module.split(".")
+    if module in ("cache", "cache.harstore"):
+        return "face"
+    in_folder = len(parts) > 2 or (len(parts) == 2 and modules()[module].name == "__init__.py")
+    return parts[1] if in_folder else "root"
+
+
+def arrows(package: str, of: Callable[[str], str]) -> set[tuple[str, str]]:
+    """(who imports, what is imported) between parts of a package, where `of` tells a module's part.
+
+    Imports of the package's own face count for nothing: it re-exports, and what it names is imported too.
+    """
+    inside = [module for module in modules() if module.split(".")[0] == package and module != package]
+    found = {
+        (of(module), of(target.module))
+        for module in inside
+        for target in imports(module)
+        if target.module in inside
+    }
+    return {(above, below) for above, below in found if above != below}
+
+
+def levels(pairs: set[tuple[str, str]]) -> int:
+    """How many parts stand on each other, at most; arrows must not go in circles."""
+    names = {name for pair in pairs for name in pair}
+
+    @cache
+    def height(name: str) -> int:
+        return 1 + max((height(below) for above, below in pairs if above == name), default=0)
+
+    return max(map(height, names), default=0)

@@ -13,8 +13,7 @@ from models.amfi.r3d import R3D18
 from models.errors import ModelParamError, ShapeError
 from models.graph.agcn import AGCN
 from models.graph.layouts import AGCN_LAYOUTS
-from models.head import HeadOutput
-from models.heads import build_head
+from models.head import HeadOutput, build_head
 from models.names import HEADS, HeadKind
 from pipeline.skeleton.layouts import NTU_25
 

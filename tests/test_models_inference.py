@@ -12,7 +12,7 @@ from models.backbones import BACKBONES, build_backbone
 from models.errors import ModelParamError, ShapeError
 from models.graph.agcn import AGCN
 from models.graph.layouts import blocks
-from models.heads import build_head
+from models.head import build_head
 from models.inference import embed
 from models.training.seeding import seeded
 from pipeline.skeleton.layouts import NTU_25

@@ -12,7 +12,7 @@ from test_params import at, places, written
 from tiny import Project, tiny_params
 
 from models.backbones import backbone_class
-from models.heads import head_class
+from models.head import head_class
 from models.names import BACKBONES, HEADS
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import dataset_class

@@ -14,8 +14,8 @@ from house import HOUSE, ROOMS, imports, modules, reached
 from tiny import tiny_params
 
 from cache import RecipeDriftError
-from pipeline.build.lock import TABLES, recipes
 from pipeline.build.steps import STEPS
+from pipeline.keys.lock import TABLES, recipes
 from pipeline.params.params import Preset
 from pipeline.params.parts import parts_in_use
 
@@ -69,7 +69,7 @@ EDITS: dict[str, tuple[tuple[str, ...], set[str]]] = {
         set(),
     ),
     "the progress bar": (("pipeline/build/progress.py",), set()),
-    "this lock": (("cache/recipes.py", "pipeline/build/lock.py"), set()),
+    "this lock": (("cache/recipes.py", "pipeline/keys/lock.py"), set()),
     "the report and the demo": (("pipeline/report", "pipeline/demo", "stages/report.py"), set()),
     "figures and ONNX": (("models/figures", "models/export.py", "stages/export.py"), set()),
     "what params.yaml may say": (("pipeline/params/params.py", "pipeline/params/presets.py"), set()),

@@ -15,8 +15,8 @@ from cache import Store, open_store
 from models.backbones import backbone_class
 from models.errors import ModelParamError
 from models.names import BACKBONES
-from pipeline.build.parts import part_facts
 from pipeline.inputs.inputs import input_of
+from pipeline.keys.part_facts import part_facts
 
 OWN: dict[str, Any] = {
     "modality": "heatmaps",

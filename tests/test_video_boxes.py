@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BoxError, ParamError
+from pipeline.keys.keyed import in_key
 from pipeline.values import Box, Skeleton
 from pipeline.video.boxes import BoxRule, box_of
 
@@ -55,8 +56,8 @@ def test_mmcompacts_joints_are_every_coordinate_that_is_not_0() -> None:
 
 
 def test_facts_leave_out_what_was_no_choice_before() -> None:
-    assert "joints" not in BoxRule().facts
-    assert BoxRule(joints="nonzero").facts["joints"] == "nonzero"
+    assert "joints" not in in_key(BoxRule())
+    assert in_key(BoxRule(joints="nonzero"))["joints"] == "nonzero"
 
 
 def test_square_box_of_a_speck_is_the_whole_frame() -> None:

@@ -37,6 +37,6 @@ def clip_progress(stage: str, total: int, *, cached: int, quiet: bool) -> "ClipP
 
 
 def code_facts(step: str, parts: tuple[str, ...]) -> dict[str, Any]:
-    """`pipeline.build.lock.code_facts`"""
-    facts: dict[str, Any] = import_module("pipeline.build.lock").code_facts(step, parts)
+    """`pipeline.keys.lock.code_facts`"""
+    facts: dict[str, Any] = import_module("pipeline.keys.lock").code_facts(step, parts)
     return facts

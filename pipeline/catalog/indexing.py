@@ -151,8 +151,9 @@ def index_catalog(
     ids = list(made_keys(store, "facts"))
     facts = read_facts(store, ids)
     found = {clip_id: {key: column[row] for key, column in facts.items()} for row, clip_id in enumerate(ids)}
+    named: Any = store.attrs["flags"]
     entries = [
-        _entry(dataset, clip, protocol, digests[clip.clip_id], found.get(clip.clip_id))
+        _entry(dataset, clip, protocol, digests[clip.clip_id], found.get(clip.clip_id), named)
         for clip in dataset.listing().clips
     ]
     entries = [
@@ -177,6 +178,7 @@ def _entry(
     protocol: str,
     digests: Mapping[str, str],
     facts: Mapping[str, NDArray[np.int64]] | None,
+    named_flags: Sequence[str],
 ) -> Entry:
     common: dict[str, Any] = {
         "clip": clip,
@@ -195,5 +197,5 @@ def _entry(
         width=int(facts["width"]),
         fps=int(facts["fps_milli"]) / 1000,
         skeleton_frames=int(facts["skeleton_frames"]),
-        flags=tuple(flag_names(int(facts["flags"]))),
+        flags=flag_names(int(facts["flags"]), named_flags),
     )

@@ -1,5 +1,6 @@
 """How skeletons and a clip's facts lie in skeletons.zarr, and how they come back."""
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from cache import ArraySpec, Store, StoreSpec
 from pipeline.datasets.protocol import FLAGS
-from pipeline.errors import SkeletonError
+from pipeline.errors import DatasetError, SkeletonError
 from pipeline.values import Skeleton
 
 if TYPE_CHECKING:
@@ -57,8 +58,10 @@ def pack(
     """One clip's rows; raises SkeletonError where it is longer than the padded size."""
     length = skeleton.num_frames
     if length > max_frames:
+        frames = "skeleton frames" if skeleton.present.any() else "video frames (it has no skeleton)"
         raise SkeletonError(
-            f"{clip_id}: {length} skeleton frames, the padded size is {max_frames}: raise index.max_frames"
+            f"{clip_id}: {length} {frames}, more than index.max_frames = {max_frames}: raise it to {length}, or cut "
+            "the clip"
         )
     rows = {
         name: _padded(np.asarray(getattr(skeleton, name)), max_frames)
@@ -71,7 +74,7 @@ def pack(
         "fps_milli": round(facts.fps * 1000),
         "header_frames": -1 if facts.header_frames is None else facts.header_frames,
         "skeleton_frames": length,
-        "flags": sum(1 << FLAGS.index(flag) for flag in flags),
+        "flags": flag_bits(flags),
         "undecodable_frames": facts.undecodable_frames,
     }
     rows["facts"] = np.array([told[name] for name in FACTS], np.int64)
@@ -95,9 +98,17 @@ def read_facts(store: Store, ids: list[str]) -> dict[str, NDArray[np.int64]]:
     return {name: table[:, column] for column, name in enumerate(FACTS)}
 
 
-def flag_names(bits: int) -> list[str]:
-    """Names of the flags set in `bits`."""
-    return [flag for position, flag in enumerate(FLAGS) if bits >> position & 1]
+def flag_bits(flags: Collection[str]) -> int:
+    """The flags as bits, by their places in FLAGS. DatasetError for one that no store has a name for."""
+    unknown = sorted(set(flags) - set(FLAGS))
+    if unknown:
+        raise DatasetError(f"no quality flag {unknown[0]!r}; a dataset may raise {list(FLAGS)}")
+    return sum(1 << FLAGS.index(flag) for flag in flags)
+
+
+def flag_names(bits: int, named: Sequence[str]) -> tuple[str, ...]:
+    """Names of the flags set in `bits`, as the store's attribute `flags` names them from the lowest bit on."""
+    return tuple(flag for position, flag in enumerate(named) if bits >> position & 1)
 
 
 def _padded(array: NDArray[Any], length: int) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """Opens the dataset that params name, once a process, and finds its clips and their videos."""
 
+import inspect
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
@@ -39,10 +40,12 @@ def _opened(adapter: str, options: str, root: Path, _: str) -> Dataset:
 
 
 def _open(adapter: str, options: dict[str, Any], root: Path) -> Dataset:
+    make = dataset_class(adapter)
     try:
-        found = dataset_class(adapter)(root, **options)
+        inspect.signature(make).bind(root, **options)
     except TypeError as error:
         raise ParamError(f"index.options for {adapter!r}: {error}") from error
+    found = make(root, **options)
     lacking = sorted(name for name in _members() if not _has(found, name))
     if lacking:
         raise ParamError(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from pipeline.decoding.numbering import VIDEO_FLAGS
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip, Skeleton, Split
 
@@ -30,10 +29,17 @@ FLAGS = (
     "one_body_lost",
     "length_mismatch",
     "implausible_joints",
-    *VIDEO_FLAGS,
+    "empty_packets",
+    "undecodable_start",
+    "shared_packets",
+    "hidden_frames",
+    "uneven_times",
+    "interlaced",
+    "several_videos",
 )
 """Quality flags that reading a clip may raise: `pipeline.datasets.ntu.bodies.select_bodies` says what each of the
-skeleton's means, `pipeline.decoding.numbering` each of the video's. New ones stand last: stores keep them as bits."""
+skeleton's means, `pipeline.decoding.numbering` each of the video's. A place here is a bit in the rows of stores, cached
+ones too: new flags stand last, and none is moved or reused. A store names its bits itself (attribute `flags`)."""
 
 
 ABSURD = 1e6

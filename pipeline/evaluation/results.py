@@ -148,19 +148,11 @@ def write_results(
     pq.write_table(pa.table(columns), sink, compression="zstd")
     write_whole(paths.reports / "predictions.parquet", sink.getvalue())
     predictions = join(**{name: columns[name] for name in PREDICTION_COLUMNS[:-1]})
-    seen = len(parts.training) + len(parts.test)
-    every = len(catalog.entries) + catalog.unlisted
     document = metrics_document(
         predictions,
         dataset=paths.dataset,
         protocol=catalog.protocol,
-        clips={
-            "train": len(parts.fit),
-            "val": len(parts.held_out),
-            "test": len(parts.test),
-            "failed": every - seen - catalog.unused,
-            "unused": catalog.unused,
-        },
+        clips=_clip_counts(catalog, parts),
         roles=Roles(single=SINGLE, fused=FUSED),
         facts=facts,
     )
@@ -172,6 +164,19 @@ def write_results(
     write_curves(paths.reports / "curves.csv", runs)
     written = ("predictions.parquet", "metrics.json", "confusion.csv", "curves.csv")
     write_seals(paths.reports / seals_of("train"), [paths.reports / name for name in written])
+
+
+def _clip_counts(catalog: Catalog, parts: SplitParts) -> dict[str, int]:
+    """How many clips are on each side; together all that lie there."""
+    seen = len(parts.training) + len(parts.test)
+    every = len(catalog.entries) + catalog.unlisted
+    return {
+        "train": len(parts.fit),
+        "val": len(parts.held_out),
+        "test": len(parts.test),
+        "failed": every - seen - catalog.unused,
+        "unused": catalog.unused,
+    }
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Cropped frames as batches of network input."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.catalog.opened import made_keys, opened_store
+from pipeline.keys.keyed import in_key
 from pipeline.video import augment
 from pipeline.video.jpeg_rows import unpack_frames
 from pipeline.video.pixels import to_float
@@ -48,11 +49,12 @@ class FrameSource:
     @property
     def normalisation(self) -> dict[str, Any]:
         """Pixel scale, frames and size."""
-        pixels = asdict(self.params.pixels)
+        pixels = in_key(self.params.pixels)
         per_channel = {name: list(pixels.pop(name)) for name in ("mean", "std")}
         spread = {n: v * self.channels if len(v) == 1 else v for n, v in per_channel.items()}
-        fixed = {} if pixels["minmax"] == "fixed" else pixels
-        return {"frames": self.shape[1], "size": self.recipe.size[0], **spread, **fixed}
+        if pixels["minmax"] == "fixed":
+            del pixels["minmax"]
+        return {"frames": self.shape[1], "size": self.recipe.size[0], **spread, **pixels}
 
     def keys(self) -> dict[str, str]:
         """Cache keys of the frames, by clip id."""

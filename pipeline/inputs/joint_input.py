@@ -1,7 +1,7 @@
 """Normalised skeletons as batches of network input."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.opened import made_keys, opened_store
 from pipeline.catalog.skeletons import read_skeleton
+from pipeline.keys.keyed import in_key
 from pipeline.skeleton import augment
 from pipeline.skeleton.layouts import Layout
 from pipeline.skeleton.normalise import normalise, window
@@ -47,7 +48,7 @@ class JointSource:
     @property
     def normalisation(self) -> dict[str, Any]:
         """Centring, rotation, length and stream of the joints."""
-        return {"stream": self.params.stream, "layout": self.layout.name, **asdict(self.params.input)}
+        return {"stream": self.params.stream, "layout": self.layout.name, **in_key(self.params.input)}
 
     def keys(self) -> dict[str, str]:
         """Cache keys of the skeletons, by clip id."""

@@ -1,7 +1,7 @@
 """Gaussian pseudo-heatmaps as batches of network input: read from the store, or rendered from its joints."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.catalog.opened import made_keys, opened_store
+from pipeline.keys.keyed import in_key
 from pipeline.skeleton.heatmaps import HeatmapRule, flip_heatmaps, flip_order, render
 from pipeline.skeleton.layouts import Layout
 
@@ -49,7 +50,7 @@ class MapSource:
     @property
     def normalisation(self) -> dict[str, Any]:
         """Rendering rule and joint layout of the maps."""
-        return {"layout": self.layout.name, "frames": self.shape[1], **asdict(self.rule)}
+        return {"layout": self.layout.name, "frames": self.shape[1], **in_key(self.rule)}
 
     def keys(self) -> dict[str, str]:
         """Cache keys of the maps or joints, by clip id."""

@@ -1,6 +1,6 @@
 """What params.yaml says of a backbone: its network, its input and its training."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -24,11 +24,23 @@ FEATURES = "features"
 class TrainingPlan(Section):
     """One optimiser run: SGD with momentum (SPEC 2.5), or Adam, whose first beta `momentum` then is (SPEC 1.5)."""
 
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "epochs",
+        "batch",
+        "lr",
+        "schedule",
+        "milestones",
+        "warmup_epochs",
+        "momentum",
+        "nesterov",
+        "weight_decay",
+        "label_smoothing",
+    )
+
     epochs: int = Field(gt=0)
     batch: int = Field(gt=0)
     lr: float = Field(gt=0)
-    optimiser: Literal["sgd", "adam"] = Field(default="sgd", exclude_if=lambda named: named == "sgd")
-    """Left out of documents where it is sgd: cache keys of trainings from before Adam stay what they were."""
+    optimiser: Literal["sgd", "adam"] = "sgd"
     schedule: Literal["constant", "milestones", "cosine"] = "constant"
     milestones: tuple[int, ...] = ()
     """Epochs, counted from 0, at whose start the rate falls to a tenth."""
@@ -48,6 +60,9 @@ class TrainingPlan(Section):
 class Pretrained(Section):
     """Weights to start from: refused unless stem, normalisation and sha256 are what is said here."""
 
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("sha256", "kind")
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("path",)
+
     path: str
     sha256: str
     kind: Literal[
@@ -61,6 +76,9 @@ class Pretrained(Section):
 
 
 class _Backbone(Section):
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("cuts", "classifier_init")
+    """Cuts decide no training; how the classifier starts is told as what it comes to (`stages.pretrain`)."""
+
     model: Options
     """`kind` names a network of `models.names.BACKBONES`, or a user's own as
     `package.module:Class`; the rest are its keywords."""
@@ -78,6 +96,17 @@ class _Backbone(Section):
 class VideoBackbone(_Backbone):
     """A network over cropped frames."""
 
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "model",
+        "plan",
+        "dropout",
+        "pretrained",
+        "modality",
+        "recipe",
+        "pixels",
+        "augment",
+    )
+
     modality: Literal["video"]
     recipe: str
     """Whose frames: a name of `crop.recipes`."""
@@ -88,6 +117,15 @@ class VideoBackbone(_Backbone):
 class HeatmapBackbone(_Backbone):
     """A network over the pseudo-heatmaps that the section `heatmaps` describes."""
 
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "model",
+        "plan",
+        "dropout",
+        "pretrained",
+        "modality",
+        "flip_chance",
+    )
+
     modality: Literal["heatmaps"]
     flip_chance: float = Field(default=0.0, ge=0, le=1)
     """Chance of a mirrored clip, left and right joints exchanged; harmful where a class depends on the side."""
@@ -95,6 +133,17 @@ class HeatmapBackbone(_Backbone):
 
 class SkeletonBackbone(_Backbone):
     """A network over joints."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "model",
+        "plan",
+        "dropout",
+        "pretrained",
+        "modality",
+        "stream",
+        "input",
+        "augment",
+    )
 
     modality: Literal["skeleton"]
     stream: Stream = "joint"

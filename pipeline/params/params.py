@@ -1,7 +1,7 @@
 """What params.yaml may say: one frozen section a stage. Rules and inputs are the values that use them."""
 
 from collections.abc import Collection, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -20,13 +20,22 @@ Crop = Annotated[CropRecipe, BeforeValidator(known_keys(CropRecipe))]
 class IndexParams(Section):
     """Which dataset, which protocol, and how large a clip may grow."""
 
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("adapter", "options", "max_frames")
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "protocol",
+        "shard_rows",
+    )
+
     adapter: str
     """A key of `pipeline.datasets.names.DATASETS`, or a user's own as `package.module:Class`."""
     options: Options = Field(default_factory=dict)
     """Passed to the adapter as keywords."""
     protocol: str
+    protocol_gaps: Literal["refuse", "allow"] = "refuse"
+    """Recordings of which `protocol` cannot train and test (nothing to test, a class without training clips, …):
+    `refuse` ends `index` with status 1 once all is written, so that `dvc repro` stops; `allow` tells only."""
     max_frames: int = Field(default=300, gt=0)
-    """Skeletons are padded to this many frames; a longer clip is refused by name."""
+    """Skeletons, and what stands in for them, are padded to this many frames; a longer clip is refused by name."""
     shard_rows: int = Field(default=1024, gt=0, multiple_of=64)
 
 
@@ -78,12 +87,23 @@ class HeatmapParams(Section):
 
 
 class HoldOut(Section):
-    """What selects: whole groups of the training part, along the protocol's own axis."""
+    """What selects: a part of the training clips, which the selection runs do not fit."""
 
+    by: Literal["group", "clip"] = "group"
+    """`group`: whole subjects (or cameras, set-ups), along the protocol's own axis. `clip`: single clips, for
+    recordings of one subject: people are then on both sides, and what selects is easier than strangers are."""
     groups: tuple[int, ...] | None = None
     """Subjects, cameras or set-ups to hold out; None draws them with `seed`."""
     share: float = Field(default=0.05, gt=0, lt=1)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "HoldOut":
+        if self.by == "clip" and self.groups is not None:
+            raise MistakesError(
+                [(("groups",), "no groups are held out where `by` is clip; leave one of them out")]
+            )
+        return self
 
 
 class PretrainParams(Section):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,15 @@ from pipeline.skeleton.rotations import rotation_matrices
 @dataclass(frozen=True, slots=True)
 class SkeletonAugment:
     """Strengths of the augmentation; zeros and a crop of 1 leave a skeleton unchanged."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "crop_shares",
+        "rotation_radians",
+        "scale",
+        "mirror_chance",
+        "noise",
+        "axes",
+    )
 
     crop_shares: tuple[float, float] = (0.5, 1.0)
     """Range of the share of frames that a random crop takes, drawn uniformly; the crop is resized to T (SPEC

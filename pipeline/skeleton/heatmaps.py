@@ -15,7 +15,7 @@ Coordinates and sigma are in cells of the grid: `to_grid` brings joints there fi
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -50,6 +50,17 @@ def to_grid(joints_2d: Floats, box: Box, size: tuple[int, int]) -> Floats:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatmapRule:
     """Options of the rendering: grid, channels, sigma and scores."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "size",
+        "sigma",
+        "bones",
+        "with_joints",
+        "with_limbs",
+        "use_score",
+        "min_score",
+        "dtype",
+    )
 
     size: tuple[int, int] = (56, 56)
     """Height and width of the grid, in cells."""

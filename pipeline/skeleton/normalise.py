@@ -5,7 +5,7 @@ length, `window` cuts that to T frames deterministically. `prepare` is one after
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,16 @@ Z, X = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])
 @dataclass(frozen=True, slots=True)
 class SkeletonInput:
     """Rules that turn a skeleton into a network's input of (3, T, V, M)."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "style",
+        "num_frames",
+        "max_persons",
+        "length",
+        "crop_share",
+        "joints",
+        "x_axis",
+    )
 
     style: Literal["agcn", "ctr"] = "agcn"
     """Normalisation after 2s-AGCN or CTR-GCN, or none.

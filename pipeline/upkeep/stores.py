@@ -20,9 +20,9 @@ from cache.upkeep.verify_cache import verify_cache
 from pipeline.build.adoption import at_hand
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dvc_cache import dvc_file, dvc_outs
-from pipeline.build.lock import HOUSE, recipes
 from pipeline.build.runner import RunOptions
 from pipeline.errors import DatasetError
+from pipeline.keys.lock import HOUSE, recipes
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_before_training, adopt_learned
 from pipeline.training.trainings import TRAININGS, read_trainings

@@ -1,7 +1,7 @@
 """Random changes to video clips in training, by a generator that is passed in."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -17,6 +17,15 @@ FLIPS = np.array([[1, 1], [-1, 1], [1, -1]])
 @dataclass(frozen=True, slots=True)
 class VideoAugment:
     """What happens to a video clip in training; one draw a clip, the same for all its frames."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "kind",
+        "shift_pixels",
+        "scales",
+        "flip_chance",
+        "brightness",
+        "fill",
+    )
 
     kind: Literal["none", "light", "amfi"] = "light"
     """`light`: the settings below. `amfi`: a turn by 0, 90, 180 or 270 degrees counter-clockwise, a flip

@@ -10,9 +10,9 @@ Where no joint is known, every rule gives the whole frame.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil, floor
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,15 @@ Span = tuple[float, float, float, float]
 class BoxRule:
     """How the box is drawn."""
 
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "rule",
+        "buffer_px",
+        "padding",
+        "min_side_px",
+        "allow_pad",
+        "outside",
+    )
+
     rule: Literal["clip", "square", "window", "frame"] = "square"
     buffer_px: float = 10.0
     """Of `clip` and the centre of `window`: pixels of the source frame added on each side, never scaled."""
@@ -44,11 +53,6 @@ class BoxRule:
     joints: Literal["known", "nonzero"] = "known"
     """`known`: joints with a score and both coordinates. `nonzero`: as PYSKL's MMCompact, every x and every y that
     is not 0, each for itself, whatever the score and however far outside the frame."""
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """All that decides the box. Without `joints` where it is `known`: so it was before there was a choice."""
-        return {name: value for name, value in asdict(self).items() if (name, value) != ("joints", "known")}
 
     def __post_init__(self) -> None:
         if self.rule not in _RULES:

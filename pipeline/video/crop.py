@@ -4,8 +4,8 @@ Storage of a frame: `raw` and `zstd` keep its pixels (zstd is the store's codec)
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,15 @@ BOX = "box_"
 class CropRecipe:
     """What becomes of a clip's sampled frames."""
 
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "sampling",
+        "box",
+        "size",
+        "interpolation",
+        "storage",
+        "jpeg_quality",
+    )
+
     sampling: str
     """Name of the sampling rule that chooses the frames."""
     box: BoxRule = field(default_factory=BoxRule)
@@ -40,13 +49,6 @@ class CropRecipe:
     jpeg_quality: int = 90
     enhance: EnhanceRule | None = None
     """Lights the resized frames; None leaves them."""
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """All that decides a row's bytes. Of a recipe without `enhance`, what it was before there was one."""
-        facts = {name: value for name, value in asdict(self).items() if name != "enhance"}
-        facts["box"] = self.box.facts
-        return facts if self.enhance is None else {**facts, "enhance": self.enhance.facts}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", tuple(self.size))  # a list would be no key of what is remembered

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from pipeline.errors import ParamError
 
@@ -13,6 +13,9 @@ ShareCurves = Literal["clip_mean", "frame"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhanceRule:
     """How cropped and resized frames are lit, before they are stored (SPEC 4.4)."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("kind", "sha256", "share_curves")
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("weights",)
 
     weights: str
     """File of the network's weights: absolute, or from the project's folder."""
@@ -30,8 +33,3 @@ class EnhanceRule:
                 )
         if not re.fullmatch("[0-9a-f]{64}", self.sha256):
             raise ParamError(f"sha256 of an enhancer's weights must be 64 hex digits, got {self.sha256!r}")
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """All that decides the pixels: not where the file lies."""
-        return {"kind": self.kind, "sha256": self.sha256, "share_curves": self.share_curves}

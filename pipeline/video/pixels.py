@@ -1,7 +1,7 @@
 """From stored bytes to what a video network eats: the one place where uint8 becomes float."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from pipeline.errors import ParamError
 @dataclass(frozen=True, slots=True)
 class PixelScale:
     """(x / 255 - mean) / std for each channel, or each clip stretched to [0, 1] first (SPEC 2.1)."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("minmax", "mean", "std")
 
     minmax: Literal["fixed", "clip"] = "fixed"
     """`fixed`: divide by 255. `clip`: a clip's own darkest and brightest value become 0 and 1."""

@@ -18,7 +18,7 @@ nothing); the others draw from the Generator they are handed: `centered` one pha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,16 @@ PHASES = 2**20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingRule:
     """How frames are chosen."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "rule",
+        "num_frames",
+        "views",
+        "mode",
+        "stride_frames",
+        "test_seed",
+        "flavour",
+    )
 
     rule: Rule = "centered"
     num_frames: int = 16

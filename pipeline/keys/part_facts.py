@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.build.own_code import own_code
+from pipeline.keys.own_code import own_code
 
 
 def part_facts(name: str, table: Mapping[Any, tuple[str, int]]) -> dict[str, str | int]:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from cache import ArraySpec, StoreSpec
-from pipeline.build.dim_names import recipe_dims
+from pipeline.arrays.dim_names import recipe_dims
 
 CHUNK_ROWS = 16
 CHUNK_BYTES = 65_536
