@@ -1,15 +1,16 @@
-"""One command a stage; no logic. Stages are imported inside the commands, so that --help answers at once."""
+"""The command line; no logic. What a command needs is imported inside it, so that --help answers at once."""
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli_cache import Dataset, PresetName, Shell, cache_app
+from cli_cache import Dataset, Shell, cache_app, end
+from cli_stages import Scheduler, Workers, stages_app
 
 HOUSE = Path(__file__).resolve().parent
 PROJECT = Path(os.environ.get("HARCACHE_PROJECT") or HOUSE)
@@ -28,18 +29,10 @@ app = typer.Typer(
 )
 recipes_app = typer.Typer(help="Guard against stale results: recipes.lock.", no_args_is_help=True)
 app.add_typer(recipes_app, name="recipes")
+app.add_typer(stages_app)
 app.add_typer(cache_app, name="cache")
 pyskl_app = typer.Typer(help="Read and write skeletons as PYSKL's pickles.", no_args_is_help=True)
 app.add_typer(pyskl_app, name="pyskl")
-
-Workers = Annotated[
-    int,
-    typer.Option(envvar="HARCACHE_WORKERS", min=1, help="Processes on this machine; results stay the same."),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(envvar="HARCACHE_SCHEDULER", help="Address of a running dask scheduler, tcp://HOST:PORT."),
-]
 
 
 @app.callback()
@@ -84,28 +77,6 @@ def _terminated(*_: object) -> None:
     raise SystemExit(TERMINATED)
 
 
-def _run(stage: str, dataset: str, preset: str | None, how: tuple[int, str | None], **more: bool) -> None:
-    """Check the recipes, read the params, run `stages.<stage>.run`, print its summary."""
-    with _explained():
-        from importlib import import_module
-
-        from pipeline.build.runner import RunOptions
-        from pipeline.build.steps import STEPS
-        from pipeline.keys.lock import recipes
-        from pipeline.params.parts import parts_in_use
-        from pipeline.paths import Paths
-        from stages.load_params import load_params
-
-        paths = Paths(PROJECT, dataset)
-        params = load_params(paths.params, preset or dataset)
-        if stage in STEPS:
-            recipes(HOUSE).check(stage, parts_in_use(stage, params))
-        run: Callable[..., object] = import_module(f"stages.{stage}").run
-        summary = run(paths, params, RunOptions(*how), **more)
-        typer.echo(summary)
-        raise typer.Exit(getattr(summary, "exit_code", 0))
-
-
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder to write the recordings into.")],
@@ -117,42 +88,6 @@ def demo(
         from pipeline.demo import make_demo
 
         typer.echo(make_demo(folder, seed=seed, workers=workers))
-
-
-STAGES = {
-    "index": "List the clips, read their skeletons, count their frames, hash their files: "
-    "catalog.parquet, skeletons.zarr.",
-    "sample": "Choose which frames each recipe looks at: samples.zarr.",
-    "crop": "Decode each video once and cut its people out of the chosen frames: frames.zarr.",
-    "heatmaps": "Render joints as Gaussian pseudo-heatmaps: heatmaps.zarr.",
-    "pretrain": "Train one backbone a modality, choosing epochs on held-out people: weights/NAME/backbones.",
-    "features": "Run the frozen backbones over every clip: features.zarr.",
-    "train": "Train the fusion heads on cached features and test them: metrics.json, predictions.parquet.",
-    "report": "Write the page that shows it all: reports/NAME/index.html.",
-}
-"""Every stage with its help text."""
-
-
-def _stage(name: str, told: str) -> None:
-    """Make the command of one stage; all stages have the same options."""
-
-    @app.command(name, help=told)
-    def command(
-        dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None
-    ) -> None:
-        _run(name, dataset, preset, (workers, scheduler))
-
-
-@app.command(help=STAGES["index"])
-def index(
-    dataset: Dataset, preset: PresetName = None, workers: Workers = 1, scheduler: Scheduler = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse sides that share recordings or people.")] = False,
-) -> None:  # fmt: skip
-    _run("index", dataset, preset, (workers, scheduler), strict=strict)
-
-
-for _name, _told in list(STAGES.items())[1:]:  # `index` has an option of its own
-    _stage(_name, _told)
 
 
 @app.command()
@@ -192,8 +127,7 @@ def extract(
         recipes(HOUSE).check("extract", [request.part])
         cache = Paths(PROJECT, "extract").open_cache()
         done = run(videos, request, out, cache, RunOptions(workers, scheduler), max_failed=max_failed)
-        typer.echo(done)
-        raise typer.Exit(done.exit_code)
+        end(done)
 
 
 @app.command()
@@ -262,13 +196,16 @@ def pyskl_export(
 def pyskl_import(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PYSKL's pickle.")],
     dataset: Annotated[str, typer.Argument(help="New dataset: the file goes to data/raw/NAME.")],
+    layout: Annotated[
+        str | None, typer.Option(help="Of the joints, where their number does not tell.")
+    ] = None,
 ) -> None:
-    """Read a pickle without running any of it, place it as a dataset, and say what to write in params.yaml."""
+    """Read a pickle without running any of it, place it as a dataset, and print a preset for params.yaml."""
     with _explained():
         from pipeline.exchange.pyskl_import import import_pyskl
         from pipeline.paths import Paths
 
-        typer.echo(import_pyskl(file, Paths(PROJECT, dataset)))
+        typer.echo(import_pyskl(file, Paths(PROJECT, dataset), layout=layout))
 
 
 @recipes_app.command("check")

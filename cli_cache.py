@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +20,12 @@ class Shell:
     """Turns our errors into a message and an exit status."""
 
     def job(self, stage: str, dataset: str, preset: str | None = None, workers: int = 1) -> Any:
-        """The `StoreJob` that a stage would build now: its rows and what each is made of. Computes no clip."""
+        """The `StoreJob` that a stage would build now: its rows and what each is made of. Computes no clip.
+
+        `stage` is what a store says of itself, so it is imported by its name.
+        """
+        from importlib import import_module
+
         from pipeline.build.runner import RunOptions
         from pipeline.params.presets import load_preset
         from pipeline.paths import Paths
@@ -50,19 +54,19 @@ PresetName = Annotated[
 ]
 
 
-def _say(context: typer.Context, ask: Callable[[Shell, Any], object]) -> None:
-    """Ask `pipeline.upkeep.stores`, print what comes, and end with its exit status."""
-    shell: Shell = context.obj
-    with shell.explained():
-        said = ask(shell, import_module("pipeline.upkeep.stores"))
-        typer.echo(said)
-        raise typer.Exit(getattr(said, "exit_code", 0))
+def end(said: object) -> None:
+    """Print what came of it, and leave with its exit status."""
+    typer.echo(said)
+    raise typer.Exit(getattr(said, "exit_code", 0))
 
 
 @cache_app.command("ls")
 def ls(context: typer.Context) -> None:
     """List the stores and what the cache holds: rows, shards, size, share from cache, who made it and when."""
-    _say(context, lambda shell, upkeep: upkeep.listed(shell.project))
+    with context.obj.explained():
+        from pipeline.upkeep.stores import listed
+
+        end(listed(context.obj.project))
 
 
 @cache_app.command("why")
@@ -73,31 +77,40 @@ def why(
     array: Annotated[str | None, typer.Option(help="One array, as r16 or video_0; default: all.")] = None,
     preset: PresetName = None,
 ) -> None:
-    """Show the document of a clip's entries, and where present params or files differ from it."""
-    _say(
-        context,
-        lambda shell, _: import_module("pipeline.upkeep.why").explained(
-            shell.project, clip, dataset, array, preset, shell.job
-        ),
-    )
+    """Tell what a clip's entries were made of; where present params or files ask for others, the difference."""
+    shell: Shell = context.obj
+    with shell.explained():
+        from pipeline.upkeep.why import explained
+
+        end(explained(shell.project, clip, dataset, array, preset, shell.job))
 
 
 @cache_app.command("verify")
 def verify(context: typer.Context, stores: Stores = None) -> None:
     """Check every byte of stores, or of all stores and the whole cache; lists all that is damaged, status 1."""
-    _say(context, lambda shell, upkeep: upkeep.verified(shell.project, stores))
+    with context.obj.explained():
+        from pipeline.upkeep.stores import verified
+
+        end(verified(context.obj.project, stores))
 
 
 @cache_app.command("repair")
 def repair(context: typer.Context, stores: Stores = None, preset: PresetName = None) -> None:
-    """Repair what `verify` finds: linked from the cache, else taken from DVC's cache, else only that computed."""
-    _say(context, lambda shell, upkeep: upkeep.repaired(shell.project, stores, preset, shell.job))
+    """Mend what `verify` finds: linked from the cache, else taken from DVC's cache, else only that computed."""
+    shell: Shell = context.obj
+    with shell.explained():
+        from pipeline.upkeep.stores import repaired
+
+        end(repaired(shell.project, stores, preset, shell.job))
 
 
 @cache_app.command("adopt")
 def adopt(context: typer.Context, stores: Stores = None) -> None:
     """Take the shards of pulled or imported stores into the cache, and pulled weights too; verified first."""
-    _say(context, lambda shell, upkeep: upkeep.adopted(shell.project, stores))
+    with context.obj.explained():
+        from pipeline.upkeep.stores import adopted
+
+        end(adopted(context.obj.project, stores))
 
 
 @cache_app.command("gc")
@@ -108,8 +121,11 @@ def gc(
     ] = False,
     days: Annotated[float, typer.Option(min=0, help="Keep whatever is younger.")] = 7.0,
 ) -> None:
-    """Remove what no store and no weights need: shards, learned blobs, unfinished work, damaged files."""
-    _say(context, lambda shell, upkeep: upkeep.collected(shell.project, delete=delete, days=days))
+    """Remove what no store and no weights need: shards, learned blobs, work left lying, damaged files."""
+    with context.obj.explained():
+        from pipeline.upkeep.stores import collected
+
+        end(collected(context.obj.project, delete=delete, days=days))
 
 
 @cache_app.command("diff")

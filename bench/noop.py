@@ -30,6 +30,7 @@ LINKED = (
     "stages",
     "cli.py",
     "cli_cache.py",
+    "cli_stages.py",
     "recipes.lock",
     "dvc.yaml",
     ".dvcignore",

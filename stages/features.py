@@ -32,7 +32,7 @@ from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.keys.part_facts import part_facts
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
-from pipeline.training.trainings import TRAININGS, Training, read_trainings
+from pipeline.training.trainings import TRAININGS, Training, read_trainings, trainings_of
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
@@ -178,7 +178,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     stores = [paths.store(name) for name in ("skeletons", "frames", "heatmaps")]
     inputs = pinned(paths.catalog, paths.weights / "backbones" / TRAININGS, *stores)
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    trainings = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
+    trainings = trainings_of(paths, preset.pretrain.backbones)
     sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
     made = _planned(preset, trainings, sources)
     documents = _documents(catalog, made, sources, selection_on_all=not preset.pretrain.refit)

@@ -20,6 +20,7 @@ from pipeline.catalog.indexing import (
     source_digests,
 )
 from pipeline.catalog.leaks import Leaks
+from pipeline.catalog.outlook import hold_out_note, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import listing_key, open_dataset
@@ -70,7 +71,10 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool) -
     store, protocol = open_store(paths.store("skeletons")), preset.index.protocol
     catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests, found.leaks)
     write_catalog(paths.catalog, catalog)
-    return replace(summary, note="; ".join(_notes(found, catalog)))
+    gaps, notes = protocol_gaps(catalog), tuple(_notes(found, catalog))
+    if preset.index.protocol_gaps == "allow":
+        gaps, notes = (), (*notes, *gaps)
+    return replace(summary, note="; ".join(notes), gaps=gaps)
 
 
 def _notes(found: _Found, catalog: Catalog) -> Iterator[str]:
@@ -84,6 +88,8 @@ def _notes(found: _Found, catalog: Catalog) -> Iterator[str]:
         yield f"not in the folder: {absent}"
     if found.leaks:
         yield f"{found.leaks}: `index --strict` refuses that"
+    if one_group := hold_out_note(catalog):
+        yield one_group
 
 
 def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:

@@ -176,7 +176,7 @@ class BackboneTraining:
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
-    """Write weights/<dataset>/backbones: <name>-<seed>.pt, the selection's <name>-<seed>-fold.pt, trainings.json."""
+    """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json."""
     with one_builder(paths, "pretrain"):
         return _run(paths, preset, options)
 

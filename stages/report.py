@@ -152,7 +152,7 @@ def _notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         + ("." if len(seeds) == 1 else ", each on its own backbones."),
         "Selected on the TEST clips, as the papers do: every figure on this page leaks."
         if document["selected_on"] == LEAKS
-        else f"Selected on {document['selected_on']}: whole groups of the training part, never test clips.",
+        else f"Selected on {document['selected_on']}, held out of the training part; never on test clips.",
         "Accuracy of the selection runs on the clips that select: " + ", ".join(selected) + ".",
         _fused(document) if FUSED in document else f"One modality, {document['fusion']}: nothing is fused.",
     ]

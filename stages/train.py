@@ -35,7 +35,7 @@ from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training
-from pipeline.training.splits import SplitParts, parts_of
+from pipeline.training.splits import SELECTED_ON, SplitParts, tested_parts
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
-    parts = parts_of(catalog, features_there(features), preset.pretrain)
+    parts = tested_parts(catalog, features_there(features), preset.pretrain)
     heads: list[Training] = []
     said: list[Scores] = []
     held_out: list[Scores] = []
@@ -203,7 +203,9 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     leaks = catalog_leaks(catalog)
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
     facts = {
-        "selected_on": LEAKS if preset.pretrain.selected_on == "test" else "val",
+        "selected_on": LEAKS
+        if preset.pretrain.selected_on == "test"
+        else SELECTED_ON[preset.pretrain.hold_out.by],
         "fusion": preset.train.fused,
         "backbone_seeds": list(preset.pretrain.seeds),
         "skeleton_weight": weight,

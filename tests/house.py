@@ -9,6 +9,8 @@ from pathlib import Path
 HOUSE = Path(__file__).resolve().parent.parent
 ROOMS = ("cache", "models", "pipeline", "stages")
 """Our packages, from the ground up; cli.py and bench stand on them."""
+COMMANDS = ("cli", "cli_cache", "cli_stages")
+"""The modules of the command line."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Import:
 def modules() -> dict[str, Path]:
     """Every module of the house by its dotted name."""
     rooms = (path for room in (*ROOMS, "bench") for path in (HOUSE / room).rglob("*.py"))
-    files = [HOUSE / "cli.py", HOUSE / "cli_cache.py", *rooms]
+    files = [*(HOUSE / f"{name}.py" for name in COMMANDS), *rooms]
     return {_name(path): path for path in sorted(files)}
 
 
@@ -56,7 +58,13 @@ def reached(module: str) -> frozenset[str]:
 
 def foreign(module: str) -> set[str]:
     """Top-level names that a module imports and that are not ours."""
-    return {target.module.split(".")[0] for target in imports(module)} - {*ROOMS, "cli", "cli_cache", "bench"}
+    return {target.module.split(".")[0] for target in imports(module)} - {
+        *ROOMS,
+        "cli",
+        "cli_cache",
+        "cli_stages",
+        "bench",
+    }
 
 
 def room(module: str) -> str:

@@ -206,7 +206,7 @@ def test_drifted_code_is_refused_by_a_process_of_its_own(project: Make, tmp_path
     house = tmp_path / "house"
     for name in ("cache", "models", "pipeline", "stages"):
         shutil.copytree(HOUSE / name, house / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("cli.py", "cli_cache.py", "recipes.lock"):
+    for name in ("cli.py", "cli_cache.py", "cli_stages.py", "recipes.lock"):
         shutil.copy(HOUSE / name, house / name)
     mine = project()
     boxes = house / "pipeline" / "video" / "boxes.py"

@@ -78,9 +78,16 @@ def test_splits_come_from_the_column_or_from_subjects(tmp_path: Path) -> None:
         dataset.axis("tabel")
 
 
-def test_without_anything_to_hold_out_there_is_no_axis(tmp_path: Path) -> None:
+def test_where_nothing_can_be_held_out_the_axis_is_the_subject(tmp_path: Path) -> None:
     dataset = Table(write_table(tmp_path, "video,label,split\nrun.avi,a,train\njump.avi,b,train\n"))
-    with pytest.raises(DatasetError, match="held out along subject or camera or setup"):
+    assert dataset.axis("table") == "subject"
+
+
+def test_without_a_protocol_it_says_which_column_to_fill(tmp_path: Path) -> None:
+    dataset = Table(write_table(tmp_path, "video,label\nrun.avi,a\njump.avi,b\n"))
+    with pytest.raises(
+        DatasetError, match=r"fill the column `split` .* or the column `subject`, and say who trains"
+    ):
         dataset.axis("table")
 
 

@@ -16,6 +16,7 @@ from house import HOUSE, ROOMS, modules, reached
 from tiny import STAGES, Project, content, link, tiny_params
 
 from pipeline.params.params import Preset
+from pipeline.params.presets import load_preset
 
 GRAPH: dict[str, dict[str, Any]] = yaml.safe_load((HOUSE / "dvc.yaml").read_text())["stages"]
 
@@ -120,23 +121,28 @@ def copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-@pytest.fixture(scope="module")
-def checkout(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tracked files in a new git repository, the small demo in place, its preset tiny."""
-    root = tmp_path_factory.mktemp("checkout")
+def tracked_into(root: Path) -> None:
+    """Put what git tracks, tests and bench left out, into a folder."""
     tracked = subprocess.run(["git", "ls-files"], cwd=HOUSE, capture_output=True, text=True, check=True)
     for name in tracked.stdout.splitlines():
         if (HOUSE / name).exists() and not name.startswith(("tests/", "bench/")):
             copy(HOUSE / name, root / name)
+
+
+@pytest.fixture(scope="module")
+def checkout(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tracked files in a new git repository, the small demo in place, its preset tiny."""
+    root = tmp_path_factory.mktemp("checkout")
+    tracked_into(root)
     (root / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
     shutil.copytree(recordings, root / "data/raw/demo")
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     return root
 
 
-def dvc(root: Path, *words: str) -> str:
+def dvc(root: Path, *words: str, **variables: str) -> str:
     """What `dvc` says where all goes well."""
-    ran = _ran(root, *words)
+    ran = _ran(root, *words, **variables)
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
     return ran.stdout
 
@@ -148,12 +154,13 @@ def dvc_said(root: Path, *words: str) -> str:
     return ran.stdout + ran.stderr
 
 
-def _ran(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def _ran(root: Path, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """`dvc` of this environment; its own settings lie in the checkout, not in the user's home."""
     here = Path(sys.executable).parent
     settings = {name: str(root / ".dvc" / "tmp" / name) for name in ("GLOBAL", "SYSTEM", "SITE")}
     environment = {
         **os.environ,
+        **variables,
         "PATH": f"{here}{os.pathsep}{os.environ['PATH']}",
         "DVC_NO_ANALYTICS": "1",
         "DVC_GLOBAL_CONFIG_DIR": settings["GLOBAL"],
@@ -183,3 +190,37 @@ def test_dvc_runs_the_graph_once(checkout: Path) -> None:
 
     shard = next((checkout / "data/demo/frames.zarr/r4").glob("c.0.*"))
     assert shard.stat().st_nlink >= 3  # our cache, the store and DVC's cache share one file
+
+
+def test_an_experiment_in_a_folder_of_its_own_finds_recordings_and_cache(
+    recordings: Path, finished: Project, tmp_path: Path
+) -> None:
+    """docs/presets.md: a link that git tracks, and HARCACHE_DIR; a setting changes that experiment alone."""
+    root = tmp_path / "checkout"
+    tracked_into(root)
+    (root / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
+    (root / "data/raw").mkdir(parents=True)
+    (root / "data/raw/demo").symlink_to(recordings)
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
+    for words in (
+        ("init", "--quiet"),
+        ("add", "--force", "data/raw/demo"),
+        ("add", "."),
+        ("commit", "-qm", "all"),
+    ):
+        subprocess.run([*git, *words], cwd=root, check=True)
+    cache = tmp_path / "cache"
+    shutil.copytree(finished.root / ".harcache", cache, copy_function=os.link)
+    told = dvc(
+        root,
+        "exp",
+        "run",
+        "--temp",
+        "--set-param",
+        "presets.demo.max_failed=0.5",
+        "index",
+        HARCACHE_DIR=str(cache),
+    )
+    assert "index: 0 clips made, 58 from cache, 5 failed" in told
+    assert not (root / "data/demo").exists()
+    assert load_preset(root / "params.yaml", "demo").max_failed == 0.2

@@ -75,7 +75,7 @@ def test_features_refuse_code_that_changed_under_them_and_bear_a_comment(
     house: Path, copied: Project
 ) -> None:
     """In processes of their own, on a house of their own: its code is what runs, and what is checked."""
-    for name in ("cli.py", "cli_cache.py"):
+    for name in ("cli.py", "cli_cache.py", "cli_stages.py"):
         shutil.copy(HOUSE / name, house / name)
     recipes(house).bless()
     helper = house / "pipeline" / "video" / "pixels.py"

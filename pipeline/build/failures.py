@@ -63,13 +63,20 @@ class Summary:
     """File that lists each failure with its reason."""
     unexpected: int = 0
     """Clips that failed by an error that nobody foresaw: tracebacks are in the log, the next run tries again."""
+    gaps: tuple[str, ...] = ()
+    """Why the stages to come cannot use what was made."""
+
+    @property
+    def too_many_failed(self) -> bool:
+        """Whether more failed than `max_failed` lets pass."""
+        lost = self.failed + self.unexpected
+        total = self.made + self.cached + lost
+        return total > 0 and lost > self.max_failed * total
 
     @property
     def exit_code(self) -> int:
         """Exit status 0, or 1 past `max_failed`."""
-        lost = self.failed + self.unexpected
-        total = self.made + self.cached + lost
-        return int(total > 0 and lost > self.max_failed * total)
+        return int(self.too_many_failed or bool(self.gaps))
 
     def __str__(self) -> str:
         counts = f"{self.made} {self.unit} made, {self.cached} from cache, {self.failed} failed"
@@ -78,9 +85,9 @@ class Summary:
         line = f"{self.stage}: {counts} in {self.seconds:.1f} s"
         if self.note:
             line += f"; {self.note}"
-        if self.exit_code:
+        if self.too_many_failed:
             line += f"; more than max_failed = {self.max_failed:.1%} failed: see {self.told_in}"
-        return line
+        return "\n".join((line, *self.gaps))
 
 
 def write_failures(path: Path, stage: str, failures: Iterable[Failure]) -> None:
@@ -90,9 +97,8 @@ def write_failures(path: Path, stage: str, failures: Iterable[Failure]) -> None:
         if damaged:
             log.warning("%s: %d damaged lines are dropped; %s", path, len(damaged), failures_way_on(path))
         kept = [failure for failure in sound if failure.stage != stage]
-        write_atomic(
-            path, b"".join(sorted({_sealed(asdict(failure)) + b"\n" for failure in (*kept, *failures)}))
-        )
+        every = {_spelled(asdict(failure)): asdict(failure) for failure in (*kept, *failures)}
+        write_atomic(path, b"".join(_sealed(fields) + b"\n" for _, fields in sorted(every.items())))
 
 
 def read_failures(path: Path) -> list[Failure]:

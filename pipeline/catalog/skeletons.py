@@ -58,8 +58,10 @@ def pack(
     """One clip's rows; raises SkeletonError where it is longer than the padded size."""
     length = skeleton.num_frames
     if length > max_frames:
+        frames = "skeleton frames" if skeleton.present.any() else "video frames (it has no skeleton)"
         raise SkeletonError(
-            f"{clip_id}: {length} skeleton frames, the padded size is {max_frames}: raise index.max_frames"
+            f"{clip_id}: {length} {frames}, more than index.max_frames = {max_frames}: raise it to {length}, or cut "
+            "the clip"
         )
     rows = {
         name: _padded(np.asarray(getattr(skeleton, name)), max_frames)

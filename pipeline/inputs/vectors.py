@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import Store
+from pipeline.errors import DatasetError
 from pipeline.rng import rng_for
 from pipeline.shown import ShownByShape
 
@@ -63,7 +64,14 @@ def vectors_of(
     )
     tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
     skeleton, video = heads.skeleton or heads.video, heads.video or heads.skeleton
-    return Vectors(store, tuple(n + tail for n in skeleton), tuple(n + tail for n in video))
+    found = Vectors(store, tuple(n + tail for n in skeleton), tuple(n + tail for n in video))
+    for name in (*found.skeleton, *found.video):
+        if name not in store.arrays:
+            raise DatasetError(
+                f"{store.path} has no array {name!r}, which heads shall see; it has {sorted(store.arrays)}: run "
+                "`pretrain` and `features` with the present params"
+            )
+    return found
 
 
 @dataclass(frozen=True, repr=False)

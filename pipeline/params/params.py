@@ -21,18 +21,18 @@ class IndexParams(Section):
     """Dataset, protocol, and the largest size of a clip."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("adapter", "options", "max_frames")
-    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = (
-        "protocol",
-        "shard_rows",
-    )
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("protocol", "protocol_gaps", "shard_rows")
 
     adapter: str
     """A key of `pipeline.datasets.names.DATASETS`, or a user's own as `package.module:Class`."""
     options: Options = Field(default_factory=dict)
     """Keyword options of the adapter."""
     protocol: str
+    protocol_gaps: Literal["refuse", "allow"] = "refuse"
+    """Recordings of which `protocol` cannot train and test (nothing to test, a class without training clips, …):
+    `refuse` ends `index` with status 1 once all is written, so that `dvc repro` stops; `allow` tells only."""
     max_frames: int = Field(default=300, gt=0)
-    """Skeletons are padded to this many frames; a longer clip is refused by name."""
+    """Skeletons, and what stands in for them, are padded to this many frames; a longer clip is refused by name."""
     shard_rows: int = Field(default=1024, gt=0, multiple_of=64)
 
 
@@ -86,10 +86,21 @@ class HeatmapParams(Section):
 class HoldOut(Section):
     """Validation split: whole subjects (or cameras, set-ups) held out of the training set."""
 
+    by: Literal["group", "clip"] = "group"
+    """`group`: whole subjects (or cameras, set-ups), along the protocol's own axis. `clip`: single clips, for
+    recordings of one subject: people are then on both sides, and what selects is easier than strangers are."""
     groups: tuple[int, ...] | None = None
     """Subjects, cameras or set-ups to hold out; None draws them with `seed`."""
     share: float = Field(default=0.05, gt=0, lt=1)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "HoldOut":
+        if self.by == "clip" and self.groups is not None:
+            raise MistakesError(
+                [(("groups",), "no groups are held out where `by` is clip; leave one of them out")]
+            )
+        return self
 
 
 class PretrainParams(Section):

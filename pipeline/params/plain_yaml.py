@@ -1,7 +1,8 @@
 """YAML as its versions agree on it: DVC reads params.yaml by YAML 1.2, PyYAML and most programs by 1.1.
 
-What the two read differently is refused with the line and what to write instead. One thing is not: a number like
-`5e-05`, which is how DVC itself writes small numbers into params.yaml, is a number here, as it is to DVC.
+Numbers and dates that the two read differently are refused, with the line and what to write instead. What DVC itself
+writes when it sets a value is read as DVC means it, by 1.2: `5e-05` is a number, and words whose quotes DVC drops
+(`off`, `yes`, `1:30`) are words; where true or false is wanted, the strict types of params refuse them.
 """
 
 import logging
@@ -27,11 +28,8 @@ _READ_BY_1_2 = re.compile(
 
 _STRING, _FLOAT, _INT = (f"tag:yaml.org,2002:{name}" for name in ("str", "float", "int"))
 
-_ADVICE = {
-    "tag:yaml.org,2002:bool": "write true or false, or put the word in quotes",
-    "tag:yaml.org,2002:timestamp": "put it in quotes",
-}
-_AS_NUMBER = "write a number in decimal digits without leading zeros, or put the word in quotes"
+_BOOL = "tag:yaml.org,2002:bool"
+_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 
 
 def read_yaml(path: Path) -> Any:
@@ -87,7 +85,7 @@ class _Reader(yaml.SafeLoader):  # type: ignore[misc]
         return super().compose_node(parent, index)
 
     def compose_scalar_node(self, anchor: Any) -> Any:
-        """A plain scalar gets the tag that both versions give it."""
+        """A plain scalar gets the tag that both versions give it, or 1.2 where DVC writes it so."""
         implicit = self.peek_event().implicit[0]
         node = super().compose_scalar_node(anchor)
         if implicit:
@@ -119,9 +117,9 @@ def _agreed_tag(node: Any) -> str:
         return _INT
     if _NUMBER.fullmatch(text) or text in (".inf", "-.inf", ".nan"):
         return _FLOAT
-    if old == _STRING and not _READ_BY_1_2.fullmatch(text):
+    if (old in (_STRING, _BOOL) and not _READ_BY_1_2.fullmatch(text)) or _BASE_60.fullmatch(text):
         return _STRING
     raise _RefusedError(
-        f"line {node.start_mark.line + 1}: {text!r} is read differently by YAML 1.1 and 1.2: "
-        f"{_ADVICE.get(old, _AS_NUMBER)}"
+        f"line {node.start_mark.line + 1}: {text!r} is read differently by YAML 1.1 and 1.2: write a number in decimal "
+        "digits without leading zeros, or put the word in quotes"
     )

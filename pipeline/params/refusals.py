@@ -45,6 +45,8 @@ def _message(problem: ErrorDetails) -> str:
     if kind == "union_tag_not_found":
         return f"needs {problem['ctx']['discriminator'].strip(chr(39))!r}, which says what it is"
     hint = ""
+    if kind == "bool_type" and isinstance(given, str):
+        hint = ": write true or false"
     if kind in ("literal_error", "union_tag_invalid"):
         expected = problem["ctx"].get("expected") or problem["ctx"]["expected_tags"]
         hint = nearest(str(problem["ctx"].get("tag", given)), re.findall(r"'([^']+)'", str(expected)))

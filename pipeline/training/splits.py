@@ -1,4 +1,4 @@
-"""The split of clips into training, validation and test; validation is held out along the protocol's own axis."""
+"""The split of clips into training, validation and test; validation is whole groups, unless it is told otherwise."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,9 @@ from pipeline.values import Clip
 if TYPE_CHECKING:
     from pipeline.params.params import HoldOut, PretrainParams
 
+SELECTED_ON = {"group": "val", "clip": "val, single clips whose people are fitted too"}
+"""What metrics.json says of each `hold_out.by`."""
+
 
 def held_out_groups(training: Sequence[Clip], axis: Axis, how: "HoldOut") -> frozenset[int]:
     """Choose subjects, cameras or set-ups of the training part for validation.
@@ -23,7 +26,10 @@ def held_out_groups(training: Sequence[Clip], axis: Axis, how: "HoldOut") -> fro
     """
     groups = sorted({_group(clip, axis) for clip in training})
     if len(groups) < 2:
-        raise DatasetError(f"the training part has {len(groups)} {axis}(s); holding one out needs at least 2")
+        raise DatasetError(
+            f"the training part has {len(groups)} {axis}(s); holding one out needs at least 2: tell the clips' "
+            "subject, camera or setup, or hold out single clips (pretrain.hold_out: {by: clip})"
+        )
     if how.groups is not None:
         unknown = sorted(set(how.groups) - set(groups))
         if unknown or len(set(how.groups)) == len(groups):
@@ -34,6 +40,18 @@ def held_out_groups(training: Sequence[Clip], axis: Axis, how: "HoldOut") -> fro
     count = min(max(1, round(how.share * len(groups))), len(groups) - 1)
     drawn = np.random.default_rng(how.seed).permutation(groups)[:count]
     return frozenset(int(group) for group in drawn)
+
+
+def held_out_clips(training: Sequence[Clip], how: "HoldOut") -> frozenset[str]:
+    """Ids of single clips that select and never fit, about `share` of them; people are then on both sides.
+
+    Raises DatasetError where there are fewer than two clips.
+    """
+    ids = sorted(clip.clip_id for clip in training)
+    if len(ids) < 2:
+        raise DatasetError(f"the training part has {len(ids)} clip(s); holding one out needs at least 2")
+    count = min(max(1, round(how.share * len(ids))), len(ids) - 1)
+    return frozenset(np.random.default_rng(how.seed).permutation(ids)[:count].tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +79,27 @@ def parts_of(catalog: Catalog, there: Collection[str], how: "PretrainParams") ->
     if how.selected_on == "test":
         test = tuple(e.clip.clip_id for e in catalog.usable("test") if e.clip.clip_id in there)
         return SplitParts(tuple(clip.clip_id for clip in training), test, test)
-    held_out = held_out_groups(training, catalog.axis, how.hold_out)
+    if how.hold_out.by == "clip":
+        held_out = held_out_clips(training, how.hold_out)
+    else:
+        groups = held_out_groups(training, catalog.axis, how.hold_out)
+        held_out = frozenset(clip.clip_id for clip in training if _group(clip, catalog.axis) in groups)
     return SplitParts(
-        fit=tuple(clip.clip_id for clip in training if _group(clip, catalog.axis) not in held_out),
-        select=tuple(clip.clip_id for clip in training if _group(clip, catalog.axis) in held_out),
+        fit=tuple(clip.clip_id for clip in training if clip.clip_id not in held_out),
+        select=tuple(clip.clip_id for clip in training if clip.clip_id in held_out),
         test=tuple(e.clip.clip_id for e in catalog.usable("test") if e.clip.clip_id in there),
     )
+
+
+def tested_parts(catalog: Catalog, there: Collection[str], how: "PretrainParams") -> SplitParts:
+    """As `parts_of`; DatasetError where no clip tests."""
+    parts = parts_of(catalog, there, how)
+    if not parts.test:
+        raise DatasetError(
+            f"nothing to test: no usable clip is on the test side of protocol {catalog.protocol!r}; fetch some, or "
+            "take another protocol and run `index` again"
+        )
+    return parts
 
 
 def _group(clip: Clip, axis: Axis) -> int:

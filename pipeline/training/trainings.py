@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +12,7 @@ from cache.home.blobs import blob_document
 from cache.home.references import remember_use
 from pipeline.errors import DatasetError
 from pipeline.files import replaced_folder
+from pipeline.paths import Paths
 from pipeline.seals import parsed, proven_bytes, way_on
 from pipeline.shown import ShownByShape
 from pipeline.training.splits import SplitParts
@@ -131,6 +132,23 @@ def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -
         (aside / TRAININGS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
         (aside / DOCUMENTS).write_text(json.dumps(documents, sort_keys=True, separators=(",", ":")) + "\n")
     remember_use(cache, folder, blobs=[training.key for training in trainings])
+
+
+def trainings_of(paths: Paths, names: Collection[str]) -> tuple[Training, ...]:
+    """The trainings of the backbones `names`. DatasetError where weights/<dataset>/backbones holds others."""
+    found = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
+    told = {training.name for training in found}
+    if told != set(names):
+        raise DatasetError(
+            f"{paths.weights / 'backbones'} holds {_named(told - set(names), 'no backbone')} that params.yaml does not "
+            f"name, and lacks {_named(set(names) - told, 'none')} of pretrain.backbones: name them as they were, or "
+            f"train them: python cli.py pretrain {paths.dataset}"
+        )
+    return found
+
+
+def _named(names: Collection[str], nobody: str) -> str:
+    return ", ".join(map(repr, sorted(names))) or nobody
 
 
 def read_trainings(folder: Path) -> tuple[Training, ...]:

@@ -80,12 +80,12 @@ class Pyskl:
 
     def split(self, clip: Clip, protocol: str) -> Split:
         """Return the file's own split; `unused` where it leaves the clip out."""
-        check_choice(protocol, self.protocols, "protocol of the PYSKL file")
+        self._check_protocol(protocol)
         return self._sides[protocol].of(clip.own_name)
 
     def axis(self, protocol: str) -> Axis:
         """Return the axis in the protocol's name, else what differs first in training: subject, camera or set-up."""
-        check_choice(protocol, self.protocols, "protocol of the PYSKL file")
+        self._check_protocol(protocol)
         if both := self._sides[protocol].both:
             raise DatasetError(
                 f"pyskl: {len(both)} clips, {min(both)} first, train and test in {protocol!r}: take another protocol"
@@ -94,10 +94,15 @@ class Pyskl:
         for axis in (OFFICIAL[protocol],) if protocol in OFFICIAL else AXES:
             if len({getattr(clip, axis) for clip in training} - {UNKNOWN}) > 1:
                 return axis
-        raise DatasetError(
-            "pyskl: validation is held out along subject, camera or set-up, and the names of the training clips "
-            f"tell of fewer than two: give `names`, a pattern for frame_dir (now {self._names.pattern!r})"
-        )
+        return OFFICIAL.get(protocol, "subject")
+
+    def _check_protocol(self, protocol: str) -> None:
+        if not self.protocols:
+            raise DatasetError(
+                f"pyskl: {self.file} has no protocol: its `split` must name who trains and who tests, as "
+                '{"xsub_train": [frame_dir, …], "xsub_val": […]}; add it to the pickle'
+            )
+        check_choice(protocol, self.protocols, "pyskl: index.protocol")
 
     def sources(self, clip: Clip) -> dict[str, Path]:
         """The pickle; the video too, where there are videos."""
@@ -125,11 +130,18 @@ class Pyskl:
             check_choice(named, tuple(LAYOUTS), "pyskl: layout")
             return LAYOUTS[named]
         count = num_joints(self._annotations.values())
-        if count not in LAYOUT_OF:
+        if count in LAYOUT_OF:
+            return LAYOUT_OF[count]
+        fitting = sorted(name for name, layout in LAYOUTS.items() if layout.num_joints == count)
+        if fitting:
             raise ParamError(
-                f"pyskl: {count} joints tell no layout; say it: layout, one of {sorted(LAYOUTS)}"
+                f"pyskl: {count} joints tell no layout: name it, one of {fitting}, as index.options.layout, or as "
+                "--layout to `pyskl import`"
             )
-        return LAYOUT_OF[count]
+        known = ", ".join(f"{name} has {layout.num_joints}" for name, layout in sorted(LAYOUTS.items()))
+        raise ParamError(
+            f"pyskl: no layout has {count} joints ({known}): write a pickle with the joints of one"
+        )
 
     def _list(self, wrong: Sequence[tuple[str, str]], absent: dict[str, int]) -> Listing:
         clips, failures = [], [(place, DatasetError.__name__, reason) for place, reason in wrong]

@@ -67,23 +67,20 @@ class Table:
 
     def split(self, clip: Clip, protocol: str) -> Split:
         """Return the column split, or decide by the training subjects; a row without a split is unused."""
-        check_choice(protocol, self.protocols, "protocol of the table")
+        self._check_protocol(protocol)
         if protocol == "table":
             return self._splits[clip.clip_id]
         return "train" if clip.subject in self.train_subjects else "test"
 
     def axis(self, protocol: str) -> Axis:
-        """Subjects; for the column split, the first of subject, camera, set-up that differs in training."""
-        check_choice(protocol, self.protocols, "protocol of the table")
+        """Subjects; for the column split, the first of subject, camera, set-up that differs in training, if any."""
+        self._check_protocol(protocol)
         training = [clip for clip in self._clips if self.split(clip, protocol) == "train"]
         axes: tuple[Axis, ...] = ("subject", "camera", "setup") if protocol == "table" else ("subject",)
         for axis in axes:
             if len({getattr(clip, axis) for clip in training} - {UNKNOWN}) > 1:
                 return axis
-        raise DatasetError(
-            f"table: validation is held out along {' or '.join(axes)}, and the training clips have only one; "
-            "fill one of these columns"
-        )
+        return "subject"
 
     def sources(self, clip: Clip) -> dict[str, Path]:
         """The video and the skeleton file, as far as the table names them."""
@@ -106,6 +103,15 @@ class Table:
             return AvVideo(self.root / clip.video)
         skeleton, _ = self.read_skeleton(clip)
         return without_video(clip.clip_id, int(skeleton.video_frame[-1]) + 1, self._frame_size)
+
+    def _check_protocol(self, protocol: str) -> None:
+        if not self.protocols:
+            raise DatasetError(
+                "table: it has no protocol: fill the column `split` with train or test in every row (protocol "
+                "`table`), or the column `subject`, and say who trains: index.options.train_subjects (protocol "
+                "`subjects`)"
+            )
+        check_choice(protocol, self.protocols, "table: index.protocol")
 
     def _protocols(self) -> tuple[str, ...]:
         if self.train_subjects:

@@ -1,0 +1,62 @@
+"""What a catalog says of the stages to come: recordings that no training or test can be made of are told at once."""
+
+from collections.abc import Sequence
+
+from pipeline.catalog.catalog import Catalog, Entry
+
+MOST_NAMED = 5
+"""Classes that a message spells out."""
+
+FEW_CLIPS = 10
+"""Below this many clips, a class for each of them may be meant."""
+
+
+def protocol_gaps(catalog: Catalog) -> tuple[str, ...]:
+    """Why the catalog's protocol cannot train and test on its usable clips, each with what to do; none where it can.
+
+    Nothing to train on or to test, labels that name single clips, a single class, classes that are never trained on.
+    """
+    train, test = catalog.usable("train"), catalog.usable("test")
+    here = f"protocol {catalog.protocol!r}"
+    if not train or not test:
+        side, other = ("train on", "test") if not train else ("test", "training")
+        return (
+            f"nothing to {side}: {here} puts all {len(train) + len(test)} usable clips on the {other} side; "
+            "take another protocol, or fetch the clips that are missing",
+        )
+    labels = {entry.clip.label for entry in (*train, *test)}
+    if len(train) + len(test) >= FEW_CLIPS and 2 * len(labels) > len(train) + len(test):
+        return (
+            f"labels that are no labels: {len(labels)} of them for {len(train) + len(test)} clips; "
+            "a label names an action that many clips show",
+        )
+    learned = {entry.clip.label for entry in train}
+    if len(learned) < 2:
+        return (
+            f"only {_names(train)} in training: telling classes apart needs two or more; check the labels",
+        )
+    unseen = [entry for entry in test if entry.clip.label not in learned]
+    if unseen:
+        return (
+            f"never trained on: {_names(unseen)}, which {len(unseen)} test clips show and no training clip of {here}; "
+            "fetch clips of it, or take its test clips out",
+        )
+    return ()
+
+
+def hold_out_note(catalog: Catalog) -> str:
+    """What is said where the training clips cannot be held out in whole groups; "" where they can."""
+    training = catalog.usable("train")
+    groups = {getattr(entry.clip, catalog.axis) for entry in training}
+    if not training or len(groups) > 1:
+        return ""
+    return (
+        f"the training clips are of one {catalog.axis}, so nothing can be held out in whole groups: tell their "
+        "subject, camera or setup, or let `pretrain` hold out single clips (pretrain.hold_out: {by: clip})"
+    )
+
+
+def _names(entries: Sequence[Entry]) -> str:
+    names = sorted({entry.label_name for entry in entries})
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"class{'es' * (len(names) > 1)} {', '.join(map(repr, names[:MOST_NAMED]))}{more}"
