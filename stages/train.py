@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -200,17 +200,8 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
                 )
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
-    leaks = catalog_leaks(catalog)
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
-    facts = {
-        "selected_on": LEAKS
-        if preset.pretrain.selected_on == "test"
-        else SELECTED_ON[preset.pretrain.hold_out.by],
-        "fusion": preset.train.fused,
-        "backbone_seeds": list(preset.pretrain.seeds),
-        "skeleton_weight": weight,
-        "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
-    }
+    facts = {**_facts(preset, catalog), "skeleton_weight": weight}
     write_results(paths, catalog, parts, [*said, *late_fusions(said, weight)], heads, facts)
     cached = sum(head.from_cache for head in heads)
     return Summary(
@@ -223,6 +214,17 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         note=left_out(catalog, features),
         unit="heads",
     )
+
+
+def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:
+    """What metrics.json says of the run beside its figures."""
+    leaks, pretrain = catalog_leaks(catalog), preset.pretrain
+    return {
+        "selected_on": LEAKS if pretrain.selected_on == "test" else SELECTED_ON[pretrain.hold_out.by],
+        "fusion": preset.train.fused,
+        "backbone_seeds": list(pretrain.seeds),
+        "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
+    }
 
 
 def _as_tensors(batches: Iterator[tuple[Pair, NDArray[np.int64]]]) -> Iterator[Batch]:
