@@ -201,7 +201,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
-    facts = _facts(preset, catalog, weight)
+    facts = {**_facts(preset, catalog), "skeleton_weight": weight}
     write_results(paths, catalog, parts, [*said, *late_fusions(said, weight)], heads, facts)
     cached = sum(head.from_cache for head in heads)
     return Summary(
@@ -216,14 +216,13 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     )
 
 
-def _facts(preset: "Preset", catalog: Catalog, weight: float) -> dict[str, Any]:
-    """What metrics.json states beside the numbers."""
+def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:
+    """What metrics.json says of the run beside its figures."""
     leaks, pretrain = catalog_leaks(catalog), preset.pretrain
     return {
         "selected_on": LEAKS if pretrain.selected_on == "test" else SELECTED_ON[pretrain.hold_out.by],
         "fusion": preset.train.fused,
         "backbone_seeds": list(pretrain.seeds),
-        "skeleton_weight": weight,
         "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
     }
 
