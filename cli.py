@@ -79,31 +79,6 @@ def _terminated(*_: object) -> None:
     raise SystemExit(TERMINATED)
 
 
-<<<<<<< HEAD
-=======
-def _run(stage: str, dataset: str, preset: str | None, how: tuple[int, str | None], **more: bool) -> None:
-    """Check the recipes, read the params, run `stages.<stage>.run`, print its summary."""
-    with _explained():
-        from importlib import import_module
-
-        from pipeline.build.runner import RunOptions
-        from pipeline.build.steps import STEPS
-        from pipeline.keys.lock import recipes
-        from pipeline.params.parts import parts_in_use
-        from pipeline.paths import Paths
-        from stages.load_params import load_params
-
-        paths = Paths(PROJECT, dataset)
-        params = load_params(paths.params, preset or dataset)
-        if stage in STEPS:
-            recipes(HOUSE).check(stage, parts_in_use(stage, params))
-        run: Callable[..., object] = import_module(f"stages.{stage}").run
-        summary = run(paths, params, RunOptions(*how), **more)
-        typer.echo(summary)
-        raise typer.Exit(getattr(summary, "exit_code", 0))
-
-
->>>>>>> main
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder to write the recordings into.")],

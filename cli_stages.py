@@ -36,9 +36,9 @@ class _Asked:
 
 def _run(asked: _Asked, stage: str, run: Callable[..., object], **more: bool) -> None:
     """Read the params, check the recipes, run the stage, print its summary."""
-    from pipeline.build.lock import recipes
     from pipeline.build.runner import RunOptions
     from pipeline.build.steps import STEPS
+    from pipeline.keys.lock import recipes
     from pipeline.params.parts import parts_in_use
     from pipeline.paths import Paths
     from stages.load_params import load_params

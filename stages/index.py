@@ -109,12 +109,7 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
         max_persons=dataset.max_persons,
         shard_rows=params.shard_rows,
     )
-<<<<<<< HEAD
-    key_params = params.model_dump(mode="json", exclude={"protocol", "shard_rows", "protocol_gaps"})
-    key_params |= part_facts(params.adapter, DATASETS)
-=======
     key_params = {**in_key(params), **part_facts(params.adapter, DATASETS)}
->>>>>>> main
     documents = {
         clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id])
         for clip in found.listing.clips

@@ -9,11 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-<<<<<<< HEAD
-from house import COMMANDS, HOUSE, ROOMS, foreign, imports, modules, reached, room
-=======
-from house import HOUSE, ORDER, ROOMS, arrows, foreign, imports, modules, reached, room, room_of
->>>>>>> main
+from house import COMMANDS, HOUSE, ORDER, ROOMS, arrows, foreign, imports, modules, reached, room, room_of
 
 BELOW = {
     "cache": {"cache"},

@@ -23,6 +23,7 @@ class IndexParams(Section):
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("adapter", "options", "max_frames")
     NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = (
         "protocol",
+        "protocol_gaps",
         "shard_rows",
     )
 
