@@ -97,9 +97,8 @@ def write_failures(path: Path, stage: str, failures: Iterable[Failure]) -> None:
         if damaged:
             log.warning("%s: %d damaged lines are dropped; %s", path, len(damaged), failures_way_on(path))
         kept = [failure for failure in sound if failure.stage != stage]
-        write_atomic(
-            path, b"".join(sorted({_sealed(asdict(failure)) + b"\n" for failure in (*kept, *failures)}))
-        )
+        every = {_spelled(asdict(failure)): asdict(failure) for failure in (*kept, *failures)}
+        write_atomic(path, b"".join(_sealed(fields) + b"\n" for _, fields in sorted(every.items())))
 
 
 def read_failures(path: Path) -> list[Failure]:

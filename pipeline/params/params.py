@@ -21,11 +21,7 @@ class IndexParams(Section):
     """Which dataset, which protocol, and how large a clip may grow."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("adapter", "options", "max_frames")
-    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = (
-        "protocol",
-        "protocol_gaps",
-        "shard_rows",
-    )
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("protocol", "protocol_gaps", "shard_rows")
 
     adapter: str
     """A key of `pipeline.datasets.names.DATASETS`, or a user's own as `package.module:Class`."""
