@@ -27,13 +27,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-recipes_app = typer.Typer(help="The tripwire against stale results: recipes.lock.", no_args_is_help=True)
+recipes_app = typer.Typer(help="Guard against stale results: recipes.lock.", no_args_is_help=True)
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(stages_app)
 app.add_typer(cache_app, name="cache")
-pyskl_app = typer.Typer(
-    help="Skeletons from and for PYSKL, as its pickles of annotations.", no_args_is_help=True
-)
+pyskl_app = typer.Typer(help="Read and write skeletons as PYSKL's pickles.", no_args_is_help=True)
 app.add_typer(pyskl_app, name="pyskl")
 
 
@@ -94,7 +92,7 @@ def demo(
 
 @app.command()
 def summary(dataset: Dataset) -> None:
-    """Print the accuracies of the last run, and where the report lies."""
+    """Print the accuracies of the last run, and the path of the report."""
     with _explained():
         from pipeline.evaluation.results import describe_results
         from pipeline.paths import Paths
@@ -107,18 +105,18 @@ def extract(
     videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
     backbone: Annotated[str, typer.Option(help="A network over video of `models`, or package.module:Class.")],
     out: Annotated[Path, typer.Option(help="Store to write, as features.zarr.")],
-    weights: Annotated[Path | None, typer.Option(help="Its weights; without them it is untrained.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Its weights; untrained without.")] = None,
     kind: Annotated[str, typer.Option(help="Whose weights: harcache, torchvision_r3d_18, …")] = "harcache",
-    cut: Annotated[list[str], typer.Option(help="What to keep; more than one may be named.")] = ["features"],  # noqa: B006
-    views: Annotated[int, typer.Option(min=1, help="Windows of each video.")] = 1,
+    cut: Annotated[list[str], typer.Option(help="Cut to store; repeat for several.")] = ["features"],  # noqa: B006
+    views: Annotated[int, typer.Option(min=1, help="Number of windows sampled from each video.")] = 1,
     stride: Annotated[
-        int | None, typer.Option(min=1, help="Frames from one to the next; default: spread over the video.")
+        int | None, typer.Option(min=1, help="Frames between sampled frames; default: spread over the video.")
     ] = None,
     max_failed: Annotated[float, typer.Option(help="Share of the videos that may fail.")] = 0.0,
     workers: Workers = 1,
     scheduler: Scheduler = None,
 ) -> None:
-    """Videos in, features out, through the same cache; no dataset, no skeleton and no DVC."""
+    """Extract features of videos through the same cache, without dataset, skeletons or DVC."""
     with _explained():
         from pipeline.build.runner import RunOptions
         from pipeline.keys.lock import recipes
@@ -138,8 +136,8 @@ def enhance(
     recipe: Annotated[str, typer.Option(help="Recipe of crop whose frames are too dark.")],
     out: Annotated[Path, typer.Option(help="Weights to write; a recipe's `enhance` names them.")],
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training clips.")] = 200,
-    lr: Annotated[float, typer.Option(help="Adam's rate.")] = 1e-4,
-    seed: Annotated[int, typer.Option(help="Of order and first weights.")] = 0,
+    lr: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 1e-4,
+    seed: Annotated[int, typer.Option(help="Seed of the order of clips and the first weights.")] = 0,
 ) -> None:
     """Train night enhancement (Zero-DCE) on a dataset's own frames, without reference; crop then uses it."""
     with _explained():
@@ -159,7 +157,7 @@ def export(
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
     kind: Annotated[str, typer.Option(help="Whose weights: harcache, torchvision_r3d_18, …")] = "harcache",
 ) -> None:
-    """A backbone as ONNX, checked against torch; the file says how its input is made."""
+    """Write a backbone as ONNX, checked against torch; the file describes its input."""
     with _explained():
         from stages.export import run
 
@@ -168,9 +166,9 @@ def export(
 
 @app.command()
 def models(
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON list instead of a table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of a table.")] = False,
 ) -> None:
-    """Parameters and FLOPs of every network, counted from its module, beside the papers' figures."""
+    """Print parameters and FLOPs of every network, counted from its module, beside the papers' figures."""
     with _explained():
         from models.figures import table
         from pipeline.skeleton.layouts import NTU_25
@@ -225,7 +223,7 @@ def recipes_check() -> None:
 
 @recipes_app.command("bless")
 def recipes_bless() -> None:
-    """Record the code as it is: for changes that leave every result as it was."""
+    """Record the present code in recipes.lock: for changes that leave every result as it was."""
     with _explained():
         from pipeline.keys.lock import recipes
 

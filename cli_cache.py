@@ -37,7 +37,7 @@ class Shell:
 
 
 cache_app = typer.Typer(
-    help="What the stores hold and where it came from; sharing, checking and mending them.",
+    help="Inspect, verify, repair, compare and share stores and the cache.",
     no_args_is_help=True,
 )
 
@@ -116,7 +116,9 @@ def adopt(context: typer.Context, stores: Stores = None) -> None:
 @cache_app.command("gc")
 def gc(
     context: typer.Context,
-    delete: Annotated[bool, typer.Option("--delete", help="Do it; without this it is only told.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Remove it; without this option it is only listed.")
+    ] = False,
     days: Annotated[float, typer.Option(min=0, help="Keep whatever is younger.")] = 7.0,
 ) -> None:
     """Remove what no store and no weights need: shards, learned blobs, work left lying, damaged files."""
@@ -130,8 +132,8 @@ def gc(
 def diff(
     context: typer.Context,
     a: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A store's folder.")],
-    b: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Another.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    b: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Another store's folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Say how two stores differ: clips, parameters, weights, contents; status 1 where they do."""
     with context.obj.explained():
@@ -159,9 +161,11 @@ def export(
 def import_(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="A zip, a store's folder, or an http(s) address of either.")],
-    to: Annotated[Path, typer.Option(help="Where the store shall lie, as data/demo/features.zarr.")],
+    to: Annotated[Path, typer.Option(help="Path of the new store, as data/demo/features.zarr.")],
     adopt: Annotated[bool, typer.Option(help="Take its shards into the cache too.")] = True,
-    digest: Annotated[str | None, typer.Option(help="The store's digest, as its publisher tells it.")] = None,
+    digest: Annotated[
+        str | None, typer.Option(help="Expected digest, as the store's publisher states it.")
+    ] = None,
 ) -> None:
     """Place a store that came from elsewhere; all of it is checked before any of it is trusted."""
     with context.obj.explained():
@@ -176,7 +180,7 @@ def merge(
     stores: Annotated[list[Path], typer.Argument(exists=True, file_okay=False, help="Two stores or more.")],
     to: Annotated[Path, typer.Option(help="Store to write.")],
 ) -> None:
-    """Put stores of one recipe together; what is in several must be the same, or is refused by name."""
+    """Merge stores of one recipe; a clip in several of them must be the same, or is refused by name."""
     with context.obj.explained():
         from cache.exchange.merge import merge_stores
 

@@ -1,4 +1,4 @@
-"""What a source file says and which modules it imports, read off its text; nothing of it runs."""
+"""Digest and imports of a source file, read from its text; nothing of it runs."""
 
 import ast
 import hashlib

@@ -47,7 +47,7 @@ class StoreError(CacheError, ValueError):
 
 
 class ArchiveError(StoreError):
-    """What came from elsewhere is not to be trusted: names, links, sizes or claims that cannot be."""
+    """An imported archive cannot be trusted: names, links, sizes or claims that are impossible."""
 
 
 class MergeError(StoreError):

@@ -48,7 +48,7 @@ def aside(target: Path, ending: str) -> Iterator[Path]:
 
 
 class Shared:
-    """Held together with others from its making to `release`, or its end; keeps out who wants `path` alone."""
+    """Shared (read) lock, held until `release()` or garbage collection; blocks whoever wants `path` alone."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ def mark(root: Path) -> None:
 
 
 def mark_damage(path: Path) -> str | None:
-    """What is wrong with a cache's mark; None where nothing is."""
+    """Describe what is wrong with a cache's mark; None where nothing is."""
     return None if path.read_bytes() == _SIGNATURE.encode() else "the cache's mark is not as it was written"
 
 
@@ -53,7 +53,7 @@ def mounted(root: Path, *others: Path) -> Iterator[None]:
 
 
 def advice(error: OSError) -> str:
-    """What to do about what the machine said of some other folder; nothing where it is ours or needs no word."""
+    """Advise on a finding about another machine's folder; empty where the folder is ours or needs none."""
     if isinstance(error, CacheError):
         return ""
     if error.errno in FULL:

@@ -41,7 +41,7 @@ class RunError(PipelineError, RuntimeError):
 
 
 class InputsChangedError(PipelineError, RuntimeError):
-    """What a stage reads was replaced while it ran; what was made of it is not recorded, and a rerun goes on."""
+    """A stage's input was replaced while it ran; results of it are not recorded, and a rerun continues."""
 
 
 class ClipError(PipelineError, ValueError):
@@ -60,7 +60,7 @@ class SkeletonError(ClipError):
 
 
 class FeatureError(ClipError):
-    """What a network made of a clip is not finite."""
+    """A network's output for a clip is not finite."""
 
 
 class BoxError(ClipError):

@@ -1,4 +1,4 @@
-"""Where each thing of a dataset lies, relative to the project's folder."""
+"""Paths of a dataset's files, relative to the project's folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Paths:
 
     @property
     def data(self) -> Path:
-        """What the stages make of them."""
+        """Folder of the stages' results."""
         return self.root / "data" / self.dataset
 
     @property
@@ -48,7 +48,7 @@ class Paths:
 
     @property
     def weights(self) -> Path:
-        """Learned weights."""
+        """Folder of trained weights."""
         return self.root / "weights" / self.dataset
 
     @property
@@ -58,7 +58,7 @@ class Paths:
 
     @property
     def params(self) -> Path:
-        """params.yaml."""
+        """Path of params.yaml."""
         return self.root / "params.yaml"
 
     def need(self, path: Path, stage: str) -> Path:
@@ -68,5 +68,5 @@ class Paths:
         return path
 
     def open_cache(self) -> Cache:
-        """$HARCACHE_DIR, which several people may share, or `.harcache` beside params.yaml."""
+        """Open $HARCACHE_DIR, which several people may share, or `.harcache` beside params.yaml."""
         return Cache.from_env(self.root / ".harcache")

@@ -50,7 +50,7 @@ def write_seals(path: Path, files: Iterable[Path]) -> None:
 
 
 def read_seals(path: Path) -> dict[str, Facts]:
-    """What a list says of each file. Raises DatasetError where one byte of the list is not as it was written."""
+    """Read a list of files' digests. Raises DatasetError where one byte of the list is not as it was written."""
     data = path.read_bytes()
     if not seal_holds(data):
         raise DatasetError(f"{path} is damaged: it fails its own seal; {way_on(path)}")
@@ -82,7 +82,7 @@ def proven_bytes(path: Path) -> bytes:
 
 
 def parsed(path: Path, parse: Callable[[bytes], Parsed]) -> Parsed:
-    """What `parse` makes of a file's proven bytes; raises DatasetError, with the way on, where it makes nothing.
+    """Parse a file's proven bytes with `parse`; raises DatasetError, with advice, where that fails.
 
     So that a file which no list answers for is no worse: what is garbled is said, not traced back.
     """
@@ -106,7 +106,7 @@ def parsed(path: Path, parse: Callable[[bytes], Parsed]) -> Parsed:
 
 
 def way_on(path: Path) -> str:
-    """What to do about a damaged file."""
+    """Advise what to do about a damaged file."""
     repair = "`python cli.py cache repair` takes a good copy where DVC has one"
     stage, dataset = maker_of(path)
     if not stage:

@@ -1,4 +1,4 @@
-"""How values that hold arrays show themselves: by their shapes."""
+"""Printing values that hold arrays: shapes instead of numbers."""
 
 from dataclasses import fields
 from typing import Any

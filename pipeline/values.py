@@ -44,7 +44,7 @@ class Clip:
     camera: int = UNKNOWN
     setup: int = UNKNOWN
     name: str = ""
-    """What the dataset calls it, where that cannot be an id (`pipeline.datasets.clip_ids`); else empty."""
+    """The dataset's own name, where that cannot be an id (`pipeline.datasets.clip_ids`); else empty."""
 
     def __post_init__(self) -> None:
         if not can_be_id(self.clip_id):
@@ -62,7 +62,7 @@ class Clip:
 
     @property
     def own_name(self) -> str:
-        """What the dataset calls it."""
+        """The dataset's own name of the clip."""
         return self.name or self.clip_id
 
 
@@ -126,18 +126,18 @@ class Box:
 
     @property
     def width(self) -> int:
-        """Pixels across."""
+        """Width in pixels."""
         return self.right - self.left
 
     @property
     def height(self) -> int:
-        """Pixels down."""
+        """Height in pixels."""
         return self.bottom - self.top
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Samples(ShownByShape):
-    """Which video frames each view of a clip shows."""
+    """Video frames that each view of a clip shows."""
 
     frames: NDArray[np.int32]
     """(A, T): frame numbers, each in [0, num_frames); may repeat where a clip is short."""

@@ -1,4 +1,4 @@
-"""crop: cut the people out of the sampled frames. Each video is decoded once for all recipes."""
+"""Stage `crop`: cut the people out of the sampled frames. Each video is decoded once for all recipes."""
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
@@ -51,12 +51,12 @@ class CropWork:
     """By which each clip's row is named; the sha256 of its `video` among them."""
 
     def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "CropWork":
-        """The same work, knowing which bytes it must read."""
+        """Return the same work with the digests of the inputs that it must read."""
         return replace(self, inputs=inputs)
 
     @property
     def made_with(self) -> Mapping[str, Any]:
-        """Where enhancers ran; without one there is nothing to tell."""
+        """Device of the enhancers; without one there is nothing to record."""
         enhanced = any(recipe.enhance for recipe in self.preset.crop.recipes.values())
         return {"device": "cpu", "threads": 1} if enhanced else {}
 

@@ -1,4 +1,4 @@
-"""enhance: train Zero-DCE on a dataset's own dark frames, without reference. crop then uses its weights."""
+"""Stage `enhance`: train Zero-DCE on a dataset's own dark frames, without reference; crop then uses its weights."""
 
 import hashlib
 import sys
@@ -22,7 +22,7 @@ from pipeline.paths import Paths
 
 @dataclass(frozen=True)
 class Enhancer:
-    """What training came to."""
+    """Result of the training."""
 
     out: Path
     sha256: str

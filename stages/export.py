@@ -1,4 +1,4 @@
-"""export: a backbone's weights as an ONNX file, which says itself what it must be fed."""
+"""Command `export`: a backbone's weights as an ONNX file that describes the input it needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ NUM_CLIPS = 2
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """Summary of the file written."""
 
     path: Path
     backbone: str

@@ -1,4 +1,4 @@
-"""extract: videos in, features out. No dataset, no skeletons, no DVC; the same cache."""
+"""Command `extract`: videos in, features out. No dataset, no skeletons, no DVC; the same cache."""
 
 import os
 import sys
@@ -50,7 +50,7 @@ SHARD_ROWS = 1024
 
 @dataclass(frozen=True)
 class Request:
-    """What one call asks for."""
+    """Options of one call."""
 
     backbone: str
     """A name of `models.names.BACKBONES` over videos, or `package.module:Class`."""
@@ -59,11 +59,11 @@ class Request:
     kind: WeightsKind = "harcache"
     cuts: tuple[str, ...] = (FEATURES,)
     views: int = 1
-    """How many windows of each video."""
+    """Number of windows of each video."""
     stride_frames: int | None = None
     """From one frame to the next; None spreads the frames over the whole video."""
     sha256: str | None = None
-    """Of the weights, by which rows are named: a file that is another by the time it is loaded is refused."""
+    """Digest of the weights, part of each row's key: a file that was replaced before loading is refused."""
 
     @property
     def part(self) -> str:
@@ -72,17 +72,17 @@ class Request:
 
     @cached_property
     def card(self) -> WeightsCard | None:
-        """What the weights say of themselves."""
+        """Card of the weights."""
         return None if self.weights is None else weights_card(self.weights, self.backbone, self.kind)
 
     @cached_property
     def options(self) -> dict[str, Any]:
-        """Of the network: as its weights were made with."""
+        """Options of the network that its weights were made with."""
         return {"kind": self.backbone, **({} if self.card is None else self.card.options)}
 
     @cached_property
     def expects(self) -> VideoInput:
-        """How pixels must come: as the weights were learned, else as the network declares."""
+        """Preprocessing of the pixels: that of the weights' training, else the network's own."""
         declared = backbone_class(self.backbone).expects
         if not isinstance(declared, VideoInput):
             raise ModelParamError(
@@ -98,7 +98,7 @@ class Request:
 
     @property
     def rule(self) -> SamplingRule:
-        """Which frames are seen."""
+        """Rule that samples the frames."""
         if self.stride_frames is None:
             return SamplingRule(rule="centered", num_frames=self.expects.frames, views=self.views)
         return SamplingRule(
@@ -129,7 +129,7 @@ class ExtractWork:
     made_with: Mapping[str, Any] = field(default_factory=dict)
 
     def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "ExtractWork":
-        """The same work, knowing which bytes it must read."""
+        """Return the same work with the digests of the inputs that it must read."""
         return replace(self, inputs=inputs)
 
     def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:

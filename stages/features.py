@@ -1,4 +1,4 @@
-"""features: every clip through the frozen backbones, in batches of one fixed, padded size."""
+"""Stage `features`: every clip through the frozen backbones, in batches of one fixed, padded size."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,20 +55,20 @@ class Planned:
     shape: tuple[int, ...]
     """(A, …) of one clip."""
     code: Mapping[str, str | int]
-    """What names the backbone's code, where more than its kind does."""
+    """Name of the backbone's code, where its kind alone does not identify it."""
 
     @property
     def name(self) -> str:
-        """Of the array."""
+        """Name of the array."""
         return array_of(self.training, self.cut.name)
 
     @property
     def kept(self) -> CutArray:
-        """How it is laid out."""
+        """Layout of the array."""
         return CutArray(self.name, self.cut.dtype, self.shape, self.cut.dims)
 
     def params(self, sources: Mapping[str, ClipInput]) -> dict[str, Any]:
-        """What decides its rows beside weights and clip."""
+        """Parameters that decide its rows, besides weights and clip."""
         cut = {} if self.cut.name == FEATURES_CUT else {"cut": self.cut.name}
         return {"input": sources[self.training.name].normalisation, **cut, **self.code}
 
@@ -93,7 +93,7 @@ class FeatureWork:
 
     @property
     def made_with(self) -> dict[str, Any]:
-        """What the record says beside the key."""
+        """Facts that the record states beside the key."""
         return {
             "device": best_device(),
             "threads": self.threads,

@@ -1,4 +1,4 @@
-"""heatmaps: Gaussian pseudo-heatmaps of one recipe's frames, or the grid joints they are rendered from."""
+"""Stage `heatmaps`: Gaussian pseudo-heatmaps of one recipe's frames, or the grid joints they are rendered from."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace

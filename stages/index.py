@@ -1,4 +1,4 @@
-"""index: what is there, and is it sound? Catalog, skeletons, sources' sha256, failures and quality flags."""
+"""Stage `index`: list and check the dataset. Catalog, skeletons, sources' sha256, failures and quality flags."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

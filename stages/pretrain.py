@@ -1,4 +1,4 @@
-"""pretrain: stages 1 and 2 of AMFI-Net's Algorithm 1. One backbone a modality, epochs chosen on held-out people."""
+"""Stage `pretrain`: stages 1 and 2 of AMFI-Net's Algorithm 1, with epochs chosen on held-out people."""
 
 import sys
 import time
@@ -61,7 +61,7 @@ class BackboneTraining:
     catalog: Catalog
     amp: str
     inputs: Pinned
-    """What it is learned from: no epoch is kept, and no weights, once that was replaced."""
+    """Inputs of the training: no epoch and no weights are stored once they were replaced."""
 
     def learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on` for `epochs`, keeping the epoch that is best on `select_on` (the last, where none)."""

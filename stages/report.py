@@ -1,4 +1,4 @@
-"""report: everything that happened, on one page."""
+"""Stage `report`: results, figures and failures on one page."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""sample: which frames each recipe and view looks at. Integers only; coverage is reported."""
+"""Stage `sample`: choose the frames of each recipe and view. Integers only; coverage is reported."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace

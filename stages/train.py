@@ -1,10 +1,10 @@
-"""train: stage 3 of AMFI-Net and the fusions it is compared with, on cached features; then the test clips, once."""
+"""Stage `train`: AMFI-Net's fusion and the fusions it is compared with, on cached features; then one test."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ class HeadTraining:
     method: str
     """A head's name, or a user's own as `package.module:Class`; or the backbone that the head sees alone."""
     inputs: Pinned
-    """What it is learned from: nothing is kept that was learned from another store."""
+    """Inputs of the training: nothing is stored that was trained on a replaced store."""
 
     def heads(self, parts: SplitParts) -> Iterator[Training]:
         """The selection run, on features of backbones that never saw the held-out clips; then the final runs."""
@@ -114,7 +114,7 @@ class HeadTraining:
         )
 
     def said(self, training: Training, pair: Pair) -> Scores:
-        """What a trained head says about clips."""
+        """Class probabilities that a trained head gives to clips."""
         head = self._head(pair, training.seed)
         load_state(head, decode(training.weights).state, f"head {self.method}")
         blocks = [(torch.from_numpy(pair[0]), torch.from_numpy(pair[1]))]
@@ -200,15 +200,8 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
                 )
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
-    leaks = catalog_leaks(catalog)
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
-    facts = {
-        "selected_on": selected_on(preset.pretrain),
-        "fusion": preset.train.fused,
-        "backbone_seeds": list(preset.pretrain.seeds),
-        "skeleton_weight": weight,
-        "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
-    }
+    facts = {**_facts(preset, catalog), "skeleton_weight": weight}
     write_results(paths, catalog, parts, [*said, *late_fusions(said, weight)], heads, facts)
     cached = sum(head.from_cache for head in heads)
     return Summary(
@@ -221,6 +214,17 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         note=left_out(catalog, features),
         unit="heads",
     )
+
+
+def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:
+    """What metrics.json says of the run beside its figures."""
+    leaks, pretrain = catalog_leaks(catalog), preset.pretrain
+    return {
+        "selected_on": selected_on(pretrain),
+        "fusion": preset.train.fused,
+        "backbone_seeds": list(pretrain.seeds),
+        "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
+    }
 
 
 def _as_tensors(batches: Iterator[tuple[Pair, NDArray[np.int64]]]) -> Iterator[Batch]:

@@ -137,7 +137,9 @@ def test_a_clone_without_the_cache_computes_and_trains_nothing(copied: Project) 
 
 
 def test_weights_that_are_not_what_is_told_are_refused(copied: Project, tmp_path: Path) -> None:
+    """Also where no seal tells of them, as in weights of before there were seals."""
     folder, cache = copied.paths.weights / "heads", Cache(tmp_path / "cache")
+    (folder / "seals.json").unlink()
     documents = json.loads((folder / "documents.json").read_text())
     name = sorted(documents)[0]
     weights = (folder / f"{name}.pt").read_bytes()
@@ -160,6 +162,7 @@ def test_gc_keeps_what_the_projects_stores_and_weights_need(copied: Project) -> 
     shutil.rmtree(copied.paths.store("heatmaps"))
     assert {item.kind for item in collected(copied.root, delete=True, days=0).items} == {"shard"}
     path = copied.paths.weights / "heads" / "trainings.json"
+    path.with_name("seals.json").unlink()
     facts = [{n: v for n, v in fact.items() if n != "key"} for fact in json.loads(path.read_text())]
     put(path, json.dumps(facts).encode())
     with pytest.raises(DatasetError, match="of an older harcache"):

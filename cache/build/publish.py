@@ -26,7 +26,7 @@ _RESERVED = (LAYOUT, "failures", "coordinates")
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """All that a store consists of. N rows (holes among them), n ids."""
+    """Contents of a store to be published: N rows (holes among them), n ids."""
 
     spec: StoreSpec
     order: tuple[str | None, ...]

@@ -62,7 +62,7 @@ class RowSource:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What of a block's rows can be copied."""
+    """Rows of a block that can be copied from existing shards."""
 
     rows: Mapping[int, tuple[RowSource, int]]
     """Row of the block to where its content lies."""

@@ -1,4 +1,4 @@
-"""What is handed to a worker, and what it hands back: plain values that pickle."""
+"""Tasks for workers and their results: plain values that pickle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a task. Rows are counted once, however many arrays they have."""
+    """Result of a task. Rows are counted once, however many arrays they have."""
 
     block: int
     made: int

@@ -1,1 +1,1 @@
-"""Stores that go to others or come from them: as one file, checked, compared, put together."""
+"""Exchange of stores with others: exported as one file, imported and checked, compared, merged."""

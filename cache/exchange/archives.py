@@ -21,11 +21,11 @@ _COPY_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of the zip, addressed by offset."""
+    """One file of the zip: its offset and size."""
 
     name: str
     offset: int
-    """Of its first byte, in the zip."""
+    """Offset of its first byte in the zip."""
     size: int
 
 

@@ -1,4 +1,4 @@
-"""How two stores differ: rows, what they were made of, and what they hold where they were made of the same."""
+"""Comparison of two stores: their rows, the documents behind them, and the contents of rows with equal keys."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ class Reason:
 
     array: str
     differences: tuple[Difference, ...]
-    """Of the first of the rows."""
+    """Differences of the first of these rows."""
     rows: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -33,23 +33,23 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class StoreDiff:
-    """All that two stores differ in."""
+    """Every difference between two stores."""
 
     a: Path
     b: Path
     only_a: tuple[str, ...]
-    """Ids."""
+    """Ids of rows in one store only."""
     only_b: tuple[str, ...]
     attributes: tuple[Difference, ...]
-    """Of the cards."""
+    """Differences of the stores' cards."""
     layout: tuple[Difference, ...]
-    """Of the arrays: which there are, their shapes, chunks and codecs."""
+    """Differences of the arrays: which there are, their shapes, chunks and codecs."""
     recipes: tuple[Difference, ...]
-    """Of what all rows of an array share: parameters, weights, versions."""
+    """Differences of what all rows of an array share: parameters, weights, versions."""
     reasons: tuple[Reason, ...]
-    """Of rows in both whose keys differ."""
+    """Reasons why rows in both stores have different keys."""
     contents: tuple[ContentDiff, ...]
-    """Of rows in both whose keys agree, by array."""
+    """Contents of rows in both stores with equal keys, by array."""
     coordinates: tuple[tuple[str, tuple[str, ...]], ...]
     """Name to the ids of rows in both whose values differ; none where only one has it."""
     same_order: bool
@@ -63,7 +63,7 @@ class StoreDiff:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where they differ, as `diff` has it."""
+        """Exit status 0, or 1 where the stores differ, as of the program `diff`."""
         return int(not self.agrees)
 
     def __str__(self) -> str:
@@ -82,7 +82,7 @@ class StoreDiff:
         return f"{self.a} and {self.b} agree: {rows} rows of {len(self.contents)} arrays compared{order}"
 
     def document(self) -> dict[str, JSON]:
-        """The same as JSON; of each difference {"place", "before", "now"}: in a, in b."""
+        """Return it as JSON; each difference is {"place", "before", "now"}: in a, in b."""
         found: dict[str, Any] = asdict(self)
         found |= {"a": str(self.a), "b": str(self.b), "agrees": self.agrees}
         found["coordinates"] = {name: list(rows) for name, rows in self.coordinates}
@@ -142,7 +142,7 @@ def reasons(
 
 
 def documents_of(parts: Parts, array: str, ids: list[str]) -> dict[str, JSON]:
-    """Id to what that row was made of, for those of `ids` that have a document; reads only their blocks."""
+    """Return id → document for those of `ids` that have one; only their blocks are read."""
     row_of = {row_id: row for row, row_id in enumerate(parts.ids()) if row_id is not None}
     step = parts.arrays[array].rows_per_shard
     blocks: dict[int, list[str]] = {}
@@ -156,7 +156,7 @@ def documents_of(parts: Parts, array: str, ids: list[str]) -> dict[str, JSON]:
 
 
 def layout_of(parts: Parts, array: str) -> dict[str, JSON]:
-    """An array's spec, with how many rows its shards hold."""
+    """Return an array's spec with the number of rows a shard, as JSON."""
     part = parts.arrays[array]
     return {**part.spec.document(), "rows_per_shard": part.rows_per_shard}
 

@@ -1,4 +1,4 @@
-"""What rows made of the same hold in two stores: equal bytes, or how far apart. So floats of two machines compare."""
+"""Comparison of the contents of rows with equal keys: equal bytes, or the largest difference of floats."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an export tells: one value, whatever the file's form."""
+"""The result of an export, whatever the file's form."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -37,7 +37,7 @@ class Imported:
     files: int
     bytes: int
     digest: str
-    """Of its manifest: what its publisher can tell, to know that it is the same store."""
+    """Digest of its manifest, which the publisher can state to prove that it is the same store."""
     adopted: Adopted | None
 
     def __str__(self) -> str:

@@ -45,7 +45,7 @@ class Merged:
 
     path: Path
     rows: tuple[int, ...]
-    """How many each store had, in the order given."""
+    """Number of rows of each store, in the order given."""
     total: int
     linked: int
     """Shards taken as they are."""

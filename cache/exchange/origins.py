@@ -1,4 +1,4 @@
-"""Where an imported store comes from: a zip, a folder or an address. Listed first, then read file by file, bounded."""
+"""Sources of an imported store: a zip, a folder or an address; listed first, then read file by file, bounded."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ class Origin(ABC):
     """One store's files, nothing of which is believed yet."""
 
     where: str
-    """For messages."""
+    """Name of the source in messages."""
 
     @abstractmethod
     def sizes(self) -> Mapping[str, int] | None:
@@ -49,7 +49,7 @@ class FolderOrigin(Origin):
         self.folder, self.where = folder, str(folder)
 
     def sizes(self) -> Mapping[str, int]:
-        """By walking it."""
+        """Walk the folder; return every file's size by name."""
         return dict(self._walk(self.folder, ""))
 
     def opened(self, name: str) -> IO[bytes]:
@@ -82,7 +82,7 @@ class ZipOrigin(Origin):
         self._entries = stored_entries(path)
 
     def sizes(self) -> Mapping[str, int]:
-        """As the zip lists them, checked against what it holds."""
+        """Return the sizes that the zip lists, checked against its contents."""
         return {name: entry.size for name, entry in self._entries.items()}
 
     def opened(self, name: str) -> IO[bytes]:
@@ -109,15 +109,15 @@ class WebOrigin(Origin):
         self.where = url.rstrip("/")
 
     def sizes(self) -> None:
-        """The web lists nothing."""
+        """Return None: a web server lists no files."""
 
     def opened(self, name: str) -> IO[bytes]:
-        """One request."""
+        """Request one file and return its body."""
         return answered(f"{self.where}/{quote(name)}")
 
 
 def answered(url: str) -> IO[bytes]:
-    """What an http or https address answers. Raises StoreError where it answers nothing."""
+    """Open the body of an http or https address. Raises StoreError where there is no answer."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise ArchiveError(f"{url} is neither a file here nor an http(s) address")
     try:

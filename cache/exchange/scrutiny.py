@@ -22,7 +22,7 @@ from ..upkeep.verify import verify_store
 
 
 def scrutinise(folder: Path, where: str, hashes: Hashes) -> int:
-    """Gives how many rows it holds. Raises ArchiveError with the first thing that can't be true.
+    """Check a store of unknown origin; return its number of rows. Raises ArchiveError with the first contradiction.
 
     where: what messages call the store, which may lie aside still.
     """

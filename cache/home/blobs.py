@@ -117,7 +117,7 @@ def _contents(key: str, doc: JSON, files: Mapping[str, bytes], record: JSON) -> 
 
 
 def blob_document(folder: Path) -> JSON:
-    """What the blob in that folder was made of."""
+    """Return the document of the blob in that folder."""
     document: JSON = json.loads((folder / _RECORD).read_bytes())["doc"]
     return document
 

@@ -33,16 +33,16 @@ class Cache:
 
     @property
     def blobs(self) -> Blobs:
-        """Learned files, kept by what they were learned from."""
+        """Trained files, under keys of what they were trained on."""
         return Blobs(self.root)
 
     @property
     def in_use(self) -> Path:
-        """Held by every build from its plan to its end, so that nothing it counts on is collected."""
+        """Path of the lock that every build holds from its plan to its end, so that no input is collected."""
         return self.root / "in_use"
 
     def shard(self, key: str) -> Path:
-        """Where the shard of that key lies; a record beside it says that it is whole."""
+        """Return the path of the shard with that key; a record beside it shows that it is complete."""
         return self.root / "shards" / key[:2] / key
 
     def record(self, key: str) -> Path:
@@ -50,15 +50,15 @@ class Cache:
         return self.root / "shards" / key[:2] / f"{key}.json"
 
     def documents(self, key: str) -> Path:
-        """What the shard's rows were made of, as its stores carry it; made from the record where it lacks."""
+        """Return the path of the shard's documents, as its stores carry them; written from the record if missing."""
         return self.root / "shards" / key[:2] / f"{key}.documents"
 
     def lock(self, key: str) -> Path:
-        """Held by whoever writes that shard."""
+        """Path of the lock that the writer of that shard holds."""
         return self.root / "shards" / key[:2] / f"{key}.lock"
 
     def order(self, name: str) -> Path:
-        """Where a store's row order is remembered."""
+        """Return the path of a store's remembered row order."""
         parts = name.split("/")
         if not all(part and part not in (".", "..") and part.isprintable() for part in parts):
             raise SpecError(f"a store's name is words joined by /, as demo/frames; got {name!r}")

@@ -25,7 +25,7 @@ CREATE TABLE rows (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row lies already."""
+    """Location of a row that the cache holds already."""
 
     shard: str
     rows_per_shard: int

@@ -28,7 +28,7 @@ class Use:
     shards: frozenset[str]
     blobs: frozenset[str]
     facts: Mapping[str, Any]
-    """Of the last build: name, rows, made."""
+    """Facts of the last build: name, rows, made."""
 
     def alive(self, since: datetime) -> bool:
         """Whether its folder may still be there: it is, or is another host's, or was made after `since`."""
@@ -39,7 +39,7 @@ def remember_use(
     cache: Cache, out: Path, *, shards: Iterable[str] = (), blobs: Iterable[str] = (),
     facts: Mapping[str, JSON] | None = None, replacing: bool = False,
 ) -> None:  # fmt: skip
-    """Say what the folder `out` needs; replaces what was said of it before.
+    """Record what the folder `out` needs; replaces its earlier record.
 
     replacing: the folder is about to be replaced: until that is done, both the old and the new are needed.
     """
@@ -56,7 +56,7 @@ def remember_use(
 
 
 def read_uses(cache: Cache) -> list[Use]:
-    """Every use, by folder. Raises CacheError where one is damaged: what it needs can't be told."""
+    """Read every use, by folder. Raises CacheError where one is damaged: its needs are then unknown."""
     return sorted((_use(path) for path in (cache.root / "uses").glob("*.json")), key=lambda use: str(use.out))
 
 
@@ -66,7 +66,7 @@ def since_days(days: float) -> datetime:
 
 
 def use_damage(path: Path) -> str | None:
-    """What is wrong with a use; None where nothing is."""
+    """Describe what is wrong with a use; None where nothing is."""
     return None if seal_holds(path.read_bytes()) else "it fails its seal: what it needs can't be told"
 
 

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def arranged(previous: Sequence[str | None] | None, ids: Iterable[str]) -> tuple[str | None, ...]:
-    """Which id stands in which row; None is a hole.
+    """Assign ids to rows; None is a hole.
 
     Fresh: sorted. Afterwards what stays keeps its row, what left leaves a hole, and what is new fills
     the holes first: previous (a, b, c) and ids {a, c, d, e} give (a, d, c, e).
@@ -44,7 +44,7 @@ def read_order(path: Path) -> tuple[str | None, ...] | None:
 
 
 def order_damage(data: bytes) -> str | None:
-    """What is wrong with an order's bytes; None where nothing is."""
+    """Describe what is wrong with an order's bytes; None where nothing is."""
     if seal_holds(data):
         return None
     try:

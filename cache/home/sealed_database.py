@@ -36,7 +36,7 @@ class SealedDatabase:
         return self.path.with_suffix(".seal")
 
     def damage(self) -> str | None:
-        """What is wrong with its bytes; None where nothing is, or where nobody sealed it yet."""
+        """Describe what is wrong with its bytes; None where nothing is, or where it was not sealed yet."""
         try:
             told = self.seal.read_text("ascii", "replace")
         except FileNotFoundError:

@@ -17,7 +17,7 @@ _TOLD = ("title", "dataset", "protocol", "stage", "licence", "citation", "url")
 
 @dataclass(frozen=True)
 class Card:
-    """What a store says of itself; None where it does not say."""
+    """Description of a store from its attributes; None where one is missing."""
 
     title: str | None
     dataset: str | None

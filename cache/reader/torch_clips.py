@@ -16,11 +16,13 @@ class _Array(Protocol):
 
 
 class Clips(Protocol):
-    """What is asked of a reader; it pickles as its address."""
+    """The reader's interface that the dataset needs; it pickles as its address."""
 
     def __getitem__(self, array: str) -> _Array: ...
 
-    def coord(self, name: str, ids: Sequence[str] | None = None) -> NDArray[Any]: ...
+    def coord(self, name: str, ids: Sequence[str] | None = None) -> NDArray[Any]:
+        """Return one coordinate of the rows `ids`, or of all rows."""
+        ...
 
     def __reduce__(self) -> tuple[Any, ...]: ...
 

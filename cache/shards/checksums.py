@@ -18,7 +18,7 @@ _HEAD = struct.Struct("<II")
 _MAGIC = 0x184D2A5C
 _LENGTH = struct.Struct("<I")
 FRAME_BYTES = _HEAD.size + _LENGTH.size
-"""What a frame takes beside its table."""
+"""Bytes of a frame besides its table."""
 
 
 def table_bytes(spec: ArraySpec, rows_per_shard: int) -> int:

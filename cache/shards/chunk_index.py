@@ -26,14 +26,14 @@ def index_bytes(spec: ArraySpec, rows_per_shard: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Where one chunk meets the wanted part of a row."""
+    """Overlap of one chunk with the requested slice of a row."""
 
     number: int
     """The chunk's number among a row's chunks, in C order."""
     row: tuple[slice, ...]
-    """What it covers of the wanted part."""
+    """Range of the requested slice that the chunk covers."""
     chunk: tuple[slice, ...]
-    """Which part of the chunk that is; the rest is padding or was not asked for."""
+    """Range within the chunk; the rest is padding or was not requested."""
 
 
 @lru_cache(maxsize=4096)
@@ -56,11 +56,11 @@ def cells(spec: ArraySpec, start: int = 0, stop: int | None = None) -> tuple[Cel
 
 
 def crc_of(data: bytes) -> bytes:
-    """crc32c as it is stored."""
+    """Return the crc32c as it is stored: 4 bytes, little-endian."""
     return int(google_crc32c.value(data)).to_bytes(CRC_BYTES, "little")
 
 
 def crc_holds(stored: bytes) -> bool:
-    """Whether the last four bytes are the crc32c of those before."""
+    """Return whether the last four bytes are the crc32c of those before."""
     content = np.frombuffer(stored, np.uint8)[:-CRC_BYTES]  # the checksum takes arrays without copying
     return int(google_crc32c.value(content)).to_bytes(CRC_BYTES, "little") == stored[-CRC_BYTES:]

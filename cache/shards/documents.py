@@ -25,7 +25,7 @@ _LEVEL = 3
 _CRC_BYTES = 4
 _TAIL = KEY_BYTES + _CRC_BYTES
 MAX_DOCUMENTS_BYTES = 512 << 20
-"""What the documents of one shard may unpack to; 16,384 rows of 2 KB are 32 MB."""
+"""Limit of one shard's unpacked documents; 16,384 rows of 2 KB are 32 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Documents:
     """One shard's documents. B rows."""
 
     key: str
-    """Of the shard, digested anew from what follows: it can't disagree with them."""
+    """Key of the shard, digested anew from the rest, so that the two cannot disagree."""
     spec: Mapping[str, JSON]
     """`ArraySpec.key_document`."""
     rows_per_shard: int
@@ -44,7 +44,7 @@ class Documents:
     failures: Mapping[int, RowFailure]
     """Row in the shard to why it could not be made."""
     checksums: bytes | None = None
-    """Each chunk's crc32c; None where they were not kept yet."""
+    """Each chunk's crc32c; None where the file has none."""
 
 
 def documents_bytes(
@@ -73,7 +73,7 @@ def intact(data: bytes, key: str) -> bool:
 
 
 def tail_bytes(spec: ArraySpec, rows_per_shard: int) -> int:
-    """How many of the file's last bytes `tail_checksums` wants."""
+    """Return how many of the file's last bytes `tail_checksums` needs."""
     return table_bytes(spec, rows_per_shard) + FRAME_BYTES + _TAIL
 
 
@@ -83,7 +83,7 @@ def tail_checksums(data: bytes) -> bytes | None:
 
 
 def parse_documents(data: bytes, where: str) -> Documents:
-    """What the file says, every key digested anew. Raises ShardError that names `where`."""
+    """Parse the file; every key is digested anew. Raises ShardError that names `where`."""
     if len(data) <= _TAIL or data[-_CRC_BYTES:] != _crc(data[:-_CRC_BYTES]):
         raise ShardError(f"{where}: the documents fail their crc32c")
     size = content_size(data[:18])
@@ -104,7 +104,7 @@ def parse_documents(data: bytes, where: str) -> Documents:
 
 
 def documents_from(content: Mapping[str, Any]) -> Documents:
-    """What such a file's content, or a shard's record, says its rows were made of; all keys digested anew.
+    """Read documents from such a file's content or a shard's record; all keys are digested anew.
 
     Raises what comes of a content of another form: ValueError, KeyError, TypeError, AttributeError.
     """

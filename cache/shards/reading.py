@@ -56,7 +56,7 @@ class ShardReader:
         start: int = 0,
         stop: int | None = None,
     ) -> None:
-        """out[places[i]] = row rows[i], or its part [start, stop) along the row's first axis; stored dtype."""
+        """Read rows: out[places[i]] = rows[i], or its part [start, stop) along the row's first axis; stored dtype."""
         runs = None
         if self._local is not None and out.flags.c_contiguous and out.shape[1:] == self.spec.row_shape:
             runs = self._runs(places, rows)
@@ -67,7 +67,7 @@ class ShardReader:
                 self._read_rows(out[place : place + count], row)
 
     def read_run(self, out: NDArray[np.generic], first: int) -> None:
-        """out[i] = row first + i; `out` is contiguous."""
+        """Read consecutive rows: out[i] = row first + i; `out` is contiguous."""
         if self._local is not None:
             self._read_rows(out, first)
         else:

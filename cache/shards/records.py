@@ -1,4 +1,4 @@
-"""Records: the truth beside each shard. What each row was made of, how it ended, when and where."""
+"""Records beside each shard: the document of each row, its outcome, when and where it was computed."""
 
 import getpass
 import json
@@ -51,7 +51,7 @@ class RecordedRow:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the index and the store need of a record; the file holds more (documents, times, host)."""
+    """The part of a record that the index and the store need; the file holds more (documents, times, host)."""
 
     key: str
     spec: ArraySpec
@@ -100,7 +100,7 @@ def record_document(
 
 
 def who_and_when() -> dict[str, JSON]:
-    """Host, user and time of this moment: what records say of their making, and stores never do."""
+    """Return host, user and time of this moment, which records state and stores never do."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
@@ -110,7 +110,7 @@ def who_and_when() -> dict[str, JSON]:
 
 
 def read_record_document(path: Path) -> dict[str, Any]:
-    """All that a record says. Raises ShardError where it is not what was written."""
+    """Read the whole record. Raises ShardError where it is damaged."""
     data = path.read_bytes()
     try:
         document: dict[str, Any] = json.loads(data)
@@ -147,7 +147,7 @@ def recorded_checksums(document: Mapping[str, Any]) -> bytes | None:
 
 
 def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:
-    """Split documents into what all share and what is each one's own, so that 16,000 rows stay small.
+    """Split documents into their common part and each one's own, so that 16,000 rows stay small.
 
     [{"step": "a", "id": 1}, {"step": "a", "id": 2}] gives {"step": "a"} and [{"id": 1}, {"id": 2}].
     None stands for a row without a document. Where one is not a dict nothing is shared.
@@ -159,7 +159,7 @@ def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:
 
 
 def shared_by(docs: Iterable[JSON]) -> dict[str, JSON]:
-    """What all documents have in common; None is no document."""
+    """Return what all documents have in common; None is no document."""
     shared: dict[str, JSON] | None = None
     for doc in docs:
         if doc is None:

@@ -1,4 +1,4 @@
-"""Where a store's bytes come from: one file addressed by offset, and the tree of files that a store is."""
+"""Sources of a store's bytes: one file addressed by offset, and a store's tree of files."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ class Source(Protocol):
 
     @property
     def where(self) -> str:
-        """For messages."""
+        """Name of the file in messages."""
         ...
 
     @property
@@ -39,11 +39,11 @@ class Source(Protocol):
         ...
 
     def distrust(self) -> None:
-        """What was read turned out wrong: keep none of it for the next time."""
+        """Forget what was read, because it turned out wrong."""
         ...
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release open files and connections."""
         ...
 
 
@@ -52,7 +52,7 @@ class Files(Protocol):
 
     @property
     def where(self) -> str:
-        """For messages: a folder, a zip or a URL."""
+        """Name of the store in messages: a folder, a zip or a URL."""
         ...
 
     def size(self, name: str) -> int | None:
@@ -68,7 +68,7 @@ class Files(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release open files and connections."""
         ...
 
 
@@ -92,7 +92,7 @@ class LocalFile:
         return (self.read(offset, length) for offset, length in ranges)
 
     def distrust(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: no bytes are cached."""
 
     def read_into(self, offset: int, buffers: Sequence[memoryview], wanted: int) -> int:
         """Fill the buffers, `wanted` bytes in all, with what follows `offset`; gives how many bytes there were."""
@@ -129,7 +129,7 @@ def _after(buffers: Sequence[memoryview], filled: int) -> list[memoryview]:
 
 
 class Held:
-    """A file's content that is in memory already."""
+    """The content of a file that is in memory already."""
 
     def __init__(self, where: str, content: bytes) -> None:
         self.where = where
@@ -145,7 +145,7 @@ class Held:
         return (self.read(offset, length) for offset, length in ranges)
 
     def distrust(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: no bytes are cached."""
 
     def close(self) -> None:
         """Nothing is held open."""

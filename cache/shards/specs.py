@@ -1,4 +1,4 @@
-"""What a store is to hold: arrays, rows, blocks. A row is one record's slice of every array."""
+"""The specification of a store: arrays, rows, blocks; a row is one record's slice of every array."""
 
 import math
 import re
@@ -22,7 +22,7 @@ class ArraySpec:
 
     name: str
     dtype: DTypeLike
-    """Bool, integer or float; kept little-endian. Becomes the dtype's own short name, as "float32"."""
+    """Bool, integer or float, stored little-endian; becomes the dtype's own short name, as "float32"."""
     row_shape: tuple[int, ...]
     """Shape of one row; () for one number a row."""
     dims: tuple[str, ...]
@@ -96,19 +96,19 @@ class ArraySpec:
 
     @property
     def fill(self) -> float | int | bool:
-        """What a row that was never made reads as."""
+        """Value of a row that was never computed."""
         kind = self.stored.kind
         if kind == "f":
             return 0.0 if self.padded else math.nan
         return False if kind == "b" else 0
 
     def filled(self, shape: tuple[int, ...]) -> NDArray[np.generic]:
-        """A new array of fill."""
+        """Return a new array filled with `fill`."""
         return np.full(shape, self.fill, dtype=self.stored)
 
     @property
     def key_document(self) -> dict[str, JSON]:
-        """All that decides a row's stored bytes, as JSON: part of every key. What its axes are called does not."""
+        """Return, as JSON, all that decides a row's stored bytes: part of every key. Axis names are not."""
         return {name: value for name, value in self.document().items() if name != "dims"}
 
     def document(self) -> dict[str, JSON]:
@@ -182,7 +182,7 @@ def dim_sizes(arrays: list[tuple[str, tuple[str, ...], tuple[int, ...]]], row_di
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row to be: its id, and for each array the whole document of what decides its content."""
+    """One planned row: its id, and for each array the document of all that decides its content."""
 
     id: str
     docs: Mapping[str, JSON]
@@ -199,10 +199,10 @@ def shard_key(spec: ArraySpec, rows_per_shard: int, row_keys: tuple[str | None, 
 
 
 def entry_prefix(spec: ArraySpec) -> bytes:
-    """What `entry_key` starts from; one a spec."""
+    """Return the spec's part of `entry_key`, one for each spec."""
     return bytes.fromhex(key_of(spec.key_document))
 
 
 def entry_key(prefix: bytes, row_key: str) -> bytes:
-    """(20 bytes) names one row's content wherever it lies: spec without rows_per_shard, and row key."""
+    """Return 20 bytes that name one row's content wherever it lies: spec without rows_per_shard, and row key."""
     return bytes.fromhex(digest_of(prefix + bytes.fromhex(row_key)))

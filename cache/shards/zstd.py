@@ -26,7 +26,7 @@ def unpacked(zstd: Zstd, data: memoryview, expected: int) -> memoryview:
 
 
 def content_size(head: bytes) -> int | None:
-    """What a frame's first 18 bytes say that it holds; None where they don't, or are no frame's."""
+    """Return the content size that a frame's first 18 bytes state; None where they state none or are no frame."""
     if len(head) < 6 or head[:4] != _MAGIC:
         return None
     descriptor = head[4]

@@ -1,4 +1,4 @@
-"""What a store says of itself, believed only where everything it says agrees and its files are there, whole.
+"""Contents of a store by its manifest, accepted only where all statements agree and all files are whole.
 
 Contents of chunks are checked as they are read; here are the manifest, the description and the files' sizes.
 """
@@ -26,7 +26,7 @@ _MAX_ROWS = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What the manifest says of one file."""
+    """The manifest's entry for one file: size and digest."""
 
     size: int
     digest: str

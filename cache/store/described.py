@@ -1,4 +1,4 @@
-"""What a store's description may say: shapes that can be, files that belong to them, and Zarr told the same."""
+"""Checks of a store's description: possible shapes, matching files, and the same metadata for Zarr."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from ..shards.chunk_index import CRC_BYTES, index_bytes
 from ..shards.specs import ArraySpec
 
 MAX_CHUNK_BYTES = 1 << 30
-"""What one chunk may unpack to: what a reader must be ready to hold."""
+"""Limit of one chunk's unpacked size, which a reader must be able to hold."""
 _MAX_AXES = 32
 _COORD_BYTES = 16 << 20
 _MAX_COORD_RATIO = 512
@@ -125,7 +125,7 @@ def differing_from_zarr(
     num_rows: int,
     digests: Mapping[str, str],
 ) -> str:
-    """What Zarr is told otherwise than our own reader; "" where both see one store."""
+    """Describe where Zarr's metadata differs from our reader's; "" where both see one store."""
     documents = group["consolidated_metadata"]["metadata"]
     if [group["zarr_format"], group["node_type"]] != [3, "group"]:
         return "Zarr is told of no group of version 3"

@@ -23,7 +23,7 @@ _MAX_SHARDS = 1 << 18
 
 @dataclass(frozen=True)
 class Parts:
-    """What zarr.json says that a store consists of. Reading it proves nothing: `verify_store` does."""
+    """Parts of a store according to zarr.json. Reading it proves nothing: `verify_store` does."""
 
     folder: Path
     attrs: Mapping[str, Any]
@@ -44,7 +44,7 @@ class Parts:
         return range(block * step, min((block + 1) * step, self.num_rows))
 
     def documents(self, array: str, block: int) -> Documents:
-        """What a block's rows were made of. Raises OSError or ShardError."""
+        """Return the documents of a block's rows. Raises OSError or ShardError."""
         name = self.arrays[array].documents(block)
         return parse_documents((self.folder / name).read_bytes(), name)
 
@@ -119,7 +119,7 @@ class Manifest:
     files: Mapping[str, Mapping[str, Any]]
     """Name relative to the store to {"size", "blake2b160", "checksums"}; the last is None but of shards."""
     damage: str | None
-    """What is wrong with the manifest itself; what it lists is then a hint at best."""
+    """Description of damage to the manifest itself; its list is then a hint at best."""
     digest: str = ""
     """Its own: it names the whole store's content."""
 
@@ -154,7 +154,7 @@ def parse_manifest(data: bytes) -> Manifest:
 
 
 def damaged_rows(path: Path, part: Part, checksums: bytes | None = None) -> tuple[str, Collection[int]]:
-    """What the checksums inside a shard say, and which of its rows they find damaged; none where all hold.
+    """Check the checksums inside a shard; return a description and the damaged rows, none where all hold.
 
     checksums: what they must be; a chunk that is whole and another's is damaged then too.
     """

@@ -44,7 +44,7 @@ class Rows:
         self._refuse_strange_failures()
 
     def part(self, array: str) -> Part:
-        """How that array is laid out. Raises StoreError where there is none."""
+        """Return that array's layout. Raises StoreError where there is none."""
         if array not in self.contents.arrays:
             raise StoreError(
                 f"store {self.contents.where} has no array {array!r}; it has {sorted(self.contents.arrays)}"

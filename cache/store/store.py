@@ -47,7 +47,7 @@ class Store:
         return len(self.ids)
 
     def spec(self, array: str) -> ArraySpec:
-        """How that array is laid out."""
+        """Return that array's layout."""
         return self._rows.part(array).spec
 
     def key(self, array: str, row_id: str) -> str:

@@ -33,7 +33,7 @@ def refuse_name(name: str, where: str) -> None:
 
 
 def stored_infos(file: IO[bytes], where: str) -> dict[str, zipfile.ZipInfo]:
-    """What the zip's directory lists, by name. Raises ArchiveError where one is anything but a plain stored file."""
+    """Return the zip's directory by name. Raises ArchiveError where an entry is anything but a plain stored file."""
     try:
         with zipfile.ZipFile(file) as archive:
             infos = [info for info in archive.infolist() if not _is_folder(info)]
@@ -54,7 +54,7 @@ def stored_infos(file: IO[bytes], where: str) -> dict[str, zipfile.ZipInfo]:
 
 
 def data_offset(read: Callable[[int, int], bytes], info: zipfile.ZipInfo, where: str) -> int:
-    """Where an entry's bytes begin: behind its own header, which must name the same file.
+    """Return the offset of an entry's bytes: behind its own header, which must name the same file.
 
     `read(offset, size)` gives bytes of the zip, fewer at its end.
     """

@@ -1,1 +1,1 @@
-"""Keeping stores and the cache: what is damaged, mended, adopted, let go, and why an entry is what it is."""
+"""Maintenance of stores and the cache: verify, repair, adopt, collect garbage, explain entries."""

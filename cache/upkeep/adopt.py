@@ -24,15 +24,15 @@ _TOLD = 5
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What an adoption took in."""
+    """Result of an adoption."""
 
     store: Path
     taken: int
-    """Shards that the cache did not have."""
+    """Number of shards that the cache did not have."""
     known: int
-    """Shards that it had."""
+    """Number of shards that it had already."""
     bytes: int
-    """Of the shards taken; hard links where the file system has them."""
+    """Bytes of the shards taken; hard links where the file system has them."""
     ordered: bool
     """Whether the rows' order was taken too: the next build of this store then keeps every row in its place."""
 

@@ -1,7 +1,9 @@
-"""What was made of rows that turn out to be others, found by the records: it is made anew with them.
+"""Results computed from rows that turn out to be others, found by the records; they are computed anew.
 
-Builds prove every row before they copy or read it, and say so in what they record. What was recorded before they did
-may have been made of another shard's rows; where one is found to hold those, all that the records say came of it goes.
+Builds prove every row before they copy or read it, and say so in what they record. What was recorded
+before they did
+may have been made of another shard's rows; where one is found to hold those, all that the records say came
+of it goes.
 """
 
 import hashlib
@@ -31,8 +33,10 @@ class Derived:
 
 
 def derived_from(cache: Cache, faults: Collection[Fault]) -> Derived:
-    """What the records say was made of shards that hold other rows than their own: of those among `faults`, and of
-    those that lie in damaged/ since an earlier repair."""
+    """Find results computed, by the records, from shards that hold other rows than their own.
+
+    These shards are those among `faults`, and those in damaged/ since an earlier repair.
+    """
     names = [fault.place.rpartition("/")[2] for fault in faults if fault.place.startswith("shards/")]
     exchanged = {name for name in names if _KEY.fullmatch(name) and _exchanged(cache, name)}
     aside = {path.name for path in (cache.root / "damaged").glob("*") if _KEY.fullmatch(path.name)}

@@ -1,4 +1,4 @@
-"""What checking finds: one fault a damaged thing, and the sum of a check."""
+"""Faults that a verification finds, and its summary."""
 
 import errno
 import os
@@ -33,14 +33,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a check went through and what it found."""
+    """Result of a verification: the number of files read, and the faults."""
 
     folder: Path
     files: int
     bytes: int
     faults: tuple[Fault, ...]
     notes: tuple[Fault, ...] = ()
-    """What is no damage but worth a word: work in progress, what the next build sweeps, what is unproven."""
+    """Remarks on what is no damage: work in progress, what the next build sweeps, what is unproven."""
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ class Verified:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where anything is damaged."""
+        """Exit status 0, or 1 where anything is damaged."""
         return int(bool(self.faults))
 
     def __str__(self) -> str:

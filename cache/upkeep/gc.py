@@ -32,7 +32,7 @@ class Garbage:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What can be removed, or was."""
+    """Garbage that can be removed, or was."""
 
     root: Path
     items: tuple[Garbage, ...]
@@ -43,12 +43,12 @@ class Collected:
 
     @property
     def bytes(self) -> int:
-        """Of all items."""
+        """Total size of the garbage in bytes."""
         return sum(item.bytes for item in self.items)
 
     @property
     def freed(self) -> int:
-        """Bytes that the disk gets back: without files that other folders link to."""
+        """Bytes that the disk regains: without files that other folders link to."""
         return sum(item.bytes - item.shared for item in self.items)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What there is: the stores of a project and what the cache holds, in one table."""
+"""Inventory: the stores of a project and the contents of the cache, in one table."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ _UNKNOWN = "-"
 
 @dataclass(frozen=True, slots=True)
 class StoreLine:
-    """One store."""
+    """One store's line of the table."""
 
     folder: Path
     rows: int | None
-    """Without holes; None where it can't be told."""
+    """Number of rows without holes; None where unknown."""
     shards: int
     bytes: int | None
-    """Of all its files, as its manifest lists them; None where only the cache's note is at hand."""
+    """Size of all its files, as its manifest lists them; None where only the cache's note is at hand."""
     cached: float | None
     """Share of its rows that the last build did not compute; None where no build is known here."""
     made_by: str
-    """user@host, time of the last build."""
+    """User, host and time of the last build: user@host, time."""
     problem: str = ""
 
     def cells(self) -> tuple[str, ...]:
@@ -40,14 +40,14 @@ class StoreLine:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Everything that `cache ls` shows."""
+    """Contents of `cache ls`."""
 
     stores: tuple[StoreLine, ...]
     elsewhere: tuple[StoreLine, ...]
     """Stores that other folders, or other hosts, made of the same cache."""
     root: Path
     shards: tuple[int, int]
-    """Number and bytes."""
+    """Number of shards and their bytes."""
     blobs: tuple[int, int]
     work: tuple[int, int]
     damaged: tuple[int, int]

@@ -25,7 +25,7 @@ Fetch = Callable[[str], Path | None]
 
 @dataclass
 class Repaired:
-    """What a repair did to a store, and what it could not."""
+    """Result of a repair: what was restored, and what remains damaged."""
 
     folder: Path
     linked: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Repaired:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where damage is left."""
+        """Exit status 0, or 1 where damage remains."""
         return int(bool(self.left))
 
     def __str__(self) -> str:

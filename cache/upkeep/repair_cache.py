@@ -1,4 +1,4 @@
-"""Repairing a cache: what is damaged leaves, what is good of it stays, and documents are written again."""
+"""Repair of a cache: damaged files are set aside, good rows salvaged, documents written again."""
 
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from .verify_cache import verify_cache
 
 @dataclass
 class RepairedCache:
-    """What a repair did to a cache. What was set aside comes back with the next build, or from a store."""
+    """Result of a cache's repair; what was set aside returns with the next build, or from a store."""
 
     root: Path
     set_aside: list[str] = field(default_factory=list)

@@ -53,7 +53,7 @@ def _unrecorded(cache: Cache) -> Iterator[Fault]:
 
 
 def verify_entry(cache: Cache, key: str, hashes: Hashes | None = None) -> list[Fault]:
-    """What is wrong with one shard, its record and its documents; empty where nothing is."""
+    """Check one shard, its record and its documents; return the faults found."""
     return list(_entry(cache, key, hashes or Hashes()))
 
 

@@ -34,7 +34,7 @@ def helps(cache: Cache) -> list[Path]:
 
 
 def left_overs(cache: Cache) -> Iterator[Fault]:
-    """What is no damage though it looks like it: said, and no reason for an exit status."""
+    """Yield remarks on files that look like damage but are none: they do not change the exit status."""
     for path in sorted([*cache.root.glob("index/*.sqlite"), *cache.root.glob("digests/*.sqlite")]):
         if not SealedDatabase(path).seal.exists():
             what = f"{_LEFT}or of an older harcache: the next build makes it anew"

@@ -1,4 +1,4 @@
-"""Why an entry is what it is: what it was made of, by whom and when; on a miss, how the nearest entry differs."""
+"""Provenance of an entry: its document, who computed it and when; on a miss, the difference to the nearest entry."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ _DIGEST = 40
 
 @dataclass(frozen=True, slots=True)
 class RowProvenance:
-    """One row of one array: what it was made of, and, where the cache knows, by whom."""
+    """Provenance of one row of one array: its document and, where the cache knows, by whom it was computed."""
 
     row_id: str
     array: str
@@ -27,7 +27,7 @@ class RowProvenance:
     doc: JSON
     failed: RowFailure | None = None
     record: Mapping[str, Any] | None = None
-    """Of the shard that holds it: host, user, made_at, seconds, made_with, versions; None where unknown."""
+    """Facts from its shard's record: host, user, made_at, seconds, made_with, versions; None where unknown."""
 
     def lines(self, names: Mapping[str, str] | None = None) -> list[str]:
         """Readable: the key, each leaf of the document by its place, and how it came to be.
@@ -58,7 +58,7 @@ class Difference:
 
 
 def made_of(parts: Parts, array: str, row_id: str, cache: Cache | None = None) -> RowProvenance | None:
-    """What a store's row was made of, by the documents that the store carries; None where it has no such row."""
+    """Return a store row's provenance from the documents that the store carries; None where there is no such row."""
     ids = parts.ids()
     if row_id not in ids:
         return None

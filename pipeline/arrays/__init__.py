@@ -1,1 +1,1 @@
-"""How the arrays of a store are laid out, and what their axes are called."""
+"""Layout of a store's arrays, and the names of their axes."""

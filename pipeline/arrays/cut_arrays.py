@@ -1,4 +1,4 @@
-"""How the values of a network's cuts are laid out in a store: one array a cut, one row a clip."""
+"""Layout of a network's cuts in a store: one array for each cut, one row for each clip."""
 
 import math
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ SHARD_BYTES = 256_000_000
 
 @dataclass(frozen=True, slots=True)
 class CutArray:
-    """One array."""
+    """One array of a cut."""
 
     name: str
     dtype: Literal["float32", "float16"]
     shape: tuple[int, ...]
     """(A, …) of one clip."""
     dims: tuple[str, ...]
-    """Of the axes behind the views."""
+    """Names of the axes behind the views."""
 
     @property
     def num_bytes(self) -> int:
-        """Of one clip."""
+        """Bytes of one clip's row."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 

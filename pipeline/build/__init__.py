@@ -1,1 +1,1 @@
-"""How a store is built: the steps and their keys, the work, the runner, progress and failures."""
+"""Building a store: the steps and their keys, the work, the runner, progress and failures."""

@@ -1,7 +1,9 @@
-"""What goes on beside a build and decides no row of it: taking over what was pulled, telling progress and code.
+"""Imports for work beside a build that decides no row: adoption, progress and facts about the code.
 
-Each is imported by name when it is needed, so that recipes.lock does not follow it: shards and weights are adopted
-under the keys that they bear, after their digests were checked, and the facts of the code are an attribute. An edit
+Each is imported by name when it is needed, so that recipes.lock does not follow it: shards and weights are
+adopted
+under the keys that they bear, after their digests were checked, and the facts of the code are an
+attribute. An edit
 of these can make no row stale, and stops no step.
 """
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def adopt_before_build(root: Path, cache: "Cache", name: str, out: Path) -> "Adopted | None":
-    """`pipeline.build.adoption.adopt_before_build`"""
+    """Forward to `pipeline.build.adoption.adopt_before_build`."""
     adopted: Adopted | None = import_module("pipeline.build.adoption").adopt_before_build(
         root, cache, name, out
     )
@@ -24,12 +26,12 @@ def adopt_before_build(root: Path, cache: "Cache", name: str, out: Path) -> "Ado
 
 
 def adopt_learned(root: Path, cache: "Cache", folder: Path) -> None:
-    """`pipeline.training.adopted_weights.adopt_before_training`"""
+    """Forward to `pipeline.training.adopted_weights.adopt_learned`."""
     import_module("pipeline.training.adopted_weights").adopt_before_training(root, cache, folder)
 
 
 def clip_progress(stage: str, total: int, *, cached: int, quiet: bool) -> "ClipProgress":
-    """`pipeline.build.progress.ClipProgress`"""
+    """Make a `pipeline.build.progress.ClipProgress`."""
     made: ClipProgress = import_module("pipeline.build.progress").ClipProgress(
         stage, total, cached=cached, quiet=quiet
     )
@@ -37,6 +39,6 @@ def clip_progress(stage: str, total: int, *, cached: int, quiet: bool) -> "ClipP
 
 
 def code_facts(step: str, parts: tuple[str, ...]) -> dict[str, Any]:
-    """`pipeline.keys.lock.code_facts`"""
+    """Forward to `pipeline.build.lock.code_facts`."""
     facts: dict[str, Any] = import_module("pipeline.keys.lock").code_facts(step, parts)
     return facts

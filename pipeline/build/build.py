@@ -58,15 +58,15 @@ class StoreJob:
     """Ids in row order to the coordinates that lie beside the arrays."""
     attrs: Mapping[str, Any] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
-    """What failed in this stage before any row could be made."""
+    """Failures of this stage before any row could be computed."""
     reads: tuple[str, ...] = ()
-    """Names of the stores that the rows are made from; what was lost on the way to them is told with the store."""
+    """Names of the stores that the rows are computed from; their losses are stated in this store too."""
     left_out: str = ""
     """Why there are no rows, where that is right: a dataset without videos has no crops."""
     pinned: Pinned = field(default_factory=Pinned)
-    """What the plan was made from, as it was before: no row is recorded once that was replaced."""
+    """Inputs of the plan in their state then: no row is recorded once one was replaced."""
     parts: tuple[str, ...] = ()
-    """What the work finds by name, as "kind:name" (`pipeline.params.parts`)."""
+    """Parts that the work finds by name, as "kind:name" (`pipeline.params.parts`)."""
 
 
 def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
@@ -189,13 +189,13 @@ def _nothing(job: StoreJob) -> str:
 
 
 def lost_on_the_way(store: Store) -> tuple[Lost, ...]:
-    """How many clips were lost on the way to `store`, and there."""
+    """Count the clips lost in the stages before `store`, and in its own."""
     card: dict[str, Any] = store.attrs
     return (*read_lost(card[LOST]), *lost_of(_own(store, card["stage"])))
 
 
 def told_failures(paths: Paths) -> list[Failure]:
-    """Every failure of the dataset that is told anywhere: in failures.jsonl, and in each store that is there.
+    """Return all failures of the dataset, from failures.jsonl and from each store.
 
     Stores name what failed while they were made, also where they were fetched and failures.jsonl was not.
     """

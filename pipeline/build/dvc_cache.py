@@ -1,4 +1,4 @@
-"""What dvc.lock names, in DVC's own cache: there still when DVC has deleted an out before running its stage.
+"""Files that dvc.lock names, in DVC's own cache: still there when DVC has deleted an out before its stage runs.
 
 DVC itself says where its cache lies; `files/md5/ab/cdef…` there holds a file of that md5, and `….dir` lists a
 folder's files as JSON. DVC is imported in this module only, and only where dvc.lock names what is looked for.

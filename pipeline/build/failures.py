@@ -1,4 +1,4 @@
-"""What failed and why: one line a clip and stage in failures.jsonl, and the summary that a command prints."""
+"""Failed clips and their reasons: a line for each clip and stage in failures.jsonl, and the printed summary."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ class Failure:
     """Name of the error's class."""
     message: str
     counts: bool = True
-    """False of what lies there in part, a skeleton whose video was not fetched: told by name, and no failure."""
+    """Whether it counts as a failure; not where files are there in part, as a skeleton without its video."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", shortened(self.message))
@@ -48,7 +48,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a stage did, and the exit status that it earns."""
+    """Counts of one stage's run, and its exit status."""
 
     stage: str
     made: int
@@ -60,7 +60,7 @@ class Summary:
     note: str = ""
     unit: str = "clips"
     told_in: str = "failures.jsonl"
-    """Where each failure stands with its reason."""
+    """File that lists each failure with its reason."""
     unexpected: int = 0
     """Clips that failed by an error that nobody foresaw: tracebacks are in the log, the next run tries again."""
     gaps: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 past `max_failed` and where there are gaps: all is written, and `dvc repro` goes no further."""
+        """Exit status 0, or 1 past `max_failed`."""
         return int(self.too_many_failed or bool(self.gaps))
 
     def __str__(self) -> str:
@@ -110,14 +110,14 @@ def read_failures(path: Path) -> list[Failure]:
 
 
 def failures_way_on(path: Path) -> str:
-    """What to do where it is damaged: each stage that makes a store writes its own lines again."""
+    """Advise on a damaged list: each stage that makes a store writes its own lines again."""
     stages = ("index", "sample", "crop", "heatmaps", "features")
     commands = ", ".join(f"`python cli.py {stage} {path.parent.name}`" for stage in stages)
     return f"{commands} write it again, each its own lines, and find everything else in the cache"
 
 
 def failures_damage(path: Path) -> list[str]:
-    """What is wrong with each damaged line."""
+    """Describe what is wrong with each damaged line."""
     return _lines(path)[1]
 
 
@@ -153,7 +153,7 @@ def _spelled(fields: Mapping[str, Any]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """How many clips one stage lost to one kind of error: what stores tell of the way to them, bounded."""
+    """Number of clips that one stage lost to one kind of error, as stores state it, bounded."""
 
     stage: str
     error: str
@@ -163,7 +163,7 @@ class Lost:
 
     @property
     def document(self) -> dict[str, Any]:
-        """As an attribute of a store."""
+        """Return it as JSON for a store's attribute."""
         return {**asdict(self), "first": list(self.first)}
 
 
@@ -177,7 +177,7 @@ def lost_of(failures: Iterable[Failure]) -> tuple[Lost, ...]:
 
 
 def read_lost(attribute: Sequence[Mapping[str, Any]]) -> tuple[Lost, ...]:
-    """What a store's attribute tells; stores of before 2026-12 name each failure in it."""
+    """Read the losses from a store's attribute; stores from before 2026-12 name each failure in it."""
     if any("clip_id" in entry for entry in attribute):
         return lost_of(Failure(**entry) for entry in attribute)
     return tuple(Lost(**{**entry, "first": tuple(entry["first"])}) for entry in attribute)

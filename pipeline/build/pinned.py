@@ -1,4 +1,4 @@
-"""What a stage was planned from is what it reads: inputs are pinned as it starts, and looked at as it goes."""
+"""Pinned inputs: a stage checks that the files it reads are those that it was planned from."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ class Pinned:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """What is read within was read from these very files; raises InputsChangedError otherwise."""
+        """Check that what the block reads comes from the pinned files; raises InputsChangedError otherwise."""
         self.check()
         before = self._identities()
         try:

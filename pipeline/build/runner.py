@@ -40,7 +40,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run; nothing here may change a byte of what is made."""
+    """Options of the execution; none of them may change a byte of the results."""
 
     workers: int = 1
     """Processes on this machine; 1 runs inline, without dask."""

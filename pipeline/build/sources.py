@@ -30,7 +30,7 @@ class SourceFiles:
 
     @contextmanager
     def held(self, files: Mapping[Path, str]) -> Iterator[None]:
-        """What is read of `files` within is what these sha256 name; raises InputsChangedError otherwise.
+        """Check that what is read of `files` within the block has these sha256; raises InputsChangedError otherwise.
 
         A file whose facts (size, times, inode) were seen with a digest is not read for it again.
         """

@@ -30,7 +30,7 @@ class Step:
         weights: Mapping[str, str] | None = None,
         runtime: tuple[str, ...] = (),
     ) -> dict[str, Json]:
-        """All that a result is made of; its digest is the result's key. JSON values only.
+        """Return all that decides a result, as JSON values; its digest is the result's key.
 
         `runtime` names packages that decided this one result beside the step's own.
         """

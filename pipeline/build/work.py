@@ -44,17 +44,17 @@ class SourcedWork(Work, Protocol):
     """Work that reads files of the user's: it must be told which bytes the results will be named by."""
 
     def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> Work:
-        """The same work, knowing each id's `inputs` as its documents have them, by which it proves what it reads."""
+        """Return the same work with each id's `inputs` from the documents, against which it checks what it reads."""
         ...
 
 
 def row_failure(error: ClipError) -> RowFailure:
-    """What is remembered of a clip that cannot be made."""
+    """Convert an error to what the cache records about a clip that cannot be computed."""
     return RowFailure(type(error).__name__, shortened(str(error)))
 
 
 def not_finite(made: ClipArrays) -> FeatureError | None:
-    """What is wrong with values of which some are NaN or infinite; None where none are."""
+    """Describe values of which some are NaN or infinite; None where all are finite."""
     for name, values in sorted(made.items()):
         if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
             return FeatureError(
@@ -90,7 +90,7 @@ def together(
 def attempt(
     make: Callable[..., Result], *given: Any, stops: Sequence[type[Exception]] = ()
 ) -> Result | RowFailure | Unexpected:
-    """What `make` gives; a ClipError as the clip's verdict, any other error as `Unexpected`.
+    """Return what `make` gives, a ClipError as the clip's verdict, or any other error as `Unexpected`.
 
     What is among STOPS or `stops` is raised.
     """

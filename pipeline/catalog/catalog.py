@@ -88,7 +88,7 @@ class Catalog:
     """Along which `protocol` splits: subject, camera or setup."""
     classes: tuple[str, ...]
     unlisted: int = 0
-    """Recordings that lie there and are no entry: `index` could not use them, failures.jsonl says why."""
+    """Recordings that are no entry: `index` could not use them, failures.jsonl says why."""
 
     def __post_init__(self) -> None:
         ids = [entry.clip.clip_id for entry in self.entries]
@@ -117,7 +117,7 @@ class Catalog:
 
     @property
     def unused(self) -> int:
-        """How many usable clips the protocol leaves out."""
+        """Number of usable clips that the protocol leaves out."""
         return len(self.usable("unused"))
 
     def labels(self, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -127,7 +127,7 @@ class Catalog:
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """What every store of these clips says of their labels and splits, as attributes."""
+        """Return the labels and splits as attributes for every store of these clips."""
         return {"protocol": self.protocol, "classes": list(self.classes)}
 
     def coords(self, ids: Sequence[str]) -> dict[str, NDArray[Any]]:

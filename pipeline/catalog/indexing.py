@@ -1,4 +1,4 @@
-"""What `index` does with one clip, and how its findings become the catalog."""
+"""Indexing of single clips, and the catalog made from the findings."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +41,7 @@ class IndexWork:
     made_with: Mapping[str, str] = field(default_factory=dict)
 
     def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "IndexWork":
-        """The same work, knowing which bytes it must read."""
+        """Return the same work with the digests of the inputs that it must read."""
         return replace(self, inputs=inputs)
 
     def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
@@ -108,12 +108,12 @@ def changed_videos(
 
 
 def listing_failures(listing: Listing) -> tuple[Failure, ...]:
-    """What the listing itself could not use."""
+    """Return the failures of files that the listing could not use."""
     return tuple(Failure(clip_id, "index", error, message) for clip_id, error, message in listing.failures)
 
 
 def listing_incomplete(listing: Listing) -> tuple[Failure, ...]:
-    """What lies there in part: told like failures, and counted as none."""
+    """Return clips whose files are there in part: reported like failures, and counted as none."""
     return tuple(
         Failure(clip_id, "index", error, message, counts=False)
         for clip_id, error, message in listing.incomplete
@@ -121,7 +121,7 @@ def listing_incomplete(listing: Listing) -> tuple[Failure, ...]:
 
 
 def listing_leaks(dataset: Dataset, protocol: str, digests: Mapping[str, Mapping[str, str]]) -> Leaks:
-    """What the protocol's sides share, before anything is computed."""
+    """Find what the protocol's sides share, before anything is computed."""
     listed = (
         (
             clip,
@@ -134,7 +134,7 @@ def listing_leaks(dataset: Dataset, protocol: str, digests: Mapping[str, Mapping
 
 
 def catalog_leaks(catalog: Catalog) -> Leaks:
-    """What its sides share; skeletons alone and depth recordings too."""
+    """Find what the catalog's sides share; skeletons alone and depth recordings too."""
     usable = ((e.clip, e.split, (e.video_sha256, e.skeleton_sha256)) for e in catalog.usable())
     return leaks_of(usable, catalog.axis)
 

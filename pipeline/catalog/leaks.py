@@ -1,4 +1,4 @@
-"""What stands on both sides of a protocol: recordings that test what was trained on, people who should not be known."""
+"""Leaks between the sides of a protocol: shared recordings, and people who should be unknown."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,12 @@ SEEN = "in_training_too"
 
 @dataclass(frozen=True, slots=True)
 class Leaks:
-    """What both sides share."""
+    """Clips and people that both sides share."""
 
     clips: Mapping[str, str]
     """Test clip to a training clip with the same recording."""
     subjects: tuple[int, ...]
-    """Who stands on both sides, though the protocol is to hold people apart."""
+    """Subjects on both sides, although the protocol separates people."""
     num_test: int
 
     def __bool__(self) -> bool:
@@ -46,7 +46,7 @@ class Leaks:
 
 
 def leaks_of(clips: Iterable[tuple[Clip, Split, Iterable[str | None]]], axis: Axis) -> Leaks:
-    """What (clip, its side, sha256 of its video and skeleton) share across the sides."""
+    """Find what (clip, its side, sha256 of its video and skeleton) share across the sides."""
     sides: dict[Split, list[tuple[Clip, Iterable[str | None]]]] = defaultdict(list)
     for clip, split, digests in clips:
         sides[split].append((clip, tuple(digests)))

@@ -44,6 +44,6 @@ def _entries(path: Path, identity: tuple[int, int, int]) -> Mapping[str, Entry]:
 
 
 def made_keys(store: Store, array: str) -> dict[str, str]:
-    """Of each clip that was made in `array`, and did not fail, the key of what it was made of."""
+    """Return the key of each clip's document in `array`, for the clips that did not fail."""
     failed = {failure["id"] for failure in store.failures if failure.get("array", array) == array}
     return {clip_id: key for clip_id, key in store.keys(array).items() if clip_id not in failed}

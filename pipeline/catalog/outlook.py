@@ -1,4 +1,4 @@
-"""What a catalog says of the stages to come: recordings that no training or test can be made of are told at once."""
+"""Warnings about later stages: a catalog of which no training or test can be made is reported at once."""
 
 from collections.abc import Sequence
 
@@ -45,7 +45,7 @@ def protocol_gaps(catalog: Catalog) -> tuple[str, ...]:
 
 
 def hold_out_note(catalog: Catalog) -> str:
-    """What is said where the training clips cannot be held out in whole groups; "" where they can."""
+    """Return a note where the training clips cannot be held out in whole groups; "" where they can."""
     training = catalog.usable("train")
     groups = {getattr(entry.clip, catalog.axis) for entry in training}
     if not training or len(groups) > 1:

@@ -1,4 +1,4 @@
-"""How skeletons and a clip's facts lie in skeletons.zarr, and how they come back."""
+"""Skeletons and facts of clips in skeletons.zarr: writing and reading."""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
@@ -120,7 +120,7 @@ def _padded(array: NDArray[Any], length: int) -> NDArray[Any]:
 def joints_at(
     skeleton: Skeleton, frames: NDArray[np.integer]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """2-D joints and scores shown in video `frames` (...,): (..., M, V, 2) and (..., M, V).
+    """Return the 2-D joints and scores shown in video `frames` (...,): (..., M, V, 2) and (..., M, V).
 
     A frame that the skeleton does not have takes the nearest one's joints; ties go to the earlier.
     """

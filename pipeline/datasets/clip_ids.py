@@ -28,7 +28,7 @@ def clip_id_of(name: str) -> str:
 
 
 def name_beside(clip_id: str, name: str) -> str:
-    """What is kept beside an id: the name that it was derived from, if it was. ClipError where no UTF-8 is in it."""
+    """Return the original name that an id was derived from, if it was. Raises ClipError where it is not UTF-8."""
     if not name:
         raise ClipError("its name is empty; give it one")
     try:

@@ -11,7 +11,7 @@ from pipeline.errors import DatasetError
 
 @dataclass(frozen=True, slots=True)
 class FoundFiles:
-    """What lies below a dataset's folder."""
+    """Files found below a dataset's folder."""
 
     paths: Mapping[str, Mapping[str, str]]
     """For each kind of file, the path below the folder of every clip that has one."""

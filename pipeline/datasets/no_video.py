@@ -1,4 +1,4 @@
-"""What stands for a clip's video where there are skeletons alone."""
+"""A placeholder for a clip's video where there are skeletons alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class NoVideo:
 
     clip_id: str
     facts: VideoFacts
-    """As the skeletons tell them."""
+    """Frame count and size, as the skeletons state them."""
 
     @property
     def decoder(self) -> str:
@@ -27,7 +27,7 @@ class NoVideo:
         return "none"
 
     def probe(self) -> VideoFacts:
-        """What is told."""
+        """Frame count and size, as the annotation states them."""
         return self.facts
 
     def frames(
@@ -41,7 +41,7 @@ class NoVideo:
         )
 
     def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
-        """VideoError likewise."""
+        """Raise VideoError: there is no video."""
         return self.frames(wanted)
 
 

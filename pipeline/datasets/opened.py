@@ -65,7 +65,7 @@ def _has(found: Dataset, name: str) -> bool:
 
 
 def dataset_class(adapter: str) -> Callable[..., Dataset]:
-    """What `adapter` names, one of ours or `package.module:Class`: called with a folder and options as keywords.
+    """Import the adapter, one of ours or `package.module:Class`: called with a folder and options as keywords.
 
     It is imported now, and no other. Raises ParamError.
     """
@@ -92,7 +92,7 @@ def _members() -> set[str]:
 
 
 def listing_key(listing: Listing, digests: Mapping[str, Mapping[str, str]]) -> str:
-    """What tells one listing from another: its clips, their files, and what these hold."""
+    """Digest a listing: its clips and their files."""
     return key_of(
         [[clip.clip_id, clip.video, clip.skeleton, dict(digests[clip.clip_id])] for clip in listing.clips]
     )

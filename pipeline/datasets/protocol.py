@@ -1,4 +1,4 @@
-"""What a dataset must be able to say. To add one: a folder with such a class, and its line in `names.DATASETS`."""
+"""The interface of a dataset. To add one: a folder with such a class, and its line in `names.DATASETS`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ ABSURD = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Whose data it is, and on what terms; it goes with every store made from it."""
+    """Origin and terms of the data, which go with every store made from it."""
 
     title: str
     licence: str
@@ -57,22 +57,22 @@ class Card:
 
     @property
     def attrs(self) -> dict[str, str]:
-        """As attributes of a store."""
+        """Return the card as attributes of a store."""
         return {"title": self.title, "licence": self.licence, "citation": self.citation, "url": self.url}
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What lies in a dataset's folder. Nothing is dropped silently: it is a clip, a failure, or counted."""
+    """Contents of a dataset's folder. Nothing is dropped silently: it is a clip, a failure, or counted."""
 
     clips: tuple[Clip, ...]
-    """What can be read, sorted by id."""
+    """Readable clips, sorted by id."""
 
     failures: tuple[tuple[str, str, str], ...] = ()
     """(clip id, error class, reason) of what lies there and cannot be used, sorted."""
 
     absent: Mapping[str, int] = field(default_factory=dict)
-    """How many are missing, by what is missing: a partial download is welcome."""
+    """Number of missing files by kind: a partial download is welcome."""
 
     incomplete: tuple[tuple[str, str, str], ...] = ()
     """(clip id, error class, reason) of what lies there in part, sorted: listed by name, and no failure."""
@@ -87,13 +87,13 @@ class Dataset(Protocol):
     """One dataset in one folder. Built with that folder and with options, which are keywords only."""
 
     name: str
-    """What messages call it; of ours, its key in DATASETS."""
+    """Its name in messages; of ours, the key in DATASETS."""
     layout: "Layout"
-    """Of its skeletons."""
+    """Joint layout of its skeletons."""
 
     @property
     def modality(self) -> Modality:
-        """Of its videos: decides whether frames are (H, W, 3) uint8 or (H, W) uint16 millimetres."""
+        """Modality of its videos: decides whether frames are (H, W, 3) uint8 or (H, W) uint16 millimetres."""
 
     classes: tuple[str, ...]
     """Names of the labels 0, 1, …"""
@@ -104,13 +104,13 @@ class Dataset(Protocol):
     """Names of its ways to split."""
 
     def listing(self) -> Listing:
-        """What lies in the folder; the same object at every call. DatasetError where nothing does."""
+        """List the folder; the same object at every call. Raises DatasetError where it is empty."""
 
     def split(self, clip: Clip, protocol: str) -> Split:
-        """Which side of `protocol` a clip is on. ParamError for an unknown protocol."""
+        """Return the side of `protocol` that a clip is on. Raises ParamError for an unknown protocol."""
 
     def axis(self, protocol: str) -> Axis:
-        """What differs between the sides of `protocol`, along which validation is held out too."""
+        """Return what differs between the sides of `protocol`, along which validation is held out too."""
 
     def sources(self, clip: Clip) -> dict[str, Path]:
         """The files that a clip is made of, `video` and, where there is one, `skeleton` among the keys."""

@@ -1,4 +1,4 @@
-"""How many frames a video has, and which: from its packets' stamps, and by decoding it where these don't tell."""
+"""Frame counts and numbers of a video: from its packets' time stamps, or by decoding where these are not enough."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,11 +1,14 @@
-"""Which frame of a video each decoded picture is: by time stamps and by what decodes, not by counting packets.
+"""Frame numbers of decoded pictures: by time stamps and by what decodes, not by counting packets.
 
-A frame is what is shown for one tick of an AVI's clock, elsewhere one picture. Where nothing is odd, and that is seen
+A frame is what is shown for one tick of an AVI's clock, elsewhere one picture. Where nothing is odd, and
+that is seen
 without decoding, frame k is picture k. Else:
 
-- An AVI's empty chunk, or a picture that says "not coded", shows the picture before once more: frames 28, 29, 30, 31
+- An AVI's empty chunk, or a picture that says "not coded", shows the picture before once more: frames 28,
+29, 30, 31
   of which 30 is empty are pictures 28, 29, 29, 30.
-- Pictures that a recording's start lacks the keyframe for keep their frames: in a file that begins 13 pictures before
+- Pictures that a recording's start lacks the keyframe for keep their frames: in a file that begins 13
+pictures before
   its first keyframe, that is frame 13, and frames 0 to 12 show it too.
 - Pictures that share a packet count one each; a packet without a picture counts none.
 """
@@ -45,7 +48,7 @@ VIDEO_FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """What turns decoded pictures into numbered frames."""
+    """Converts decoded pictures to numbered frames."""
 
     num_frames: int
     times: tuple[int, ...] | None
@@ -63,7 +66,7 @@ class Numbering:
     header_frames: int | None = None
     """Frames that the header promises; None where it does not say."""
     flags: frozenset[str] = frozenset()
-    """Of VIDEO_FLAGS."""
+    """Names from VIDEO_FLAGS."""
 
     def shown(self, frame: int) -> int:
         """The frame whose picture `frame` shows: itself, or an earlier one where it has none of its own."""

@@ -1,4 +1,4 @@
-"""Which way up a video is shown: the display matrix that phones and editors write, as FFmpeg applies it."""
+"""Orientation of a video: the display matrix that phones and editors write, applied as FFmpeg does."""
 
 import math
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ SLANT = 57
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How a decoded picture becomes the picture shown: first the axes change places, then they are turned about."""
+    """Transformation of a decoded picture to the shown one: the axes are exchanged first, then mirrored."""
 
     swap: bool
     """Rows become columns."""
@@ -34,9 +34,10 @@ UPRIGHT = Orientation(False, False, False)
 
 
 def orientation(frame: VideoFrame) -> Orientation | None:
-    """How a frame is turned or mirrored when it is shown; UPRIGHT where the file does not say.
+    """Return a frame's rotation or mirroring for display; UPRIGHT where the file states none.
 
-    The matrix takes x and y of the picture to a x + c y and b x + d y of the display. None for one that neither keeps
+    The matrix takes x and y of the picture to a x + c y and b x + d y of the display. None for one that
+    neither keeps
     the axes nor swaps them.
     """
     matrix = _display_matrix(frame)

@@ -1,6 +1,7 @@
-"""What a file's own structure says of its length: AVI (RIFF) and Matroska (EBML) count their bytes.
+"""The length that a file's own structure states: AVI (RIFF) and Matroska (EBML) count their bytes.
 
-Losing the last frames and the index is seen nowhere else: a demuxer takes the end of the file for the end of the video.
+Losing the last frames and the index is seen nowhere else: a demuxer takes the end of the file for the end
+of the video.
 """
 
 from collections.abc import Iterator

@@ -40,7 +40,7 @@ NOT_CODED_BYTES = 19
 
 @dataclass(frozen=True, slots=True)
 class PacketFacts:
-    """What one packet that holds data says of itself."""
+    """Properties of one packet that holds data."""
 
     shown_at: int | None
     """Presentation time, in the stream's time base."""

@@ -29,7 +29,7 @@ _SPINE = {0: 0.0, 1: 0.28, 20: 0.50, 2: 0.57, 3: 0.71}
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A person's measures."""
+    """Body measures of one person."""
 
     height_m: float
     breadth: float
@@ -37,22 +37,22 @@ class Build:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> "Build":
-        """Somebody at random."""
+        """Draw a random person's measures."""
         return cls(height_m=float(rng.uniform(1.55, 1.9)), breadth=float(rng.uniform(0.88, 1.12)))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Manner(ShownByShape):
-    """How one person does whatever it is in one clip: drawn alike for every action."""
+    """One person's way of moving in one clip, drawn alike for every action."""
 
     side: str
     """The arm that acts: left or right."""
     cycles: float
-    """How often the motion repeats within the clip."""
+    """Number of repetitions of the motion within the clip."""
     phase: float
-    """Where it starts, in radians."""
+    """Start of the motion, in radians."""
     reach: float
-    """How far it goes, relative to the average."""
+    """Extent of the motion, relative to the average."""
     yaw: float
     """The trunk's turn about the vertical, in radians."""
     sway: Floats
@@ -60,7 +60,7 @@ class Manner(ShownByShape):
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> "Manner":
-        """A manner at random."""
+        """Draw a random manner."""
         return cls(
             side="left" if rng.random() < 0.5 else "right",
             cycles=float(rng.uniform(1.3, 2.3)),

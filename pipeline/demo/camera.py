@@ -1,4 +1,4 @@
-"""Where the camera stands, and which pixel it gives to a point: weak perspective.
+"""The demo's camera: position and weak-perspective projection.
 
 u = width / 2 + focal * x / Z and v = height / 2 - focal * y / Z with one Z for the whole scene, so a
 limb's own depth moves nothing in the image.
@@ -21,16 +21,16 @@ DEPTH_WIDTH, DEPTH_HEIGHT, DEPTH_FOCAL = 512, 424, 366.0
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a clip is seen: drawn alike for every action."""
+    """Camera parameters of one clip, drawn alike for every action."""
 
     distance_m: float
-    """From the camera to the scene's plane."""
+    """Distance from the camera to the scene's plane, in metres."""
     shift_m: tuple[float, float]
     """The scene's centre, right and up of the optical axis."""
     roll: float
     """The camera's turn about its axis, in radians."""
     gain: float
-    """Brightness."""
+    """Brightness factor."""
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, *, camera: int) -> "View":

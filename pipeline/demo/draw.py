@@ -78,7 +78,7 @@ class Figure(ShownByShape):
     """(25, 2): joints, x and y in pixels."""
     dress: Dress
     held: Held | None
-    """What the hand holds."""
+    """Object in the hand."""
     hand: int
     """The joint that holds it."""
     tilt: float

@@ -1,4 +1,4 @@
-"""What goes wrong in real recordings, done to a recording or to the bytes of its files."""
+"""Defects of real recordings, applied to a recording or to the bytes of its files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

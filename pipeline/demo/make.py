@@ -22,7 +22,7 @@ README = "README.txt"
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What was made."""
+    """Summary of the dataset made: clips, defects and ceilings."""
 
     folder: Path
     clips: dict[str, int]
@@ -32,7 +32,7 @@ class DemoReport:
     ceilings: dict[str, float]
     """Best accuracy that can be expected, in per cent: skeleton, video, both."""
     num_bytes: int
-    """Of all files."""
+    """Total size of all files in bytes."""
 
     def __str__(self) -> str:
         best = ", ".join(f"{modality} {value:.0f} %" for modality, value in self.ceilings.items())

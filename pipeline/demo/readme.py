@@ -8,7 +8,7 @@ from pipeline.demo.scenario import ACTIONS, DemoSize, Take, ceilings
 
 
 def readme_text(takes: tuple[Take, ...], seed: int, size: DemoSize) -> str:
-    """What the folder holds, what can be reached on it, and what is spoilt in it."""
+    """Return the README's text: contents, reachable accuracies and defects."""
     clean = [take for take in takes if take.flaw is None]
     train = sum(take.subject in size.train_subjects for take in clean)
     spoilt = [(take.clip_id, MEANING[take.flaw]) for take in takes if take.flaw is not None]

@@ -28,14 +28,14 @@ _PEOPLE = 3
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What stays with somebody over all clips."""
+    """Properties of one person that are the same in all clips."""
 
     build: Build
     dress: Dress
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> "Person":
-        """Somebody at random."""
+        """Draw a random person."""
         return cls(Build.drawn(rng), Dress.drawn(rng))
 
 

@@ -1,4 +1,4 @@
-"""What the demo shows: its actions and their ceilings, who acts before which camera, and what is spoilt.
+"""The demo's plan: its actions and their ceilings, its subjects and cameras, and the defects.
 
 A skeleton tells two actions apart only where motion or depth differ; a picture only where motion or
 held object differ. The best accuracy of a modality on balanced actions is thus the number of kinds
@@ -44,12 +44,12 @@ class Action:
 
     @property
     def num_people(self) -> int:
-        """How many people act."""
+        """Number of people who act."""
         return 2 if self.motion == "reach" else 1
 
     @property
     def name(self) -> str:
-        """What a person would call it."""
+        """Readable name of the action."""
         where = {"swing": f" to the {self.depth}", "reach": f" to the {self.depth}, two people"}.get(
             self.motion, ""
         )
@@ -71,17 +71,17 @@ ACTIONS: tuple[Action, ...] = (
 
 
 def skeleton_kind(action: Action) -> tuple[str, ...]:
-    """All that joints show of an action."""
+    """Return all properties of an action that joints show."""
     return (action.motion, action.depth)
 
 
 def video_kind(action: Action) -> tuple[str, ...]:
-    """All that a picture shows of an action."""
+    """Return all properties of an action that a picture shows."""
     return (action.motion, action.held or "nothing")
 
 
 def pose_kind(action: Action) -> tuple[str, ...]:
-    """All that joints in the picture show of an action: they know neither depth nor object."""
+    """Return all properties of an action that 2-D joints show: neither depth nor object."""
     return (action.motion,)
 
 
@@ -120,13 +120,13 @@ class Take:
 
     @property
     def scene(self) -> str:
-        """What names this clip's random numbers: neither depth nor object, so that twins share them."""
+        """Name of this clip's random numbers: without depth and object, so that twins share them."""
         return f"{self.clip_id[:16]}/{self.action.motion}"
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSize:
-    """Who is recorded, and how often."""
+    """Subjects and number of recordings."""
 
     train_subjects: tuple[int, ...]
     """Subjects of NTU RGB+D 60's training part, cross-subject."""

@@ -26,12 +26,12 @@ _NO_ORIENTATION = "0 0 0 0"
 
 
 def video_path(clip_id: str) -> Path:
-    """Where a clip's video lies in the dataset's folder."""
+    """Return the path of a clip's video in the dataset's folder."""
     return Path(VIDEO_FOLDER) / f"{clip_id}_rgb.avi"
 
 
 def skeleton_path(clip_id: str) -> Path:
-    """Where a clip's skeleton lies in the dataset's folder."""
+    """Return the path of a clip's skeleton in the dataset's folder."""
     return Path(SKELETON_FOLDER) / f"{clip_id}.skeleton"
 
 

@@ -25,7 +25,7 @@ JointKind = Literal["2d", "3d"]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written."""
+    """Summary of the file written."""
 
     path: Path
     clips: int

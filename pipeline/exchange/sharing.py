@@ -18,7 +18,7 @@ def import_into(
 
 
 def store_name(project: Path, store: Path) -> str | None:
-    """ "demo/features" of data/demo/features.zarr below the project; None elsewhere."""
+    """Return "demo/features" for data/demo/features.zarr below the project; None elsewhere."""
     data, path = (project / "data").absolute(), store.absolute()
     if path.suffix != ".zarr" or path.parent.parent != data:
         return None

@@ -1,1 +1,1 @@
-"""What names a result, and which code it stands for: fields that enter keys, parts, recipes.lock."""
+"""Keys of results and the code behind them: fields that enter keys, parts, recipes.lock."""

@@ -1,4 +1,4 @@
-"""Which fields of a value enter a key: one rule for every rule, recipe and section of params."""
+"""Fields of a value that enter a key: one rule for every rule, recipe and section of params."""
 
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, ClassVar, Protocol
@@ -20,7 +20,7 @@ _REQUIRED = object()
 
 
 def in_key(value: Keyed) -> dict[str, Any]:
-    """What names `value` in a fingerprint document; values inside it by the same rule. Nothing else decides this."""
+    """Return what names `value` in a fingerprint document, and values inside it. Nothing else decides this."""
     never = getattr(value, _NEVER, ())
     return {
         name: _inner(found)

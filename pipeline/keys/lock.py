@@ -21,7 +21,7 @@ TABLES = {
 
 
 def code_facts(step: str, parts: Iterable[str] = ()) -> dict[str, Any]:
-    """Which code makes a step's results: its version, and the digest of all files that it and its parts reach."""
+    """Return the code of a step's results: its version, and the digest of all files that it and its parts reach."""
     house = recipes(HOUSE)
     known = house.parts()
     files = house.files(f"stages.{step}")

@@ -1,4 +1,4 @@
-"""What params.yaml says of a backbone: its network, its input and its training."""
+"""Parameters of a backbone: its network, its input and its training."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -48,7 +48,7 @@ class TrainingPlan(Section):
     warmup_end: Literal["after", "last"] = Field(default="after", exclude_if=lambda said: said == "after")
     """Whether the first epoch after the warm-up is the first with all of lr, or (CTR-GCN's code) its last one."""
     lr_min: float = Field(default=0.0, ge=0, exclude_if=lambda said: said == 0)
-    """What schedule cosine falls towards; SF-Head's paper has 1e-4."""
+    """Final rate of schedule cosine; SF-Head's paper has 1e-4."""
     grad_clip: float | None = Field(default=None, gt=0, exclude_if=lambda said: said is None)
     """Largest norm of all gradients together, above which they are scaled down; EPAM-Net's code has 40."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
@@ -58,7 +58,7 @@ class TrainingPlan(Section):
 
 
 class Pretrained(Section):
-    """Weights to start from: refused unless stem, normalisation and sha256 are what is said here."""
+    """Weights to start from: refused unless stem, normalisation and sha256 are those given here."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("sha256", "kind")
     NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("path",)

@@ -1,4 +1,4 @@
-"""What params.yaml may say: one frozen section a stage. Rules and inputs are the values that use them."""
+"""Parameters of params.yaml: one frozen section for each stage. Rules and inputs are the values that use them."""
 
 from collections.abc import Collection, Iterator
 from typing import Annotated, ClassVar, Literal
@@ -18,7 +18,7 @@ Crop = Annotated[CropRecipe, BeforeValidator(known_keys(CropRecipe))]
 
 
 class IndexParams(Section):
-    """Which dataset, which protocol, and how large a clip may grow."""
+    """Dataset, protocol, and the largest size of a clip."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("adapter", "options", "max_frames")
     NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("protocol", "protocol_gaps", "shard_rows")
@@ -26,7 +26,7 @@ class IndexParams(Section):
     adapter: str
     """A key of `pipeline.datasets.names.DATASETS`, or a user's own as `package.module:Class`."""
     options: Options = Field(default_factory=dict)
-    """Passed to the adapter as keywords."""
+    """Keyword options of the adapter."""
     protocol: str
     protocol_gaps: Literal["refuse", "allow"] = "refuse"
     """Recordings of which `protocol` cannot train and test (nothing to test, a class without training clips, …):
@@ -37,35 +37,35 @@ class IndexParams(Section):
 
 
 class CropParams(Section):
-    """How each recipe cuts people out of the frames that its `sampling` chose."""
+    """Crop recipes, and the sampling whose frames they crop."""
 
     recipes: dict[str, Crop] = Field(min_length=1)
     shard_rows: int = Field(default=256, gt=0)
     depth_range_metres: float = Field(default=1.0, gt=0)
-    """Of depth videos: how far before and behind the person the grey values reach."""
+    """For depth videos: range of the grey values before and behind the person, in metres."""
 
 
 class HeatmapParams(Section):
     """Gaussian pseudo-heatmaps of one recipe's frames (SPEC 0.6)."""
 
     recipe: str
-    """Whose frames and box: a name of `crop.recipes`."""
+    """Name in `crop.recipes` whose frames and boxes are used."""
     store: Literal["maps", "joints"] = "joints"
     """`joints` keeps joints in grid pixels, from which maps are rendered on the fly; `maps` keeps uint8 maps."""
     size: tuple[int, int] = (56, 56)
     """Height and width of the grid, in cells."""
     sigma: float = Field(default=0.6, gt=0)
-    """In cells."""
+    """Standard deviation of the Gaussian in cells."""
     with_joints: bool = True
     with_limbs: bool = False
     limbs: tuple[tuple[int, int], ...] | None = None
     """Pairs of joints that `with_limbs` draws, by their numbers in the layout; None draws the layout's own."""
     use_score: bool = True
-    """False draws every joint that is there at confidence 1."""
+    """Whether the peak is the joint's score; if not, it is 1 for every known joint."""
     shard_rows: int = Field(default=256, gt=0)
 
     def rule(self, layout: Layout) -> HeatmapRule:
-        """What is drawn of skeletons of `layout`, as uint8. ParamError where it has no such joint."""
+        """Return the rendering rule for skeletons of `layout`, as uint8. Raises ParamError where it lacks a joint."""
         strange = [pair for pair in self.limbs or () if not all(0 <= j < layout.num_joints for j in pair)]
         if strange:
             raise ParamError(
@@ -84,7 +84,7 @@ class HeatmapParams(Section):
 
 
 class HoldOut(Section):
-    """What selects: a part of the training clips, which the selection runs do not fit."""
+    """Validation split: whole subjects (or cameras, set-ups) held out of the training set."""
 
     by: Literal["group", "clip"] = "group"
     """`group`: whole subjects (or cameras, set-ups), along the protocol's own axis. `clip`: single clips, for
@@ -109,7 +109,7 @@ class PretrainParams(Section):
     seeds: tuple[int, ...] = Field(min_length=1)
     hold_out: HoldOut = HoldOut()
     select: Literal["best", "last"] = "best"
-    """Which epoch of the selection run is kept: the best on the held-out part, or the last (it then only measures)."""
+    """Epoch of the selection run that is used: the best on the held-out part, or the last (it then only measures)."""
     selected_on: Literal["val", "test"] = "val"
     """`test` is the papers' way: the whole training part is fitted, and the epoch is chosen on the test clips. Its
     figures leak, and say so wherever they appear; needs `refit: false`."""
@@ -140,9 +140,9 @@ class HeadParams(Section):
     """Stage 3: AMFI-Net's fusion and the fusions it is compared with; of one modality, a linear head alone."""
 
     video: tuple[str, ...] = ("video",)
-    """Backbones whose features, one after the other, are the fusion's video vector; `[]` where there is no video."""
+    """Backbones whose features form the fusion's video vector, concatenated; `[]` where there is no video."""
     skeleton: tuple[str, ...] = ("skeleton",)
-    """Likewise its skeleton vector; `[]` where there are no skeletons."""
+    """Backbones whose features form the fusion's skeleton vector, concatenated; `[]` where there are no skeletons."""
     methods: tuple[str, ...] = (
         "video",
         "skeleton",
@@ -158,7 +158,7 @@ class HeadParams(Section):
     fused: str = "amfi"
     """The method that `metrics.json` calls fused."""
     options: dict[str, Options] = Field(default_factory=dict)
-    """Per method, keywords of its head."""
+    """Keyword options of each method's head, by method."""
     seeds: tuple[int, ...] = Field(min_length=1)
     plan: TrainingPlan
 
@@ -181,7 +181,7 @@ class HeadParams(Section):
 
 
 class ReportParams(Section):
-    """What the page shows."""
+    """Contents of the report page."""
 
     clips: int = Field(default=12, ge=0)
     tsne_clips: int = Field(default=600, gt=10)

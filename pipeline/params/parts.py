@@ -1,4 +1,4 @@
-"""Which parts a stage uses with given params: the datasets, backbones and heads that it finds by name."""
+"""Parts that a stage uses with given params: the datasets, backbones and heads that it finds by name."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def parts_in_use(stage: str, preset: "Preset") -> tuple[str, ...]:
-    """As "kind:name", for recipes.lock: those whose code can change what the stage makes."""
+    """Return "kind:name" of the parts whose code can change the stage's results, for recipes.lock."""
     if stage not in _SECTIONS:
         return ()
     section, parts = _SECTIONS[stage]

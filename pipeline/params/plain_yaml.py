@@ -33,9 +33,10 @@ _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 
 
 def read_yaml(path: Path) -> Any:
-    """What a YAML file holds. Raises ParamError, with the line, for what YAML 1.1 and 1.2 read differently.
+    """Read a YAML file. Raises ParamError, with the line, for what YAML 1.1 and 1.2 read differently.
 
-    Anchors and merge keys are read, and reported: `dvc exp run --set-param` loses settings in what they share.
+    Anchors and merge keys are read, and reported: `dvc exp run --set-param` loses settings in what they
+    share.
     """
     try:
         reader = _Reader(path.read_text(encoding="utf-8"))

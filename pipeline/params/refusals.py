@@ -1,4 +1,4 @@
-"""How a mistake in params.yaml is told: with its true place there, what is wrong, and the nearest name."""
+"""Messages for mistakes in params.yaml: the place, what is wrong, and the nearest name."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What every part of params.yaml is made of: frozen sections that refuse what they do not know."""
+"""Base of all params: frozen sections that refuse unknown keys."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -13,11 +13,11 @@ Place = tuple[str, ...]
 """Keys on the way from a section to what is meant, outermost first."""
 
 Mistake = tuple[Place, str]
-"""Where something stands that cannot be meant, and what is wrong with it."""
+"""A place in params.yaml, and what is wrong there."""
 
 
 class MistakesError(ValueError):
-    """What a check of ours found, each with its place below the checked section; told by `load_preset`."""
+    """Mistakes found by our own checks, each with its place below the checked section; reported by `load_preset`."""
 
     def __init__(self, found: list[Mistake]) -> None:
         super().__init__("; ".join(f"{'.'.join(place)}: {message}" for place, message in found))
@@ -31,7 +31,7 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def unknown_key(name: str, known: list[str]) -> str:
-    """What is said of a key that is none of `known`."""
+    """Return the message for a key that is none of `known`."""
     return f"unknown key{nearest(name, known)}; it may have {sorted(known)}"
 
 

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def adopt_before_training(root: Path, cache: Cache, folder: Path) -> None:
-    """As `adopt_learned`, where a stage is about to make the folder anew: what is damaged is told and not taken."""
+    """Call `adopt_learned` before a stage makes the folder anew: damage is reported and not taken."""
     try:
         adopt_learned(root, cache, folder)
     except (DatasetError, OSError) as error:

@@ -89,7 +89,7 @@ def parts_of(catalog: Catalog, there: Collection[str], how: "PretrainParams") ->
 
 
 def tested_parts(catalog: Catalog, there: Collection[str], how: "PretrainParams") -> SplitParts:
-    """As `parts_of`; DatasetError where no clip tests."""
+    """Split as `parts_of` does. Raises DatasetError where no clip tests."""
     parts = parts_of(catalog, there, how)
     if not parts.test:
         raise DatasetError(

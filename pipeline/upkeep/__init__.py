@@ -1,1 +1,1 @@
-"""What `cache …` asks of the stores of a project: what is there, is it whole, what was it made of."""
+"""The commands `cache …` on the stores of a project: inventory, verification, provenance."""

@@ -13,7 +13,7 @@ from pipeline.build.dvc_cache import dvc_objects, dvc_outs, mend_dvc_copy
 
 @dataclass
 class MendedCopies:
-    """What was done to DVC's cache."""
+    """Result of the repair of copies in DVC's cache."""
 
     replaced: list[str] = field(default_factory=list)
     """Copies that were damaged since DVC took them, given their bytes back."""

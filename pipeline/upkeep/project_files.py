@@ -17,7 +17,7 @@ FAILURES = "failures.jsonl"
 
 @dataclass
 class RepairedFiles:
-    """What a repair did to a project's files, and what it could not."""
+    """Result of a repair of a project's files, and the damage that remains."""
 
     project: Path
     restored: list[str] = field(default_factory=list)
@@ -25,11 +25,11 @@ class RepairedFiles:
     mended: list[str] = field(default_factory=list)
     """Files whose damaged copy in DVC's cache was replaced by the whole one in the project."""
     left: list[str] = field(default_factory=list)
-    """What is still damaged, and the command that makes it again."""
+    """Remaining damage, with the command that writes the file again."""
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where damage is left."""
+        """Exit status 0, or 1 where damage remains."""
         return int(bool(self.left))
 
     def __str__(self) -> str:

@@ -43,13 +43,13 @@ LEARNED = ("backbones", "heads")
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What several parts said, and the highest of their exit statuses."""
+    """Output of several parts of a command, and the highest of their exit statuses."""
 
     parts: tuple[object, ...]
 
     @property
     def exit_code(self) -> int:
-        """0 where all is well."""
+        """Exit status, 0 where all is well."""
         return max((int(getattr(part, "exit_code", 0)) for part in self.parts), default=0)
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ def stores_of(project: Path, dataset: str | None = None) -> list[Path]:
 
 
 def listed(project: Path) -> Inventory:
-    """`cache ls`"""
+    """List stores and cache, for `cache ls`."""
     return inventory(_cache(project), stores_of(project))
 
 

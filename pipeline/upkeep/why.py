@@ -17,7 +17,7 @@ from pipeline.upkeep.stores import STAGE_OF, FindJob, stores_of
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What `cache why` says."""
+    """Output of `cache why`."""
 
     lines: tuple[str, ...]
 

@@ -16,7 +16,7 @@ FLIPS = np.array([[1, 1], [-1, 1], [1, -1]])
 
 @dataclass(frozen=True, slots=True)
 class VideoAugment:
-    """What happens to a video clip in training; one draw a clip, the same for all its frames."""
+    """Random augmentation of a video clip in training; one draw a clip, the same for all its frames."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
         "kind",
@@ -33,13 +33,13 @@ class VideoAugment:
     shift_pixels: int = 8
     """`light`: largest shift along x and along y, whole pixels."""
     scales: tuple[float, float] = (1.0, 1.0)
-    """How large the picture becomes in its frame: below 1 it shrinks, above 1 a part is enlarged."""
+    """Range of the picture's scale: below 1 it shrinks, above 1 a part is enlarged."""
     flip_chance: float = 0.0
     """`light`: chance of a horizontal flip."""
     brightness: float = 0.0
     """`light`: pixels are multiplied by 1 ± this, drawn uniformly."""
     fill: Literal["zero", "edge"] = "zero"
-    """What shows where the picture was moved away."""
+    """Value of pixels outside the moved picture."""
 
     def __post_init__(self) -> None:
         low, high = self.scales

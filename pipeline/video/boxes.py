@@ -28,7 +28,7 @@ Span = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxRule:
-    """How the box is drawn."""
+    """Rule for a clip's crop box."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
         "rule",
@@ -41,15 +41,15 @@ class BoxRule:
 
     rule: Literal["clip", "square", "window", "frame"] = "square"
     buffer_px: float = 10.0
-    """Of `clip` and the centre of `window`: pixels of the source frame added on each side, never scaled."""
+    """For `clip` and the centre of `window`: pixels of the source frame added on each side, never scaled."""
     padding: float = 0.25
-    """Of `square`: share by which half the width and half the height grow."""
+    """For `square`: share by which half the width and half the height grow."""
     min_side_px: float = 10.0
-    """Of `square`: where the joints span less than this either way, the whole frame is taken."""
+    """For `square`: where the joints span less than this either way, the whole frame is taken."""
     allow_pad: bool = False
-    """Of `square`: True lets the box reach outside the frame (`crop` fills with zeros); False cuts it."""
+    """For `square`: whether the box may reach outside the frame (`crop` fills with zeros), or is cut."""
     outside: Literal["drop", "clamp"] = "drop"
-    """Of `known` joints those outside the frame are left out (SPEC 0.2), or moved to its border."""
+    """For `known` joints outside the frame: left out (SPEC 0.2), or moved to its border."""
     joints: Literal["known", "nonzero"] = "known"
     """`known`: joints with a score and both coordinates. `nonzero`: as PYSKL's MMCompact, every x and every y that
     is not 0, each for itself, whatever the score and however far outside the frame."""

@@ -27,7 +27,7 @@ BOX = "box_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropRecipe:
-    """What becomes of a clip's sampled frames."""
+    """Recipe that turns a clip's sampled frames into crops."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
         "sampling",

@@ -12,7 +12,7 @@ ShareCurves = Literal["clip_mean", "frame"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnhanceRule:
-    """How cropped and resized frames are lit, before they are stored (SPEC 4.4)."""
+    """Rule that brightens cropped and resized frames before they are stored (SPEC 4.4)."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("kind", "sha256", "share_curves")
     NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("weights",)

@@ -23,7 +23,7 @@ QUALITY_STEP = 5
 
 
 def jpeg_bytes(size: tuple[int, int], channels: int) -> int:
-    """Bytes kept for one JPEG; 1,024 more than a third of the pixels, for the headers of small ones."""
+    """Return the bytes stored for one JPEG: a third of the pixels, and 1,024 for the headers of small ones."""
     return size[0] * size[1] * channels // JPEG_SHARE + 1024
 
 

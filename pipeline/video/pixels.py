@@ -18,9 +18,9 @@ class PixelScale:
     minmax: Literal["fixed", "clip"] = "fixed"
     """`fixed`: divide by 255. `clip`: a clip's own darkest and brightest value become 0 and 1."""
     mean: tuple[float, ...] = (0.0,)
-    """Of each channel, or one for all."""
+    """Mean of each channel, or one for all."""
     std: tuple[float, ...] = (1.0,)
-    """Of each channel, or one for all."""
+    """Standard deviation of each channel, or one for all."""
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not self.mean:

@@ -64,7 +64,7 @@ def halve(pixels: Bytes, size: tuple[int, int]) -> Bytes:
 def doublings(
     lengths: tuple[int, ...], size: tuple[int, int], interpolation: Interpolation
 ) -> tuple[int, int]:
-    """How often height and width of `size` are doubled for the linear step: for `linear`, never.
+    """Return how often height and width of `size` are doubled for the linear step: for `linear`, never.
 
     `auto`: as often as they don't pass `lengths`: 400 and 112 give 1, 1000 and 112 give 3.
     """

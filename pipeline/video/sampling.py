@@ -1,4 +1,4 @@
-"""Which frames of a clip are looked at: the rules S1 to S4 of SPEC 0.4, in integers only.
+"""Sampling of a clip's frames: the rules S1 to S4 of SPEC 0.4, in integers only.
 
     uniform_interval       S1, as AMFI-Net prints it: frame i * floor(F/K). Drops the tail of the clip.
     centered               frame floor((i + 1/2) F/K): covers the whole clip. The default.
@@ -35,7 +35,7 @@ PHASES = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingRule:
-    """How frames are chosen."""
+    """Rule that chooses frames of a clip."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
         "rule",
@@ -54,11 +54,11 @@ class SamplingRule:
     """A."""
     mode: Literal["train", "test"] = "test"
     stride_frames: int = 1
-    """Of `strided` only: frames from one sampled frame to the next."""
+    """For `strided`: frames from one sampled frame to the next."""
     test_seed: int = 255
-    """Of `uniform_sample_frames` only: fixes the test draw."""
+    """For `uniform_sample_frames`: seed of the test draw."""
     flavour: Literal["mmaction2", "pyskl"] = "mmaction2"
-    """Of `uniform_sample_frames` only: PYSKL spends two more draws a view than MMAction2 and EPAM-Net do."""
+    """For `uniform_sample_frames`: PYSKL spends two more draws a view than MMAction2 and EPAM-Net do."""
 
     def __post_init__(self) -> None:
         if self.rule not in _RULES:

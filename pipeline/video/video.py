@@ -24,7 +24,7 @@ Picture = TypeVar("Picture")
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What a video holds, found by reading it, not by believing its header."""
+    """Properties of a video, found by reading it, not from its header."""
 
     num_frames: int
     """Frames that the video shows: see `pipeline.decoding.numbering`."""
@@ -39,7 +39,7 @@ class VideoFacts:
     undecodable_frames: int = 0
     """Frames at the start that have no picture of their own: they show the first that there is."""
     flags: frozenset[str] = frozenset()
-    """What is unusual about it, of `pipeline.decoding.numbering.VIDEO_FLAGS`."""
+    """Names of anomalies, from `pipeline.decoding.numbering.VIDEO_FLAGS`."""
 
     def __post_init__(self) -> None:
         if min(self.num_frames, self.height, self.width) < 1:
@@ -47,7 +47,7 @@ class VideoFacts:
 
 
 class VideoSource(Protocol):
-    """Where frames come from: a video file, or anything that can play one forward."""
+    """A source of frames: a video file, or anything that can play one forward."""
 
     @property
     def decoder(self) -> str:
@@ -64,7 +64,7 @@ class VideoSource(Protocol):
         """
 
     def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.generic] | Planes]]:
-        """As `frames`, of what crops are made of: a frame's planes, unconverted, where it has them.
+        """Yield the frames in the form that crops are made of: their planes, unconverted, where they have them.
 
         Let go of each before taking the next (`del`): a decoder that needs one more frame's memory works in
         colder memory.
@@ -118,7 +118,7 @@ class AvVideo:
         return self._decoded(wanted, RgbConverter(self.path.name))
 
     def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8] | Planes]]:
-        """As `frames`; planes of upright 4:2:0 video."""
+        """Yield the same as `frames`; planes of upright 4:2:0 video."""
         convert = RgbConverter(self.path.name)
 
         def picture(frame: VideoFrame, number: int) -> NDArray[np.uint8] | Planes:

@@ -1,4 +1,4 @@
-"""Which videos a user means by files and folders, and what each is called."""
+"""Videos that a user's files and folders stand for, and their names."""
 
 import os
 from collections import Counter
@@ -43,7 +43,7 @@ class NamedVideos:
 
     @property
     def note(self) -> str:
-        """What was skipped and why, in words; empty where nothing was."""
+        """Describe what was skipped and why; empty where nothing was."""
         if not self.skipped:
             return ""
         kinds = Counter(file.suffix.lower() or "without suffix" for file in self.skipped)

@@ -27,7 +27,7 @@ class KeptFiles:
         self._folder = folder
 
     def size(self, name: str) -> int | None:
-        """As the files say."""
+        """Return the size that the underlying files state."""
         return self._files.size(name)
 
     def whole(self, name: str, *, limit: int) -> bytes:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Meter:
-    """What came over the network so far."""
+    """Counts of network requests and bytes so far."""
 
     bytes: int = 0
-    """Of bodies; headers are not counted."""
+    """Bytes of the bodies received; headers are not counted."""
     requests: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 

@@ -60,7 +60,7 @@ class ObjectFiles:
         return self._file(self._root, self.where, int(facts["size"]), facts)
 
     def close(self) -> None:
-        """fsspec keeps its own connections."""
+        """Do nothing: fsspec keeps its own connections."""
 
     def _facts(self, name: str) -> _Facts:
         if self._listed is None:

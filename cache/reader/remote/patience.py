@@ -1,4 +1,4 @@
-"""How long a server is waited for: a deadline for each answer, repeats with pauses, and an end to both."""
+"""Time limits for servers: a deadline for each answer, retries with pauses, and an end to both."""
 
 import io
 import random
@@ -19,12 +19,12 @@ _LONGEST_PAUSE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """What is put up with from a server. All of it is bounded."""
+    """Limits on waiting for a server, all of them finite."""
 
     timeout_seconds: float = 60.0
     """For one whole answer, and a second more for each 16 KiB that have come: a slow line goes on, a stuck one ends."""
     attempts: int = 8
-    """How often one thing is asked, the first time among them, where the server is busy or the line breaks."""
+    """Number of tries, the first among them, where the server is busy or the line breaks."""
     wait_seconds: float = 60.0
     """For all pauses between the attempts together."""
 
@@ -72,7 +72,7 @@ class Pauses:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """How long an answer asks to wait: in seconds, or until a date by the server's own clock (RFC 9110, 10.2.3).
+    """Return the wait that an answer asks for: in seconds, or until a date by the server's clock (RFC 9110, 10.2.3).
 
     None where it does not say, or says it unreadably.
     """
@@ -95,7 +95,7 @@ def _date(told: str) -> datetime | None:
 
 
 class Timed(io.RawIOBase):
-    """What a socket receives, within one deadline for all of it. Raises TimeoutError."""
+    """A socket with one deadline for everything it receives. Raises TimeoutError."""
 
     def __init__(self, sock: socket, timeout_seconds: float) -> None:
         self._sock = sock
@@ -103,11 +103,11 @@ class Timed(io.RawIOBase):
         self._ends_at = time.monotonic() + timeout_seconds
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """What http.client asks a socket for."""
+        """Return the reading file that http.client asks a socket for."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
-        """For io."""
+        """Return True, which io asks for."""
         return True
 
     def readinto(self, buffer: "bytearray | memoryview", /) -> int | None:  # type: ignore[override]

@@ -84,7 +84,7 @@ class PartOfFile:
         )
 
     def distrust(self) -> None:
-        """Nothing of the whole is kept."""
+        """Do nothing: no bytes of the whole are cached."""
         self._source.distrust()
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ def windows(ranges: Sequence[Range]) -> Iterator[list[Range]]:
 
 
 def spanned(ranges: Sequence[Range]) -> list[Range]:
-    """What to request, rising: neighbours together. (0, 10), (900, 10), (90000, 5) give (0, 910), (90000, 5)."""
+    """Join neighbouring ranges to requests, rising: (0, 10), (900, 10), (90000, 5) give (0, 910), (90000, 5)."""
     spans: list[Range] = []
     for offset, length in sorted(set(ranges)):
         start, held = spans[-1] if spans else (0, 0)

@@ -1,4 +1,4 @@
-"""What a web server answers, and which version of a file that is of: none is taken on trust."""
+"""Checks of a web server's answers, and the version of the file that they belong to; none is trusted."""
 
 import re
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ class Answer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
-    """Of a 206; of others it isn't read."""
+    """Body of a 206 answer; that of others is not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Which content of a file a server speaks of, as far as it tells."""
+    """Version of a file's content, as far as the server states one."""
 
     size: int
     """Bytes of the whole file."""
@@ -39,7 +39,7 @@ class Version:
         return {"If-Match": self.etag} if self.etag and not self.etag.startswith("W/") else {}
 
     def change(self, now: "Version") -> str:
-        """What shows that the file was replaced; "" where nothing does."""
+        """Describe the evidence that the file was replaced; "" where there is none."""
         if now.size != self.size:
             return f"it holds {now.size:,} bytes, it held {self.size:,}"
         if now.etag != self.etag:

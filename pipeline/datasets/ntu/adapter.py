@@ -102,7 +102,7 @@ class Ntu:
         return {"video": self.root / clip.video, **skeleton} if clip.video else skeleton
 
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
-        """As in the `.skeleton` file; 2-D joints are its colour coordinates."""
+        """Read the clip's `.skeleton` file; 2-D joints are its colour coordinates."""
         return read_ntu_skeleton(
             self._skeleton_path(clip), max_persons=self.max_persons, body_rule=self.body_rule
         )

@@ -23,7 +23,7 @@ class Body(ShownByShape):
     """One tracked body: the frames that it is seen in, and its joints in them. F frames, V joints."""
 
     body_id: int
-    """As the sensor numbers it; NTU's ids need 57 bits, more than a float64 holds."""
+    """The sensor's number of the body; NTU's ids need 57 bits, more than a float64 holds."""
 
     frames: NDArray[np.int32]
     """(F,): rises strictly; gaps where the body was lost."""

@@ -1,9 +1,13 @@
-"""Which bodies CTR-GCN's data scripts take for the people, and in which slot (get_raw_denoised_data.py).
+"""Selection of people among recorded bodies, as CTR-GCN's data scripts do it (get_raw_denoised_data.py).
 
-Kept of theirs: filters by length and by spread, of which the last body left always stays; the rank by variance,
-smaller where lying frames are left out; slots tested by the span from the first to the last frame, where spans
-that share one frame do not overlap, and every slot but the first begins as the span 0 to 0. Not kept, since they
-are faults (docs/fidelity.md): frames of a body that was lost and found are not pushed together, frames without
+Kept of theirs: filters by length and by spread, of which the last body left always stays; the rank by
+variance,
+smaller where lying frames are left out; slots tested by the span from the first to the last frame, where
+spans
+that share one frame do not overlap, and every slot but the first begins as the span 0 to 0. Not kept,
+since they
+are faults (docs/fidelity.md): frames of a body that was lost and found are not pushed together, frames
+without
 anybody are not dropped, and where no body passes the filter by length all stay, where the scripts end.
 """
 

@@ -51,7 +51,7 @@ def read_ntu_skeleton(
 
 
 def num_frames_of(path: Path) -> int:
-    """What the file's first line says; SkeletonError where it says nothing."""
+    """Return the frame count in the file's first line. Raises SkeletonError where there is none."""
     try:
         with path.open("rb") as file:
             word = file.readline(QUOTED_LETTERS).strip()

@@ -79,12 +79,12 @@ class Pyskl:
         return self._listing
 
     def split(self, clip: Clip, protocol: str) -> Split:
-        """As the file's own split says; `unused` where it leaves the clip out."""
+        """Return the file's own split; `unused` where it leaves the clip out."""
         self._check_protocol(protocol)
         return self._sides[protocol].of(clip.own_name)
 
     def axis(self, protocol: str) -> Axis:
-        """What the protocol's name says, else the first of subject, camera, set-up that differs in training, if any."""
+        """Return the axis in the protocol's name, else what differs first in training: subject, camera or set-up."""
         self._check_protocol(protocol)
         if both := self._sides[protocol].both:
             raise DatasetError(

@@ -1,6 +1,7 @@
-"""What stands behind the names that NumPy writes into pickles: numbers as bytes, and nothing that runs.
+"""Replacements for the names that NumPy writes into pickles: numbers as bytes, and nothing that runs.
 
-NumPy 1 and 2 write an array as a name, a dtype and its bytes, in three ways (protocols 0 to 2, 3 and 4, 5). Each is
+NumPy 1 and 2 write an array as a name, a dtype and its bytes, in three ways (protocols 0 to 2, 3 and 4,
+5). Each is
 rebuilt here, its shape checked against the bytes that the file truly holds, before any memory is taken.
 """
 
@@ -57,6 +58,7 @@ class Dtype:
 
     @property
     def value(self) -> np.dtype[Any]:
+        """NumPy's dtype of that description."""
         return np.dtype(self.order + self.code)
 
 
@@ -155,7 +157,7 @@ _MAKERS: dict[str, tuple[Callable[..., Any], int, int]] = {
 
 
 def call(maker: Any, arguments: Any) -> Any:
-    """What a file asks to be made, from our own makers alone: no code of anybody's is reached."""
+    """Build what a file asks for, with our own constructors alone: no foreign code runs."""
     if not isinstance(maker, Name) or maker.short not in _MAKERS or not isinstance(arguments, tuple):
         raise NotPlainError(
             f"it calls {kind_of(maker)} with {kind_of(arguments)}; nothing in a file is called"

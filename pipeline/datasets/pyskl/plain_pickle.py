@@ -26,7 +26,7 @@ _VALUES = frozenset(
 
 
 def read_plain_pickle(path: Path) -> Any:
-    """What the file holds. Raises PickleError where that is more than plain data; nothing of it was run."""
+    """Read plain data from a pickle. Raises PickleError where it holds anything else; nothing of it is run."""
     with path.open("rb") as file:
         try:
             stream = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

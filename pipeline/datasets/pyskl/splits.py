@@ -13,12 +13,12 @@ UNNAMED = "split"
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Who is on which side of one protocol."""
+    """Clips on each side of one protocol."""
 
     train: frozenset[str]
     test: frozenset[str]
     both: frozenset[str] = frozenset()
-    """Who trains and tests: such a protocol is refused when it is asked for, and the file's others stand."""
+    """Clips in training and test: such a protocol is refused when it is asked for, the file's others remain."""
 
     def of(self, frame_dir: str) -> Split:
         """The clip's side; `unused` where it has none, as in each of HMDB51's three splits a quarter has."""

@@ -66,7 +66,7 @@ class Table:
         return self._listing
 
     def split(self, clip: Clip, protocol: str) -> Split:
-        """As the column split says, or by the training subjects; a row without a split is unused."""
+        """Return the column split, or decide by the training subjects; a row without a split is unused."""
         self._check_protocol(protocol)
         if protocol == "table":
             return self._splits[clip.clip_id]

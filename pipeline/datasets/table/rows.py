@@ -25,14 +25,14 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class TableClips:
-    """What the rows say."""
+    """Clips that the table's rows describe."""
 
     clips: tuple[Clip, ...]
     """Sorted by id."""
     labels: tuple[str, ...]
     """Names of the labels 0, 1, …"""
     splits: dict[str, Split]
-    """Of each clip, by id; empty where no row says train or test."""
+    """Split of each clip, by id; empty where no row says train or test."""
     failures: tuple[tuple[str, str, str], ...]
     """(id, error class, reason) of each row that says nothing usable."""
 

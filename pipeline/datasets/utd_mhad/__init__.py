@@ -1,1 +1,1 @@
-"""UTD-MHAD."""
+"""The dataset UTD-MHAD."""

@@ -92,7 +92,7 @@ class UtdMhad:
 
     @property
     def modality(self) -> Modality:
-        """As asked for; `none` where no such recording lies there."""
+        """The requested modality; `none` where there are no such recordings."""
         return self.played if self._files.paths[self.played] else "none"
 
     def listing(self) -> Listing:
@@ -105,7 +105,7 @@ class UtdMhad:
         return "train" if clip.subject in TRAIN_SUBJECTS else "test"
 
     def axis(self, protocol: str) -> Axis:
-        """Subjects."""
+        """Return the axis of every protocol: subjects."""
         check_choice(protocol, self.protocols, "protocol of UTD-MHAD")
         return "subject"
 

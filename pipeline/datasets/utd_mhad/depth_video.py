@@ -43,7 +43,7 @@ class MatDepthVideo:
             yield number, np.ascontiguousarray(depth[:, :, number])
 
     def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint16]]]:
-        """As `frames`."""
+        """Yield the same as `frames`."""
         return self.frames(wanted)
 
     def _read(self) -> NDArray[np.uint16]:

@@ -41,7 +41,7 @@ def project(joints_3d: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def read_joints_2d(path: Path, num_frames: int) -> NDArray[np.float64]:
-    """(T, 20, 2) pixels of the RGB frame, from `.npy`, or `.csv` with a line a frame: x0, y0, x1, y1, …"""
+    """Read (T, 20, 2) pixels of the RGB frame from `.npy`, or `.csv` with a line a frame (x0, y0, x1, y1, …)."""
     try:
         content = BytesIO(path.read_bytes())
         joints = np.load(content) if path.suffix == ".npy" else np.loadtxt(content, delimiter=",", ndmin=2)
