@@ -29,13 +29,13 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import SINGLE, Scores, late_fusions, skeleton_weight
-from pipeline.evaluation.results import FUSED, LEAKS, left_out, write_results
+from pipeline.evaluation.results import FUSED, left_out, selected_on, write_results
 from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
 from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training
-from pipeline.training.splits import SELECTED_ON, SplitParts, tested_parts
+from pipeline.training.splits import SplitParts, tested_parts
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:
     """What metrics.json says of the run beside its figures."""
     leaks, pretrain = catalog_leaks(catalog), preset.pretrain
     return {
-        "selected_on": LEAKS if pretrain.selected_on == "test" else SELECTED_ON[pretrain.hold_out.by],
+        "selected_on": selected_on(pretrain),
         "fusion": preset.train.fused,
         "backbone_seeds": list(pretrain.seeds),
         "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},

@@ -9,19 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from house import (
-    COMMANDS,
-    HOUSE,
-    ORDER,
-    ROOMS,
-    arrows,
-    foreign,
-    imports,
-    modules,
-    reached,
-    room,
-    room_of,
-)
+from house import COMMANDS, HOUSE, ORDER, ROOMS, arrows, foreign, imports, modules, reached, room, room_of
 
 BELOW = {
     "cache": {"cache"},

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,16 +24,27 @@ from pipeline.seals import parsed, seals_of, write_seals
 from pipeline.training.splits import SplitParts
 from pipeline.training.trainings import Training, told_trainings
 
+if TYPE_CHECKING:
+    from pipeline.params.params import PretrainParams
+
 FUSED = "fused"
 """Key in metrics.json of the fusion that the params choose."""
 
 LEAKS = "test (leaks)"
 """Value of `selected_on` in metrics.json where epochs and weights were chosen on the test clips."""
 
+SELECTED_ON = {"group": "val", "clip": "val, single clips whose people are fitted too"}
+"""Value of `selected_on` in metrics.json otherwise, by `hold_out.by`."""
+
 SHOWN = 5
 """Number of left-out clips that a message names; failures.jsonl has all."""
 
 PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probabilities")
+
+
+def selected_on(how: "PretrainParams") -> str:
+    """Say on which clips epochs and weights were chosen, as metrics.json has it."""
+    return LEAKS if how.selected_on == "test" else SELECTED_ON[how.hold_out.by]
 
 
 def prediction_columns(

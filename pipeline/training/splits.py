@@ -14,9 +14,6 @@ from pipeline.values import Clip
 if TYPE_CHECKING:
     from pipeline.params.params import HoldOut, PretrainParams
 
-SELECTED_ON = {"group": "val", "clip": "val, single clips whose people are fitted too"}
-"""What metrics.json says of each `hold_out.by`."""
-
 
 def held_out_groups(training: Sequence[Clip], axis: Axis, how: "HoldOut") -> frozenset[int]:
     """Choose subjects, cameras or set-ups of the training part for validation.
