@@ -100,6 +100,16 @@ def test_one_step_of_adam_by_hand() -> None:
     assert model.weight.item() == pytest.approx(2.0 + 0.1)  # g = -1.5 + 0.5 · 2 < 0: a whole step up
 
 
+def test_gradients_are_scaled_down_to_the_plans_norm() -> None:
+    """Gradients of -3 and -4 have norm 5; at most 1 leaves -0.6 and -0.8, and sgd steps by lr times that."""
+    model = nn.Linear(2, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    batch = ((torch.tensor([[3.0, 4.0]]),), torch.zeros(1, dtype=torch.int64))
+    plan = FitPlan(epochs=1, lr=0.5, momentum=0.0, nesterov=False, weight_decay=0.0, grad_clip=1.0)
+    fit(model, lambda _: iter([batch]), plan, loss=lambda output, _: -output.sum())
+    assert model.weight.flatten().tolist() == pytest.approx([0.3, 0.4])
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     data = batches_of(3, 8, 2, 1)
     first = fit(agcn_with_dropout(), data, PLAN, resume=tmp_path / "run.pt")

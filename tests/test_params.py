@@ -7,9 +7,10 @@ from typing import Any, get_args
 import pytest
 import yaml
 from house import HOUSE
-from tiny import TINY, tiny_params
+from tiny import PLAN, TINY, tiny_params
 
 from models.training.checkpoint import WeightsKind
+from models.training.plan import FitPlan
 from pipeline.build.steps import as_json
 from pipeline.errors import ParamError, PipelineError
 from pipeline.keys.keyed import in_key
@@ -66,6 +67,22 @@ def test_a_plan_with_sgd_keeps_the_document_that_keys_are_made_of() -> None:
     assert as_json(in_key(demo.pretrain.backbones["video"]))["plan"] == SGD_DOCUMENT
     adam = plan.model_copy(update={"optimiser": "adam"})
     assert as_json(in_key(adam)) == {**SGD_DOCUMENT, "optimiser": "adam"}
+
+
+def test_what_the_papers_plans_say_is_taken_and_enters_the_key(tmp_path: Path) -> None:
+    """EPAM-Net's code clips at 40; SF-Head's cosine ends at 1e-4, CTR-GCN's warm-up with its last epoch."""
+    papers = {
+        "schedule": "cosine",
+        "lr_min": 1e-4,
+        "warmup_epochs": 1,
+        "warmup_end": "last",
+        "grad_clip": 40.0,
+    }
+    path = written(tmp_path, tiny_params(**{"train.plan": {**PLAN, **papers}}))
+    plan = load_preset(path, "demo").train.plan
+    assert {name: as_json(in_key(plan))[name] for name in papers} == papers
+    fitted = FitPlan(**plan.model_dump(exclude={"batch"}))
+    assert {name: getattr(fitted, name) for name in papers} == papers
 
 
 REFUSED = {

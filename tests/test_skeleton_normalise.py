@@ -282,6 +282,7 @@ def test_every_layout_has_bones_of_its_joints(layout: Layout) -> None:
 
 
 def test_a_real_clip_comes_out_upright() -> None:
+    """Lengths are the recording's own; the numbers are 2s-AGCN's two turns of its first frame, worked out apart."""
     from scipy.io import loadmat
 
     data = Path(os.environ.get("HARCACHE_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -293,7 +294,12 @@ def test_a_real_clip_comes_out_upright() -> None:
     nothing = np.full((frames, 1, 20, 2), NAN, np.float32)
     score = np.ones((frames, 1, 20), np.float32)
     skeleton = Skeleton(joints, nothing, score, np.arange(frames, dtype=np.int32))
-    out = prepare(skeleton, UTD_20, SkeletonInput(num_frames=64, max_persons=1, length="resize"))
-    assert out.shape == (3, 64, 20, 1)
-    assert out[2, 0, 0, 0] > 0.4
-    assert out[2, 0, 15, 0] < -0.5
+    how = SkeletonInput(num_frames=64, max_persons=1, length="resize")
+    assert prepare(skeleton, UTD_20, how).shape == (3, 64, 20, 1)
+    first = normalise(skeleton, UTD_20, how)[:, 0, :, 0]
+    np.testing.assert_allclose(first[:, 2] - first[:, 3], [0, 0, 0.0813], atol=1e-3)  # hip centre to spine
+    np.testing.assert_allclose(first[:, 8] - first[:, 4], [0.3343, 0, 0], atol=1e-3)  # left to right shoulder
+    assert first[2, 0] == pytest.approx(
+        0.3746, abs=1e-3
+    )  # of 0.537: the short bone that is stood up leans by 46 degrees against the trunk
+    assert first[2, 15] == pytest.approx(-0.7897, abs=1e-3)
