@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a backbone's plan": ({f"{VIDEO}.plan.warmup_epochs": 9}, f"{VIDEO}.plan", "warmup_epochs"),
     "a head": ({"train.methods": ["avrage"], "train.fused": "avrage"}, "train.methods", "did you mean 'average'?"),
     "what the others are compared with": (
-        {"train.methods": ["average"], "train.fused": "avrage"}, "train.fused", "did you mean 'average'?), which is none",
+        {"train.methods": ["average"], "train.fused": "avrage"}, "train.fused", "did you mean 'average'?), which",
     ),
     "a head's name in options": ({"train.options": {"amfy": {}}}, "train.options.amfy", "did you mean 'amfi'?"),
     "a head's option": (
