@@ -36,7 +36,7 @@ from pipeline.report.page import Picture, Report, render
 from pipeline.report.strip_figure import clip_strip
 from pipeline.seals import seals_of, write_seals
 from pipeline.skeleton.layouts import WHOLE_FRAME
-from pipeline.training.trainings import read_trainings
+from pipeline.training.trainings import told_trainings
 from pipeline.versions import major_minor
 
 STORES = ("skeletons", "samples", "frames", "heatmaps", "features")
@@ -141,7 +141,7 @@ def _notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
     """How often what was trained, and what selected."""
     seeds, heads = preset.pretrain.seeds, preset.train.seeds
     once = "were trained once" if len(seeds) == 1 else f"were trained with each of {len(seeds)} seeds"
-    trainings = read_trainings(paths.weights / "backbones")
+    trainings = told_trainings(paths.weights / "backbones")
     selected = [
         f"{t.name} {t.val_accuracy:.1f} % at epoch {t.best_epoch + 1}"
         for t in trainings
@@ -185,7 +185,7 @@ def _warnings(paths: Paths, catalog: Catalog, incomplete: int) -> list[str]:
 
 def _provenance(paths: Paths) -> dict[str, str]:
     weights = {
-        f"weights {t.array}": f"sha256 {t.sha256}" for t in read_trainings(paths.weights / "backbones")
+        f"weights {t.array}": f"sha256 {t.sha256}" for t in told_trainings(paths.weights / "backbones")
     }
     steps = ", ".join(f"{step.name} {step.version}" for step in STEPS.values())
     return {

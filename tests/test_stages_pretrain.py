@@ -70,6 +70,7 @@ def test_what_lies_in_the_weights_folder(finished: Project) -> None:
         "skeleton_0_fold.pt",
         "trainings.json",
         "documents.json",
+        "seals.json",
     }
     assert {path.name for path in folder.iterdir()} == names
     for training in read_trainings(folder):

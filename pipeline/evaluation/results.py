@@ -22,7 +22,7 @@ from pipeline.files import write_whole
 from pipeline.paths import Paths
 from pipeline.seals import parsed, seals_of, write_seals
 from pipeline.training.splits import SplitParts
-from pipeline.training.trainings import Training, read_trainings
+from pipeline.training.trainings import Training, told_trainings
 
 if TYPE_CHECKING:
     from pipeline.params.params import PretrainParams
@@ -169,7 +169,7 @@ def write_results(
     )
     write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
     write_confusion(paths.reports / "confusion.csv", predictions, main_method(predictions), catalog.classes)
-    backbones = read_trainings(paths.weights / "backbones")
+    backbones = told_trainings(paths.weights / "backbones")
     runs = [(f"pretrain, {t.phase}", t.name, t.seed, t.history) for t in backbones]
     runs += [(f"train, {t.phase}", t.name, t.seed, t.history) for t in heads]
     write_curves(paths.reports / "curves.csv", runs)

@@ -157,8 +157,13 @@ def read_trainings(folder: Path) -> tuple[Training, ...]:
     Raises DatasetError where the bytes of a file do not have the sha256 that trainings.json states: results
     computed from them would carry another training's key.
     """
-    blank = parsed(folder / TRAININGS, lambda data: [_blank(fact) for fact in json.loads(data)])
-    return tuple(replace(training, weights=_weights(folder / training.file, training)) for training in blank)
+    told = told_trainings(folder)
+    return tuple(replace(training, weights=_weights(folder / training.file, training)) for training in told)
+
+
+def told_trainings(folder: Path) -> tuple[Training, ...]:
+    """Read what trainings.json states: keys, digests and histories, with no byte of weights read."""
+    return parsed(folder / TRAININGS, lambda data: tuple(_blank(fact) for fact in json.loads(data)))
 
 
 def _weights(path: Path, training: Training) -> bytes:

@@ -25,7 +25,7 @@ from pipeline.errors import DatasetError
 from pipeline.keys.lock import HOUSE, recipes
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_before_training, adopt_learned
-from pipeline.training.trainings import TRAININGS, read_trainings
+from pipeline.training.trainings import TRAININGS, told_trainings
 from pipeline.upkeep.dvc_copies import forget_out, mend_copies
 from pipeline.upkeep.project_files import repair_files, verify_files
 
@@ -109,7 +109,7 @@ def collected(project: Path, *, delete: bool, days: float) -> Collected:
     """`cache gc`: what the project's own stores and weights need stays, whoever made them."""
     needed = [key for folder in stores_of(project) for key in read_parts(folder).shard_keys()]
     for folder in _learned(project):
-        keys = [training.key for training in read_trainings(folder)]
+        keys = [training.key for training in told_trainings(folder)]
         if delete and "" in keys:
             raise DatasetError(
                 f"{folder} is of an older harcache and does not say which blobs it needs: run its stage "
@@ -125,7 +125,7 @@ def _repaired_cache(project: Path, cache: Cache) -> tuple[object, ...]:
     made: list[tuple[Path, set[str]]] = []
     if done.derived:
         made += [(folder, set(read_parts(folder).shard_keys())) for folder in stores_of(project)]
-        made += [(of, {training.key for training in read_trainings(of)}) for of in _learned(project)]
+        made += [(of, {training.key for training in told_trainings(of)}) for of in _learned(project)]
     gone = [forget_out(project.absolute(), out) for out, keys in made if keys & done.derived]
     return (done, *gone)
 
