@@ -100,7 +100,10 @@ class Victim:
         """Whether `verify` tells of the file, or of another name of it, or of what the seal `path` seals."""
         told = [part.folder / fault.place for part in self.verify().parts for fault in part.faults]  # type: ignore[attr-defined]
         return any(
-            place.exists() and (place.samefile(path) or place == path.with_suffix(".sqlite"))
+            place.exists()
+            and (
+                place.samefile(path) or place in (path.parent, path.with_suffix(".sqlite"))
+            )  # a blob: its folder
             for place in told
         )
 
@@ -174,6 +177,7 @@ def main() -> None:
         victim = Victim(finished_project(Path(folder) / "finished", recordings))
         for number in range(options.flips):
             trial(victim, list(KINDS)[number % len(KINDS)], tally, rng)
+            print(f"{number + 1} of {options.flips}, {len(tally.misses)} missed", file=sys.stderr)
         damaged = victim.dvc_copies_damaged()
         run(
             [sys.executable, "-m", "dvc", "status", "--quiet"], victim.root
