@@ -23,7 +23,7 @@ from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.outlook import hold_out_note, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
-from pipeline.datasets.opened import listing_key, open_dataset
+from pipeline.datasets.opened import check_sides, listing_key, open_dataset
 from pipeline.datasets.protocol import FLAGS, Dataset, Listing
 from pipeline.errors import DatasetError
 from pipeline.keys.keyed import in_key
@@ -94,7 +94,7 @@ def _notes(found: _Found, catalog: Catalog) -> Iterator[str]:
 
 def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
     dataset = open_dataset(preset.index, paths.raw)
-    dataset.axis(preset.index.protocol)  # refuses a protocol that it does not have before anything is read
+    check_sides(dataset, preset.index.protocol)
     listing = dataset.listing()
     with Digests(paths.open_cache()) as known:
         digests = source_digests(dataset, listing.clips, known.sha256, workers=options.workers)

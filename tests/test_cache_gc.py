@@ -86,6 +86,16 @@ def test_damaged_files_go_in_the_end(cache: Cache, tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "manifest.json").exists()
 
 
+def test_a_lock_left_by_one_who_died_removing_is_swept_by_the_next_build(
+    cache: Cache, tmp_path: Path
+) -> None:
+    (cache.root / "damaged").mkdir()
+    lock = cache.root / "damaged" / "52a2c7118381a7ccbc78f4a34afdfc5db65370a7.lock"
+    lock.touch()
+    build(cache, tmp_path / "kept", rows_of(*range(10)))
+    assert not lock.exists()
+
+
 def test_what_others_write_stays(cache: Cache) -> None:
     doomed = [item.name for item in collect(cache, days=0).items if item.kind == "shard"]
     with locked(cache.lock(doomed[0])):

@@ -13,8 +13,8 @@ from cache import open_store
 from models.errors import ModelParamError
 from models.head import head_class
 from pipeline.catalog.catalog import read_catalog
-from pipeline.datasets.opened import open_dataset
-from pipeline.errors import ParamError
+from pipeline.datasets.opened import check_sides, open_dataset
+from pipeline.errors import DatasetError, ParamError
 from pipeline.keys.own_code import own_code
 from pipeline.keys.part_facts import part_facts
 from pipeline.params.params import IndexParams
@@ -111,6 +111,57 @@ def test_a_dataset_that_is_not_there_is_refused(packages: Path, adapter: str) ->
         ParamError, match=r"index\.adapter.*(cannot be imported|'ntu'\?.*package\.module:Class)"
     ):
         open_dataset(IndexParams(adapter=adapter, protocol="even_odd"), packages)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "told"),
+    [
+        (
+            "mine.own_dataset:Folder",
+            r"module 'mine\.own_dataset' has no 'Folder' \(did you mean 'Folders'\?\)$",
+        ),
+        (
+            "no_such:Dataset",
+            "No module named 'no_such'; install its package, or put its folder on PYTHONPATH$",
+        ),
+        (":Folders", "Empty module name; install"),
+    ],
+)
+def test_a_misspelt_class_is_no_missing_package(packages: Path, adapter: str, told: str) -> None:
+    with pytest.raises(ParamError, match=told):
+        open_dataset(IndexParams(adapter=adapter, protocol="even_odd"), packages)
+    with pytest.raises(ModelParamError, match=told):
+        head_class(adapter)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (
+            ('else "test"', 'else "tset"'),
+            r"split of clip 'p02_clap_1' .* got 'tset' \(did you mean 'test'\?\)",
+        ),
+        (
+            ('return "subject"', 'return "person"'),
+            r"axis\('even_odd'\) must be one of .*'subject'.* got 'person'",
+        ),
+    ],
+)
+def test_a_side_or_axis_that_is_no_such_word_is_refused(
+    packages: Path, tmp_path: Path, wrong: tuple[str, str], told: str
+) -> None:
+    """A clip on a side that nobody reads would be left out, and counted nowhere."""
+    for name in ("p01_wave_1.avi", "p02_clap_1.avi"):
+        (tmp_path / name).write_bytes(b"")
+    code = packages / "own_dataset.py"
+    params = IndexParams(adapter=where("dataset"), protocol="even_odd")
+    check_sides(open_dataset(params, tmp_path), "even_odd")
+    text = code.read_text()
+    assert wrong[0] in text
+    code.write_text(text.replace(*wrong))
+    del sys.modules["mine.own_dataset"]
+    with pytest.raises(DatasetError, match=told):
+        check_sides(open_dataset(params, tmp_path), "even_odd")
 
 
 def test_a_dataset_must_say_all_that_is_asked(packages: Path) -> None:

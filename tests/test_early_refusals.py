@@ -43,6 +43,7 @@ GAPS: dict[str, tuple[list[tuple[int, Split]], str]] = {
         [(0, "train"), (1, "train")],
         "nothing to test: .* all 2 usable clips on the training side",
     ),
+    "no usable clip": ([], "nothing to train on, nothing to test: .* no usable clip; see failures"),
     "nothing to train on": ([(0, "test"), (1, "test")], "nothing to train on: .* on the test side"),
     "a class never trained on": (
         [(0, "train"), (1, "train"), (2, "test"), (2, "test")],

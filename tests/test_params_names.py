@@ -58,6 +58,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a plan": ({"train.plan.schedule": "milestones"}, "train.plan", "milestones go with schedule milestones"),
     "a backbone's plan": ({f"{VIDEO}.plan.warmup_epochs": 9}, f"{VIDEO}.plan", "warmup_epochs"),
     "a head": ({"train.methods": ["avrage"], "train.fused": "avrage"}, "train.methods", "did you mean 'average'?"),
+    "what the others are compared with": (
+        {"train.methods": ["average"], "train.fused": "avrage"}, "train.fused", "did you mean 'average'?), which",
+    ),
     "a head's name in options": ({"train.options": {"amfy": {}}}, "train.options.amfy", "did you mean 'amfi'?"),
     "a head's option": (
         {"train.options": {"amfi": {"lambda_gyte": 1.0}}}, "train.options.amfi.lambda_gyte", "'lambda_gate'?",

@@ -123,7 +123,7 @@ def test_the_page_holds_itself(finished: Project) -> None:
 
 
 def test_pictures_lie_beside_the_page(finished: Project) -> None:
-    pictures = list((finished.paths.reports / "pictures").iterdir())
+    pictures = list((finished.paths.reports / "pictures").glob("*.png"))
     assert len(pictures) == 8
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
 

@@ -102,6 +102,11 @@ class Cache:
                         sizes[key] = found[key].stat().st_size
                 if {f"{key}{end}" for end in _LEFT} & found.keys() or key not in sizes:
                     self._tidy(key)
+        for lock in (self.root / "damaged").glob(
+            "*.lock"
+        ):  # of one who died while it took away what was set aside
+            with try_locked(lock):
+                pass
         return sizes
 
     def _shard_folders(self) -> Iterator[str]:

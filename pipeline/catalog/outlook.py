@@ -18,6 +18,8 @@ def protocol_gaps(catalog: Catalog) -> tuple[str, ...]:
     """
     train, test = catalog.usable("train"), catalog.usable("test")
     here = f"protocol {catalog.protocol!r}"
+    if not train and not test:
+        return (f"nothing to train on, nothing to test: {here} has no usable clip; see failures.jsonl",)
     if not train or not test:
         side, other = ("train on", "test") if not train else ("test", "training")
         return (

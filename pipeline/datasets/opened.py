@@ -8,14 +8,14 @@ from functools import cache
 from importlib import import_module
 from inspect import getattr_static
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from cache.keys import key_of
 from pipeline.datasets.names import DATASETS
-from pipeline.datasets.protocol import Dataset, Digested, Listing
+from pipeline.datasets.protocol import Axis, Dataset, Digested, Listing
 from pipeline.errors import DatasetError, InputsChangedError, ParamError
 from pipeline.params.sections import nearest
-from pipeline.values import Clip
+from pipeline.values import Clip, Split
 
 if TYPE_CHECKING:
     from pipeline.params.params import IndexParams
@@ -77,13 +77,38 @@ def dataset_class(adapter: str) -> Callable[..., Dataset]:
     where = DATASETS[adapter][0] if adapter in DATASETS else adapter
     module, _, name = where.partition(":")
     try:
-        found: Callable[..., Dataset] = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        imported = import_module(module)
+    except (ImportError, ValueError) as error:
         raise ParamError(
             f"index.adapter {adapter!r} cannot be imported: {error}; install its package, or put its folder on "
             "PYTHONPATH"
         ) from error
+    if not hasattr(imported, name):
+        raise ParamError(
+            f"index.adapter {adapter!r} cannot be imported: module {module!r} has no "
+            f"{name!r}{nearest(name, sorted(vars(imported)))}"
+        )
+    found: Callable[..., Dataset] = getattr(imported, name)
     return found
+
+
+def check_sides(dataset: Dataset, protocol: str) -> None:
+    """Refuse what a dataset says of a protocol and no stage understands, before any file is hashed.
+
+    A side that is no `Split` would be left out of everything, and counted nowhere. Raises ParamError for a protocol
+    that the dataset does not have, DatasetError for a side or an axis that is no such word.
+    """
+    _check_word(dataset.axis(protocol), get_args(Axis), f"{dataset.name}: axis({protocol!r})")
+    for clip in dataset.listing().clips:
+        where = f"{dataset.name}: split of clip {clip.clip_id!r} for protocol {protocol!r}"
+        _check_word(dataset.split(clip, protocol), get_args(Split), where)
+
+
+def _check_word(said: object, words: tuple[str, ...], where: str) -> None:
+    if said not in words:
+        raise DatasetError(
+            f"{where} must be one of {list(words)}, got {said!r}{nearest(str(said), list(words))}"
+        )
 
 
 def _members() -> set[str]:

@@ -235,7 +235,13 @@ class Preset(Section):
             if FEATURES not in backbones[name].cuts:
                 place = ("pretrain", "backbones", name, "cuts")
                 yield place, f"heads are trained on {name!r}, so its cuts must hold {FEATURES!r}"
-        yield from _none_of(("train", "fused"), train.fused, "train.methods", train.methods)
+        if train.fused not in train.methods:
+            known = sorted(train.methods)
+            yield (
+                ("train", "fused"),
+                f"`fused` is {train.fused!r}{nearest(train.fused, known)}, which is none of train.methods; set "
+                f"`fused` to the one that the others are compared with: {known}",
+            )
 
 
 def _none_of(place: Place, name: str, there: str, known: Collection[str]) -> Iterator[Mistake]:

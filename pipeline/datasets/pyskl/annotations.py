@@ -133,13 +133,7 @@ def skeleton_of(
     (M, T, V, 2) are pixels, (M, T, V, 3) metres; the other kind is unknown. Where there are no scores, a joint
     that is not all 0 counts 1.
     """
-    given = _numbers(annotation, "keypoint", 4)
-    if given.shape[2] != layout.num_joints or given.shape[3] not in (2, 3) or 0 in given.shape:
-        raise SkeletonError(
-            f"keypoint must be (M, T, {layout.num_joints}, 2 or 3), none of them 0, got {given.shape}"
-        )
-    with np.errstate(over="ignore"):  # beyond float32 is unknown, as infinity is
-        joints = given.astype(np.float32).transpose(1, 0, 2, 3)
+    joints = _keypoints(annotation, layout)
     if layout is COCO_17 and joints.shape[3] == 3:
         joints, score = _in_picture(annotation, joints)
     else:
@@ -153,15 +147,13 @@ def skeleton_of(
         "third_body": joints.shape[1] > max_persons and bool((score.max(axis=(0, 2)) > 0).sum() > max_persons)
     }
     joints, score, known = joints[:, kept], score[:, kept], known[:, kept]
-    nothing = {2: 3, 3: 2}[axes]
     absent = max_persons - len(kept)
+    present = _filled(joints, absent, np.nan)
+    nothing = np.full((*present.shape[:3], {2: 3, 3: 2}[axes]), np.nan, np.float32)
+    in_metres, in_pixels = (present, nothing) if axes == 3 else (nothing, present)
     skeleton = Skeleton(
-        **{
-            f"joints_{axes}d": _filled(joints, absent, np.nan),
-            f"joints_{nothing}d": np.full(
-                (len(joints), max_persons, joints.shape[2], nothing), np.nan, np.float32
-            ),
-        },
+        joints_3d=in_metres,
+        joints_2d=in_pixels,
         score=_filled(score, absent, 0),
         video_frame=_video_frame(annotation, len(joints)),
     )
@@ -171,6 +163,17 @@ def skeleton_of(
         "nan_joints": not known[seen[:, : len(kept)]].all(),
     }
     return skeleton, frozenset(flag for flag, is_found in flags.items() if is_found)
+
+
+def _keypoints(annotation: Mapping[str, Any], layout: Layout) -> NDArray[np.float32]:
+    """(T, M, V, 2 or 3) of an annotation's (M, T, V, …); refuses what is not of the layout."""
+    given = _numbers(annotation, "keypoint", 4)
+    if given.shape[2] != layout.num_joints or given.shape[3] not in (2, 3) or 0 in given.shape:
+        raise SkeletonError(
+            f"keypoint must be (M, T, {layout.num_joints}, 2 or 3), none of them 0, got {given.shape}"
+        )
+    with np.errstate(over="ignore"):  # beyond float32 is unknown, as infinity is
+        return given.astype(np.float32).transpose(1, 0, 2, 3)
 
 
 def _score(annotation: Mapping[str, Any], joints: NDArray[np.float32]) -> NDArray[np.float32]:
