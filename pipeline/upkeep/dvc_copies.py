@@ -45,6 +45,8 @@ def mend_copies(root: Path, hashes: Hashes) -> MendedCopies:
             if (out / name).is_file() and mend_dvc_copy(root, out, name, out / name):
                 done.replaced.append(place)
                 continue
+            if out.suffix != ".zarr" and (out / name).is_file():
+                continue  # damaged in the project too, under a link: `repair_files` tells what makes it again
             for path in (copy, listing):  # without its list, DVC cannot take the folder from its run-cache
                 if path is not None:
                     remove(path)

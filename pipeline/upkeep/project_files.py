@@ -36,7 +36,12 @@ class RepairedFiles:
         counts = f"{len(self.restored)} files restored, {len(self.mended)} mended in DVC's cache"
         lines = [f"{self.project}: {counts}", *(f"  restored: {place}" for place in self.restored)]
         lines += [f"  mended in DVC's cache: {place}" for place in self.mended]
-        return "\n".join([*lines, *(f"  still damaged: {what}" for what in self.left)])
+        lines += [f"  still damaged: {what}" for what in self.left]
+        if self.left:
+            lines.append(
+                "  then `python cli.py cache repair` once more: it mends DVC's copies, which links share"
+            )
+        return "\n".join(lines)
 
 
 def verify_files(project: Path, hashes: Hashes) -> list[Verified]:
