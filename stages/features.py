@@ -18,7 +18,7 @@ from models.device import best_device
 from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
 from models.names import BACKBONES
 from models.training.checkpoint import decode, load_state
-from pipeline.arrays.cut_arrays import CutArray, cut_arrays_spec
+from pipeline.arrays.cut_arrays import CutArray, cut_array, cut_arrays_spec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
@@ -41,11 +41,6 @@ INFERENCE_BATCH = {"cpu": 8, "cuda": 32}
 """Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
 
 
-def array_of(training: Training, cut: str) -> str:
-    """The array that keeps a training's cut: video_0 of the features, video_0_map of the cut `map`."""
-    return training.array if cut == FEATURES_CUT else f"{training.array}_{cut}"
-
-
 @dataclass(frozen=True)
 class Planned:
     """One array of the store."""
@@ -60,7 +55,7 @@ class Planned:
     @property
     def name(self) -> str:
         """Name of the array."""
-        return array_of(self.training, self.cut.name)
+        return cut_array(self.training.array, self.cut.name)
 
     @property
     def kept(self) -> CutArray:
@@ -116,7 +111,7 @@ class _Networks:
         found = []
         for training in read_trainings(self.paths.weights / "backbones"):
             cuts = self.preset.pretrain.backbones[training.name].cuts
-            kept = {cut: array_of(training, cut) for cut in cuts if array_of(training, cut) in self.arrays}
+            kept = {cut: array for cut in cuts if (array := cut_array(training.array, cut)) in self.arrays}
             if kept:
                 found.append((*self._load(training), kept))
         return found
@@ -231,15 +226,15 @@ def _documents(
 def _planned(
     preset: "Preset", trainings: tuple[Training, ...], sources: Mapping[str, ClipInput]
 ) -> list[Planned]:
-    """Every array; of a selection's backbone only what heads are selected on, unless it is the final one."""
+    """Every array; a selection's too, since heads on any cut are selected on it."""
     found = []
     for training in trainings:
         params, source = preset.pretrain.backbones[training.name], sources[training.name]
         with torch.device("meta"):
             network = build_backbone(params.model, shape=source.shape, edges=source.edges)
-        whole = training.phase == "final" or not preset.pretrain.refit
-        cuts = params.cuts if whole else tuple(cut for cut in params.cuts if cut == FEATURES_CUT)
-        shapes = cut_shapes(network, source.shape, cuts)
+        shapes = cut_shapes(network, source.shape, params.cuts)
         code = part_facts(params.model["kind"], BACKBONES)
-        found += [Planned(training, network.cut(cut), (source.num_views, *shapes[cut]), code) for cut in cuts]
+        found += [
+            Planned(training, network.cut(cut), (source.num_views, *shapes[cut]), code) for cut in params.cuts
+        ]
     return found

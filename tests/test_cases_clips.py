@@ -30,6 +30,7 @@ from pipeline.report.figures import feature_map, not_embeddable
 from pipeline.skeleton.layouts import COCO_17
 from pipeline.values import Clip
 from pipeline.video.video_files import video_ids
+from stages.load_params import load_params
 
 LONG = "A_school_hands_out_its_prizes_in_the_spring_of_2009_part_seven_shake_hands_f_cm_np2_le_med_"
 
@@ -140,10 +141,9 @@ def test_s1_skeletons_alone_go_through_every_stage(tmp_path: Path) -> None:
 
 def test_s1_a_fusion_of_one_modality_is_refused_by_params(tmp_path: Path) -> None:
     made = odd_sets.project(tmp_path, **one_modality("video", methods=["video", "amfi"]))
-    with pytest.raises(
-        ParamError, match=r"train\.methods: 'amfi' needs skeleton features, and skeleton is empty"
-    ):
-        made.preset  # noqa: B018
+    told = r"train\.methods: 'amfi' needs skeleton features, and skeleton is empty; say \['video'\]"
+    with pytest.raises(ParamError, match=told):
+        load_params(made.paths.params, "demo")
     both = odd_sets.project(tmp_path / "both", **one_modality("video", video=[]))
     with pytest.raises(ParamError, match=r"train\.video: empty as skeleton is"):
         both.preset  # noqa: B018
