@@ -36,7 +36,7 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a manifest says of each file, and what cannot be trusted of it."""
+    """The facts of each file by a manifest, and what cannot be trusted of it."""
 
     files: Mapping[str, FileFacts]
     """Name relative to the store to its facts; a hint at best where there is damage."""
