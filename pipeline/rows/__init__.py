@@ -1,1 +1,1 @@
-"""How the rows of each store are computed: frame numbers, crops, heatmaps, cuts of networks."""
+"""Work that computes the rows of each store: frame numbers, crops, heatmaps, cuts of networks."""

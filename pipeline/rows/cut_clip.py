@@ -1,4 +1,4 @@
-"""What both crops and heatmaps are made inside: one clip's sampled frames, and the box that its recipe cuts."""
+"""One clip as both crops and heatmaps take it: its sampled frames, and the box that its recipe cuts."""
 
 from typing import TYPE_CHECKING
 
