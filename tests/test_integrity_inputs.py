@@ -19,6 +19,7 @@ from pipeline.build.pinned import pinned
 from pipeline.build.sources import SourceFiles
 from pipeline.catalog.opened import opened_catalog
 from pipeline.errors import DatasetError, InputsChangedError
+from pipeline.rows import crops
 
 WIDER = {"crop.recipes": {
     "r4": {"sampling": "r4", "box": {"rule": "square", "padding": 0.5}, "size": [32, 32], "storage": "zstd"}
@@ -173,9 +174,7 @@ def test_a_video_replaced_before_it_is_decoded(copied: Project, monkeypatch: pyt
 def test_a_video_replaced_while_it_is_decoded(copied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     forget_rows(copied, "r4", "box_r4")
     videos = decoded(copied)
-    monkeypatch.setattr(
-        stages.crop, "crop_clip", once(lambda: [changed(v) for v in videos], stages.crop.crop_clip)
-    )
+    monkeypatch.setattr(crops, "crop_clip", once(lambda: [changed(v) for v in videos], crops.crop_clip))
     with pytest.raises(InputsChangedError, match="changed after it was hashed"):
         copied.run("crop")
     assert not [record for record in records(copied) if record.spec.name == "r4"]
