@@ -148,6 +148,8 @@ def flip(path: Path, rng: random.Random) -> str:
 
 def trial(victim: Victim, kind: str, tally: Tally, rng: random.Random) -> None:
     """One flip, verified, repaired, compared."""
+    if not victim.files(kind):  # a help that the last repair took away: the next build makes it anew
+        victim.run("index")
     path = rng.choice(victim.files(kind))
     where = flip(path, rng)
     tally.tried[kind] += 1

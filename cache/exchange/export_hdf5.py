@@ -14,7 +14,8 @@ from ..files import full_disk_explained, sync_folder
 from ..keys import FORMAT
 from ..layout import KEYS, LAYOUT
 from ..locks import aside
-from ..store.parts import Parts, read_manifest, read_parts
+from ..store.manifest import read_manifest
+from ..store.parts import Parts, read_parts
 from ..store.store import Store, open_store
 from ..upkeep.verify import verify_store
 from .exported import Exported
