@@ -1,5 +1,6 @@
 """What was planned is what is read: inputs that are replaced while a stage runs never stand under the old keys."""
 
+import json
 import shutil
 from collections.abc import Callable
 from importlib import import_module
@@ -11,6 +12,7 @@ from tiny import Project, content, replace_file
 
 import stages.crop
 from cache.home.home import Cache
+from cache.keys import canonical, key_of
 from cache.shards.records import read_record
 from pipeline.build.pinned import pinned
 from pipeline.build.sources import SourceFiles
@@ -137,13 +139,21 @@ def test_no_epoch_is_kept_of_a_store_that_was_replaced(
     manifest = copied.paths.store(name) / "manifest.json"
     shutil.rmtree(copied.paths.weights)
     module = import_module(f"stages.{stage}")
-    replaced = once(lambda: replace_file(manifest, manifest.read_bytes() + b" "), module._as_tensors)
+    replaced = once(lambda: replace_file(manifest, _of_another_store(manifest)), module._as_tensors)
     monkeypatch.setattr(module, "_as_tensors", replaced)
     with pytest.raises(InputsChangedError, match="was replaced while this stage ran"):
         copied.run(stage)
     assert not copied.paths.weights.exists()
     kept = list((copied.root / ".harcache" / "work").rglob("epoch.pt"))
     assert kept == []
+
+
+def _of_another_store(manifest: Path) -> bytes:
+    """The same files listed with a word more: whole, and not the bytes that the stage began with."""
+    content = json.loads(manifest.read_bytes())
+    del content["digest"]
+    content["note"] = "made again"
+    return canonical({**content, "digest": key_of(content)}) + b"\n"
 
 
 def test_a_video_replaced_before_it_is_decoded(copied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
