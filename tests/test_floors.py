@@ -38,8 +38,8 @@ ONLY_IN = {
 
 ARRAYS = {"numpy", "torch", "torchvision", "scipy", "cv2", "av"}
 """Libraries that compute on arrays."""
-FITTING = {"stages.enhance", "stages.export", "stages.pretrain", "stages.train"}
-"""Stages that hand tensors to what `models` fits or traces."""
+TENSORS = {"stages.load_params", "stages.pretrain", "stages.train"}
+"""Stages that know torch: they build networks without values, or hand tensors to what `models` fits."""
 
 FIELD = re.compile(r"\b(clips?|joints?|fps|videos?|skeletons?|subjects?|cameras?)\b", re.I)
 
@@ -103,7 +103,7 @@ def test_pipeline_and_cache_import_without_torch() -> None:
 
 
 def test_a_stage_wires_and_computes_nothing() -> None:
-    """Law 2: no stage holds work that makes rows, and none but those that fit networks touches an array."""
+    """Law 2: no stage holds work that makes rows, and none but those that fit networks sees an array."""
     work = {name for face in (Work, SourcedWork) for name in vars(face) if not name.startswith("_")}
     assert work >= {"compute", "made_with", "named_by"}
     defined = {
@@ -114,7 +114,7 @@ def test_a_stage_wires_and_computes_nothing() -> None:
     }
     assert defined == set()
     using = {module for module in names("stages") if foreign(module) & ARRAYS}
-    assert using <= FITTING
+    assert using <= TENSORS
 
 
 def test_cli_imports_nothing_of_ours_but_inside_commands() -> None:
