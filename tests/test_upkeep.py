@@ -85,11 +85,11 @@ def test_repair_computes_the_damaged_clip_alone_and_gives_the_bytes_back(
     for path in (store / f"r4/c.{block}.0.0.0.0.0", copied.paths.open_cache().shard(key)):
         flip(path, offset + 3)
     asked: list[str] = []
-    from stages import crop
+    from pipeline.rows import crops
 
-    original = crop.CropWork._clip
+    original = crops.CropWork._clip
     monkeypatch.setattr(
-        crop.CropWork,
+        crops.CropWork,
         "_clip",
         lambda *given: asked.append(given[2]) or original(*given),
     )
