@@ -102,6 +102,7 @@ ORDER = {
         "evaluation",
         "upkeep",
         "exchange",
+        "rows",
         "inputs",
         "training",
         "catalog",
