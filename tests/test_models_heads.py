@@ -13,7 +13,16 @@ from models.amfi.r3d import R3D18
 from models.errors import ModelParamError, ShapeError
 from models.graph.agcn import AGCN
 from models.graph.layouts import AGCN_LAYOUTS
-from models.head import HeadInput, HeadOutput, Source, build_head, head_for, head_inputs, kind_of
+from models.head import (
+    HeadInput,
+    HeadOutput,
+    Source,
+    build_head,
+    decided_by_data,
+    head_for,
+    head_inputs,
+    kind_of,
+)
 from models.names import HEADS, HeadKind
 from pipeline.skeleton.layouts import NTU_25
 
@@ -155,9 +164,7 @@ def test_heads_say_which_shape_they_want() -> None:
         small_head()(SKELETON, VIDEO[:3])
 
 
-PAIRED = sorted(
-    kind for kind in HEADS if [one.stream for one in head_inputs(kind, {})] == ["skeleton", "video"]
-)
+PAIRED = sorted(kind for kind in HEADS if "skeleton_dim" in decided_by_data(kind))
 """Heads over one vector of each modality."""
 
 
