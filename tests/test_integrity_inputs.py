@@ -11,7 +11,6 @@ import pytest
 from tiny import Project, content, replace_file
 
 import stages.crop
-import stages.features
 from cache.home.home import Cache
 from cache.keys import canonical, key_of
 from cache.shards.records import read_record
@@ -19,7 +18,7 @@ from pipeline.build.pinned import pinned
 from pipeline.build.sources import SourceFiles
 from pipeline.catalog.opened import opened_catalog
 from pipeline.errors import DatasetError, InputsChangedError
-from pipeline.rows import crops
+from pipeline.rows import crops, features
 
 WIDER = {"crop.recipes": {
     "r4": {"sampling": "r4", "box": {"rule": "square", "padding": 0.5}, "size": [32, 32], "storage": "zstd"}
@@ -120,8 +119,8 @@ def test_crop_run_again_under_features_leaves_no_row(
         copied.set_params(**WIDER)
         copied.run("crop")
 
-    seen = stages.features._Networks.features
-    monkeypatch.setattr(stages.features._Networks, "features", once(crop_again, seen))
+    seen = features._Networks.features
+    monkeypatch.setattr(features._Networks, "features", once(crop_again, seen))
     with pytest.raises(InputsChangedError, match=r"frames\.zarr was replaced while this stage ran"):
         copied.run("features")
     copied.set_params()

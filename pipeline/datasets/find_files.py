@@ -2,11 +2,14 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import DatasetError
+
+SHOWN = 4
+"""Names of what was found instead, in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,10 @@ def find_clips(root: Path, dataset: str, patterns: Mapping[str, re.Pattern[str]]
                 elif not place.isascii() and not is_text(place):
                     unclear[match["clip_id"]] = f"the folder {place!a} is not UTF-8; rename it"
     if not any(found.values()):
-        raise DatasetError(f"{dataset}: no recording below {root}; file names must fit {_shapes(patterns)}")
+        here = some_names(sorted(path.name for path in root.iterdir())) or "an empty folder"
+        raise DatasetError(
+            f"{dataset}: no recording below {root}; file names must fit {_shapes(patterns)}; found {here}"
+        )
     return FoundFiles(found, unclear)
 
 
@@ -48,6 +54,12 @@ def files_below(root: Path) -> list[Path]:
     return sorted(
         Path(folder, name) for folder, _, names in os.walk(root, followlinks=True) for name in names
     )
+
+
+def some_names(names: Sequence[str]) -> str:
+    """The first of the names, for a message, and how many more there are; "" where there are none."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def is_text(path: str) -> bool:

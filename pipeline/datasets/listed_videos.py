@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from pipeline.datasets.clip_ids import clip_id_of, name_beside, names_of_files
-from pipeline.datasets.find_files import files_below, is_text
+from pipeline.datasets.find_files import files_below, is_text, some_names
 from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
 from pipeline.datasets.table.skeleton_file import whole_frame_skeleton
 from pipeline.errors import ClipError, DatasetError
@@ -18,9 +18,6 @@ from pipeline.video.video import AvVideo, VideoSource
 
 VIDEO_ENDINGS = (".avi", ".mp4")
 """As the owners distribute them, and as many users keep them; the lists' names count without their ending."""
-
-SHOWN = 4
-"""Names of what was found instead, in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ class ListedVideos(ABC):
     def _list_path(self, name: str) -> Path:
         found = self._lists.get(name, [])
         if not found:
-            others = _some(sorted(self._lists)) or "no .txt file"
+            others = some_names(sorted(self._lists)) or "no .txt file"
             raise DatasetError(
                 f"{self.name}: no {name} below {self.root}; expected {self.lists_layout}, found {others}: put the "
                 "owners' lists there"
@@ -169,7 +166,7 @@ class ListedVideos(ABC):
                 place = path.relative_to(self.root).as_posix()
                 found[listed_key(place)].append(place)
         if not found:
-            here = _some(sorted(path.name for path in self.root.iterdir())) or "an empty folder"
+            here = some_names(sorted(path.name for path in self.root.iterdir())) or "an empty folder"
             raise DatasetError(
                 f"{self.name}: no video below {self.root}; expected {self.video_layout}, found {here}"
             )
@@ -218,8 +215,3 @@ def listed_key(place: str) -> str:
     """`<class>/<name>` of a path: the folder that a file lies in, and its name without the ending."""
     folders, _, name = place.rpartition("/")
     return f"{folders.rpartition('/')[2]}/{name.rpartition('.')[0]}"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
