@@ -1,4 +1,4 @@
-"""All backbones and heads by their name in params; nothing is imported before it is asked for."""
+"""All backbones, heads and enhancers by their name in params; nothing is imported before it is asked for."""
 
 from typing import Literal
 
@@ -48,3 +48,8 @@ HEADS: dict[HeadKind, tuple[str, int]] = {
     "video": ("models.amfi.baselines:video", 1),
 }
 """Fusion heads: name → (import path, version of its results), as for BACKBONES."""
+
+ENHANCERS: dict[str, tuple[str, int]] = {
+    "zero_dce": ("models.night.lighting:ZeroDCELight", 1),
+}
+"""Networks that light crops: name → (import path, version of its results), as for BACKBONES."""

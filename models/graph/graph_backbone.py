@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from models.checks import check_input
 from models.cuts import FEATURES, Cut
+from models.graph.graph_layers import start_convs
 from models.graph.graphs import Edges, adjacency
 from models.graph.joint_backbone import JointBackbone
 from models.graph.layouts import AGCN_LAYOUTS, GraphBlock, LayoutChoice
@@ -72,8 +73,7 @@ class TimeConv(nn.Module):
             in_width, width, (kernel, 1), stride=(stride, 1), padding=(padding, 0), dilation=(dilation, 1)
         )
         self.bn = nn.BatchNorm2d(width)
-        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        start_convs(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, T, V) → (N, width, ⌈T / stride⌉, V)."""
