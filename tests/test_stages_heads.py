@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import odd_sets
 import pytest
 import yaml
 from tiny import PLAN, TINY, Project, tiny_params
 
+from cache import open_store
 from pipeline.catalog.catalog import Catalog, read_catalog, write_catalog
 from pipeline.errors import DatasetError, ParamError
 from pipeline.training.trainings import told_trainings
@@ -193,3 +195,33 @@ def test_a_label_that_is_no_class_is_refused(copied: Project) -> None:
     rewritten(copied, classes=read_catalog(copied.paths.catalog).classes[:1])
     with pytest.raises(DatasetError, match=r"has label \d+, and the catalog has 1 classes, numbered from 0"):
         copied.run("train")
+
+
+def test_a_pickle_of_key_points_goes_from_index_to_report_on_heatmaps_alone(tmp_path: Path) -> None:
+    """COCO's 17 points in pixels, as PYSKL has them of videos that are not there."""
+    made = odd_sets.project(
+        tmp_path,
+        index=odd_sets.PYSKL,
+        train={**SHORT, "video": [], "skeleton": ["pose"], "methods": ["skeleton", "linear"]},
+        **{"pretrain.backbones": {"pose": POSE}},
+    )
+    names = [f"S001C001P{p:03d}R001A{a:03d}" for p in (1, 2, 4, 3, 6, 7) for a in (1, 2)]
+    found = [
+        {
+            "frame_dir": name,
+            "label": int(name[-1]) - 1,
+            "total_frames": odd_sets.FRAMES,
+            "img_shape": (48, 64),
+            "keypoint": 30
+            + 10 * odd_sets.joints(number).transpose(1, 0, 2, 3)[:, :, :17, :2].astype(np.float32),
+            "keypoint_score": np.ones((1, odd_sets.FRAMES, 17), np.float32),
+        }
+        for number, name in enumerate(names)
+    ]
+    odd_sets.pickled(made, found, {"xsub_train": names[:6], "xsub_val": names[6:]})
+    load_params(made.paths.params, "demo")
+    summaries = made.run_all()
+    assert [summary.exit_code for summary in summaries.values()] == [0] * 8
+    assert open_store(made.paths.store("heatmaps")).spec("maps").row_shape[1:] == (4, 17, 16, 16)
+    assert metrics(made)["left_out"]["for_want_of"] == "video"
+    assert {"skeleton", "linear"} <= metrics(made).keys()
