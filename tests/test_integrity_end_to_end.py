@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 from test_cli import invoke
@@ -63,6 +64,7 @@ def forget_heads(project: Project) -> None:
             for inner in path.parent.iterdir():
                 inner.unlink()
             path.parent.rmdir()
+    shutil.rmtree(project.paths.weights / "heads")
 
 
 def is_backbone(path: Path) -> bool:

@@ -1,0 +1,161 @@
+"""Damage, a full disk and garbled files met by the commands: their own words, status 2 and the way on, no traceback."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from failing import ended
+from test_cli import invoke
+from test_integrity_end_to_end import cache_of, differing, exchange, forget_heads, run, shards
+from tiny import Project, replace_file
+
+from pipeline.seals import SEALS
+
+STORE = "data/demo/features.zarr"
+
+
+def refused(project: Project, *words: str) -> str:
+    """What the command says where it refuses; no traceback, and nothing but the two ends that are ours."""
+    done = invoke(project, *words)
+    assert done.exit_code == 2, done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert "Traceback" not in done.output
+    return done.output
+
+
+EXCHANGED: dict[str, tuple[str, ...]] = {
+    "adopt": ("adopt", STORE),
+    "export": ("export", STORE, "out.zip"),
+    "export of h5": ("export", STORE, "out.h5"),
+    "import": ("import", "copy.zarr", "--to", "imported.zarr"),
+    "merge": ("merge", "copy.zarr", STORE, "--to", "out.zarr"),
+}
+
+
+@pytest.mark.parametrize("name", EXCHANGED)
+def test_no_command_takes_an_exchanged_shard(
+    copied: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(copied.root)
+    exchange(copied, "features", "video_0", times_set_back=True)
+    shutil.copytree(STORE, "copy.zarr")
+    files = sorted(Path().rglob("*"))
+    said = refused(copied, "cache", *EXCHANGED[name])
+    assert "video_0" in said
+    assert sorted(Path().rglob("*")) == files
+
+
+@pytest.mark.parametrize("array", ["r4", "box_r4"])
+def test_features_refuse_exchanged_frames_or_do_not_read_them(
+    copied: Project, finished: Project, array: str
+) -> None:
+    """Pixels are read, and refused; the boxes are the report's alone."""
+    for key, _ in (*shards(copied, "features", "video_0"), *shards(copied, "features", "skeleton_0")):
+        cache_of(copied).discard(key)
+    shutil.rmtree(copied.root / STORE)
+    exchange(copied, "frames", array, times_set_back=True)
+    done = invoke(copied, "features", "demo")
+    assert done.exit_code == (2 if array == "r4" else 0), done.output
+    assert invoke(copied, "cache", "repair").exit_code == 0
+    run(copied, "features", "train", "report")
+    assert differing(copied, finished) == []
+
+
+HISTORIES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no list": lambda fact: fact.update(history=7),
+    "no epochs": lambda fact: fact.update(history=[]),
+    "words": lambda fact: fact.update(history=["a", "b"]),
+    "an epoch without its loss": lambda fact: fact["history"][0].pop("train_loss"),
+    "an epoch of words": lambda fact: fact["history"][0].update(lr="fast"),
+    "no such epoch": lambda fact: fact.update(best_epoch=99),
+    "best epoch a word": lambda fact: fact.update(best_epoch="last"),
+    "gone": lambda fact: fact.pop("history"),
+}
+
+
+@pytest.mark.parametrize("garbled", HISTORIES)
+def test_a_garbled_history_of_an_older_harcache_is_told(
+    copied: Project, finished: Project, garbled: str
+) -> None:
+    """No list answers for trainings.json, so it is taken for what it says: `features` and `train` say what is wrong."""
+    folder = copied.paths.weights / "backbones"
+    (folder / SEALS).unlink()
+    facts = json.loads((folder / "trainings.json").read_bytes())
+    HISTORIES[garbled](facts[0])
+    replace_file(folder / "trainings.json", json.dumps(facts).encode())
+    said = [refused(copied, stage, "demo") for stage in ("train", "features")]
+    assert all("trainings.json" in words and "`python cli.py pretrain demo`" in words for words in said)
+    run(copied, "pretrain", "train")
+    assert differing(copied, finished) == []
+
+
+CURVES = {
+    "no table": b"\x00\xff{",
+    "another table": b"a,b\n1,2\n",
+    "words": b"phase,method,seed,epoch,lr,train_loss,val_accuracy\nx,y,z,w,v,u,t\n",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("garbled", CURVES)
+def test_garbled_curves_are_told_by_report(copied: Project, finished: Project, garbled: str) -> None:
+    replace_file(copied.paths.reports / "curves.csv", CURVES[garbled])
+    assert "curves.csv" in refused(copied, "report", "demo")
+    (copied.paths.reports / f"train.{SEALS}").unlink()
+    said = refused(copied, "report", "demo")
+    assert "curves.csv" in said
+    assert "train demo" in said
+    run(copied, "train", "report")
+    assert differing(copied, finished) == []
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "train"])
+def test_a_garbled_history_in_the_cache_is_learned_again(
+    copied: Project, finished: Project, stage: str
+) -> None:
+    kind = {"pretrain": "backbones", "train": "heads"}[stage]
+    told = json.loads((copied.paths.weights / kind / "trainings.json").read_bytes())
+    for fact in told:
+        blob = copied.root / ".harcache/blobs" / fact["key"][:2] / fact["key"]
+        replace_file(blob / "history.json", b'{"epochs": [')
+    shutil.rmtree(copied.paths.weights / kind)
+    run(copied, stage)
+    assert differing(copied, finished) == []
+
+
+FULL = {
+    "index": (3, 9, 30),
+    "crop": (2, 11, 40),
+    "pretrain": (2, 8, 25),
+    "train": (3, 30, 90),
+    "report": (2, 6, 15),
+}
+
+
+@pytest.mark.parametrize("stage", FULL)
+def test_a_full_disk_ends_a_stage_with_its_own_words(copied: Project, finished: Project, stage: str) -> None:
+    """Whichever writing finds it full; the same command then goes on to the undisturbed bytes."""
+    if stage == "train":
+        forget_heads(copied)
+    elif stage == "pretrain":
+        shutil.rmtree(copied.root / ".harcache/blobs")
+        shutil.rmtree(copied.paths.weights / "backbones")
+    elif stage != "report":
+        shutil.rmtree(copied.root / ".harcache")
+
+    def told() -> None:
+        done = invoke(copied, stage, "demo")
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        assert done.exit_code in (0, 2), done.output
+        if done.exit_code == 2:
+            assert "[Errno 28]" in done.output
+            assert "again" in done.output
+            raise OSError("as the command ended")
+
+    results = {ended(told, at, "full") for at in FULL[stage]}
+    assert "told" in results
+    run(copied, stage)
+    assert differing(copied, finished) == []
