@@ -1,7 +1,10 @@
 """Damage, a full disk and garbled files met by the commands: their own words, status 2 and the way on, no traceback."""
 
+import errno
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from tiny import Project, replace_file
 from pipeline.seals import SEALS
 
 STORE = "data/demo/features.zarr"
+CLIP = "S001C002P002R001A004"
 
 
 def refused(project: Project, *words: str) -> str:
@@ -158,4 +162,54 @@ def test_a_full_disk_ends_a_stage_with_its_own_words(copied: Project, finished: 
     results = {ended(told, at, "full") for at in FULL[stage]}
     assert "told" in results
     run(copied, stage)
+    assert differing(copied, finished) == []
+
+
+@pytest.mark.parametrize("garbled", [b"not a database", b""])
+def test_broken_helps_stop_no_command(copied: Project, finished: Project, garbled: bytes) -> None:
+    helps = [path for name in ("digests", "index") for path in (cache_of(copied).root / name).glob("*")]
+    assert helps
+    for path in helps:
+        replace_file(path, garbled)
+    assert invoke(copied, "cache", "why", CLIP).exit_code == 0
+    run(copied, "index", "crop", "features")
+    assert differing(copied, finished) == []
+    for path in helps:
+        replace_file(path, garbled)
+    assert "index/" in invoke(copied, "cache", "verify").output
+    assert invoke(copied, "cache", "repair").exit_code == 0
+    assert invoke(copied, "cache", "verify").exit_code == 0
+
+
+def test_why_needs_no_writable_cache(copied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write anywhere, so the refusal is made up: of a read-only disk."""
+    real = os.open
+
+    def refuse(path: Any, flags: int, *rest: int, **more: Any) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT) and ".harcache" in str(path):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return real(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    done = invoke(copied, "cache", "why", CLIP)
+    assert done.exit_code == 0, done.output
+    assert "hit: present params and files give the same key" in done.output
+
+
+@pytest.mark.parametrize("garbled", [b"\x00\xff", b"stages: [", b"[]"])
+def test_a_garbled_dvc_lock_is_told_by_adopt(copied: Project, garbled: bytes) -> None:
+    (copied.root / "dvc.lock").write_bytes(garbled)
+    assert "git checkout dvc.lock" in refused(copied, "cache", "adopt")
+
+
+def test_two_trains_at_once_publish_no_mix(copied: Project, finished: Project) -> None:
+    """Two processes on one project's folder: one waits for the other, both end well."""
+    forget_heads(copied)
+    command, environment = copied.command("train", "demo"), copied.environment
+    both = [
+        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
     assert differing(copied, finished) == []
