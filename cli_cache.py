@@ -12,7 +12,7 @@ import typer
 
 @dataclass(frozen=True)
 class Shell:
-    """What cli.py gives its commands."""
+    """The project folder, and the handling of errors, that cli.py hands to the cache's commands."""
 
     project: Path
     """Folder of params.yaml, data and weights."""

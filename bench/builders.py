@@ -65,7 +65,7 @@ def builder(cache: Path, out: Path, log: Path, start: Barrier | None, seed: int)
 
 @dataclass(frozen=True)
 class Race:
-    """What came of several processes building one store."""
+    """The outcome of several processes building one store."""
 
     failed: int
     """Processes that ended in an error."""
@@ -121,7 +121,7 @@ def stage_race(folder: Path, processes: int, recordings: Path, alone: dict[str, 
 
 
 def stages_alone(folder: Path, recordings: Path) -> dict[str, bytes]:
-    """What one project writes, its stages run one after the other by nobody else."""
+    """List what one project writes when its stages run one after the other, and nothing else does."""
     found = stage_race(folder / "alone", 1, recordings, {})
     if found.failed or found.complaints:
         raise RuntimeError(f"even alone it went wrong: {found}")
@@ -135,7 +135,7 @@ def written_by(project: Path) -> dict[str, bytes]:
 
 
 def complaints(cache: Path, stores: list[Path]) -> tuple[str, ...]:
-    """What `verify` says of the cache and the stores, and files that writers should have taken with them."""
+    """List what `verify` finds in the cache and the stores, and the temporary files that writers left behind."""
     checked = [verify_cache(Cache(cache)), *(verify_store(store) for store in stores)]
     left = [path for path in (cache / "shards").rglob("*") if path.suffix in (".tmp", ".lock")]
     return (

@@ -1,4 +1,4 @@
-"""How near crops are to the pictures that were encoded, against converting to RGB before shrinking.
+"""Measures how near crops are to the encoded pictures, against converting to RGB before shrinking.
 
     python bench/crop_pixels.py
 

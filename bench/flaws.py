@@ -167,7 +167,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What index, sample and crop made of a dataset."""
+    """The result of index, sample and crop on one dataset."""
 
     reasons: dict[str, str]
     """Of each failed clip: stage, error and message."""

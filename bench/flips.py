@@ -56,7 +56,7 @@ COMMAND = re.compile(rf"`python cli\.py ({'|'.join(STAGES)}) demo`")
 
 @dataclass
 class Tally:
-    """What became of the flips."""
+    """Counts of the flips and of what became of them."""
 
     tried: Counter[str] = field(default_factory=Counter)
     by_command: Counter[str] = field(default_factory=Counter)
@@ -94,6 +94,7 @@ class Victim:
         return [path for path in found if path.stat().st_size and path.suffix != ".lock"]
 
     def verify(self) -> CommandResult:
+        """Run `cache verify` over the project."""
         return verified(self.root, None)
 
     def names(self, path: Path) -> bool:
@@ -148,6 +149,8 @@ def flip(path: Path, rng: random.Random) -> str:
 
 def trial(victim: Victim, kind: str, tally: Tally, rng: random.Random) -> None:
     """One flip, verified, repaired, compared."""
+    if not victim.files(kind):  # a help that the last repair took away: the next build makes it anew
+        victim.run("index")
     path = rng.choice(victim.files(kind))
     where = flip(path, rng)
     tally.tried[kind] += 1

@@ -94,7 +94,7 @@ def matmul_rate(size: int = 2048, repeats: int = 8) -> float:
 
 
 def flops_per_clip() -> int:
-    """Of the head's matrix products: forward and weight gradient, and input gradient where one is asked for."""
+    """Count the head's matrix products: forward, weight gradient, and input gradient where one is needed."""
     head = AMFIFusion(CLASSES)
     assert head.non_local is not None
     first = (head.non_local.theta, head.non_local.beta, head.non_local.g)  # their inputs are the features

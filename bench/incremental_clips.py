@@ -18,7 +18,7 @@ STORE = "synthetic/features"
 
 
 def spec(rows_per_shard: int = 4096, chunk_rows: int = 16) -> StoreSpec:
-    """As the stage `features` lays its store out."""
+    """Lay the store out as the stage `features` does."""
     arrays = tuple(
         ArraySpec(name, "float32", (1, CHANNELS), ("view", f"{name}_channel"), chunk_rows=chunk_rows)
         for name in ARRAYS
@@ -62,7 +62,7 @@ def content(document: JSON) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What one build did."""
+    """Counts and seconds of one build."""
 
     computed: tuple[str, ...]
     """Ids, in the order in which they were computed."""
@@ -76,7 +76,7 @@ class Built:
 
     @property
     def seconds(self) -> float:
-        """Of the whole build; computing costs next to nothing here."""
+        """CPU seconds of the whole build; computing the rows costs next to nothing here."""
         return self.plan_seconds + self.write_seconds + self.finish_seconds
 
 

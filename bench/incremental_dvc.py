@@ -1,4 +1,4 @@
-"""What `dvc push` moves after one clip changed, here and in a fresh clone that pulled the store."""
+"""Measures what `dvc push` moves after one clip changed, here and in a fresh clone that pulled the store."""
 
 import os
 import shutil

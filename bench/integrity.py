@@ -1,4 +1,4 @@
-"""What it costs to hold every byte against its record, side by side with another checkout of the house.
+"""Measures what checking every byte against its record costs, side by side with another checkout.
 
     git worktree add ../before c975619
     python bench/integrity.py ../before --pairs 11

@@ -31,7 +31,7 @@ EARLY_SHARE = 0.7
 
 @dataclass
 class Tally:
-    """What all the kills came to."""
+    """Counts over all kills."""
 
     kills: int = 0
     """That struck a running stage."""
@@ -138,7 +138,7 @@ def disturbed(
 
 
 def undisturbed(paths: Paths, workers: int) -> tuple[dict[str, Ended], dict[str, dict[str, str]]]:
-    """How each stage ends by itself, and the digests of all files after it."""
+    """Run each stage undisturbed; gives how it ended and the digests of all files after it."""
     calm, expected = {}, {}
     for stage in STAGES:
         calm[stage] = forked(stage, paths, workers)

@@ -33,7 +33,7 @@ STDERR = "stderr.txt"
 
 @dataclass(frozen=True)
 class Ended:
-    """How a stage's process ended."""
+    """The end of a stage's process, from its log: seconds, clips made, epochs and rows."""
 
     seconds: float
     made: int | None
@@ -100,7 +100,7 @@ def logged_stage(stage: str, paths: Paths, workers: int, cache: Path | None = No
 
 
 def write_logged(root: Path, work: Work, pinned: Pinned, tick: Any, task: Task) -> Any:
-    """What `pipeline.build.block.write` does, and a line for every row computed; workers import it by name."""
+    """Do what `pipeline.build.block.write` does, and log a line for every row computed; workers import it by name."""
     keys = {shard.spec.name: shard.key for shard in task.shards}
     return write(root, _Logged(work, root.parent / LOG, keys), pinned, tick, task)
 

@@ -50,7 +50,7 @@ def people(joints: int = 25) -> np.ndarray:
 
 
 def skeleton_text() -> bytes:
-    """NTU's form."""
+    """Write joints in the text form of NTU's `.skeleton` files."""
     lines = [str(FRAMES)]
     for body in people()[:, 0]:
         lines += ["1", "72057594037927810 0 1 1 1 1 0 0.1 -0.1 2", "25"]

@@ -93,7 +93,7 @@ def mutant(kind: str, number: int, sound: bytes) -> bytes:
 
 
 def verdict(kind: str, number: int, sound: bytes) -> str:
-    """What became of one: `read`, `flagged`, `refused`, or what must not be: an error that is none of ours."""
+    """Judge one mutant: `read`, `flagged`, `refused`, or, which must not be, an error that is not ours."""
     name = KINDS[kind].file
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(SECONDS)
@@ -168,6 +168,7 @@ GOOD = ("read", "flagged", "refused")
 
 
 def main() -> int:
+    """Draw the mutants, judge each, print the counts; exit status 1 where one is bad."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=20_000, help="over all kinds")
     parser.add_argument("--kind", choices=sorted(KINDS))

@@ -56,5 +56,5 @@ def make_project(root: Path, recordings: Path, **changes: Any) -> Paths:
 
 
 def environment(paths: Paths) -> dict[str, str]:
-    """Of a command that shall work on the project, with a cache of its own."""
+    """Environment variables for a command that shall work on the project, with a cache of its own."""
     return {**os.environ, "HARCACHE_PROJECT": str(paths.root), "HARCACHE_DIR": str(paths.root / ".harcache")}

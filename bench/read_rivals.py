@@ -22,7 +22,7 @@ Reads = Callable[[NDArray[np.intp]], object]
 
 
 def features(clips: int) -> NDArray[np.float32]:
-    """(clips, DIM)"""
+    """Draw random features (clips, DIM), float32."""
     return np.random.default_rng(0).random((clips, DIM), dtype=np.float32)
 
 
@@ -73,13 +73,13 @@ def write_plain_zarr(folder: Path, clips: int) -> None:
 
 
 def count_files(reader: Reader, clips: int) -> int:
-    """Of a store with one array: shards and their documents, coordinates, zarr.json of each, and the manifest."""
+    """Count the files of a store with one array: shards, their documents, coordinates, each zarr.json, the manifest."""
     shards = -(-clips // SHARD_ROWS)
     return 2 * shards + len(reader.coords) + (1 + len(reader.coords)) + 2
 
 
 def all_random(folder: Path, clips: int) -> Iterator[tuple[str, Reads, int]]:
-    """(name, what reads these clips one by one, files)"""
+    """Yield (name, a function that reads these clips one by one, number of files) for each format."""
     for check in ("first", "always"):
         for codec in ("raw", "zstd"):
             store = folder / f"sequential-{codec}.zarr"

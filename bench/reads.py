@@ -1,4 +1,4 @@
-"""harstore beside np.load, zarr-python, h5py, WebDataset and a folder of .npy: reads, writes and files.
+"""Reads, writes and files: harstore beside np.load, zarr-python, h5py, WebDataset and a folder of .npy.
 
     python bench/reads.py                      8,000 clips of 2 KB
     python bench/reads.py --clips 56880        as many as NTU RGB+D 60 has

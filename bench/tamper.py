@@ -52,10 +52,12 @@ class Small:
 
     @property
     def store(self) -> Path:
+        """The store under trial."""
         return self.root / "small.zarr"
 
     @property
     def cache(self) -> Cache:
+        """The cache that the store was built from."""
         return Cache(self.root / "cache")
 
     def build(self, numbers: tuple[int, ...] = NUMBERS) -> None:
@@ -147,7 +149,7 @@ def write_into(path: Path, data: bytes) -> None:
 
 @dataclass
 class Tally:
-    """How often what was asked held."""
+    """Counts of the trials, and of those in which the promise held."""
 
     tried: int = 0
     named: int = 0
@@ -157,7 +159,7 @@ class Tally:
     misses: list[str] = field(default_factory=list)
 
     def count(self, what: str, *, named: bool, restored: bool, frugal: bool, computed: int) -> None:
-        """One trial."""
+        """Count one trial."""
         self.tried += 1
         self.named += named
         self.restored += restored

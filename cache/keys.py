@@ -3,7 +3,7 @@
 import json
 import re
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .errors import KeyDocError
 
@@ -24,6 +24,18 @@ def canonical(doc: JSON) -> bytes:
     """One spelling for one document: sorted keys, no spaces, ASCII. Refuses what is not JSON."""
     _refuse_foreign(doc, "$")
     return json.dumps(doc, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def parsed(data: bytes) -> Any:
+    """Plain JSON; NaN and infinity are none, whatever Python says. Raises ValueError."""
+
+    def refuse(word: str) -> JSON:
+        raise ValueError(f"{word} is no JSON")
+
+    try:
+        return json.loads(data, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def key_of(doc: JSON) -> str:

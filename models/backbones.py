@@ -4,7 +4,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from models.cuts import Backbone
+import torch
+
+from models.cuts import Backbone, Cut, cut_shapes
 from models.errors import ModelParamError
 from models.lookup import found_by_name
 from models.names import BACKBONES
@@ -35,6 +37,20 @@ def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: "
     if unknown:
         raise ModelParamError(f"model {kind!r} has no option {unknown[0]!r}; it has {free}")
     return make(**given, **wanted)
+
+
+def cuts_of(
+    options: Mapping[str, Any], names: Sequence[str], *, shape: Sequence[int], edges: "Edges" = ()
+) -> list[tuple[Cut, tuple[int, ...]]]:
+    """Return each named cut and the shape of one clip's row of it, without memory for the network.
+
+    `options`, `shape` and `edges` are those of `build_backbone`. Raises ModelParamError where there is no such cut.
+    """
+    with torch.device("meta"):
+        network = build_backbone(options, shape=shape, edges=edges)
+    cuts = [network.cut(name) for name in names]
+    shapes = cut_shapes(network, shape, names)
+    return [(cut, shapes[cut.name]) for cut in cuts]
 
 
 def backbone_class(kind: object) -> type[Backbone]:

@@ -22,6 +22,9 @@ OPSET = 18
 RELATIVE_TOLERANCE = 1e-3
 """Largest accepted difference, relative to the largest output: float32 sums in another order."""
 
+NUM_CLIPS = 2
+"""Of the batch that a file is tried on; it takes any."""
+
 NEEDS = ("onnx", "onnxscript", "onnxruntime")
 """Advice for a missing package: the extra `onnx`."""
 
@@ -37,6 +40,11 @@ class _Plain(nn.Module):
         output: Any = self.model(*inputs)
         values: Tensor = output.logits if isinstance(output, HeadOutput) else output
         return values
+
+
+def trial_clips(shape: Sequence[int]) -> Tensor:
+    """Return the clips of `shape` that a file is tried on, (2, …), drawn from [0, 1), always the same."""
+    return torch.rand(NUM_CLIPS, *shape, generator=torch.Generator().manual_seed(0))
 
 
 def export_onnx(

@@ -3,20 +3,17 @@
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from models.device import best_device
+from models.device import best_device, use_cores
 from models.files import torch_bytes
 from models.night.zerodce_fit import EnhancerPlan, fit_zero_dce
 from pipeline.build.runner import RunOptions
 from pipeline.catalog.opened import opened_catalog
 from pipeline.files import write_whole
-from pipeline.inputs.frame_draws import FrameDraws, training_frames
+from pipeline.inputs.frame_draws import training_frames
 from pipeline.paths import Paths
 
 
@@ -41,13 +38,13 @@ class Enhancer:
 
 def run(paths: Paths, options: RunOptions, *, recipe: str, out: Path, plan: EnhancerPlan) -> Enhancer:
     """Learn from the training clips of `recipe` in frames.zarr, and write a plain state dict to `out`."""
-    torch.set_num_threads(options.cores)
+    use_cores(options.cores)
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     store = paths.need(paths.store("frames"), "crop")
     frames = training_frames(store, catalog, recipe, batch=plan.batch, seed=plan.seed)
     network, losses = fit_zero_dce(
-        lambda epoch: _as_tensors(frames, epoch),
+        frames,
         plan,
         device=best_device(),
         progress=None if options.quiet else _printer(plan.epochs),
@@ -56,10 +53,6 @@ def run(paths: Paths, options: RunOptions, *, recipe: str, out: Path, plan: Enha
     write_whole(out, content)
     sha256 = hashlib.sha256(content).hexdigest()
     return Enhancer(out, sha256, len(frames.ids), losses, time.monotonic() - began)
-
-
-def _as_tensors(frames: FrameDraws, epoch: int) -> Iterator[Tensor]:
-    return (torch.from_numpy(images) for images in frames(epoch))
 
 
 def _printer(epochs: int) -> Callable[[int, float], None]:

@@ -5,17 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from models.backbones import backbone_class, build_backbone
 from models.errors import ModelParamError
-from models.export import export_onnx
+from models.export import export_onnx, trial_clips
 from models.preprocessing import JointInput, Preprocessing, VideoInput
 from models.training.checkpoint import WeightsKind, load_pretrained, weights_card
 from pipeline.skeleton.layouts import LAYOUTS, Layout
-
-NUM_CLIPS = 2
-"""Of the batch that the file is tried on; it takes any."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +44,7 @@ def run(backbone: str, weights: Path, out: Path, *, kind: WeightsKind = "harcach
         "preprocessing": {"input": type(expects).__name__, "shape": shape, **card.normalisation},
         "weights_sha256": sha256,
     }
-    clips = torch.rand(NUM_CLIPS, *shape, generator=torch.Generator().manual_seed(0))
-    difference = export_onnx(network, [clips], out, names=["clips"], told=told)
+    difference = export_onnx(network, [trial_clips(shape)], out, names=["clips"], told=told)
     return Exported(out, backbone, shape, difference)
 
 

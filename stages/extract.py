@@ -1,50 +1,33 @@
 """Command `extract`: videos in, features out. No dataset, no skeletons, no DVC; the same cache."""
 
-import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
-from itertools import islice
-from math import prod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from cache import Cache, Digests, Row, StoreSpec, file_sha256
-from models.backbones import backbone_class, build_backbone
-from models.cuts import FEATURES, Backbone, cut_shapes
-from models.device import best_device
+from models.backbones import backbone_class, cuts_of
+from models.cuts import FEATURES
 from models.errors import ModelParamError
-from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
 from models.names import BACKBONES
 from models.preprocessing import VideoInput
-from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained, weights_card
-from models.training.seeding import seeded
+from models.training.checkpoint import WeightsCard, WeightsKind, weights_card
+from models.training.frozen import Inference, NetworkFile, fitting_batch
 from pipeline.arrays.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.build import StoreJob, make_store
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
-from pipeline.build.sources import SourceFiles
 from pipeline.build.steps import EXTRACT
-from pipeline.build.work import ClipArrays, ClipResult, attempt, not_finite, row_failure, together
-from pipeline.errors import FeatureError
 from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
-from pipeline.values import Box
-from pipeline.video.crop import CropRecipe, crop_clip
-from pipeline.video.pixels import PixelScale, to_float
-from pipeline.video.sampling import SamplingRule, sample
-from pipeline.video.video import AvVideo
+from pipeline.rows.extract import ExtractWork, FrameInput
+from pipeline.video.pixels import PixelScale
+from pipeline.video.sampling import SamplingRule
 from pipeline.video.video_files import video_ids
 
-BATCH_BYTES = 64_000_000
-MOST_CLIPS = 32
 SHARD_ROWS = 1024
 
 
@@ -105,89 +88,18 @@ class Request:
             rule="strided", num_frames=self.expects.frames, views=self.views, stride_frames=self.stride_frames
         )
 
-    @cached_property
-    def network(self) -> Backbone:
-        """Loaded, on the CPU."""
-        with seeded(0, "init", self.backbone):
-            network = build_backbone(self.options, shape=self.expects.shape)
-        if self.weights is not None and self.card is not None:
-            load_pretrained(network, self.weights, expected=self.card, kind=self.kind, sha256=self.sha256)
-        return network
-
-
-@dataclass(frozen=True)
-class ExtractWork:
-    """Decodes whole frames of each video and runs the network over them."""
-
-    request: Request
-    videos: Mapping[str, Path]
-    threads: int
-    batch: int
-    cache: Cache
-    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By which each video's row is named: its `video_sha256`."""
-    made_with: Mapping[str, Any] = field(default_factory=dict)
-
-    def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "ExtractWork":
-        """Return the same work with the digests of the inputs that it must read."""
-        return replace(self, inputs=inputs)
-
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
-        """Yield each video's cuts; one that cannot be decoded is a failure."""
-        _ = self.request.network  # what is wrong with it is no video's fault
-        remaining = iter(ids)
-        with SourceFiles(self.cache) as sources:
-            while some := list(islice(remaining, self.batch * self.threads)):
-                yield from self._some(sources, some, sorted(arrays))
-
-    def _some(
-        self, sources: SourceFiles, ids: list[str], cuts: list[str]
-    ) -> Iterator[tuple[str, ClipResult]]:
-        decoded = {video_id: attempt(self._clip, sources, video_id) for video_id in ids}
-        clips = {video_id: clip for video_id, clip in decoded.items() if isinstance(clip, np.ndarray)}
-
-        def rows(some: list[str]) -> dict[str, ClipArrays]:
-            found = self._cuts([clips[video_id] for video_id in some], cuts)
-            return {video_id: {cut: found[cut][place] for cut in cuts} for place, video_id in enumerate(some)}
-
-        made = dict(together(rows, list(clips), stops=NETWORK_STOPS)) if clips else {}
-        for video_id, clip in decoded.items():
-            result = made[video_id] if isinstance(clip, np.ndarray) else clip
-            wrong = not_finite(result) if isinstance(result, dict) else None
-            yield video_id, result if wrong is None else row_failure(self._blamed(wrong))
-
-    def _clip(self, sources: SourceFiles, video_id: str) -> NDArray[np.float32]:
-        """(A, C, T, H, W)"""
-        with sources.held({self.videos[video_id]: self.inputs[video_id]["video_sha256"]}):
-            return self._decoded(video_id)
-
-    def _decoded(self, video_id: str) -> NDArray[np.float32]:
-        expects = self.request.expects
-        source = AvVideo(self.videos[video_id], threads=1)
-        facts = source.probe()
-        recipe = CropRecipe(sampling="", size=(expects.size, expects.size), storage="raw")
-        whole = Box(0, 0, facts.width, facts.height)
-        samples = sample(self.request.rule, facts.num_frames)
-        (pixels,) = crop_clip(source, {"frames": (recipe, samples, whole)}).values()
-        return to_float(pixels, PixelScale(mean=expects.mean, std=expects.std))
-
-    def _blamed(self, wrong: FeatureError) -> FeatureError:
-        """The same with its cause: pixels are always finite."""
-        weights = weights_not_finite(self.request.network)
-        return FeatureError(f"{wrong}: {weights or 'its weights are finite, so the network overflows'}")
-
-    def _cuts(self, clips: Sequence[NDArray[np.float32]], cuts: list[str]) -> dict[str, NDArray[Any]]:
-        """(n, A, …) of each cut."""
-        views = [torch.from_numpy(np.stack(view)) for view in zip(*clips, strict=True)]
-        found = embed_views(
-            self.request.network,
-            cuts,
-            views,
-            batch_size=self.batch,
-            device=best_device(),
-            threads=self.threads,
+    @property
+    def network(self) -> NetworkFile:
+        """The network, and the file of its weights."""
+        return NetworkFile(
+            self.options, self.expects.shape, self.weights, self.kind, card=self.card, sha256=self.sha256
         )
-        return {cut: values.numpy() for cut, values in found.items()}
+
+    @property
+    def frames(self) -> FrameInput:
+        """Way from a video to the network's input."""
+        expects = self.expects
+        return FrameInput(self.rule, expects.size, PixelScale(mean=expects.mean, std=expects.std))
 
 
 def run(
@@ -207,15 +119,14 @@ def run(
         request = replace(request, sha256=file_sha256(request.weights, cache))
     found = video_ids(videos)
     named = found.files
-    batch = _batch(request.expects)
-    made_with = {"device": best_device(), "threads": options.threads, "inference_batch": batch}
+    inference = Inference(options.threads, batch=fitting_batch(request.expects.shape))
     job = StoreJob(
         stage="extract",
         name=out.stem,
         spec=_spec(request),
         rows=[Row(video_id, made_of) for video_id, made_of in _documents(named, request, cache).items()],
-        work=ExtractWork(request, named, options.threads, batch, cache, made_with=made_with),
-        coords=lambda ids: {"file": np.array([quote(os.fsencode(named[i].name)) for i in ids], "S")},
+        work=ExtractWork(partial(request.network.frozen, inference), inference, request.frames, named, cache),
+        coords=found.coords,
         attrs={
             "backbone": request.options,
             "input": asdict(request.expects),
@@ -255,14 +166,6 @@ def _documents(
 
 
 def _spec(request: Request) -> StoreSpec:
-    with torch.device("meta"):
-        network = build_backbone(request.options, shape=request.expects.shape)
-    shapes = cut_shapes(network, request.expects.shape, request.cuts)
-    cuts = [network.cut(name) for name in request.cuts]
-    kept = [CutArray(cut.name, cut.dtype, (request.views, *shapes[cut.name]), cut.dims) for cut in cuts]
+    cuts = cuts_of(request.options, request.cuts, shape=request.expects.shape)
+    kept = [CutArray(cut.name, cut.dtype, (request.views, *shape), cut.dims) for cut, shape in cuts]
     return cut_arrays_spec(kept, most_rows=SHARD_ROWS)
-
-
-def _batch(expects: VideoInput) -> int:
-    """Clips that the network sees at once."""
-    return max(1, min(MOST_CLIPS, BATCH_BYTES // (4 * prod(expects.shape))))

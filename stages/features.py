@@ -1,49 +1,32 @@
 """Stage `features`: every clip through the frozen backbones, in batches of one fixed, padded size."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
 from cache import Row
-from models.backbones import build_backbone
+from models.backbones import cuts_of
 from models.cuts import FEATURES as FEATURES_CUT
-from models.cuts import Backbone, Cut, cut_shapes
-from models.device import best_device
-from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
+from models.cuts import Cut
 from models.names import BACKBONES
-from models.training.checkpoint import decode, load_state
-from pipeline.arrays.cut_arrays import CutArray, cut_arrays_spec
+from models.training.frozen import Inference
+from pipeline.arrays.cut_arrays import CutArray, cut_array, cut_arrays_spec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import FEATURES
-from pipeline.build.work import ClipArrays, ClipResult, not_finite, row_failure, together
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
-from pipeline.errors import FeatureError
 from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.keys.part_facts import part_facts
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
-from pipeline.training.trainings import TRAININGS, Training, read_trainings, trainings_of
+from pipeline.rows.features import FeatureWork
+from pipeline.training.trainings import TRAININGS, Training, trainings_of
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
-
-INFERENCE_BATCH = {"cpu": 8, "cuda": 32}
-"""Clips that a backbone sees at once, always: the last ones of a batch may be zeros. Recorded, in no key."""
-
-
-def array_of(training: Training, cut: str) -> str:
-    """The array that keeps a training's cut: video_0 of the features, video_0_map of the cut `map`."""
-    return training.array if cut == FEATURES_CUT else f"{training.array}_{cut}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +43,7 @@ class Planned:
     @property
     def name(self) -> str:
         """Name of the array."""
-        return array_of(self.training, self.cut.name)
+        return cut_array(self.training.array, self.cut.name)
 
     @property
     def kept(self) -> CutArray:
@@ -71,106 +54,6 @@ class Planned:
         """Parameters that decide its rows, besides weights and clip."""
         cut = {} if self.cut.name == FEATURES_CUT else {"cut": self.cut.name}
         return {"input": sources[self.training.name].normalisation, **cut, **self.code}
-
-
-@dataclass(frozen=True)
-class FeatureWork:
-    """Runs every wanted backbone over the clips, each input read once for all that share it."""
-
-    paths: Paths
-    preset: "Preset"
-    threads: int
-
-    def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
-        """Yield each clip's (A, C) features."""
-        networks = _Networks(self.paths, self.preset, arrays, self.threads)
-        networks.load()
-        remaining = iter(ids)
-        while block := list(islice(remaining, INFERENCE_BATCH[best_device()] * self.threads)):
-            for clip_id, made in together(networks.rows, block, stops=NETWORK_STOPS):
-                wrong = not_finite(made) if isinstance(made, dict) else None
-                yield clip_id, made if wrong is None else row_failure(networks.blamed(clip_id, wrong))
-
-    @property
-    def made_with(self) -> dict[str, Any]:
-        """Facts that the record states beside the key."""
-        return {
-            "device": best_device(),
-            "threads": self.threads,
-            "inference_batch": INFERENCE_BATCH[best_device()],
-        }
-
-
-@dataclass(frozen=True)
-class _Networks:
-    """The wanted backbones, loaded, and their inputs."""
-
-    paths: Paths
-    preset: "Preset"
-    arrays: frozenset[str]
-    threads: int
-
-    @cached_property
-    def _wanted(self) -> list[tuple[ClipInput, Backbone, dict[str, str]]]:
-        """Each backbone with its input, and the wanted cuts' names to the arrays that keep them."""
-        found = []
-        for training in read_trainings(self.paths.weights / "backbones"):
-            cuts = self.preset.pretrain.backbones[training.name].cuts
-            kept = {cut: array_of(training, cut) for cut in cuts if array_of(training, cut) in self.arrays}
-            if kept:
-                found.append((*self._load(training), kept))
-        return found
-
-    def load(self) -> None:
-        """Load the networks now: what is wrong with one is no clip's fault."""
-        _ = self._wanted
-
-    def rows(self, ids: list[str]) -> dict[str, ClipArrays]:
-        """By clip, its row of each array."""
-        found = self.features(ids)
-        return {
-            clip_id: {name: values[place] for name, values in found.items()}
-            for place, clip_id in enumerate(ids)
-        }
-
-    def _load(self, training: Training) -> tuple[ClipInput, Backbone]:
-        params = self.preset.pretrain.backbones[training.name]
-        source = input_of(self.paths, self.preset, params)
-        network = build_backbone(params.model, shape=source.shape, edges=source.edges)
-        load_state(network, decode(training.weights).state, training.file)
-        return source, network
-
-    def blamed(self, clip_id: str, wrong: FeatureError) -> FeatureError:
-        """The same, with what is not finite already before the networks: weights, or the clip's input."""
-        for source, network, _ in self._wanted:
-            if weights := weights_not_finite(network):
-                return FeatureError(f"{wrong}: {weights}")
-            if not all(
-                np.isfinite(source.unaugmented([clip_id], view)).all() for view in range(source.num_views)
-            ):
-                return FeatureError(f"{wrong}: its input from {source.path.name} is not finite either")
-        return FeatureError(f"{wrong}: its input is finite, so the network overflows; see its quality flags")
-
-    def features(self, ids: list[str]) -> dict[str, NDArray[Any]]:
-        """(len(ids), A, …) for each array."""
-        seen: dict[str, list[NDArray[np.float32]]] = {}
-        found: dict[str, NDArray[Any]] = {}
-        for source, network, kept in self._wanted:
-            key = repr(source)
-            if key not in seen:
-                seen[key] = [source.unaugmented(ids, view) for view in range(source.num_views)]
-            views = [torch.from_numpy(view) for view in seen[key]]
-            device = best_device()
-            cuts = embed_views(
-                network,
-                tuple(kept),
-                views,
-                batch_size=INFERENCE_BATCH[device],
-                device=device,
-                threads=self.threads,
-            )
-            found |= {array: cuts[cut].numpy() for cut, array in kept.items()}
-        return found
 
 
 def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
@@ -187,7 +70,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
         name="features",
         spec=cut_arrays_spec([array.kept for array in made], most_rows=preset.features.shard_rows),
         rows=[Row(clip_id, docs) for clip_id, docs in documents.items()],
-        work=FeatureWork(paths, preset, options.threads),
+        work=FeatureWork(paths, preset, Inference(options.threads)),
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,
@@ -235,11 +118,11 @@ def _planned(
     found = []
     for training in trainings:
         params, source = preset.pretrain.backbones[training.name], sources[training.name]
-        with torch.device("meta"):
-            network = build_backbone(params.model, shape=source.shape, edges=source.edges)
         whole = training.phase == "final" or not preset.pretrain.refit
         cuts = params.cuts if whole else tuple(cut for cut in params.cuts if cut == FEATURES_CUT)
-        shapes = cut_shapes(network, source.shape, cuts)
         code = part_facts(params.model["kind"], BACKBONES)
-        found += [Planned(training, network.cut(cut), (source.num_views, *shapes[cut]), code) for cut in cuts]
+        found += [
+            Planned(training, cut, (source.num_views, *shape), code)
+            for cut, shape in cuts_of(params.model, cuts, shape=source.shape, edges=source.edges)
+        ]
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cache import Digests, Row, open_store
+from cache import Digests, Row
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
@@ -20,6 +20,7 @@ from pipeline.catalog.indexing import (
     source_digests,
 )
 from pipeline.catalog.leaks import Leaks
+from pipeline.catalog.opened import opened_store
 from pipeline.catalog.outlook import hold_out_note, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
@@ -68,7 +69,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool) -
             f"{paths.dataset}, {preset.index.protocol}: {found.leaks}; take them from one side, or leave --strict out"
         )
     summary = build_store(_job(paths, preset, found), paths, options, max_failed=preset.max_failed)
-    store, protocol = open_store(paths.store("skeletons")), preset.index.protocol
+    store, protocol = opened_store(paths.store("skeletons")), preset.index.protocol
     catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests, found.leaks)
     write_catalog(paths.catalog, catalog)
     gaps, notes = protocol_gaps(catalog), tuple(_notes(found, catalog))

@@ -116,6 +116,7 @@ ORDER = {
         "evaluation",
         "upkeep",
         "exchange",
+        "rows",
         "inputs",
         "training",
         "catalog",

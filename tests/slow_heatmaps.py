@@ -6,7 +6,7 @@ from typing import Any
 
 import cli
 from cache.recipes import Recipes
-from stages.heatmaps import HeatmapWork
+from pipeline.rows.heatmaps import HeatmapWork
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from zarr.storage import ZipStore
 
 from cache import Cache, StoreError, open_store
 from cache.exchange.export import export_store
-from cache.store.parts import read_manifest
+from cache.store.manifest import read_manifest
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from cache import ArchiveError, Cache, StoreError
 from cache.exchange.export import export_store
 from cache.exchange.importing import import_store
 from cache.exchange.origins import FolderOrigin
-from cache.store.parts import read_manifest
+from cache.store.manifest import read_manifest
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -159,7 +159,7 @@ def test_no_room_is_told_before_the_first_clip(copied: Project, monkeypatch: pyt
     shutil.rmtree(copied.root / ".harcache" / "shards")
     copied.set_params(**{"crop.recipes": {"r4": recipe(size=[48, 48])}})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**6, 10**6 - 1000, 1000))
-    monkeypatch.setattr("stages.crop.crop_clip", None)
+    monkeypatch.setattr("pipeline.rows.crops.crop_clip", None)
     before = content(copied.paths.data)
     result = invoke(copied, "crop", "demo")
     assert result.exit_code == cli.REFUSED

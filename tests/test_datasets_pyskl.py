@@ -115,7 +115,8 @@ def test_one_joint_layout_by_number_or_by_name(tmp_path: Path) -> None:
     assert Pyskl(tmp_path).layout is COCO_17
     ntu_file(tmp_path, joints=20)
     with pytest.raises(
-        ParamError, match=r"20 joints tell no layout: name it, one of \[\'utd_20\'\], as .* --layout"
+        ParamError,
+        match=r"20 joints tell no layout: name it, one of \[\'nw_ucla_20\', \'utd_20\'\], as .* --layout",
     ):
         Pyskl(tmp_path)
     assert Pyskl(tmp_path, layout="utd_20").layout.num_joints == 20

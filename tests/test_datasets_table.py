@@ -225,7 +225,10 @@ def test_torn_skeletons_are_refused(content: bytes, tmp_path: Path) -> None:
 
 def test_skeletons_need_a_layout(tmp_path: Path) -> None:
     folder = write_table(tmp_path, "video,label,skeleton\nrun.avi,a,run.npz\n", videos=())
-    with pytest.raises(ParamError, match=r"say their layout, one of \['coco_17', 'ntu_25', 'utd_20'\]"):
+    with pytest.raises(
+        ParamError,
+        match=r"say their layout, one of \['coco_17', 'ntu_25', 'nw_ucla_20', 'smarthome_13', 'utd_20'\]",
+    ):
         Table(folder)
     with pytest.raises(ParamError, match="did you mean 'ntu_25'"):
         dataset_class("table")(folder, layout="ntu25")

@@ -210,7 +210,7 @@ def test_an_experiment_in_a_folder_of_its_own_finds_recordings_and_cache(
     ):
         subprocess.run([*git, *words], cwd=root, check=True)
     cache = tmp_path / "cache"
-    shutil.copytree(finished.root / ".harcache", cache, copy_function=os.link)
+    shutil.copytree(finished.root / ".harcache", cache, copy_function=link)
     told = dvc(
         root,
         "exp",

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from house import COMMANDS, HOUSE, ORDER, ROOMS, arrows, foreign, imports, modules, reached, room, room_of
 
+from pipeline.build.work import SourcedWork, Work
+
 BELOW = {
     "cache": {"cache"},
     "models": {"models"},
@@ -33,6 +35,11 @@ ONLY_IN = {
     "mmcv": set(),
 }
 """A foreign library's one room, and who measures it; the pose estimator, once there, is mmpose's."""
+
+ARRAYS = {"numpy", "torch", "torchvision", "scipy", "cv2", "av"}
+"""Libraries that compute on arrays."""
+TENSORS = {"stages.load_params", "stages.pretrain", "stages.train"}
+"""Stages that know torch: they build networks without values, or hand tensors to what `models` fits."""
 
 FIELD = re.compile(r"\b(clips?|joints?|fps|videos?|skeletons?|subjects?|cameras?)\b", re.I)
 
@@ -93,6 +100,21 @@ def test_pipeline_and_cache_import_without_torch() -> None:
     code = f"import sys; sys.modules['torch'] = None; sys.modules['torchvision'] = None\nimport {every}"
     ran = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_stage_wires_and_computes_nothing() -> None:
+    """Law 2: no stage holds work that makes rows, and none but those that fit networks sees an array."""
+    work = {name for face in (Work, SourcedWork) for name in vars(face) if not name.startswith("_")}
+    assert work >= {"compute", "made_with", "named_by"}
+    defined = {
+        f"{module}.{node.name}"
+        for module in names("stages")
+        for node in ast.walk(ast.parse(text(module)))
+        if isinstance(node, ast.FunctionDef) and node.name in work
+    }
+    assert defined == set()
+    using = {module for module in names("stages") if foreign(module) & ARRAYS}
+    assert using <= TENSORS
 
 
 def test_cli_imports_nothing_of_ours_but_inside_commands() -> None:

@@ -1,5 +1,6 @@
 """What was planned is what is read: inputs that are replaced while a stage runs never stand under the old keys."""
 
+import json
 import shutil
 from collections.abc import Callable
 from importlib import import_module
@@ -10,13 +11,14 @@ import pytest
 from tiny import Project, content, replace_file
 
 import stages.crop
-import stages.features
 from cache.home.home import Cache
+from cache.keys import canonical, key_of
 from cache.shards.records import read_record
 from pipeline.build.pinned import pinned
 from pipeline.build.sources import SourceFiles
 from pipeline.catalog.opened import opened_catalog
 from pipeline.errors import DatasetError, InputsChangedError
+from pipeline.rows import crops, features
 
 WIDER = {"crop.recipes": {
     "r4": {"sampling": "r4", "box": {"rule": "square", "padding": 0.5}, "size": [32, 32], "storage": "zstd"}
@@ -117,8 +119,8 @@ def test_crop_run_again_under_features_leaves_no_row(
         copied.set_params(**WIDER)
         copied.run("crop")
 
-    seen = stages.features._Networks.features
-    monkeypatch.setattr(stages.features._Networks, "features", once(crop_again, seen))
+    seen = features._Networks.features
+    monkeypatch.setattr(features._Networks, "features", once(crop_again, seen))
     with pytest.raises(InputsChangedError, match=r"frames\.zarr was replaced while this stage ran"):
         copied.run("features")
     copied.set_params()
@@ -137,13 +139,21 @@ def test_no_epoch_is_kept_of_a_store_that_was_replaced(
     manifest = copied.paths.store(name) / "manifest.json"
     shutil.rmtree(copied.paths.weights)
     module = import_module(f"stages.{stage}")
-    replaced = once(lambda: replace_file(manifest, manifest.read_bytes() + b" "), module._as_tensors)
+    replaced = once(lambda: replace_file(manifest, _of_another_store(manifest)), module._as_tensors)
     monkeypatch.setattr(module, "_as_tensors", replaced)
     with pytest.raises(InputsChangedError, match="was replaced while this stage ran"):
         copied.run(stage)
     assert not copied.paths.weights.exists()
     kept = list((copied.root / ".harcache" / "work").rglob("epoch.pt"))
     assert kept == []
+
+
+def _of_another_store(manifest: Path) -> bytes:
+    """The same files listed with a word more: whole, and not the bytes that the stage began with."""
+    content = json.loads(manifest.read_bytes())
+    del content["digest"]
+    content["note"] = "made again"
+    return canonical({**content, "digest": key_of(content)}) + b"\n"
 
 
 def test_a_video_replaced_before_it_is_decoded(copied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,9 +173,7 @@ def test_a_video_replaced_before_it_is_decoded(copied: Project, monkeypatch: pyt
 def test_a_video_replaced_while_it_is_decoded(copied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     forget_rows(copied, "r4", "box_r4")
     videos = decoded(copied)
-    monkeypatch.setattr(
-        stages.crop, "crop_clip", once(lambda: [changed(v) for v in videos], stages.crop.crop_clip)
-    )
+    monkeypatch.setattr(crops, "crop_clip", once(lambda: [changed(v) for v in videos], crops.crop_clip))
     with pytest.raises(InputsChangedError, match="changed after it was hashed"):
         copied.run("crop")
     assert not [record for record in records(copied) if record.spec.name == "r4"]

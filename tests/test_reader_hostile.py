@@ -74,7 +74,7 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_names_that_no_store_has(store: Path, name: str) -> None:
     seal(store, {name: FACTS})
-    with pytest.raises(StoreError, match="no store has a file named"):
+    with pytest.raises(StoreError, match="is no name of a store's file"):
         open(store)
 
 

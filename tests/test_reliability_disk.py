@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 import cli
 from cache.recipes import Recipes
 from cache.shards.writing import ShardWriter
-from stages.heatmaps import HeatmapWork
+from pipeline.rows.heatmaps import HeatmapWork
 
 HERE = Path(__file__).parent
 PATIENCE_SECONDS = 120

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ParamError, SkeletonError
 from pipeline.skeleton.layouts import COCO_17, LAYOUTS, NTU_25, UTD_20, Layout
-from pipeline.skeleton.normalise import SkeletonInput, normalise, prepare, window
+from pipeline.skeleton.normalise import SkeletonInput, normalise, window
 from pipeline.skeleton.resampling import crop_resize, fill_gaps, repeat_to
 from pipeline.skeleton.rotations import rotation_matrices, rotation_onto
 from pipeline.skeleton.streams import bone, motion, stream
@@ -231,7 +231,7 @@ def test_each_person_repeats_his_own_sequence() -> None:
 @given(frames=st.integers(1, 30), target=st.integers(1, 30), seed=st.integers(0, 99))
 def test_every_length_fits(style: str, length: str, frames: int, target: int, seed: int) -> None:
     how = SkeletonInput(style=style, length=length, num_frames=target)
-    out = prepare(random_skeleton(seed, frames), NTU_25, how)
+    out = window(normalise(random_skeleton(seed, frames), NTU_25, how), how)
     assert out.shape == (3, target, 25, 2)
     assert np.isfinite(out).all()
 
@@ -295,7 +295,7 @@ def test_a_real_clip_comes_out_upright() -> None:
     score = np.ones((frames, 1, 20), np.float32)
     skeleton = Skeleton(joints, nothing, score, np.arange(frames, dtype=np.int32))
     how = SkeletonInput(num_frames=64, max_persons=1, length="resize")
-    assert prepare(skeleton, UTD_20, how).shape == (3, 64, 20, 1)
+    assert window(normalise(skeleton, UTD_20, how), how).shape == (3, 64, 20, 1)
     first = normalise(skeleton, UTD_20, how)[:, 0, :, 0]
     np.testing.assert_allclose(first[:, 2] - first[:, 3], [0, 0, 0.0813], atol=1e-3)  # hip centre to spine
     np.testing.assert_allclose(first[:, 8] - first[:, 4], [0.3343, 0, 0], atol=1e-3)  # left to right shoulder

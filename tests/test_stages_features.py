@@ -6,9 +6,10 @@ import torch
 from tiny import Project
 
 from cache import open_store
+from models.training.frozen import Inference
 from pipeline.build.runner import RunOptions
 from pipeline.catalog.catalog import read_catalog
-from stages.features import FeatureWork
+from pipeline.rows.features import FeatureWork
 
 
 @pytest.mark.parametrize("neighbours", [0, 5])
@@ -17,7 +18,9 @@ def test_a_clip_alone_has_the_features_it_has_among_others(finished: Project, ne
     arrays = frozenset({"video_0", "skeleton_0"})
     ids = list(reversed(store.ids))[: neighbours + 1]
     threads = torch.get_num_threads()
-    made = dict(FeatureWork(finished.paths, finished.preset, RunOptions().threads).compute(ids, arrays))
+    made = dict(
+        FeatureWork(finished.paths, finished.preset, Inference(RunOptions().threads)).compute(ids, arrays)
+    )
     torch.set_num_threads(threads)
     for clip_id in ids:
         for array in arrays:

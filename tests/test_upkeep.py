@@ -85,11 +85,11 @@ def test_repair_computes_the_damaged_clip_alone_and_gives_the_bytes_back(
     for path in (store / f"r4/c.{block}.0.0.0.0.0", copied.paths.open_cache().shard(key)):
         flip(path, offset + 3)
     asked: list[str] = []
-    from stages import crop
+    from pipeline.rows import crops
 
-    original = crop.CropWork._clip
+    original = crops.CropWork._clip
     monkeypatch.setattr(
-        crop.CropWork,
+        crops.CropWork,
         "_clip",
         lambda *given: asked.append(given[2]) or original(*given),
     )
@@ -200,7 +200,7 @@ def test_no_key_knows_where_the_data_lie_how_many_work_and_on_what(
     copied.raw.rename(elsewhere)
     moved = Project(copied.root.rename(copied.root.parent / "moved"))
     moved.raw.symlink_to(elsewhere)
-    for module in ("stages.features", "stages.pretrain", "stages.train"):
+    for module in ("models.training.frozen", "stages.pretrain", "stages.train"):
         monkeypatch.setattr(f"{module}.best_device", lambda: "cuda")
     for name, stage in STAGE_OF.items():
         job = planner(moved, workers=5)(stage, "demo", None)

@@ -330,7 +330,3 @@ def test_only_wanted_frames_are_converted(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("pipeline.video.rgb.VideoReformatter", CountingReformatter)
     list(AvVideo(mpeg4_avi(tmp_path)).frames([1, 18]))
     assert converted == [1, 18]
-
-
-def test_the_decoder_is_named_with_major_and_minor(tmp_path: Path) -> None:
-    assert AvVideo(tmp_path / "any.avi").decoder == "pyav " + ".".join(av.__version__.split(".")[:2])

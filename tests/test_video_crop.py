@@ -21,8 +21,6 @@ TINY = CropRecipe(sampling="r16", size=(2, 2))
 class FramesInMemory:
     """A video whose frame i is filled with i; `broken_at` frames and later are not there."""
 
-    decoder = "memory 1.0"
-
     def __init__(self, frame: NDArray[np.generic], broken_at: int = 1000) -> None:
         self.frame, self.broken_at = frame, broken_at
         self.passes: list[list[int]] = []

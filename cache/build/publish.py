@@ -12,13 +12,14 @@ from ..errors import BuildError, ShardError, SpecError
 from ..files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder, write_atomic
 from ..home.home import Cache
 from ..home.proof import prove
-from ..keys import FORMAT, JSON, KEY_BYTES, canonical, digest_of, key_of
+from ..keys import FORMAT, JSON, KEY_BYTES, digest_of
 from ..layout import KEYS, LAYOUT, MANIFEST, documents_name, shard_name
 from ..locks import locked
 from ..shards.documents import documents_bytes, intact, tail_checksums
 from ..shards.records import Record, shared_by
 from ..shards.specs import ArraySpec, StoreSpec, dim_sizes
 from ..shards.writing import ShardWriter
+from ..store.manifest import FileFacts, sealed_manifest
 from .metadata import StoredArray, write_metadata
 
 _RESERVED = (LAYOUT, "failures", "coordinates")
@@ -64,25 +65,23 @@ def _fill(
     arrays = [_stored(store, array) for array in store.spec.arrays]
     attrs = _attributes(store, [array for array, _ in coords])
     write_metadata(folder, [*arrays, *(array for array, _ in coords)], len(store.order), attrs)
-    files: dict[str, JSON] = {}
+    files: dict[str, FileFacts] = {}
     for array in store.spec.arrays:
         for block, record in enumerate(store.records[array.name]):
             name = f"{array.name}/{shard_name(block, len(array.row_shape))}"
             table = _proven(cache, record)
             link_or_copy(cache.shard(record.key), folder / name)
             data = _documents(cache, store, array, block, table)
-            checksums = digest_of(table)
-            files[name] = {"size": record.size, "blake2b160": record.digest, "checksums": checksums}
+            files[name] = FileFacts(record.size, record.digest, digest_of(table))
             name = f"{array.name}/{documents_name(block)}"
             link_or_copy(cache.documents(record.key), folder / name)
-            files[name] = {"size": len(data), "blake2b160": digest_of(data)}
+            files[name] = FileFacts(len(data), digest_of(data))
     for coord, values in coords:
         name = f"{coord.spec.name}/{shard_name(0, len(coord.spec.row_shape))}"
-        size, digest = _write_coordinate(folder / name, coord, values)
-        files[name] = {"size": size, "blake2b160": digest}
+        files[name] = FileFacts(*_write_coordinate(folder / name, coord, values))
     for path in sorted(folder.rglob("zarr.json")):
         data = path.read_bytes()
-        files[path.relative_to(folder).as_posix()] = {"size": len(data), "blake2b160": digest_of(data)}
+        files[path.relative_to(folder).as_posix()] = FileFacts(len(data), digest_of(data))
     _seal(folder, files)
 
 
@@ -116,11 +115,9 @@ def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int, t
     return data
 
 
-def _seal(folder: Path, files: dict[str, JSON]) -> None:
+def _seal(folder: Path, files: Mapping[str, FileFacts]) -> None:
     """The manifest, then everything to the disk."""
-    content: dict[str, JSON] = {"format": FORMAT, "files": files}
-    content["digest"] = key_of(content)
-    (folder / MANIFEST).write_bytes(canonical(content) + b"\n")
+    (folder / MANIFEST).write_bytes(sealed_manifest(files))
     for path in [folder / MANIFEST, *sorted(folder.rglob("zarr.json"))]:
         with path.open("rb") as file:
             os.fsync(file.fileno())

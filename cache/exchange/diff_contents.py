@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.parts import Parts, read_manifest
+from ..store.manifest import read_manifest
+from ..store.parts import Parts
 from ..store.store import Store
 
 _BATCH_BYTES = 64 << 20
@@ -99,7 +100,7 @@ def _in_equal_shards(stores: tuple[Store, Store], parts: tuple[Parts, Parts], ar
     for store, part in zip(stores, parts, strict=True):
         files, layout = read_manifest(part.folder).files, part.arrays[array]
         step = layout.rows_per_shard
-        digests = [str(files[layout.shard(block)]["blake2b160"]) for block in part.blocks(array)]
+        digests = [files[layout.shard(block)].digest for block in part.blocks(array)]
         places.append({row_id: (digests[row // step], row % step) for row_id, row in store.row_of.items()})
     return {row_id for row_id, place in places[0].items() if places[1].get(row_id) == place}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import StoreError
 from ..layout import MANIFEST
-from ..store.parts import read_manifest
+from ..store.manifest import read_manifest
 from ..store.store import open_store
 from .archives import write_zip
 from .exported import Exported
@@ -29,8 +29,8 @@ def _export_zip(folder: Path, out: Path) -> Exported:
     """The same store gives the same zip, byte for byte; its files stand at the zip's root, by name."""
     store = open_store(folder)
     manifest = read_manifest(folder)
-    if manifest.damage is not None:
-        raise StoreError(f"store {folder}: its {MANIFEST} is {manifest.damage}")
-    files = {name: (folder / name, str(facts["blake2b160"])) for name, facts in manifest.files.items()}
+    if manifest.problem is not None:
+        raise StoreError(f"store {folder}: its {MANIFEST} is {manifest.problem}")
+    files = {name: (folder / name, facts.digest) for name, facts in manifest.files.items()}
     size = write_zip(out, {**files, MANIFEST: (folder / MANIFEST, None)})
     return Exported(out, len(store), store.arrays, size, manifest.digest)

@@ -12,9 +12,10 @@ import numpy as np
 from ..errors import StoreError
 from ..files import full_disk_explained, sync_folder
 from ..keys import FORMAT
-from ..layout import KEYS, LAYOUT
+from ..layout import KEYS
 from ..locks import aside
-from ..store.parts import Parts, read_manifest, read_parts
+from ..store.manifest import read_manifest
+from ..store.parts import Parts, read_parts
 from ..store.store import Store, open_store
 from ..upkeep.verify import verify_store
 from .exported import Exported
@@ -49,15 +50,9 @@ def _write(path: Path, store: Store, parts: Parts, digest: str) -> None:
         for name, value in store.attrs.items():
             if isinstance(value, str | int | float):
                 file.attrs[name] = value
-        card = {
-            name: value
-            for name, value in parts.attrs.items()
-            if name not in (LAYOUT, "failures", "coordinates")
-        }
-        _text(file, "card", card, "the store's attributes, as JSON")
+        _text(file, "card", store.attrs, "the store's attributes, as JSON")
         _text(file, "failures", list(store.failures), "rows that could not be made and why, as JSON")
-        made_of: dict[str, Any] = parts.attrs[LAYOUT]["made_of"]
-        _text(file, "made_of", made_of, "what all rows of an array were made of, as JSON")
+        _text(file, "made_of", store.made_of, "what all rows of an array were made of, as JSON")
         _scales(file, store, parts)
         for array in store.arrays:
             _array(file, store, parts, array)

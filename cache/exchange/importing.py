@@ -10,22 +10,19 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import ArchiveError, SpaceError, StoreError
 from ..files import full_disk_explained, swap_in, sync_folder
 from ..home.home import Cache
 from ..layout import MANIFEST
 from ..locks import aside
-from ..store.parts import Manifest, parse_manifest
+from ..store.manifest import MANIFEST_LIMIT_BYTES, FileFacts, Manifest, parse_manifest
 from ..store.zips import refuse_name
 from ..upkeep.adopt import Adopted, adopt_store
 from ..upkeep.faults import Hashes
 from .archives import copy_hashed, refuse_twins
 from .origins import Origin, origin_of
 from .scrutiny import scrutinise
-
-MAX_MANIFEST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +66,14 @@ def import_store(
         rows = scrutinise(partial, str(source), hashes)
         swap_in(partial, to)
     adopted = adopt_store(to, cache, name, hashes) if cache is not None else None
-    size = sum(int(facts["size"]) for facts in manifest.files.values())
+    size = sum(facts.size for facts in manifest.files.values())
     return Imported(to, rows, len(manifest.files) + 1, size, manifest.digest, adopted)
 
 
 def _copied(origin: Origin, folder: Path, digest: str | None) -> Manifest:
     """Every file that the manifest lists, byte for byte, and no other."""
-    data = origin.whole(MANIFEST, limit=MAX_MANIFEST_BYTES)
-    try:
-        manifest = parse_manifest(data)
-    except RecursionError as error:
-        raise ArchiveError(f"{origin.where}: its {MANIFEST} is nested without end") from error
+    data = origin.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)
+    manifest = parse_manifest(data)
     _refuse_manifest(manifest, origin, digest)
     _refuse_room(manifest.files, folder.parent, origin)
     folder.mkdir()
@@ -94,21 +88,19 @@ def _copied(origin: Origin, folder: Path, digest: str | None) -> Manifest:
 def _refuse_manifest(manifest: Manifest, origin: Origin, digest: str | None) -> None:
     """Names and sizes, before a single byte is written."""
     where = origin.where
-    if manifest.damage is not None:
-        raise ArchiveError(f"{where}: its {MANIFEST} is {manifest.damage}; fetch it again")
+    if manifest.problem is not None:
+        raise ArchiveError(f"{where}: its {MANIFEST} is {manifest.problem}; fetch it again")
     if digest is not None and manifest.digest != digest:
         raise ArchiveError(
             f"{where} is another store: its digest is {manifest.digest}, asked for was {digest}"
         )
-    for name, facts in manifest.files.items():
+    for name in manifest.files:
         refuse_name(name, where)
-        if int(facts["size"]) < 0:
-            raise ArchiveError(f"{where}: {name} of {facts['size']} bytes cannot be")
     refuse_twins(manifest.files, where)
     sizes = origin.sizes()
     if sizes is None:
         return
-    listed = {name: int(facts["size"]) for name, facts in manifest.files.items()}
+    listed = {name: facts.size for name, facts in manifest.files.items()}
     found = {name: size for name, size in sizes.items() if name != MANIFEST}
     strange = sorted(found.keys() - listed.keys())
     if strange:
@@ -119,19 +111,19 @@ def _refuse_manifest(manifest: Manifest, origin: Origin, digest: str | None) -> 
             raise ArchiveError(f"{where}: {name} {has}, its manifest says {size:,} bytes; fetch it again")
 
 
-def _refuse_room(files: Mapping[str, Mapping[str, Any]], folder: Path, origin: Origin) -> None:
-    needed, free = sum(int(facts["size"]) for facts in files.values()), shutil.disk_usage(folder).free
+def _refuse_room(files: Mapping[str, FileFacts], folder: Path, origin: Origin) -> None:
+    needed, free = sum(facts.size for facts in files.values()), shutil.disk_usage(folder).free
     if needed > free:
         raise SpaceError(f"{origin.where} says that it takes {needed:,} bytes; {free:,} are free at {folder}")
 
 
-def _copy(origin: Origin, name: str, facts: Mapping[str, Any], target: Path) -> None:
+def _copy(origin: Origin, name: str, facts: FileFacts, target: Path) -> None:
     target.parent.mkdir(exist_ok=True, parents=True)
-    size = int(facts["size"])
+    size = facts.size
     with origin.opened(name) as source, full_disk_explained(target, name), target.open("xb") as file:
         found = copy_hashed(source, file, size)
         copied = file.tell()
         file.flush()
         os.fsync(file.fileno())
-    if copied != size or found != facts["blake2b160"]:
+    if copied != size or found != facts.digest:
         raise ArchiveError(f"{origin.where}: {name} is not what its manifest says; fetch it again")

@@ -3,36 +3,19 @@
 Contents of chunks are checked as they are read; here are the manifest, the description and the files' sizes.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError, StoreError
-from ..keys import FORMAT, JSON, canonical, digest_of, key_of
+from ..keys import FORMAT, canonical, digest_of, parsed
 from ..layout import LAYOUT, MANIFEST
 from ..shards.sources import Files
 from .described import Part, described_parts, differing_from_zarr, expected_files, impossible_size, swollen
+from .manifest import MANIFEST_LIMIT_BYTES, FileFacts, Manifest, parse_manifest
 
-MANIFEST_LIMIT_BYTES = 64 << 20
 _METADATA_LIMIT_BYTES = 256 << 20
-_FILE_NAME = re.compile(
-    r"zarr\.json|[A-Za-z][A-Za-z0-9_]*/(zarr\.json|c(\.\d{1,9}){1,33}|documents\.\d{1,9})"
-)
-_DIGEST = re.compile(r"[0-9a-f]{40}")
 _MAX_ROWS = 1 << 40
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """The manifest's entry for one file: size and digest."""
-
-    size: int
-    digest: str
-    """blake2b-160."""
-    checksums: str | None = None
-    """Of a shard: blake2b-160 of the table of its chunks' crc32c; None where the store was made before it was kept."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +55,14 @@ def broken(where: str, why: str) -> StoreError:
 
 def read_contents(files: Files) -> Contents:
     """Read the manifest and the description, and hold them against each other and the files. Raises StoreError."""
-    listed, digest, manifest = _manifest(files)
-    document = _group(files, listed)
+    manifest, digest = _manifest(files)
+    document = _group(files, manifest.files)
     attrs: dict[str, Any] = document["attributes"]
     house = attrs.pop(LAYOUT, None)
     if not isinstance(house, dict) or house.get("format") != FORMAT:
         raise broken(files.where, f"its format is not {FORMAT!r}")
     try:
-        contents = _contents(files.where, listed, (digest, manifest), attrs, house)
+        contents = _contents(files.where, manifest, digest, attrs, house)
         _agree(contents, document)
     except (SpecError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, StoreError):
@@ -88,38 +71,22 @@ def read_contents(files: Files) -> Contents:
     return contents
 
 
-def _manifest(files: Files) -> tuple[dict[str, FileFacts], str, str]:
-    """Its files, its digest and its bytes' own; every file there with its size as far as that can be told at once."""
+def _manifest(files: Files) -> tuple[Manifest, str]:
+    """It and its bytes' digest; every file there with its size as far as that can be told at once."""
     try:
         data = files.whole(MANIFEST, limit=MANIFEST_LIMIT_BYTES)
-        manifest = parsed(data)
-        told = manifest.pop("digest")
-        found = key_of(manifest)
-        listed = {name: _facts(name, facts) for name, facts in manifest["files"].items()}
     except FileNotFoundError as error:
         raise broken(files.where, f"it has no {MANIFEST}: no store, or never finished") from error
     except StoreError:
         raise
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise broken(files.where, f"its {MANIFEST} is unreadable ({error!r:.300})") from error
     except OSError as error:
         raise broken(files.where, f"its {MANIFEST} cannot be had ({error})") from error
-    if found != told:
-        raise broken(files.where, f"its {MANIFEST} does not match its own digest")
-    for name, facts in listed.items():
+    manifest = parse_manifest(data)
+    if manifest.problem is not None:
+        raise broken(files.where, f"its {MANIFEST} is {manifest.problem}")
+    for name, facts in manifest.files.items():
         _refuse_unlike(files, name, facts)
-    return listed, str(told), digest_of(data)
-
-
-def _facts(name: str, facts: Mapping[str, Any]) -> FileFacts:
-    if not _FILE_NAME.fullmatch(name):
-        raise ValueError(f"no store has a file named {name!r:.80}")
-    size, digest, checksums = facts["size"], facts["blake2b160"], facts.get("checksums")
-    if type(size) is not int or size < 0 or not _DIGEST.fullmatch(digest):
-        raise ValueError(f"of {name}: size {size!r:.40}, blake2b160 {digest!r:.60}")
-    if checksums is not None and not _DIGEST.fullmatch(checksums):
-        raise ValueError(f"of {name}: checksums {checksums!r:.60}")
-    return FileFacts(size, digest, checksums)
+    return manifest, digest_of(data)
 
 
 def _refuse_unlike(files: Files, name: str, facts: FileFacts) -> None:
@@ -151,29 +118,16 @@ def _group(files: Files, listed: Mapping[str, FileFacts]) -> dict[str, Any]:
     return document
 
 
-def parsed(data: bytes) -> Any:
-    """Plain JSON; NaN and infinity are none, whatever Python says. Raises ValueError."""
-
-    def refuse(word: str) -> JSON:
-        raise ValueError(f"{word} is no JSON")
-
-    try:
-        return json.loads(data, parse_constant=refuse)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
 def _contents(
-    where: str, listed: dict[str, FileFacts], digests: tuple[str, str], attrs: dict[str, Any],
-    house: dict[str, Any],
+    where: str, manifest: Manifest, digest: str, attrs: dict[str, Any], house: dict[str, Any]
 ) -> Contents:  # fmt: skip
     rows = house["rows"]
     if type(rows) is not int or not 0 < rows <= _MAX_ROWS:
         raise ValueError(f"{rows!r:.40} rows")
     arrays, coords = (described_parts(house[kind]) for kind in ("arrays", "coords"))
     return Contents(
-        where, listed, attrs, tuple(attrs.pop("failures")), str(house["row_dim"]), rows, arrays, coords,
-        dict(house["made_of"]), *digests,
+        where, manifest.files, attrs, tuple(attrs.pop("failures")), str(house["row_dim"]), rows, arrays, coords,
+        dict(house["made_of"]), manifest.digest, digest,
     )  # fmt: skip
 
 

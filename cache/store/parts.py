@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShardError, StoreError
-from ..keys import FORMAT, JSON, canonical, key_of
-from ..layout import KEYS, LAYOUT, MANIFEST
+from ..keys import FORMAT
+from ..layout import KEYS, LAYOUT
 from ..shards.documents import Documents, parse_documents
 from ..shards.reading import ShardReader
 from ..shards.specs import shard_key
@@ -110,47 +110,6 @@ def _refuse_absurd(parts: Parts) -> None:
     shards = sum(len(parts.blocks(array)) for array in parts.arrays)
     if shards > _MAX_SHARDS:
         raise ValueError(f"{rows:,} rows would lie in {shards:,} shards")
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """Every file of a store with its size and digest."""
-
-    files: Mapping[str, Mapping[str, Any]]
-    """Name relative to the store to {"size", "blake2b160", "checksums"}; the last is None but of shards."""
-    damage: str | None
-    """Description of damage to the manifest itself; its list is then a hint at best."""
-    digest: str = ""
-    """Its own: it names the whole store's content."""
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The folder's manifest; empty where there is none."""
-    try:
-        data = (folder / MANIFEST).read_bytes()
-    except FileNotFoundError:
-        return Manifest({}, "missing: no store, or never finished")
-    return parse_manifest(data)
-
-
-def parse_manifest(data: bytes) -> Manifest:
-    """A manifest, checked against its own digest, byte for byte; empty where it can't be understood."""
-    try:
-        content: dict[str, JSON] = json.loads(data)
-        files: Any = content["files"]
-        told = content.pop("digest")
-        sound = key_of(content) == told and canonical({**content, "digest": told}) + b"\n" == data
-        listed = {
-            str(name): {
-                "size": int(f["size"]),
-                "blake2b160": str(f["blake2b160"]),
-                "checksums": f.get("checksums"),
-            }
-            for name, f in files.items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return Manifest({}, f"unreadable ({error!r})")
-    return Manifest(listed, None if sound else "does not match its own digest", str(told))
 
 
 def damaged_rows(path: Path, part: Part, checksums: bytes | None = None) -> tuple[str, Collection[int]]:

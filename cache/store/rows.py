@@ -15,8 +15,9 @@ from ..layout import KEYS, MANIFEST
 from ..shards.documents import tail_bytes, tail_checksums
 from ..shards.reading import Check, ShardReader
 from ..shards.sources import Files, Held, LocalFile, Source, digest_of_source
-from .contents import MANIFEST_LIMIT_BYTES, Contents, FileFacts
+from .contents import Contents
 from .described import Part
+from .manifest import MANIFEST_LIMIT_BYTES, FileFacts
 
 _OPEN_SHARDS = 128
 _SHORT_RUN = 8

@@ -1,6 +1,6 @@
 """Reading a store in a folder: checked when opened, read by id, every byte checked. zarr is not needed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class Store:
         """{"id", "array" where not all of the row's arrays failed, "error", "message"} a failure."""
         self.attrs: dict[str, JSON] = dict(contents.attrs)
         """The store's card, as `finish` was given it."""
+        self.made_of: Mapping[str, Any] = contents.made_of
+        """Array to what all its rows' documents share: step, version, params, weights, runtime."""
         self.arrays: tuple[str, ...] = tuple(sorted(contents.arrays))
         self._rows = Rows(files, contents, check="always")
         self.row_of: dict[str, int] = self._rows.row_of

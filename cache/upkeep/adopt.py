@@ -14,7 +14,8 @@ from ..locks import Shared, locked
 from ..mount_check import mark, mounted
 from ..shards.documents import Documents
 from ..shards.records import record_document
-from ..store.parts import Parts, read_manifest, read_parts
+from ..store.manifest import read_manifest
+from ..store.parts import Parts, read_parts
 from .faults import Fault, Hashes
 from .verify import verify_store
 
@@ -72,8 +73,8 @@ def _adopted(parts: Parts, cache: Cache, name: str | None, hashes: Hashes) -> Ad
         for block in parts.blocks(array):
             facts = files[part.shard(block)]
             keys.append(parts.documents(array, block).key)
-            if adopt_shard(parts, array, block, cache, ids, str(facts["blake2b160"]), hashes):
-                taken, size = taken + 1, size + int(facts["size"])
+            if adopt_shard(parts, array, block, cache, ids, facts.digest, hashes):
+                taken, size = taken + 1, size + facts.size
             else:
                 known += 1
     ordered = name is not None and _keep_order(cache, name, ids)

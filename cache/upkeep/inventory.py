@@ -7,7 +7,8 @@ from pathlib import Path
 from ..errors import StoreError
 from ..home.home import Cache
 from ..home.references import Use, read_uses
-from ..store.parts import read_manifest, read_parts
+from ..store.manifest import read_manifest
+from ..store.parts import read_parts
 
 _HEAD = ("store", "rows", "shards", "size", "from cache", "made by")
 _UNKNOWN = "-"
@@ -90,7 +91,7 @@ def _line(folder: Path, use: Use | None) -> StoreLine:
             folder, None, 0, None, None, "", f"cannot be read ({error}): `cache repair` mends it"
         )
     shards = sum(len(parts.blocks(array)) for array in parts.arrays)
-    size = sum(int(facts["size"]) for facts in manifest.files.values())
+    size = sum(facts.size for facts in manifest.files.values())
     return StoreLine(folder, rows, shards, size, _rate(use), _who(use))
 
 

@@ -12,7 +12,8 @@ from ..layout import MANIFEST
 from ..shards.documents import Documents
 from ..shards.records import read_record_document
 from ..store.described import Part
-from ..store.parts import Manifest, Parts, parse_manifest, read_manifest, read_parts
+from ..store.manifest import Manifest, parse_manifest, read_manifest
+from ..store.parts import Parts, read_parts
 from .adopt import adopt_shard, adopt_store
 from .faults import Fault, Hashes, Verified
 from .salvage import salvage
@@ -76,7 +77,7 @@ def repair_store(
     left = verify_store(repair.folder)
     if left.faults and rebuild is not None:
         left = repair.rebuilt(left, rebuild)
-        if expected.damage is None and _rows_of(read_manifest(repair.folder)) != _rows_of(expected):
+        if expected.problem is None and _rows_of(read_manifest(repair.folder)) != _rows_of(expected):
             repair.forget_salvaged()  # a checksum held that should not have: trust none of them
             rebuild()
             left = verify_store(repair.folder)
@@ -98,9 +99,9 @@ class _Repair:
 
     def manifest(self) -> None:
         """A damaged manifest first: all else is measured by it."""
-        if read_manifest(self.folder).damage is not None:
+        if read_manifest(self.folder).problem is not None:
             copy = self.fetch(MANIFEST)
-            if copy is not None and parse_manifest(copy.read_bytes()).damage is None:
+            if copy is not None and parse_manifest(copy.read_bytes()).problem is None:
                 self._put(copy, MANIFEST, self.done.refetched)
 
     def clean_cache(self) -> None:
@@ -124,7 +125,7 @@ class _Repair:
             if fault.place != MANIFEST and (self.folder / fault.place).exists():
                 self._set_aside(fault.place)
             return
-        wanted = int(facts["size"]), str(facts["blake2b160"])
+        wanted = facts.size, facts.digest
         for copy, told in (
             (self._in_cache(fault.place), self.done.linked),
             (self.fetch(fault.place), self.done.refetched),
@@ -142,7 +143,7 @@ class _Repair:
                 self._salvage(part, made_of, self.folder / part.shard(block), ids)
             elif not self.cache.holds(made_of.key) and self._sound(part, block):
                 parts = read_parts(self.folder)
-                digest = str(read_manifest(self.folder).files[part.shard(block)]["blake2b160"])
+                digest = read_manifest(self.folder).files[part.shard(block)].digest
                 adopt_shard(parts, part.spec.name, block, self.cache, parts.ids(), digest, Hashes())
         rebuild()
         self.done.rebuilt = True
@@ -176,10 +177,10 @@ class _Repair:
     def _sound(self, part: Part, block: int) -> bool:
         """Whether manifest, shard and documents of the block agree; the shard was just verified."""
         files = read_manifest(self.folder)
-        return files.damage is None and {part.shard(block), part.documents(block)} <= files.files.keys()
+        return files.problem is None and {part.shard(block), part.documents(block)} <= files.files.keys()
 
     def _salvage(self, part: Part, made_of: Documents, path: Path, ids: tuple[str | None, ...]) -> None:
-        if read_manifest(self.folder).damage is None:  # else nothing would tell whether it was right
+        if read_manifest(self.folder).problem is None:  # else nothing would tell whether it was right
             key = salvage(self.cache, part, made_of, path, ids, proven=made_of.checksums is not None)
             self.salvaged |= {key} if key is not None else set()
 
@@ -223,7 +224,7 @@ class _Repair:
 def _rows_of(manifest: Manifest) -> dict[str, tuple[int, str]]:
     """What a manifest says of rows and coordinates; what is told of them may be newer code's, which gives the same."""
     return {
-        name: (int(facts["size"]), str(facts["blake2b160"]))
+        name: (facts.size, facts.digest)
         for name, facts in manifest.files.items()
         if not name.endswith("zarr.json") and "/documents." not in name
     }

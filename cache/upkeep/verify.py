@@ -1,11 +1,10 @@
 """Verifying a store: every byte of every file against the manifest, and every document against its key."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from ..errors import ShardError, StoreError
 from ..keys import digest_of
@@ -13,7 +12,8 @@ from ..layout import MANIFEST
 from ..shards.reading import ShardReader
 from ..shards.specs import shard_key
 from ..store.described import Part
-from ..store.parts import Manifest, Parts, damaged_rows, read_manifest, read_parts
+from ..store.manifest import FileFacts, Manifest, read_manifest
+from ..store.parts import Parts, damaged_rows, read_parts
 from .faults import Fault, Hashes, Verified
 
 
@@ -41,7 +41,9 @@ class _Check:
         """Every fault: the manifest, its files in order, what should not be there, what contradicts itself."""
         if self.manifest.damage is not None:
             yield Fault(MANIFEST, self.manifest.damage)
-        damaged: set[str] = set()
+        damaged = set(self.manifest.refused)
+        for name in sorted(damaged):
+            yield self._fault(name, self._why_refused(name), every=True)
         for name, facts in sorted(self.manifest.files.items()):
             found = self._file(name, facts)
             if found is not None:
@@ -50,19 +52,22 @@ class _Check:
         yield from self._strangers()
         yield from self._structure(damaged)
 
-    def _file(self, name: str, facts: Mapping[str, Any]) -> Fault | None:
+    def _why_refused(self, name: str) -> str:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            return Fault(name, "a name that leads out of the store")
+            return "a name that leads out of the store"
+        return f"the manifest's entry {self.manifest.refused[name]}"
+
+    def _file(self, name: str, facts: FileFacts) -> Fault | None:
         try:
             size, digest = self.hashes.of(self.folder / name)
         except FileNotFoundError:
             return self._fault(name, "missing", every=True)
         except OSError as error:
             return self._fault(name, f"unreadable ({error})", every=True)
-        if size != facts["size"]:
-            what = f"{size:,} bytes, {self._witness} says {facts['size']:,}"
+        if size != facts.size:
+            what = f"{size:,} bytes, {self._witness} says {facts.size:,}"
             return self._fault(name, what, every=size == 0)
-        if digest != facts["blake2b160"]:
+        if digest != facts.digest:
             return self._fault(name, f"its content is not what {self._witness} says")
         return None
 
@@ -124,7 +129,7 @@ class _Check:
         """What lies in the folder and stands in no manifest, empty folders too."""
         if not self.manifest.files:
             return
-        known = {MANIFEST, *self.manifest.files}
+        known = {MANIFEST, *self.manifest.files, *self.manifest.refused}
         folders = {str(parent) for name in known for parent in PurePosixPath(name).parents}
         for top, inner, names in os.walk(self.folder):
             place = Path(top).relative_to(self.folder).as_posix()
@@ -145,7 +150,7 @@ class _Check:
             if "zarr.json" not in damaged:
                 yield Fault("zarr.json", str(error))
             return
-        listed = self.manifest.files
+        listed = self.manifest.files.keys() | self.manifest.refused.keys()
         for name in sorted(self._owner):
             if name in listed or (self.manifest.damage and not listed and (self.folder / name).exists()):
                 continue
@@ -196,11 +201,11 @@ class _Check:
 
     def _checksums_hold(self, part: Part, block: int, table: bytes | None) -> bool:
         """Whether the manifest, the documents and a whole shard tell of the same chunks; older stores tell of none."""
-        told = self.manifest.files.get(part.shard(block), {}).get("checksums")
-        if told is None:
+        facts = self.manifest.files.get(part.shard(block))
+        if facts is None or facts.checksums is None:
             return True
         reader = ShardReader(self.folder / part.shard(block), part.spec, part.rows_per_shard)
         try:
-            return table is not None and digest_of(table) == told and reader.checksums() == table
+            return table is not None and digest_of(table) == facts.checksums and reader.checksums() == table
         finally:
             reader.close()

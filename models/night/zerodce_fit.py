@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.errors import FitError, ModelParamError
@@ -38,7 +40,7 @@ class EnhancerPlan:
 
 
 def fit_zero_dce(
-    data: Callable[[int], Iterator[Tensor]],
+    data: Callable[[int], Iterator[Tensor | NDArray[np.float32]]],
     plan: EnhancerPlan,
     *,
     device: torch.device | str = "cpu",
@@ -53,7 +55,9 @@ def fit_zero_dce(
     optimiser = torch.optim.Adam(network.parameters(), lr=plan.lr, weight_decay=plan.weight_decay)
     history = []
     for epoch in range(plan.epochs):
-        losses = [_step(network, optimiser, images.to(device), plan) for images in data(epoch)]
+        losses = [
+            _step(network, optimiser, torch.as_tensor(images).to(device), plan) for images in data(epoch)
+        ]
         history.append(_mean_loss(losses, epoch))
         if progress is not None:
             progress(epoch, history[-1])

@@ -17,6 +17,15 @@ SHARD_BYTES = 256_000_000
 """Of the largest array, at most."""
 
 
+FEATURES = "features"
+"""Every backbone's first cut, whose array bears the training's name alone."""
+
+
+def cut_array(training: str, cut: str) -> str:
+    """Return the array that keeps a training's cut: video_0 of the features, video_0_map of the cut `map`."""
+    return training if cut == FEATURES else f"{training}_{cut}"
+
+
 @dataclass(frozen=True, slots=True)
 class CutArray:
     """One array of a cut."""

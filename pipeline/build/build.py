@@ -12,8 +12,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cache import Build, Cache, Receipt, Row, Store, StoreSpec, open_store
-from cache.layout import LAYOUT
-from cache.store.parts import read_parts
 from pipeline.build.aside import adopt_before_build, clip_progress, code_facts
 from pipeline.build.block import write
 from pipeline.build.failures import (
@@ -88,11 +86,12 @@ def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
     source: dict[str, Any] = {}
     lost = set(lost_of(job.failures))
     for name in job.reads:
-        lost |= set(lost_on_the_way(open_store(paths.store(name))))
-        card = read_parts(paths.store(name)).attrs
+        store = open_store(paths.store(name))
+        card: Mapping[str, Any] = store.attrs
+        lost |= set(lost_on_the_way(store))
         source |= {fact: card[fact] for fact in SOURCE if fact in card}
         origins |= card.get(ORIGINS, {})
-        origins[name] = {"code": card.get(CODE), "made_of": _recipes(card[LAYOUT]["made_of"])}
+        origins[name] = {"code": card.get(CODE), "made_of": _recipes(store.made_of)}
     told = [one.document for one in sorted(lost, key=lambda one: (one.stage, one.error, one.clips))]
     facts = {LOST: told, ORIGINS: origins, CODE: code_facts(job.stage, job.parts)}
     return replace(job, attrs={**source, **job.attrs, **facts})

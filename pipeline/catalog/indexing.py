@@ -17,7 +17,7 @@ from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.leaks import SEEN, Leaks, leaks_of
 from pipeline.catalog.opened import made_keys
-from pipeline.catalog.skeletons import flag_names, pack, read_facts
+from pipeline.catalog.skeletons import pack, read_facts, read_flags
 from pipeline.datasets.opened import clip_of, dataset_of, files_to_prove, need_video
 from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video, without_absurd
 from pipeline.errors import SkeletonError
@@ -151,9 +151,16 @@ def index_catalog(
     ids = list(made_keys(store, "facts"))
     facts = read_facts(store, ids)
     found = {clip_id: {key: column[row] for key, column in facts.items()} for row, clip_id in enumerate(ids)}
-    named: Any = store.attrs["flags"]
+    flags = read_flags(store, ids)
     entries = [
-        _entry(dataset, clip, protocol, digests[clip.clip_id], found.get(clip.clip_id), named)
+        _entry(
+            dataset,
+            clip,
+            protocol,
+            digests[clip.clip_id],
+            found.get(clip.clip_id),
+            flags.get(clip.clip_id, ()),
+        )
         for clip in dataset.listing().clips
     ]
     entries = [
@@ -178,7 +185,7 @@ def _entry(
     protocol: str,
     digests: Mapping[str, str],
     facts: Mapping[str, NDArray[np.int64]] | None,
-    named_flags: Sequence[str],
+    flags: tuple[str, ...],
 ) -> Entry:
     common: dict[str, Any] = {
         "clip": clip,
@@ -197,5 +204,5 @@ def _entry(
         width=int(facts["width"]),
         fps=int(facts["fps_milli"]) / 1000,
         skeleton_frames=int(facts["skeleton_frames"]),
-        flags=flag_names(int(facts["flags"]), named_flags),
+        flags=flags,
     )

@@ -1,6 +1,6 @@
 """Skeletons and facts of clips in skeletons.zarr: writing and reading."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from cache import ArraySpec, Store, StoreSpec
 from pipeline.datasets.protocol import FLAGS
 from pipeline.errors import DatasetError, SkeletonError
+from pipeline.params.sections import nearest
 from pipeline.values import Skeleton
 
 if TYPE_CHECKING:
@@ -99,16 +100,31 @@ def read_facts(store: Store, ids: list[str]) -> dict[str, NDArray[np.int64]]:
 
 
 def flag_bits(flags: Collection[str]) -> int:
-    """The flags as bits, by their places in FLAGS. DatasetError for one that no store has a name for."""
+    """The flags as bits, by their places in FLAGS. DatasetError, with the nearest name, for one that is not there."""
     unknown = sorted(set(flags) - set(FLAGS))
     if unknown:
-        raise DatasetError(f"no quality flag {unknown[0]!r}; a dataset may raise {list(FLAGS)}")
+        near = nearest(unknown[0], list(FLAGS))
+        raise DatasetError(f"no quality flag {unknown[0]!r}{near}; a dataset may raise {list(FLAGS)}")
     return sum(1 << FLAGS.index(flag) for flag in flags)
 
 
-def flag_names(bits: int, named: Sequence[str]) -> tuple[str, ...]:
-    """Names of the flags set in `bits`, as the store's attribute `flags` names them from the lowest bit on."""
-    return tuple(flag for position, flag in enumerate(named) if bits >> position & 1)
+def read_flags(store: Store, ids: list[str]) -> dict[str, tuple[str, ...]]:
+    """Return each clip's flags, by the names that the store itself gives its bits (attribute `flags`, lowest first).
+
+    DatasetError where a row has a bit that the store does not name.
+    """
+    named: Any = store.attrs["flags"]
+    found = dict(zip(ids, read_facts(store, ids)["flags"].tolist(), strict=True))
+    for clip_id, bits in found.items():
+        if bits >> len(named):
+            raise DatasetError(
+                f"store {store.path}: clip {clip_id} has a quality flag at bit {bits.bit_length() - 1}, and its "
+                f"attribute `flags` names {len(named)}: run `index` again"
+            )
+    return {
+        clip_id: tuple(flag for position, flag in enumerate(named) if bits >> position & 1)
+        for clip_id, bits in found.items()
+    }
 
 
 def _padded(array: NDArray[Any], length: int) -> NDArray[Any]:

@@ -2,11 +2,14 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import DatasetError
+
+SHOWN = 4
+"""Names of what was found instead, in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +32,37 @@ def find_clips(root: Path, dataset: str, patterns: Mapping[str, re.Pattern[str]]
         raise DatasetError(f"{dataset}: no folder {root}; put the dataset there, or name its folder")
     found: dict[str, dict[str, str]] = {kind: {} for kind in patterns}
     unclear: dict[str, str] = {}
-    for path in _files_below(root):
+    for path in files_below(root):
         for kind, pattern in patterns.items():
             if match := pattern.fullmatch(path.name):
                 place = path.relative_to(root).as_posix()
                 first = found[kind].setdefault(match["clip_id"], place)
                 if first != place:
                     unclear[match["clip_id"]] = f"it lies there twice, {first} and {place}; keep one"
-                elif not place.isascii() and not _is_text(place):
+                elif not place.isascii() and not is_text(place):
                     unclear[match["clip_id"]] = f"the folder {place!a} is not UTF-8; rename it"
     if not any(found.values()):
-        raise DatasetError(f"{dataset}: no recording below {root}; file names must fit {_shapes(patterns)}")
+        here = some_names(sorted(path.name for path in root.iterdir())) or "an empty folder"
+        raise DatasetError(
+            f"{dataset}: no recording below {root}; file names must fit {_shapes(patterns)}; found {here}"
+        )
     return FoundFiles(found, unclear)
 
 
-def _files_below(root: Path) -> list[Path]:
+def files_below(root: Path) -> list[Path]:
+    """Every file below `root`, sorted; links to folders are followed."""
     return sorted(
         Path(folder, name) for folder, _, names in os.walk(root, followlinks=True) for name in names
     )
 
 
-def _is_text(path: str) -> bool:
+def some_names(names: Sequence[str]) -> str:
+    """The first of the names, for a message, and how many more there are; "" where there are none."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def is_text(path: str) -> bool:
     """Whether UTF-8 can hold it: bytes that are none come as lone surrogates."""
     return not any(0xD800 <= ord(letter) < 0xE000 for letter in path)
 

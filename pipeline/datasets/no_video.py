@@ -21,11 +21,6 @@ class NoVideo:
     facts: VideoFacts
     """Frame count and size, as the skeletons state them."""
 
-    @property
-    def decoder(self) -> str:
-        """None is needed."""
-        return "none"
-
     def probe(self) -> VideoFacts:
         """Frame count and size, as the annotation states them."""
         return self.facts

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.params.sections import Options, Section, known_keys
 from pipeline.skeleton.augment import SkeletonAugment
 from pipeline.skeleton.normalise import SkeletonInput
@@ -15,10 +16,6 @@ Skeletal = Annotated[SkeletonInput, BeforeValidator(known_keys(SkeletonInput))]
 SkeletalAugment = Annotated[SkeletonAugment, BeforeValidator(known_keys(SkeletonAugment))]
 Pixels = Annotated[PixelScale, BeforeValidator(known_keys(PixelScale))]
 PixelAugment = Annotated[VideoAugment, BeforeValidator(known_keys(VideoAugment))]
-
-
-FEATURES = "features"
-"""Every backbone's first cut: what heads are trained on."""
 
 
 class TrainingPlan(Section):

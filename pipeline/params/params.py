@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.errors import ParamError
-from pipeline.params.backbones import FEATURES, Backbone, TrainingPlan
+from pipeline.params.backbones import Backbone, TrainingPlan
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout

@@ -98,6 +98,53 @@ UTD_20 = Layout(
 )  # fmt: skip
 """Kinect v1, as in UTD-MHAD."""
 
+NW_UCLA_20 = Layout(
+    name="nw_ucla_20",
+    joints=(
+        "hip_centre", "spine", "shoulder_centre", "head",
+        "left_shoulder", "left_elbow", "left_wrist", "left_hand",
+        "right_shoulder", "right_elbow", "right_wrist", "right_hand",
+        "left_hip", "left_knee", "left_ankle", "left_foot",
+        "right_hip", "right_knee", "right_ankle", "right_foot",
+    ),
+    bones=(
+        (0, 1), (1, 2), (3, 2),
+        (4, 2), (5, 4), (6, 5), (7, 6),
+        (8, 2), (9, 8), (10, 9), (11, 10),
+        (12, 0), (13, 12), (14, 13), (15, 14),
+        (16, 0), (17, 16), (18, 17), (19, 18),
+    ),
+    centre=1,
+    spine=((0,), (1,)),
+    shoulders=(8, 4),
+    pairs=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
+)  # fmt: skip
+"""Kinect v1 in its own order, as in Northwestern-UCLA; bones as in CTR-GCN's graph/ucla.py (centre: joint 2)."""
+
+SMARTHOME_13 = Layout(
+    name="smarthome_13",
+    joints=(
+        "right_ankle", "left_ankle", "right_knee", "left_knee", "right_hip", "left_hip",
+        "right_wrist", "left_wrist", "right_elbow", "left_elbow", "right_shoulder", "left_shoulder", "head",
+    ),
+    bones=(
+        (0, 2), (2, 4), (4, 10), (1, 3), (3, 5), (5, 11),
+        (6, 8), (8, 10), (7, 9), (9, 11), (10, 12), (11, 12),
+    ),
+    centre=12,
+    spine=((4, 5), (10, 11)),
+    shoulders=(10, 11),
+    pairs=((1, 0), (3, 2), (5, 4), (7, 6), (9, 8), (11, 10)),
+    limbs=(
+        (0, 2), (2, 4), (4, 10), (1, 3), (3, 5), (5, 11),
+        (6, 8), (8, 10), (7, 9), (9, 11), (10, 12), (11, 12), (4, 5), (10, 11),
+    ),
+)  # fmt: skip
+"""LCR-Net's thirteen joints, as in Toyota Smarthome's skeletons.
+
+There is no joint of the spine, so the tree hangs from the head; the limbs are its bones, the hips and the shoulders.
+"""
+
 COCO_17 = Layout(
     name="coco_17",
     joints=(
@@ -129,4 +176,6 @@ WHOLE_FRAME = Layout(
 )
 """Layout of datasets without skeletons: one joint, never known, so that boxes are whole frames."""
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (NTU_25, UTD_20, COCO_17, WHOLE_FRAME)}
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout for layout in (NTU_25, UTD_20, NW_UCLA_20, SMARTHOME_13, COCO_17, WHOLE_FRAME)
+}

@@ -1,7 +1,7 @@
 """Normalisation of a clip's skeleton for a network: cleaned, centred, rotated, cut to length (SPEC 0.3).
 
 There are two steps, so that training can cache the first: `normalise` gives (3, L, V, M) at the clip's own
-length, `window` cuts that to T frames deterministically. `prepare` is one after the other.
+length, `window` cuts that to T frames deterministically.
 """
 
 from dataclasses import dataclass
@@ -73,11 +73,6 @@ class SkeletonInput:
             raise ParamError(f"num_frames and max_persons must be 1 or more, got {self}")
         if not 0 < self.crop_share <= 1:
             raise ParamError(f"crop_share must lie in (0, 1], got {self.crop_share}")
-
-
-def prepare(skeleton: Skeleton, layout: Layout, how: SkeletonInput) -> Array:
-    """Normalise a skeleton and cut it to length as in testing: (3, T, V, M) float32, deterministic."""
-    return window(normalise(skeleton, layout, how), how)
 
 
 def normalise(skeleton: Skeleton, layout: Layout, how: SkeletonInput) -> Array:

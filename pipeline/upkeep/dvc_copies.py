@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cache.files import remove
 from cache.layout import MANIFEST
-from cache.store.parts import Manifest, parse_manifest
+from cache.store.manifest import Manifest, parse_manifest
 from cache.upkeep.faults import Hashes
 from pipeline.build.dvc_cache import dvc_objects, dvc_outs, mend_dvc_copy
 
@@ -71,7 +71,7 @@ def _whole(copy: Path, name: str, manifest: Manifest, hashes: Hashes) -> bool:
     facts = manifest.files.get(name) if manifest.damage is None else None
     if facts is None:
         return _md5(copy) == _told(copy)
-    return hashes.of(copy) == (facts["size"], facts["blake2b160"])
+    return hashes.of(copy) == (facts.size, facts.digest)
 
 
 def _manifest(copy: Path | None) -> Manifest:

@@ -15,7 +15,6 @@ from pipeline.decoding.container import open_stream
 from pipeline.decoding.counting import number_frames
 from pipeline.decoding.numbering import Numbering
 from pipeline.errors import VideoError
-from pipeline.versions import major_minor
 from pipeline.video.planes import Planes, planes_of
 from pipeline.video.rgb import RgbConverter
 
@@ -48,10 +47,6 @@ class VideoFacts:
 
 class VideoSource(Protocol):
     """A source of frames: a video file, or anything that can play one forward."""
-
-    @property
-    def decoder(self) -> str:
-        """Name and major.minor of what decodes, such as "pyav 18.1": part of the key of all pixels."""
 
     def probe(self) -> VideoFacts:
         """Count and measure without decoding more than the first frame. Raises VideoError."""
@@ -89,11 +84,6 @@ class AvVideo:
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         self.path = path
         self.threads = threads
-
-    @property
-    def decoder(self) -> str:
-        """PyAV, which brings FFmpeg with it."""
-        return f"pyav {major_minor('av')}"
 
     @cached_property
     def _numbering(self) -> Numbering:

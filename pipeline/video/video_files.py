@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.errors import DatasetError
 
 SUFFIXES = frozenset(
@@ -40,6 +43,10 @@ class NamedVideos:
     """Each video's name and file."""
     skipped: tuple[Path, ...]
     """Files in the folders that bear no video's suffix."""
+
+    def coords(self, ids: Sequence[str]) -> dict[str, NDArray[np.bytes_]]:
+        """Return the coordinate `file` of a store with a row for each of `ids`: names of the files, in ASCII."""
+        return {"file": np.array([quote(os.fsencode(self.files[name].name)) for name in ids], "S")}
 
     @property
     def note(self) -> str:

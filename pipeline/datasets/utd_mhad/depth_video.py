@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from pipeline.datasets.utd_mhad.matfile import read_mat
 from pipeline.errors import VideoError
-from pipeline.versions import major_minor
 from pipeline.video.video import VideoFacts, check_wanted
 
 KINECT_FPS = 30.0
@@ -22,11 +21,6 @@ class MatDepthVideo:
         self.path = path
         self.key = key
         self.fps = fps
-
-    @property
-    def decoder(self) -> str:
-        """SciPy, which reads the file."""
-        return f"scipy {major_minor('scipy')}"
 
     def probe(self) -> VideoFacts:
         """Read the whole file, 20 ms: only so is one that was cut short found."""

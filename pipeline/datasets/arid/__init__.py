@@ -1,0 +1,1 @@
+"""ARID: actions filmed in the dark."""

@@ -1,0 +1,1 @@
+"""HMDB51: clips from films and the web."""

@@ -1,0 +1,1 @@
+"""Toyota Smarthome, its trimmed clips."""

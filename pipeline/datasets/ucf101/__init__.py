@@ -1,0 +1,1 @@
+"""UCF101: videos from the web."""

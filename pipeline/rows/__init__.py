@@ -1,0 +1,1 @@
+"""Work that computes the rows of each store: frame numbers, crops, heatmaps, cuts of networks."""
