@@ -59,16 +59,10 @@ def launder(project: Project, store: str, array: str) -> None:
 
 def forget_heads(project: Project) -> None:
     """What `train` learned, so that it learns it again."""
-    for path in (project.root / ".harcache/blobs").glob("*/*/record.json"):
-        if "features" in json.dumps(json.loads(path.read_bytes())["doc"]) and not is_backbone(path):
-            for inner in path.parent.iterdir():
-                inner.unlink()
-            path.parent.rmdir()
+    told = json.loads((project.paths.weights / "heads" / "trainings.json").read_bytes())
+    for key in (fact["key"] for fact in told):
+        shutil.rmtree(project.root / ".harcache/blobs" / key[:2] / key)
     shutil.rmtree(project.paths.weights / "heads")
-
-
-def is_backbone(path: Path) -> bool:
-    return bool(json.loads(path.read_bytes())["doc"]["step"] == "pretrain")
 
 
 def results(project: Project) -> dict[str, bytes]:
