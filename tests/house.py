@@ -65,7 +65,7 @@ def names_of_tests() -> frozenset[str]:
     return frozenset(node.name for node in nodes if node.name.startswith("test_"))
 
 
-def tests_named(page: str) -> set[str]:
+def named_tests(page: str) -> set[str]:
     """The functions test_… that a page of docs/ names, files of tests aside."""
     return set(re.findall(r"\btest_\w+", re.sub(r"test_\w+\.py", "", page)))
 

@@ -2,13 +2,13 @@
 
 import re
 
-from house import HOUSE, names_of_tests, tests_named
+from house import HOUSE, names_of_tests, named_tests
 
 PAGE = (HOUSE / "docs" / "reliability.md").read_text()
 
 
 def test_every_test_that_the_page_names_exists() -> None:
-    named = tests_named(PAGE)
+    named = named_tests(PAGE)
     assert len(named) > 40
     assert sorted(named - names_of_tests()) == []
 

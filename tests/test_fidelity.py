@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from house import HOUSE, names_of_tests, tests_named
+from house import HOUSE, names_of_tests, named_tests
 from skeleton_models import CHAIN
 from torch import Tensor, nn
 
@@ -194,7 +194,7 @@ def test_bytes_of_a_clip_are_the_specs(kind: str, cut: str, size: int) -> None:
 
 
 def test_every_test_that_the_page_names_exists() -> None:
-    named = tests_named(PAGE)
+    named = named_tests(PAGE)
     assert len(named) > 20
     assert sorted(named - names_of_tests()) == []
 
