@@ -11,7 +11,7 @@ from models.errors import ModelParamError
 def found_by_name(name: object, known: Mapping[Any, tuple[str, int]], what: str) -> Any:
     """Import the class named `name`: a key of the table `known`, or a user's own as `package.module:Class`.
 
-    `what` is "backbone" or "head", for the error. Nothing else of the table is imported. Raises
+    `what` is "backbone", "head" or "enhancer", for the error. Nothing else of the table is imported. Raises
     ModelParamError.
     """
     if not isinstance(name, str) or (name not in known and ":" not in name):

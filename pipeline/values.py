@@ -21,6 +21,9 @@ CLIP_ID_BYTES = 64
 MOST = 2**31 - 1
 """Largest label, subject, camera and set-up: catalogs hold them in 32 bits."""
 
+WHOLE = -1
+"""Stands for the end of a clip that is all of its recording."""
+
 UNKNOWN = -1
 """Stands for a subject, camera or set-up that the dataset does not name."""
 
@@ -32,7 +35,7 @@ def can_be_id(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording: who did what, seen from where, and where its files lie."""
+    """One recording, or a part of one: who did what, seen from where, and where its files lie."""
 
     clip_id: str
     label: int
@@ -45,6 +48,10 @@ class Clip:
     setup: int = UNKNOWN
     name: str = ""
     """The dataset's own name, where that cannot be an id (`pipeline.datasets.clip_ids`); else empty."""
+    start: int = 0
+    """First frame of the recording that belongs to the clip."""
+    end: int = WHOLE
+    """The frame after the clip's last one in its recording; WHOLE where the clip is the recording."""
 
     def __post_init__(self) -> None:
         if not can_be_id(self.clip_id):
@@ -59,6 +66,18 @@ class Clip:
                     f"{self.clip_id}: {what} must be a whole number from 0 to {MOST}, "
                     f"got {getattr(self, what)!r:.40}; number them"
                 )
+
+        if self.start < 0 or (self.end != WHOLE and not self.start < self.end <= MOST) or self.start > MOST:
+            raise ClipError(
+                f"{self.clip_id}: a clip needs start < end, from 0 to {MOST}, got frames {self.start} to {self.end}"
+            )
+        if self.end == WHOLE and self.start:
+            raise ClipError(f"{self.clip_id}: a clip that starts at frame {self.start} needs an end")
+
+    @property
+    def interval(self) -> str:
+        """Its frames as "start:end"; empty where it is the whole recording."""
+        return "" if self.end == WHOLE else f"{self.start}:{self.end}"
 
     @property
     def own_name(self) -> str:

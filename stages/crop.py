@@ -4,6 +4,8 @@ from collections.abc import Set
 from typing import TYPE_CHECKING, Any
 
 from cache import Digests, Row
+from models.lookup import found_by_name
+from models.names import ENHANCERS
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
@@ -15,6 +17,7 @@ from pipeline.catalog.opened import made_keys, opened_catalog, opened_store
 from pipeline.datasets.opened import dataset_of
 from pipeline.errors import ParamError
 from pipeline.keys.keyed import in_key
+from pipeline.keys.part_facts import part_facts
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 from pipeline.rows.crops import CropWork, Light, frames_spec
@@ -22,13 +25,14 @@ from pipeline.video.crop import BOX
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
+    from pipeline.video.crop import CropRecipe
 
 
 def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     inputs = pinned(paths.catalog, paths.store("skeletons"), paths.store("samples"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    light = _light(paths, preset, catalog)
+    lights = _lights(paths, preset, catalog)
     spec = frames_spec(preset, catalog)
     dataset = dataset_of(preset.index, paths.raw)
     with Digests(paths.open_cache()) as known:
@@ -42,7 +46,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
             Row(clip_id, {array.name: recipes[array.name.removeprefix(BOX)] for array in spec.arrays})
             for clip_id, recipes in documents.items()
         ],
-        work=CropWork(paths, preset, paths.open_cache(), light),
+        work=CropWork(paths, preset, paths.open_cache(), lights),
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,
@@ -74,7 +78,7 @@ def _documents(
     return {
         entry.clip.clip_id: {
             name: CROP.document(
-                params={**in_key(recipe), **depth},
+                params={**in_key(recipe), **depth, **_enhancer_facts(recipe)},
                 inputs={
                     "video": entry.video_sha256,
                     "skeleton": skeletons[entry.clip.clip_id],
@@ -90,20 +94,24 @@ def _documents(
     }
 
 
-def _light(paths: Paths, preset: "Preset", catalog: Catalog) -> Light | None:
-    """What lights the crops, every enhancer's weights read before the first clip; None where no recipe asks for it.
+def _enhancer_facts(recipe: "CropRecipe") -> dict[str, str | int]:
+    """The version of the recipe's enhancer, where it was raised."""
+    return {} if recipe.enhance is None else part_facts(recipe.enhance.kind, ENHANCERS)
 
-    Raises CheckpointError, or ParamError for depth.
+
+def _lights(paths: Paths, preset: "Preset", catalog: Catalog) -> dict[str, Light]:
+    """What lights the crops, by kind, every enhancer's weights read before the first clip.
+
+    It is found by its name, and imported where a recipe asks for it. Raises CheckpointError, or ParamError for depth.
     """
     enhanced = {name: recipe.enhance for name, recipe in preset.crop.recipes.items() if recipe.enhance}
-    if not enhanced:
-        return None
-    from models.night.lighting import enhancer, light  # a second or two, which other recipes need not wait
-
+    lights: dict[str, Light] = {}
     for name, rule in enhanced.items():
         if catalog.channels != 3:
             raise ParamError(
                 f"crop.recipes.{name}.enhance lights colour videos, these are {catalog.modality}: leave it out"
             )
-        enhancer(paths.root / rule.weights, rule.sha256)
-    return light
+        if rule.kind not in lights:
+            lights[rule.kind] = found_by_name(rule.kind, ENHANCERS, "enhancer")()
+        lights[rule.kind].read(paths.root / rule.weights, rule.sha256)
+    return lights

@@ -29,8 +29,10 @@ from pipeline.datasets.protocol import FLAGS, Dataset, Listing
 from pipeline.errors import DatasetError
 from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
+from pipeline.params.modalities import refuse_absent
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
+from pipeline.skeleton.layouts import WHOLE_FRAME
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
@@ -97,6 +99,12 @@ def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
     dataset = open_dataset(preset.index, paths.raw)
     check_sides(dataset, preset.index.protocol)
     listing = dataset.listing()
+    refuse_absent(
+        preset,
+        paths.dataset,
+        has_videos=dataset.modality != "none",
+        has_skeletons=dataset.layout is not WHOLE_FRAME,
+    )
     with Digests(paths.open_cache()) as known:
         digests = source_digests(dataset, listing.clips, known.sha256, workers=options.workers)
     return _Found(dataset, listing, digests, listing_leaks(dataset, preset.index.protocol, digests))

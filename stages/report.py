@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import quote
 
+from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.build.build import told_failures
 from pipeline.build.failures import Summary, shortened
 from pipeline.build.pinned import pinned
@@ -14,7 +15,7 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.errors import ClipError
-from pipeline.evaluation.late_fusion import SINGLE
+from pipeline.evaluation.late_fusion import SINGLE, told_left_out
 from pipeline.evaluation.metrics import confusion_over_seeds, differences, scores
 from pipeline.evaluation.predictions import Predictions, telling_clips
 from pipeline.evaluation.results import (
@@ -27,7 +28,7 @@ from pipeline.evaluation.results import (
     read_probabilities,
 )
 from pipeline.files import replaced_folder, write_whole
-from pipeline.inputs.vectors import vectors_of
+from pipeline.inputs.head_input import VectorInput, arrays_of
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.clip_strip import strip_of
@@ -127,11 +128,16 @@ def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predi
     ids = predictions.clip_ids
     seed = preset.train.seeds[0]
     store = opened_store(paths.store("features"))
-    skeleton, video = vectors_of(store, preset.train, preset.pretrain, seed, selection=False).read(ids)
     main = main_method(predictions)
     scored = read_probabilities(paths.reports / "predictions.parquet", main, ids)
-    vectors = {"video": video, "skeleton": skeleton}
-    values = {side: vectors[side] for side in vectors if getattr(preset.train, side)}
+    heads, backbones = preset.train, preset.pretrain
+    values = {
+        side: VectorInput(
+            store, arrays_of(store, names, FEATURES, heads, backbones, seed, selection=False)
+        ).read(ids)
+        for side in SINGLE
+        if (names := getattr(heads, side))
+    }
     values[f"{main}, class scores"] = scored
     png = feature_map(values, predictions.labels, catalog.classes, max_clips=preset.report.tsne_clips)
     return Picture(png, "Test clips by t-SNE of their features, coloured by class")
@@ -154,8 +160,13 @@ def _notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         if document["selected_on"] == LEAKS
         else f"Selected on {document['selected_on']}, held out of the training part; never on test clips.",
         "Accuracy of the selection runs on the clips that select: " + ", ".join(selected) + ".",
-        _fused(document) if FUSED in document else f"One modality, {document['fusion']}: nothing is fused.",
+        _fused(document) if FUSED in document else _alone(document),
     ]
+
+
+def _alone(document: dict[str, Any]) -> str:
+    told = told_left_out(document)
+    return f"One modality, {document['fusion']}: nothing is fused" + (f"; {told}." if told else ".")
 
 
 def _fused(document: dict[str, Any]) -> str:

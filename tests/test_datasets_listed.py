@@ -9,6 +9,7 @@ import listed_trees
 import numpy as np
 import pytest
 from odd_sets import project, video
+from tiny import one_modality
 
 from cache import harstore
 from pipeline.catalog.catalog import read_catalog
@@ -99,7 +100,7 @@ def test_arid_reads_either_ending_and_leaves_out_the_third_list(trees: dict[str,
 @pytest.mark.parametrize("name", sorted(MAKE))
 def test_index_and_crop_run_on_them(trees: dict[str, Path], name: str, tmp_path: Path) -> None:
     index: dict[str, Any] = {"adapter": name, "protocol": "split1", "max_frames": 64}
-    made = project(tmp_path, **{"index": index, "train.skeleton": []})
+    made = project(tmp_path, index=index, **one_modality("video"))
     shutil.copytree(trees[name], made.raw, dirs_exist_ok=True)
     told = made.run("index")
     assert f"{OFFICIAL[name][0] - len(getattr(listed_trees, name.upper()))} clips of the" in told.note

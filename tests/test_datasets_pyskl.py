@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from tiny import tiny_params
+from tiny import one_modality, tiny_params
 
 from cache import open_store
 from pipeline.build.runner import RunOptions
@@ -60,7 +60,7 @@ def dumped(path: Path, content: object, protocol: int = 4) -> Path:
 
 def indexed(root: Path, name: str, **options: Any) -> Paths:
     """A project with one pickle in data/raw/<name>, after `index`."""
-    params = tiny_params(**{"index.adapter": "pyskl", "index.options": options})
+    params = tiny_params(**{"index.adapter": "pyskl", "index.options": options}, **one_modality("skeleton"))
     params["presets"] = {name: params["presets"]["demo"]}
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     paths = Paths(root, name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny import Project
+from tiny import Project, one_modality
 
 from cache import open_store
 from models.errors import ModelParamError
@@ -193,7 +193,7 @@ def folders(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def test_a_dataset_of_ones_own_from_index_to_crop(folders: Path, tmp_path: Path, packages: Path) -> None:
     changes = {"index.adapter": where("dataset"), "index.protocol": "even_odd", "index.options": {}}
-    project = Project.made(tmp_path / "project", folders, **changes)
+    project = Project.made(tmp_path / "project", folders, **changes, **one_modality("video"))
     made = project.run_all("index", "sample", "crop")
     assert [summary.made for summary in made.values()] == [8, 8, 8]
     catalog = open_store(project.paths.store("frames"))

@@ -9,7 +9,7 @@ import yaml
 from house import HOUSE
 from test_datasets_pyskl import annotation, dumped
 from test_datasets_table import write_video
-from tiny import Project, tiny_params
+from tiny import Project, one_modality, tiny_params
 from typer.testing import CliRunner
 
 import cli
@@ -159,7 +159,7 @@ def test_one_subject_no_camera_no_set_up(tmp_path: Path) -> None:
 
 
 def test_nothing_to_test_ends_index_with_status_1_once_all_is_written(tmp_path: Path) -> None:
-    mine = table_project(tmp_path / "own", [(label, "train") for label, _ in ROWS])
+    mine = table_project(tmp_path / "own", [(label, "train") for label, _ in ROWS], **one_modality("video"))
     code, told = command(mine, "index", "demo")
     assert code == 1
     assert "nothing to test: protocol 'table'" in told
@@ -191,7 +191,7 @@ def test_train_refuses_what_index_was_told_to_allow(copied: Project) -> None:
 def test_a_clip_that_is_too_long_says_what_is(tmp_path: Path) -> None:
     """s9: there is no skeleton, so none is spoken of."""
     index = {"adapter": "table", "protocol": "table", "max_frames": 5, "shard_rows": 64}
-    mine = table_project(tmp_path / "own", ROWS, index=index)
+    mine = table_project(tmp_path / "own", ROWS, index=index, **one_modality("video"))
     mine.run("index")
     told = mine.paths.failures.read_text()
     assert "v0: 6 video frames (it has no skeleton), more than index.max_frames = 5: raise it to 6" in told

@@ -67,6 +67,20 @@ def test_the_document_by_hand() -> None:
     json.dumps(document, allow_nan=False)
 
 
+def test_the_mean_over_classes_by_hand() -> None:
+    """Class 0 has three clips, class 2 one, class 1 none: seeds 0 and 1 get 3/3 and 0/1, then 1/3 and 1/1."""
+    labels = np.array([0, 0, 0, 2])
+    said = {0: np.array([0, 0, 0, 0]), 1: np.array([0, 1, 1, 2])}
+    document = metrics_document(
+        Predictions(("a", "b", "c", "d"), labels, {"video": said}),
+        dataset="demo",
+        protocol="cs",
+        clips=COUNTS,
+    )
+    assert document["video"]["by_seed"] == [75.0, 50.0]
+    assert document["video"]["mean_class"] == {"mean": 58.3333, "std": 11.7851}  # of 50 and 66.67
+
+
 def test_a_document_read_back_from_json() -> None:
     document = metrics_document(four_clips(), dataset="demo", protocol="xsub", clips=COUNTS)
     document = json.loads(json.dumps(document))

@@ -8,16 +8,19 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from house import HOUSE, ROOMS, imports, modules, reached
 from tiny import tiny_params
 
 from cache import RecipeDriftError
+from models.names import ENHANCERS
 from pipeline.build.steps import STEPS
 from pipeline.keys.lock import TABLES, recipes
 from pipeline.params.params import Preset
 from pipeline.params.parts import parts_in_use
+from pipeline.video.enhance_rule import Kind
 
 ALL = set(STEPS)
 
@@ -98,6 +101,7 @@ PARTS: dict[str, tuple[str, set[str]]] = {
     "a backbone in use by all three": ("models/amfi/r3d.py", {"pretrain", "features", "extract"}),
     "another backbone": ("models/epam/xnets.py", set()),
     "a head in use": ("models/amfi/fusion.py", {"train"}),
+    "the night, where no recipe is lit": ("models/night", set()),
 }
 
 
@@ -113,6 +117,27 @@ def test_a_head_that_is_not_asked_for_stops_nobody(house: Path) -> None:
     assert (
         stopped(house, preset(**{"train.methods": ["video", "average"], "train.fused": "average"})) == set()
     )
+
+
+LIT = {"weights": "dark.pt", "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    "name", ["models/night/lighting.py", "models/night/zerodce.py", "models/files.py", "models/checks.py"]
+)
+def test_an_enhancer_stops_the_crops_that_it_lights(house: Path, name: str) -> None:
+    edit(house, name)
+    assert "crop" not in stopped(house, preset())
+    assert "crop" in stopped(house, preset(**{"crop.recipes.r4.enhance": LIT}))
+
+
+def test_how_an_enhancer_is_trained_stops_no_crop(house: Path) -> None:
+    edit(house, "models/night/zerodce_fit.py", "models/night/zerodce_losses.py")
+    assert stopped(house, preset(**{"crop.recipes.r4.enhance": LIT})) == set()
+
+
+def test_every_kind_of_enhancer_that_params_name_is_found() -> None:
+    assert set(get_args(Kind)) == set(ENHANCERS)
 
 
 NEW: dict[str, tuple[str, str]] = {
@@ -173,7 +198,7 @@ def test_a_table_holds_names_and_no_code(table: str) -> None:
 
 
 BY_NAME = {
-    "models/lookup.py": "backbones and heads: parts, locked on their own",
+    "models/lookup.py": "backbones, heads and enhancers: parts, locked on their own",
     "pipeline/datasets/opened.py": "datasets: parts, locked on their own",
     "pipeline/build/aside.py": "adoption, progress and the code's facts decide no row",
     "pipeline/versions.py": "installed packages, for what they say their version is; none of ours",

@@ -16,6 +16,7 @@ from cache import open_store
 from cache.keys import key_of
 from models.errors import CheckpointError
 from models.files import torch_bytes
+from models.names import ENHANCERS
 from models.night.zerodce import ZeroDCE, enhance_frames, load_zero_dce
 from models.night.zerodce_fit import EnhancerPlan
 from pipeline.build.runner import RunOptions
@@ -24,6 +25,7 @@ from pipeline.catalog.catalog import read_catalog, write_catalog
 from pipeline.errors import ParamError
 from pipeline.inputs.frame_draws import training_frames
 from pipeline.video.enhance_rule import EnhanceRule
+from stages.crop import plan
 from stages.enhance import run
 
 CLIP = "S001C002P002R001A004"
@@ -129,6 +131,22 @@ def test_what_is_keyed_is_the_weights_and_not_where_they_lie(mine: Project) -> N
     assert mine.run("crop").made == 58
     night(mine, **{**rule, "weights": "elsewhere.pt", "share_curves": "frame"})
     assert mine.run("crop").made == 58
+
+
+def test_a_raised_version_of_the_enhancer_changes_lit_keys_alone(
+    mine: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(mine, **weights(mine.root))
+
+    def documents() -> dict[str, Any]:
+        job = plan(mine.paths, mine.preset, RunOptions(quiet=True))
+        return next(dict(row.docs) for row in job.rows if row.id == CLIP)
+
+    before = documents()
+    monkeypatch.setitem(ENHANCERS, "zero_dce", (ENHANCERS["zero_dce"][0], 2))
+    after = documents()
+    assert after["r4"] == before["r4"]
+    assert after["night"]["params"] == {**before["night"]["params"], "part_version": 2}
 
 
 def test_weights_are_checked_before_the_first_clip(mine: Project) -> None:

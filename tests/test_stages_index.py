@@ -32,6 +32,7 @@ FLAGGED: dict[Flaw, str] = {
 }
 COLUMNS = [
     *("clip_id", "name", "label", "label_name", "subject", "camera", "setup", "split", "video", "skeleton"),
+    *("start", "end"),
     *("video_sha256", "skeleton_sha256", "num_frames", "height", "width", "fps", "skeleton_frames"),
     *("flags", "usable"),
 ]

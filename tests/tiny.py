@@ -85,6 +85,13 @@ def tiny_params(**changes: Any) -> dict[str, Any]:
     return {"dataset": "demo", "preset": "demo", "presets": {"demo": preset}}
 
 
+def one_modality(side: str, **train: Any) -> dict[str, Any]:
+    """Changes of TINY for recordings of one modality alone; `train` replaces entries of that section."""
+    other = {"video": "skeleton", "skeleton": "video"}[side]
+    backbones = {side: TINY["pretrain"]["backbones"][side]}
+    return {"pretrain.backbones": backbones, "train": {**TINY["train"], other: [], **train}}
+
+
 @dataclass(frozen=True)
 class Project:
     """A folder with params.yaml and data/raw/demo, as a user has one."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
+from models.graph.graph_layers import keep_graph
 from models.graph.graphs import NUM_SUBSETS, Edges
 from models.graph.layouts import GraphBlock, LayoutChoice
 from models.graph.sfhead import SFHeadChoice
@@ -59,17 +60,16 @@ class AAGCN(GraphBackbone):
 class _GraphConv(SubsetConv):
     """Graphs A + alpha · tanh(theta(x)_u · phi(x)_v): the skeleton's, learned, plus the clip's own."""
 
+    PA: Tensor
+
     def __init__(self, in_width: int, width: int, graph: Tensor, *, adaptive: bool) -> None:
         super().__init__(in_width, width)
         self.adaptive, self.inner = adaptive, width // 4
-        self.PA: Tensor
+        keep_graph(self, graph, learned=adaptive)
         if adaptive:
-            self.PA = nn.Parameter(graph.clone())
             self.alpha = nn.Parameter(torch.zeros(1))
             self.conv_a = nn.ModuleList(nn.Conv2d(in_width, self.inner, 1) for _ in range(NUM_SUBSETS))
             self.conv_b = nn.ModuleList(nn.Conv2d(in_width, self.inner, 1) for _ in range(NUM_SUBSETS))
-        else:
-            self.register_buffer("PA", graph, persistent=False)
         self.initialise()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.cuts import FEATURES, Cut
+from models.graph.graph_layers import start_convs, way_around
 from models.graph.graphs import NUM_SUBSETS, Edges, adjacency
 from models.graph.joint_backbone import JointBackbone
 from models.graph.layouts import AGCN_LAYOUTS, GraphBlock, LayoutChoice
@@ -90,17 +91,12 @@ class _GraphConv(nn.Module):
             self.conv_a = nn.ModuleList(nn.Conv2d(in_width, self.inner, 1) for _ in range(NUM_SUBSETS))
             self.conv_b = nn.ModuleList(nn.Conv2d(in_width, self.inner, 1) for _ in range(NUM_SUBSETS))
         self.conv_d = nn.ModuleList(nn.Conv2d(in_width, width, 1) for _ in range(NUM_SUBSETS))
-        self.down: nn.Module | None = None
-        if in_width != width:
-            self.down = nn.Sequential(nn.Conv2d(in_width, width, 1), nn.BatchNorm2d(width))
+        self.down = way_around(in_width, width)
         self.bn = nn.BatchNorm2d(width)
         self._initialise()
 
     def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                nn.init.zeros_(_bias(module))
+        start_convs(self)
         for conv in self.conv_d:
             nn.init.normal_(_weight(conv), std=math.sqrt(2 / (_weight(conv).numel() * NUM_SUBSETS)))
         nn.init.constant_(self.bn.weight, 1e-6)
@@ -116,7 +112,7 @@ class _GraphConv(nn.Module):
             gathered = torch.bmm(graph.to(per_joint.dtype), per_joint).view(n * v * t, c)
             y = torch.addmm(y, gathered, _weight(conv).flatten(1).t())
         y = self.bn(y.view(n, v, t, -1).permute(0, 3, 1, 2))
-        return F.relu(y.add_(x if self.down is None else self.down(x)), inplace=True)
+        return F.relu(y.add_(self.down(x)), inplace=True)
 
     def _graphs(self, rows: Tensor) -> Tensor:
         """(N, V, T, C) → (N, 3, V, V): A + B + C of eq. 6; C is a softmax over the second-last axis."""
@@ -176,8 +172,7 @@ class _TimeConv(nn.Module):
         self.stride, self.padding = stride, kernel // 2
         self.conv = nn.Conv2d(in_width, width, (kernel, 1))
         self.bn = nn.BatchNorm2d(width)
-        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
-        nn.init.zeros_(_bias(self.conv))
+        start_convs(self)
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.conv.weight.transpose(2, 3)  # ours runs along the last axis

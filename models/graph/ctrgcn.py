@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
+from models.graph.graph_layers import keep_graph, start_convs, way_around
 from models.graph.graphs import NUM_SUBSETS, Edges
 from models.graph.layouts import GraphBlock, LayoutChoice
 from models.graph.sfhead import SFHeadChoice
@@ -75,23 +76,16 @@ class _Refined(nn.Module):
 class _GraphConv(nn.Module):
     """Sum of the subsets, batch norm, plus the input, ReLU."""
 
+    PA: Tensor
+
     def __init__(self, in_width: int, width: int, graph: Tensor, *, adaptive: bool) -> None:
         super().__init__()
         self.convs = nn.ModuleList(_Refined(in_width, width) for _ in range(NUM_SUBSETS))
-        self.down: nn.Module = nn.Identity()
-        if in_width != width:
-            self.down = nn.Sequential(nn.Conv2d(in_width, width, 1), nn.BatchNorm2d(width))
-        self.PA: Tensor
-        if adaptive:
-            self.PA = nn.Parameter(graph.clone())
-        else:
-            self.register_buffer("PA", graph, persistent=False)
+        self.down = way_around(in_width, width)
+        keep_graph(self, graph, learned=adaptive)
         self.alpha = nn.Parameter(torch.zeros(1))
         self.bn = nn.BatchNorm2d(width)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        start_convs(self)
         nn.init.constant_(self.bn.weight, 1e-6)
 
     def forward(self, x: Tensor) -> Tensor:

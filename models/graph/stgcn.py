@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from models.errors import ModelParamError
 from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
+from models.graph.graph_layers import keep_graph, start_convs, way_around
 from models.graph.graphs import NUM_SUBSETS, Edges
 from models.graph.layouts import GraphBlock, LayoutChoice
 from models.graph.sfhead import SFHeadChoice
@@ -69,17 +70,12 @@ class SubsetConv(nn.Module):
     def __init__(self, in_width: int, width: int) -> None:
         super().__init__()
         self.conv_d = nn.ModuleList(nn.Conv2d(in_width, width, 1) for _ in range(NUM_SUBSETS))
-        self.down: nn.Module = nn.Identity()
-        if in_width != width:
-            self.down = nn.Sequential(nn.Conv2d(in_width, width, 1), nn.BatchNorm2d(width))
+        self.down = way_around(in_width, width)
         self.bn = nn.BatchNorm2d(width)
 
     def initialise(self) -> None:
         """Initialise as the official code does, for this class's layers and those that a subclass has added."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        start_convs(self)
         for conv in self.conv_d:
             assert isinstance(conv, nn.Conv2d)
             nn.init.normal_(conv.weight, std=math.sqrt(2 / (conv.weight.numel() * NUM_SUBSETS)))
@@ -102,14 +98,12 @@ def stacked(convs: nn.ModuleList, *, dim: int) -> tuple[Tensor, Tensor]:
 class _GraphConv(SubsetConv):
     """Graphs whose columns are scaled to length 1 while they learn."""
 
+    PA: Tensor
+
     def __init__(self, in_width: int, width: int, graph: Tensor, *, adaptive: bool) -> None:
         super().__init__(in_width, width)
         self.adaptive = adaptive
-        self.PA: Tensor
-        if adaptive:
-            self.PA = nn.Parameter(graph.clone())
-        else:
-            self.register_buffer("PA", graph, persistent=False)
+        keep_graph(self, graph, learned=adaptive)
         self.initialise()
 
     def forward(self, x: Tensor) -> Tensor:

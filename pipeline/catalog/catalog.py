@@ -33,6 +33,8 @@ SCHEMA = pa.schema(
         ("split", pa.string()),
         ("video", pa.string()),
         ("skeleton", pa.string()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
         ("video_sha256", pa.string()),
         ("skeleton_sha256", pa.string()),
         ("num_frames", pa.int32()),

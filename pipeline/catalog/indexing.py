@@ -71,14 +71,18 @@ class IndexWork:
 def source_digests(
     dataset: Dataset, clips: Sequence[Clip], sha256: Callable[[Path], str], *, workers: int
 ) -> dict[str, dict[str, str]]:
-    """sha256 of each clip's sources, by clip id and then by what the source is (`video`, `skeleton`)."""
+    """sha256 of each clip's sources, by clip id and then by what the source is (`video`, `skeleton`).
+
+    Of a clip that is a part of its recording, the `interval` of frames stands beside them.
+    """
     with ThreadPoolExecutor(max_workers=max(2, workers)) as pool:  # hashing releases the interpreter
         found = pool.map(lambda clip: _digests(dataset, clip, sha256), clips)
         return {clip.clip_id: digests for clip, digests in zip(clips, found, strict=True)}
 
 
 def _digests(dataset: Dataset, clip: Clip, sha256: Callable[[Path], str]) -> dict[str, str]:
-    return {kind: _digest(dataset, clip, kind, path, sha256) for kind, path in dataset.sources(clip).items()}
+    found = {kind: _digest(dataset, clip, kind, path, sha256) for kind, path in dataset.sources(clip).items()}
+    return found | ({"interval": clip.interval} if clip.interval else {})
 
 
 def _digest(dataset: Dataset, clip: Clip, kind: str, path: Path, sha256: Callable[[Path], str]) -> str:

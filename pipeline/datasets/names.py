@@ -5,6 +5,7 @@ DATASETS: dict[str, tuple[str, int]] = {
     "hmdb51": ("pipeline.datasets.hmdb51.adapter:Hmdb51", 1),
     "ntu": ("pipeline.datasets.ntu.adapter:Ntu", 1),
     "nw_ucla": ("pipeline.datasets.nw_ucla.adapter:NwUcla", 1),
+    "pku_mmd": ("pipeline.datasets.pku_mmd.adapter:PkuMmd", 1),
     "pyskl": ("pipeline.datasets.pyskl.adapter:Pyskl", 1),
     "smarthome": ("pipeline.datasets.smarthome.adapter:Smarthome", 1),
     "table": ("pipeline.datasets.table.adapter:Table", 1),

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
-from pipeline.errors import ParamError
 from pipeline.inputs.frame_input import FrameSource
 from pipeline.inputs.joint_input import JointSource
 from pipeline.inputs.map_input import MapSource
+from pipeline.params.modalities import refuse_absent
 from pipeline.paths import Paths
 from pipeline.rng import rng_for
 from pipeline.shown import ShownByShape
@@ -73,7 +72,9 @@ def input_of(
     """Build the input that a backbone's params describe."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     layout = LAYOUTS[catalog.layout]
-    _refuse_what_is_not_there(catalog, params.modality)
+    refuse_absent(
+        preset, catalog.dataset, has_videos=catalog.has_videos, has_skeletons=layout is not WHOLE_FRAME
+    )
     if params.modality == "video":
         recipe = preset.crop.recipes[params.recipe]
         return FrameSource(paths.need(paths.store("frames"), "crop"), params, recipe, catalog.channels)
@@ -81,18 +82,6 @@ def input_of(
         rule = preset.heatmaps.rule(layout)
         return MapSource(paths.need(paths.store("heatmaps"), "heatmaps"), layout, rule, params)
     return JointSource(paths.need(paths.store("skeletons"), "index"), layout, params)
-
-
-def _refuse_what_is_not_there(catalog: Catalog, modality: str) -> None:
-    lacks = [] if catalog.has_videos else ["video"]
-    if catalog.layout == WHOLE_FRAME.name:
-        lacks += ["skeleton", "heatmaps"]
-    if modality in lacks:
-        side = "video" if modality == "video" else "skeleton"
-        raise ParamError(
-            f"pretrain.backbones has a network of modality {modality}, and {catalog.dataset} has no {side}s: leave it "
-            f"out, and say `train: {{{side}: []}}`"
-        )
 
 
 @dataclass(frozen=True, repr=False)

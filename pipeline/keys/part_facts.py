@@ -1,4 +1,4 @@
-"""Names of parts (datasets, backbones, heads) in keys: a user's own code, or a raised version of ours."""
+"""Names of parts (datasets, backbones, heads, enhancers) in keys: a user's own code, or a raised version of ours."""
 
 from collections.abc import Mapping
 from typing import Any

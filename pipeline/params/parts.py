@@ -1,39 +1,41 @@
-"""Parts that a stage uses with given params: the datasets, backbones and heads that it finds by name."""
+"""Parts that a stage uses with given params: the datasets, backbones, heads and enhancers that it finds by name."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.params.params import HeadParams, IndexParams, Preset, PretrainParams
+    from pipeline.params.params import Preset
 
 
 def parts_in_use(stage: str, preset: "Preset") -> tuple[str, ...]:
     """Return "kind:name" of the parts whose code can change the stage's results, for recipes.lock."""
-    if stage not in _SECTIONS:
-        return ()
-    section, parts = _SECTIONS[stage]
-    return parts(getattr(preset, section))
+    return tuple(part for parts in _PARTS.get(stage, ()) for part in parts(preset))
 
 
-def _dataset(index: "IndexParams") -> tuple[str, ...]:
-    return (f"dataset:{index.adapter}",)
+def _dataset(preset: "Preset") -> tuple[str, ...]:
+    return (f"dataset:{preset.index.adapter}",)
 
 
-def _backbones(pretrain: "PretrainParams") -> tuple[str, ...]:
-    kinds = {str(backbone.model.get("kind")) for backbone in pretrain.backbones.values()}
+def _enhancers(preset: "Preset") -> tuple[str, ...]:
+    kinds = {recipe.enhance.kind for recipe in preset.crop.recipes.values() if recipe.enhance}
+    return tuple(f"enhancer:{kind}" for kind in sorted(kinds))
+
+
+def _backbones(preset: "Preset") -> tuple[str, ...]:
+    kinds = {str(backbone.model.get("kind")) for backbone in preset.pretrain.backbones.values()}
     return tuple(f"backbone:{kind}" for kind in sorted(kinds))
 
 
-def _heads(train: "HeadParams") -> tuple[str, ...]:
-    alone = ("skeleton",) if train.single_backbones else ()
-    return tuple(f"head:{method}" for method in sorted({*train.methods, *alone}))
+def _heads(preset: "Preset") -> tuple[str, ...]:
+    alone = ("skeleton",) if preset.train.single_backbones else ()
+    return tuple(f"head:{method}" for method in sorted({*preset.train.methods, *alone}))
 
 
-_SECTIONS: dict[str, tuple[str, Callable[[Any], tuple[str, ...]]]] = {
-    "index": ("index", _dataset),
-    "crop": ("index", _dataset),
-    "pretrain": ("pretrain", _backbones),
-    "features": ("pretrain", _backbones),
-    "train": ("train", _heads),
+_PARTS: dict[str, tuple[Callable[["Preset"], tuple[str, ...]], ...]] = {
+    "index": (_dataset,),
+    "crop": (_dataset, _enhancers),
+    "pretrain": (_backbones,),
+    "features": (_backbones,),
+    "train": (_heads,),
 }
-"""Stage to the section of its preset that names parts, and how; the other stages use none."""
+"""Stage to the kinds of parts that its preset names; the other stages use none."""

@@ -35,6 +35,10 @@ Pixels = NDArray[np.uint8]
 class Light(Protocol):
     """Brightens crops by a network whose weights a file holds."""
 
+    def read(self, weights: Path, sha256: str) -> None:
+        """Read the weights before the first clip, and refuse what is none."""
+        ...
+
     def __call__(self, crops: Pixels, weights: Path, *, sha256: str, share_curves: ShareCurves) -> Pixels:
         """(A, T, H, W, 3) → the same; equal bytes in every process."""
         ...
@@ -47,8 +51,8 @@ class CropWork:
     paths: Paths
     preset: "Preset"
     cache: Cache
-    light: Light | None = None
-    """Lights the crops of recipes with a rule `enhance`; None where none has one."""
+    lights: Mapping[str, Light] = field(default_factory=dict)
+    """By kind, what lights the crops of recipes with a rule `enhance`; empty where none has one."""
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By which each clip's row is named; the sha256 of its `video` among them."""
 
@@ -59,7 +63,7 @@ class CropWork:
     @property
     def made_with(self) -> Mapping[str, Any]:
         """Device of the enhancers; without one there is nothing to record."""
-        return {} if self.light is None else {"device": "cpu", "threads": 1}
+        return {} if not self.lights else {"device": "cpu", "threads": 1}
 
     def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's pixels and boxes."""
@@ -91,9 +95,8 @@ class CropWork:
         return made
 
     def _lit(self, crops: Pixels, rule: EnhanceRule) -> Pixels:
-        assert self.light is not None, "a recipe with `enhance` needs a light"
         weights = self.paths.root / rule.weights
-        return self.light(crops, weights, sha256=rule.sha256, share_curves=rule.share_curves)
+        return self.lights[rule.kind](crops, weights, sha256=rule.sha256, share_curves=rule.share_curves)
 
     def _depth(self, skeleton: Skeleton) -> partial[Pixels]:
         return partial(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cache import Cache
+from cache import Cache, Store
 from cache.home.blobs import blob_document
 from cache.home.references import remember_use
 from pipeline.errors import DatasetError
@@ -164,6 +164,16 @@ def read_trainings(folder: Path) -> tuple[Training, ...]:
 def told_trainings(folder: Path) -> tuple[Training, ...]:
     """Read what trainings.json states: keys, digests and histories, with no byte of weights read."""
     return parsed(folder / TRAININGS, lambda data: tuple(_blank(fact) for fact in json.loads(data)))
+
+
+def refuse_other_weights(features: Store, folder: Path) -> None:
+    """Refuse features of other weights than those in `folder`. Raises DatasetError, which names the arrays."""
+    of_features: Any = features.attrs["weights"]
+    odd = [t.array for t in told_trainings(folder) if of_features.get(t.array, t.sha256) != t.sha256]
+    if odd:
+        raise DatasetError(
+            f"{features.path} was not computed with the weights in {folder} ({', '.join(odd)}): run `features` again"
+        )
 
 
 def _weights(path: Path, training: Training) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -125,12 +126,10 @@ class AvVideo:
         if not numbers:
             return
         pending = deque((number, self._numbering.shown(number)) for number in numbers)
-        ended = -1
-        with open_stream(self.path, threads=self.threads) as (container, stream):
-            for found, frame in self._numbering.pictures(container, stream, self.path.name):
-                if ended < 0:  # frames before the first picture show it
-                    pending = deque((number, max(shown, found)) for number, shown in pending)
-                ended = found
+        with self._forward(pending[0][1]) as forward:
+            for found, frame in forward:
+                if pending[0][1] < forward.first:  # frames before the first picture show it
+                    pending = deque((number, max(shown, forward.first)) for number, shown in pending)
                 if pending[0][1] > found:
                     continue
                 if pending[0][1] < found:
@@ -142,7 +141,34 @@ class AvVideo:
                 del made
                 if not pending:
                     return
+            ended = forward.last
         raise VideoError(
             f"{self.path.name}: frame {pending[0][0]} of {self._numbering.num_frames} is wanted and does not decode; "
             f"what was decoded last is frame {ended}: the file is truncated or damaged, fetch it again"
         )
+
+    @contextmanager
+    def _forward(self, first: int) -> Iterator["Forward"]:  # noqa: ARG002  # one that stays open needs it
+        """The file's pictures from its start; `first` is the frame of the first that is wanted."""
+        with open_stream(self.path, threads=self.threads) as (container, stream):
+            yield Forward(self._numbering.pictures(container, stream, self.path.name))
+
+
+class Forward:
+    """Pictures as they come out of a decoder, each with its frame's number; and how far it has come."""
+
+    def __init__(self, pictures: Iterator[tuple[int, VideoFrame]]) -> None:
+        self.pictures = pictures
+        self.first = -1
+        """Frame of the first picture that came out; -1 before."""
+        self.last = -1
+        """Frame of the last one."""
+
+    def __iter__(self) -> Iterator[tuple[int, VideoFrame]]:
+        return self
+
+    def __next__(self) -> tuple[int, VideoFrame]:
+        number, frame = next(self.pictures)
+        self.first = number if self.first < 0 else self.first
+        self.last = number
+        return number, frame

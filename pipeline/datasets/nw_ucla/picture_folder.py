@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import VideoError
-from pipeline.versions import major_minor
 from pipeline.video.video import VideoFacts, check_wanted
 
 
@@ -18,11 +17,6 @@ class PictureFolder:
     def __init__(self, name: str, paths: Sequence[Path]) -> None:
         self.name = name
         self.paths = tuple(paths)
-
-    @property
-    def decoder(self) -> str:
-        """OpenCV, which reads the pictures."""
-        return f"opencv {major_minor('opencv-python')}"
 
     def probe(self) -> VideoFacts:
         """Count the pictures and read the first; when each was taken is not known. Raises VideoError."""

@@ -1,0 +1,1 @@
+"""PKU-MMD, its first phase."""

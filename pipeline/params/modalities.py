@@ -1,0 +1,31 @@
+"""Backbones of a modality that the dataset does not have: refused as soon as its folder was listed."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pipeline.errors import ParamError
+
+if TYPE_CHECKING:
+    from pipeline.params.params import Preset
+
+
+def refuse_absent(preset: "Preset", dataset: str, *, has_videos: bool, has_skeletons: bool) -> None:
+    """Raise ParamError, with each place in the preset, where a backbone's input is none of the dataset's."""
+    absent = {"video": not has_videos, "skeleton": not has_skeletons}
+    mistakes = list(_mistakes(preset, {side for side, is_absent in absent.items() if is_absent}))
+    if mistakes:
+        raise ParamError(
+            f"params.yaml does not fit the dataset {dataset!r}:\n"
+            + "\n".join(f"  {line}" for line in mistakes)
+        )
+
+
+def _mistakes(preset: "Preset", absent: set[str]) -> Iterator[str]:
+    """A line a backbone; heatmaps are drawn from skeletons."""
+    for name, backbone in preset.pretrain.backbones.items():
+        side = "video" if backbone.modality == "video" else "skeleton"
+        if side in absent:
+            yield (
+                f"pretrain.backbones.{name}.modality: {backbone.modality!r}, and there are no {side}s: take the "
+                f"backbone out and say `train: {{{side}: []}}`, or let index.options name {side}s"
+            )
