@@ -2,7 +2,7 @@
 
 import re
 
-from house import HOUSE, names_of_tests, named_tests
+from house import HOUSE, named_tests, names_of_tests
 
 PAGE = (HOUSE / "docs" / "reliability.md").read_text()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from house import HOUSE, names_of_tests, named_tests
+from house import HOUSE, named_tests, names_of_tests
 from skeleton_models import CHAIN
 from torch import Tensor, nn
 

@@ -76,7 +76,7 @@ def repair_files(project: Path) -> RepairedFiles:
 
 
 def reported(paths: Paths) -> list[Path]:
-    """What `train` and `report` told of a dataset: each out that is there."""
+    """Return what `train` and `report` wrote of a dataset: each out that is there."""
     names = [*STAGE_OF_FILE, *STAGE_OF_FOLDER, *(seals_of(stage) for stage in ("train", "report"))]
     return [paths.reports / name for name in names if (paths.reports / name).exists()]
 
