@@ -43,10 +43,13 @@ def imports(module: str) -> tuple[Import, ...]:
 
 
 @cache
-def reached(module: str) -> frozenset[str]:
-    """Modules of ours that importing `module` may run, itself and the packages above each included."""
-    found: set[str] = set()
-    waiting = [module]
+def reached(*names: str, without: str = "") -> frozenset[str]:
+    """Modules of ours that importing these may run, themselves and the packages above each included.
+
+    Behind `without`, which is left out, nothing is followed.
+    """
+    found = {without}
+    waiting = [*names]
     while waiting:
         name = waiting.pop()
         if name in found or name not in modules():
@@ -54,7 +57,7 @@ def reached(module: str) -> frozenset[str]:
         found.add(name)
         waiting += [target.module for target in imports(name) if not target.for_types]
         waiting += [name.rpartition(".")[0]]
-    return frozenset(found)
+    return frozenset(found - {without})
 
 
 @cache
