@@ -38,6 +38,14 @@ class Cut:
         return math.prod(shape) * (4 if self.dtype == "float32" else 2)
 
 
+JOINTS = Cut(
+    "joints",
+    ("channel", "frame", "joint", "person"),
+    "networks over joints that train beside cached cuts of others; not training's crops and turns of joints",
+)
+"""A skeleton network's own input, normalised and unaugmented, kept beside what it makes of it."""
+
+
 class Backbone(nn.Module):
     """A network over one modality that ends in one vector a clip. Subclasses implement `at`."""
 

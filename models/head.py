@@ -1,14 +1,15 @@
-"""The interface of a fusion head: two feature vectors in, logits out, its own loss; and how one is found by name."""
+"""The interface of a head: which cached cuts of which backbones it takes, logits out, its own loss; found by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checks import check_input
+from models.cuts import FEATURES, Backbone
 from models.errors import ModelParamError, ShapeError
 from models.lookup import found_by_name
 from models.names import HEADS
@@ -16,6 +17,48 @@ from models.shown import ShownByShape
 
 UnequalDims = Literal["refuse", "project"]
 """Treatment of modalities whose features differ in size: an error, or a learned linear map of each to `dim`."""
+
+Modality = Literal["video", "skeleton", "heatmaps"]
+
+Kind = Literal["vector", "frames", "map", "joint_map", "joints"]
+"""What a head sees of one clip; `joints` are a skeleton network's own input, kept as a cut."""
+
+KIND_DIMS: dict[Kind, tuple[str, ...]] = {
+    "vector": ("channel",),
+    "frames": ("frame", "channel"),
+    "map": ("channel", "frame", "y", "x"),
+    "joint_map": ("person", "channel", "frame", "joint"),
+    "joints": ("channel", "frame", "joint", "person"),
+}
+"""Axes of one clip's row that a cut of each kind must have, as `models.cuts.Cut.dims` names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadInput:
+    """One tensor that a head takes for every batch: a cut of the backbone that feeds one of its streams."""
+
+    stream: str
+    """Role of the backbone, which `train.streams` may name; several inputs may come from one stream."""
+    modalities: tuple[Modality, ...]
+    """Modalities of the backbones that may feed the stream."""
+    kind: Kind = "vector"
+    cut: str = FEATURES
+    """Name of the cut, which its backbone's `cuts` in params must keep."""
+    needed: bool = True
+    """Whether the head can't do without it; where its stream is empty, another input's values stand in its place."""
+    aligned: bool = False
+    """Whether its frames and places must be those of the head's other aligned inputs: one recipe, one box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input of a head as it is built: its sizes, and the network whose values they are."""
+
+    shape: tuple[int, ...]
+    """Shape of one clip's values, without the batch."""
+    backbone: Callable[[Mapping[str, Any]], Backbone] | None = None
+    """Builds a fresh network like the one that made the values, with other options in place of its own; None of
+    networks over pixels or heatmaps."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -28,11 +71,65 @@ class HeadOutput(ShownByShape):
     """(B, dim) in (0, 1): weight of the decision modality (eq. 18); None where the head has no gate."""
 
 
-class Head(nn.Module):
-    """(B, skeleton_dim) and (B, video_dim) features → HeadOutput. Subclasses implement `fuse`."""
+class CutHead(nn.Module):
+    """A network over cached cuts: one tensor for each declared input → HeadOutput.
+
+    A subclass declares `inputs`, says in `sizes` which of its keywords follow from their shapes, and gives `forward`.
+    """
+
+    from_data: ClassVar[frozenset[str]] = frozenset()
+    """Keywords that `sizes` gives; all others are options in params."""
 
     label_smoothing: float = 0.0
     """Of the cross-entropy in `loss`; set by whoever trains the head, from its plan."""
+
+    @classmethod
+    def inputs(cls, **options: Any) -> tuple[HeadInput, ...]:
+        """Return what `forward` takes, in its order, of a head with these options."""
+        raise NotImplementedError
+
+    @classmethod
+    def sizes(cls, *sources: Source) -> dict[str, Any]:
+        """Return the constructor's keywords that follow from the inputs. Raises ModelParamError where they misfit."""
+        raise NotImplementedError
+
+    def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
+        """Return the mean cross-entropy over the batch; a head with losses of its own adds them."""
+        return F.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)
+
+
+class Linear(CutHead):
+    """One linear layer on one vector of one backbone: what its cut holds for a classifier."""
+
+    from_data = frozenset({"dim"})
+
+    def __init__(self, num_classes: int, *, dim: int, cut: str = FEATURES) -> None:
+        """Build a fresh layer; `cut` names any vector that the backbone keeps."""
+        super().__init__()
+        check_classes(num_classes)
+        self.dim, self.cut = dim, cut
+        self.fc = nn.Linear(dim, num_classes)
+
+    @classmethod
+    def inputs(cls, *, cut: str = FEATURES, **_: Any) -> tuple[HeadInput, ...]:
+        """Return the one vector, of a backbone of any modality."""
+        return (HeadInput("features", ("video", "skeleton", "heatmaps"), cut=cut),)
+
+    @classmethod
+    def sizes(cls, *sources: Source) -> dict[str, Any]:
+        """Return the vector's width."""
+        return {"dim": sources[0].shape[0]}
+
+    def forward(self, features: Tensor) -> HeadOutput:
+        """(B, dim) → logits (B, K). Raises ShapeError."""
+        check_input("features", features, ("B", f"D={self.dim}"))
+        return HeadOutput(self.fc(features))
+
+
+class Head(CutHead):
+    """(B, skeleton_dim) and (B, video_dim) features → HeadOutput. Subclasses implement `fuse`."""
+
+    from_data = frozenset({"skeleton_dim", "video_dim"})
 
     def __init__(
         self,
@@ -43,8 +140,7 @@ class Head(nn.Module):
         unequal: UnequalDims = "refuse",
     ) -> None:
         super().__init__()
-        if num_classes < 2:
-            raise ModelParamError(f"num_classes must be 2 or more, got {num_classes}")
+        check_classes(num_classes)
         if min(skeleton_dim, video_dim) < 1:
             raise ModelParamError(
                 f"skeleton_dim and video_dim must be 1 or more, got {skeleton_dim}, {video_dim}"
@@ -55,6 +151,17 @@ class Head(nn.Module):
         self.project_video: nn.Module = nn.Identity()
         if skeleton_dim != video_dim:
             self._project(unequal)
+
+    @classmethod
+    def inputs(cls, **options: Any) -> tuple[HeadInput, ...]:  # noqa: ARG003
+        """Return the two vectors, of any number of backbones each."""
+        return (HeadInput("skeleton", ("skeleton", "heatmaps")), HeadInput("video", ("video",)))
+
+    @classmethod
+    def sizes(cls, *sources: Source) -> dict[str, Any]:
+        """Return both widths; unequal ones are projected unless params say otherwise."""
+        skeleton, video = (source.shape[0] for source in sources)
+        return {"skeleton_dim": skeleton, "video_dim": video, "unequal": "project"}
 
     def _project(self, unequal: UnequalDims) -> None:
         if unequal == "refuse":
@@ -79,20 +186,52 @@ class Head(nn.Module):
         """(B, dim) skeleton and (B, dim) video features → HeadOutput."""
         raise NotImplementedError
 
-    def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
-        """Return the mean cross-entropy over the batch; a head with a gate adds its own term."""
-        return F.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)
+
+def check_classes(num_classes: int) -> None:
+    """Refuse a classifier of fewer than two classes. Raises ModelParamError."""
+    if num_classes < 2:
+        raise ModelParamError(f"num_classes must be 2 or more, got {num_classes}")
 
 
-def build_head(kind: str, num_classes: int, **options: Any) -> Head:
-    """Build a fresh head; `options` are its class's own, among them skeleton_dim and video_dim."""
+def kind_of(method: str) -> str:
+    """Return the head of a method: all of its name, or what stands before `@` (`amfi@lambda_0` is another `amfi`)."""
+    return method.partition("@")[0]
+
+
+def build_head(kind: str, num_classes: int, **options: Any) -> CutHead:
+    """Build a fresh head; `options` are its class's own, and those that follow from its inputs."""
     return head_class(kind)(num_classes, **options)
 
 
-def head_class(kind: object) -> Callable[..., Head]:
+def head_for(kind: str, num_classes: int, sources: Sequence[Source], options: Mapping[str, Any]) -> CutHead:
+    """Build a fresh head over these inputs. Raises ModelParamError where it cannot be."""
+    make, _ = _class_of(kind)
+    return build_head(kind, num_classes, **{**make.sizes(*sources), **options})
+
+
+def head_inputs(kind: str, options: Mapping[str, Any]) -> tuple[HeadInput, ...]:
+    """Return what the head named `kind` takes with these options. Raises ModelParamError."""
+    make, given = _class_of(kind)
+    return make.inputs(**{**given, **options})
+
+
+def decided_by_data(kind: str) -> frozenset[str]:
+    """Return the parameters of the head named `kind` that are no options of params."""
+    make, given = _class_of(kind)
+    return frozenset({"num_classes"}) | make.from_data | given.keys()
+
+
+def head_class(kind: object) -> Callable[..., CutHead]:
     """Return what makes the head named `kind`: called with num_classes and its options. Raises ModelParamError."""
-    found: Callable[..., Head] = found_by_name(kind, HEADS, "head")
+    found: Callable[..., CutHead] = found_by_name(kind, HEADS, "head")
     made = found.func if isinstance(found, partial) else found
-    if not (isinstance(made, type) and issubclass(made, Head)):
-        raise ModelParamError(f"head {kind!r} must be a subclass of models.head.Head")
+    if not (isinstance(made, type) and issubclass(made, CutHead)):
+        raise ModelParamError(f"head {kind!r} must be a subclass of models.head.Head or CutHead")
     return found
+
+
+def _class_of(kind: object) -> tuple[type[CutHead], dict[str, Any]]:
+    """The class, and the keywords that the name fixes."""
+    found: Any = head_class(kind)  # a class, or a partial of one
+    given: dict[str, Any] = getattr(found, "keywords", {})
+    return getattr(found, "func", found), dict(given)

@@ -36,7 +36,20 @@ BACKBONES: dict[BackboneKind, tuple[str, int]] = {
 Raise a version when what that network computes or learns changes: keys made with it then change, no others.
 """
 
-HeadKind = Literal["amfi", "average", "multiplication", "max", "concatenation", "skeleton", "video"]
+HeadKind = Literal[
+    "amfi",
+    "average",
+    "multiplication",
+    "max",
+    "concatenation",
+    "skeleton",
+    "video",
+    "linear",
+    "epam",
+    "interaction",
+    "last_block",
+    "cssi",
+]
 
 HEADS: dict[HeadKind, tuple[str, int]] = {
     "amfi": ("models.amfi.fusion:AMFIFusion", 1),
@@ -46,8 +59,13 @@ HEADS: dict[HeadKind, tuple[str, int]] = {
     "concatenation": ("models.amfi.baselines:concatenation", 1),
     "skeleton": ("models.amfi.baselines:skeleton", 1),
     "video": ("models.amfi.baselines:video", 1),
+    "linear": ("models.head:Linear", 1),
+    "epam": ("models.epam.network:EPAMHead", 1),
+    "interaction": ("models.interaction.head:InteractionHead", 1),
+    "last_block": ("models.graph.last_block:LastBlockHead", 1),
+    "cssi": ("models.cssi.head:CSSIHead", 1),
 }
-"""Fusion heads: name → (import path, version of its results), as for BACKBONES."""
+"""Heads over cached cuts: name → (import path, version of its results), as for BACKBONES."""
 
 ENHANCERS: dict[str, tuple[str, int]] = {
     "zero_dce": ("models.night.lighting:ZeroDCELight", 1),

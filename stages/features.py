@@ -114,15 +114,13 @@ def _documents(
 def _planned(
     preset: "Preset", trainings: tuple[Training, ...], sources: Mapping[str, ClipInput]
 ) -> list[Planned]:
-    """Every array; of a selection's backbone only what heads are selected on, unless it is the final one."""
+    """Every array; a selection's too, since heads on any cut are selected on it."""
     found = []
     for training in trainings:
         params, source = preset.pretrain.backbones[training.name], sources[training.name]
-        whole = training.phase == "final" or not preset.pretrain.refit
-        cuts = params.cuts if whole else tuple(cut for cut in params.cuts if cut == FEATURES_CUT)
         code = part_facts(params.model["kind"], BACKBONES)
         found += [
             Planned(training, cut, (source.num_views, *shape), code)
-            for cut, shape in cuts_of(params.model, cuts, shape=source.shape, edges=source.edges)
+            for cut, shape in cuts_of(params.model, params.cuts, shape=source.shape, edges=source.edges)
         ]
     return found

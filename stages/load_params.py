@@ -4,15 +4,26 @@ It imports torch, a second or two at the start of each command: a network's opti
 signature, and by building it without values, and no table of them stands a second time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from models.backbones import DATASET_DECIDES, backbone_class, build_backbone
-from models.cuts import Backbone
-from models.errors import ModelError
-from models.head import build_head, head_class
+from models.cuts import FEATURES, Backbone, cut_shapes
+from models.errors import ModelError, ModelParamError
+from models.head import (
+    KIND_DIMS,
+    HeadInput,
+    Source,
+    decided_by_data,
+    head_class,
+    head_for,
+    head_inputs,
+    kind_of,
+)
 from models.names import HEADS
 from models.preprocessing import JointInput
 from models.training.plan import FitPlan
@@ -24,10 +35,8 @@ from pipeline.params.options import option_mistakes
 from pipeline.params.params import HeadParams, IndexParams, Preset
 from pipeline.params.presets import load_preset
 from pipeline.params.sections import Mistake, Options, nearest
+from pipeline.params.streams import streams_of
 from pipeline.skeleton.layouts import NTU_25
-
-STAGE_DECIDES = frozenset({"num_classes", "skeleton_dim", "video_dim", "kind"})
-"""Parameters of heads that are no options of params."""
 
 STAND_IN_DIM = 16
 """Of the features that a head is tried on."""
@@ -46,7 +55,7 @@ def mistakes_in(preset: Preset) -> Iterator[Mistake]:
     yield from _under(("index",), _adapter(preset.index))
     for name, backbone in preset.pretrain.backbones.items():
         yield from _under(("pretrain", "backbones", name), _backbone(backbone))
-    yield from _under(("train",), _heads(preset.train))
+    yield from _heads(preset)
 
 
 def _under(place: tuple[str, ...], found: Iterable[Mistake]) -> Iterator[Mistake]:
@@ -108,34 +117,106 @@ def _plan(params: TrainingPlan) -> Iterator[Mistake]:
         yield ("plan",), str(error)
 
 
-def _heads(params: HeadParams) -> Iterator[Mistake]:
-    yield from _plan(params.plan)
+def _heads(preset: Preset) -> Iterator[Mistake]:
+    params = preset.train
+    yield from _under(("train",), _plan(params.plan))
     for method in params.methods:
         try:
-            head_class(method)
+            head_class(kind_of(method))
         except ModelError as error:
-            yield ("methods",), str(error)
+            yield ("train", "methods"), str(error)
+            continue
+        place = ("train", "options", method)
+        found = list(_under(place, _options(kind_of(method), params.options.get(method, {}))))
+        yield from found or _fed(preset, method)
+    yield from _options_of_others(params)
+
+
+def _options_of_others(params: HeadParams) -> Iterator[Mistake]:
+    """Options and streams of what is no method; a head that is not run may keep its options."""
     known = [*HEADS, *params.methods, *params.single_backbones]
     for method, options in params.options.items():
-        place = ("options", method)
+        place = ("train", "options", method)
         if method not in known:
             yield place, f"no head {method!r}{nearest(method, known)}; there are {sorted(known)}"
-            continue
-        yield from _under(place, _head("skeleton" if method in params.single_backbones else method, options))
+        elif method not in params.methods:
+            kind = "skeleton" if method in params.single_backbones else method
+            yield from _under(place, _options(kind, options) or _built_of_vectors(kind, options))
+    for method in params.streams.keys() - {*params.methods}:
+        yield (
+            ("train", "streams"),
+            f"no method {method!r}{nearest(method, list(params.methods))} in train.methods",
+        )
 
 
-def _head(kind: str, options: Options) -> Iterator[Mistake]:
+def _options(kind: str, options: Options) -> list[Mistake]:
+    return list(option_mistakes(head_class(kind), options, decided_by_data(kind)))
+
+
+def _fed(preset: Preset, method: str) -> Iterator[Mistake]:
+    """Cuts that are not kept, or not of the kind that the head takes; and what the head itself refuses."""
+    kind, options = kind_of(method), preset.train.options.get(method, {})
+    place = ("train", "options", method)
     try:
-        make = head_class(kind)
-    except ModelError:  # told of among the methods
+        inputs = head_inputs(kind, options)
+    except ModelError as error:
+        yield place, str(error)
         return
-    found = list(option_mistakes(make, options, STAGE_DECIDES))
-    yield from found or _head_built(kind, options)
-
-
-def _head_built(kind: str, options: Options) -> Iterator[Mistake]:
+    streams, found = streams_of(preset, method, inputs)
+    if found:
+        yield from found
+        return
+    yield from _under(place, _built_of_vectors(kind, options))
+    if all(one.kind == "vector" and one.cut == FEATURES for one in inputs):
+        return
     try:
+        sources = [_source(preset, streams[one.stream], one) for one in inputs]
         with torch.device("meta"):
-            build_head(kind, 2, skeleton_dim=STAND_IN_DIM, video_dim=STAND_IN_DIM, **options)
+            head_for(kind, 2, sources, options)
+    except (ModelError, TypeError, ValueError) as error:
+        yield ("train", "methods"), f"{method!r}: {error}"
+
+
+def _built_of_vectors(kind: str, options: Options) -> Iterator[Mistake]:
+    """What a head over vectors refuses; other heads are built where their backbones are known."""
+    try:
+        inputs = head_inputs(kind, options)
+        if all(one.kind == "vector" for one in inputs):
+            with torch.device("meta"):
+                head_for(kind, 2, [Source((STAND_IN_DIM,)) for _ in inputs], options)
     except (ModelError, TypeError, ValueError) as error:
         yield (), str(error)
+
+
+def _source(preset: Preset, names: Sequence[str], wanted: HeadInput) -> Source:
+    """What a stream gives to the head, as far as params tell: the layout is a stand-in."""
+    first, *others = (_of_backbone(preset, name, wanted) for name in names)
+    joined = sum(other.shape[0] for other in others)  # vectors alone are joined
+    return replace(first, shape=(first.shape[0] + joined, *first.shape[1:]))
+
+
+def _of_backbone(preset: Preset, name: str, wanted: HeadInput) -> Source:
+    params = preset.pretrain.backbones[name]
+    shape = _clip_shape(preset, params)
+
+    def made(options: Mapping[str, Any]) -> Backbone:
+        return build_backbone({**params.model, **options}, shape=shape, edges=NTU_25.bones)
+
+    with torch.device("meta"):
+        network = made({})
+    if (dims := network.cut(wanted.cut).dims) != KIND_DIMS[wanted.kind]:
+        raise ModelParamError(
+            f"the cut {wanted.cut!r} of {name!r} is ({', '.join(dims)}) a clip, and a {wanted.kind} is "
+            f"({', '.join(KIND_DIMS[wanted.kind])})"
+        )
+    found = cut_shapes(network, shape, (wanted.cut,))[wanted.cut]
+    return Source(found, made if params.modality == "skeleton" else None)
+
+
+def _clip_shape(preset: Preset, params: BackboneParams) -> tuple[int, ...]:
+    """One clip's input: (C, T, H, W), or (C, T, V, M) of joints."""
+    if params.modality == "skeleton":
+        return 3, params.input.num_frames, NTU_25.num_joints, params.input.max_persons
+    recipe = preset.crop.recipes[params.recipe if params.modality == "video" else preset.heatmaps.recipe]
+    size = recipe.size if params.modality == "video" else preset.heatmaps.size
+    return 3, preset.sample[recipe.sampling].num_frames, *size

@@ -1,18 +1,22 @@
-"""Stage `train`: AMFI-Net's fusion and the fusions it is compared with, on cached features; then one test."""
+"""Stage `train`: heads on the cached cuts that each declares; then one test."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cache import Store
+from models.backbones import build_backbone
+from models.cuts import Backbone
 from models.device import best_device
-from models.head import Head, HeadOutput, build_head
+from models.errors import FitError
+from models.head import CutHead, HeadInput, Source, head_for, head_inputs, kind_of
 from models.inference import embed
 from models.names import HEADS
 from models.training.checkpoint import WeightsCard, decode, encode, load_state
@@ -28,15 +32,44 @@ from pipeline.build.steps import TRAIN
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
-from pipeline.evaluation.late_fusion import SINGLE, Scores, late_fusions, skeleton_weight
+from pipeline.evaluation.late_fusion import (
+    SINGLE,
+    Scores,
+    late_fusions,
+    methods_left_out,
+    skeleton_weight,
+    told_left_out,
+)
 from pipeline.evaluation.results import FUSED, left_out, selected_on, write_results
-from pipeline.inputs.vectors import Pair, VectorBatches, Vectors, features_there, softmax, vectors_of
+from pipeline.inputs.head_input import (
+    HeadBatches,
+    HeadBlocks,
+    HeadRows,
+    Labels,
+    OneInput,
+    Values,
+    arrays_of,
+    features_there,
+    input_from,
+    softmax,
+)
+from pipeline.inputs.prefetch import prefetched
 from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
+from pipeline.params.streams import Streams, sound_streams
 from pipeline.paths import Paths
+from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.training.cached_training import cached_training
-from pipeline.training.splits import SplitParts, tested_parts
-from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
+from pipeline.training.splits import SplitParts, refuse_untaught, tested_parts
+from pipeline.training.trainings import (
+    Ids,
+    Phase,
+    Training,
+    refuse_other_weights,
+    training_of,
+    training_schedule,
+    write_trainings,
+)
 
 if TYPE_CHECKING:
     from pipeline.params.params import HeadParams, Preset
@@ -62,111 +95,129 @@ class HeadTraining:
             self.params.seeds, parts, self.params.plan.epochs, self.preset.pretrain, self._learn
         )
 
-    def vectors(self, seed: int, *, selection: bool) -> Vectors:
-        """The features that the head of `seed` sees."""
-        store = opened_store(self.paths.store("features"))
-        return vectors_of(store, self._sides, self.preset.pretrain, seed, selection=selection)
-
-    @property
-    def _sides(self) -> "HeadParams":
-        """The params, with the one backbone on both sides where the head sees it alone."""
-        if self.method not in self.params.single_backbones:
-            return self.params
-        return self.params.model_copy(update={"skeleton": (self.method,), "video": (self.method,)})
-
     @property
     def params(self) -> "HeadParams":
         """The section `train`."""
         return self.preset.train
 
-    def _seen(self, vectors: Vectors, ids: Ids) -> list[list[str | int]]:
+    @property
+    def _kind(self) -> str:
+        """The head's: a backbone seen alone has the linear one of the skeleton's side."""
+        return "skeleton" if self.method in self.params.single_backbones else kind_of(self.method)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return self.params.options.get(self.method, {})
+
+    @cached_property
+    def _declared(self) -> tuple[HeadInput, ...]:
+        return head_inputs(self._kind, self._options)
+
+    @cached_property
+    def _streams(self) -> Streams:
+        return sound_streams(self.preset, self.method, self._declared)
+
+    def rows(self, seed: int, *, selection: bool) -> HeadRows:
+        """The cached values that the head of `seed` sees."""
+        store = opened_store(self.paths.store("features"))
+        return HeadRows(tuple(self._input(store, one, seed, selection) for one in self._declared))
+
+    def _input(self, store: Store, one: HeadInput, seed: int, selection: bool) -> OneInput:
+        names, pretrain = self._streams[one.stream], self.preset.pretrain
+        arrays = arrays_of(store, names, one.cut, self.params, pretrain, seed, selection=selection)
+        return input_from(store, one, arrays)
+
+    def _seen(self, rows: HeadRows, ids: Ids) -> list[list[str | int]]:
         """[id, keys of its features, label] of each clip, in order."""
         labels = self.catalog.labels(ids).tolist()
-        return [[*keys, label] for keys, label in zip(vectors.keys(ids), labels, strict=True)]
+        return [[*keys, label] for keys, label in zip(rows.keys(ids), labels, strict=True)]
 
     def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
-        vectors = self.vectors(seed, selection=bool(select_on))
+        rows = self.rows(seed, selection=bool(select_on))
         document = TRAIN.document(
             params={
                 "method": self.method,
-                "options": self.params.options.get(self.method, {}),
+                "options": self._options,
                 "plan": in_key(self.params.plan),
                 "epochs": epochs,
                 "seed": seed,
                 **part_facts(self._kind, HEADS),
             },
             inputs={
-                "fit": self._seen(vectors, fit_on),
-                "select": self._seen(vectors, select_on),
+                "fit": self._seen(rows, fit_on),
+                "select": self._seen(rows, select_on),
                 "classes": len(self.catalog.classes),
             },
         )
-        learned = cached_training(
-            self.paths.open_cache(),
-            document,
-            lambda folder: self._train(folder, vectors, seed, fit_on, select_on, epochs),
-            {"device": best_device(), "threads": torch.get_num_threads()},
-        )
+        try:
+            learned = cached_training(
+                self.paths.open_cache(),
+                document,
+                lambda folder: self._train(folder, rows, seed, fit_on, select_on, epochs),
+                {"device": best_device(), "threads": torch.get_num_threads()},
+            )
+        except FitError as error:
+            raise FitError(f"{self.method!r} of train.methods, seed {seed}: {error}") from error
         phase: Phase = "selection" if select_on else "final"
         return training_of(
             learned.folder, self.method, seed, phase, len(fit_on), from_cache=learned.from_cache
         )
 
-    def said(self, training: Training, pair: Pair) -> Scores:
+    def said(self, training: Training, ids: Ids, *, selection: bool) -> Scores:
         """Class probabilities that a trained head gives to clips."""
-        head = self._head(pair, training.seed)
+        rows = self.rows(training.seed, selection=selection)
+        head = self._head(rows, training.seed)
         load_state(head, decode(training.weights).state, f"head {self.method}")
-        blocks = [(torch.from_numpy(pair[0]), torch.from_numpy(pair[1]))]
-        (logits,) = embed(
-            head, blocks, batch_size=INFERENCE_BATCH, device=best_device(), threads=torch.get_num_threads()
+        logits = embed(
+            head,
+            map(_tensors, HeadBlocks(rows, ids, self.params.plan.batch)),
+            batch_size=self.params.plan.batch if rows.streamed else INFERENCE_BATCH,
+            device=best_device(),
+            threads=torch.get_num_threads(),
         )
         is_fusion = self.method == self.params.fused and self.method not in SINGLE
         name = FUSED if is_fusion else self.method
-        return Scores(name, training.seed, softmax(logits.numpy()))
+        return Scores(name, training.seed, softmax(torch.cat(list(logits)).numpy()))
 
-    @property
-    def _kind(self) -> str:
-        """The head's: a backbone seen alone has the linear one of the skeleton's side."""
-        return "skeleton" if self.method in self.params.single_backbones else self.method
-
-    def _head(self, pair: Pair, seed: int) -> Head:
-        options = {"unequal": "project", **self.params.options.get(self.method, {})}
+    def _head(self, rows: HeadRows, seed: int) -> CutHead:
+        sources = [
+            Source(one.shape, self._network(self._streams[declared.stream][0]))
+            for declared, one in zip(self._declared, rows.inputs, strict=True)
+        ]
         with seeded(seed, "init", self.method):
-            return build_head(
-                self._kind,
-                len(self.catalog.classes),
-                skeleton_dim=pair[0].shape[1],
-                video_dim=pair[1].shape[1],
-                **options,
-            )
+            return head_for(self._kind, len(self.catalog.classes), sources, self._options)
+
+    def _network(self, name: str) -> Callable[[Mapping[str, Any]], Backbone] | None:
+        """What builds a fresh network like the one over joints that feeds a stream."""
+        params = self.preset.pretrain.backbones[name]
+        if params.modality != "skeleton":
+            return None
+        layout = LAYOUTS[self.catalog.layout]
+        shape = (3, params.input.num_frames, layout.num_joints, params.input.max_persons)
+        return lambda options: build_backbone({**params.model, **options}, shape=shape, edges=layout.bones)
 
     def _train(
-        self,
-        folder: Path,
-        vectors: Vectors,
-        seed: int,
-        fit_on: Ids,
-        select_on: Ids,
-        epochs: int,
+        self, folder: Path, rows: HeadRows, seed: int, fit_on: Ids, select_on: Ids, epochs: int
     ) -> dict[str, bytes]:
+        size = self.params.plan.batch
         with self.inputs.held():
-            pair = vectors.read(fit_on)
-            held_out = (vectors.read(select_on), self.catalog.labels(select_on)) if select_on else None
-        head = self._head(pair, seed)
+            batches = HeadBatches(rows, fit_on, self.catalog.labels(fit_on), size, seed)
+            blocks = HeadBlocks(rows, select_on, size)
+        head = self._head(rows, seed)
         head.label_smoothing = self.params.plan.label_smoothing
-        plan = self.params.plan.model_dump(exclude={"batch", "epochs"})
-        batches = VectorBatches(pair, self.catalog.labels(fit_on), self.params.plan.batch, seed)
-        result = fit(
-            head,
-            lambda epoch: _as_tensors(batches(epoch)),
-            FitPlan(**plan, epochs=epochs, seed=seed),
-            loss=head.loss,
-            device=best_device(),
-            resume=folder / "epoch.pt",
-            evaluate=None if held_out is None else lambda model: _accuracy(model, *held_out),
-        )
-        card = WeightsCard(self.method, self.params.options.get(self.method, {}), {"features": "as cached"})
+        labels = self.catalog.labels(select_on)
+        with self.inputs.held() if rows.streamed else nullcontext():
+            result = fit(
+                head,
+                lambda epoch: _as_tensors(prefetched(batches(epoch)) if rows.streamed else batches(epoch)),
+                FitPlan(**self.params.plan.model_dump(exclude={"batch", "epochs"}), epochs=epochs, seed=seed),
+                loss=head.loss,
+                device=best_device(),
+                resume=folder / "epoch.pt",
+                evaluate=(lambda model: _accuracy(model, blocks, labels)) if select_on else None,
+            )
+        card = WeightsCard(self.method, self._options, {"features": "as cached"})
         return {"weights.pt": encode(head.state_dict(), card), "history.json": result.document}
 
 
@@ -182,8 +233,10 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     inputs = pinned(paths.catalog, paths.store("features"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
+    refuse_other_weights(features, paths.weights / "backbones")
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
+    refuse_untaught(catalog, parts, allowed=preset.index.protocol_gaps == "allow")
     heads: list[Training] = []
     said: list[Scores] = []
     held_out: list[Scores] = []
@@ -192,17 +245,16 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         for head in training_run.heads(parts):
             heads.append(head)
             if head.phase == "selection":
-                seen = training_run.vectors(head.seed, selection=True).read(parts.select)
-                held_out.append(training_run.said(head, seen))
+                held_out.append(training_run.said(head, parts.select, selection=True))
             if head.phase == "final" or not preset.pretrain.refit:
-                said.append(
-                    training_run.said(head, training_run.vectors(head.seed, selection=False).read(parts.test))
-                )
+                said.append(training_run.said(head, parts.test, selection=False))
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
-    facts = {**_facts(preset, catalog), "skeleton_weight": weight}
-    write_results(paths, catalog, parts, [*said, *late_fusions(said, weight)], heads, facts)
+    scored = [*said, *late_fusions(said, weight)]
+    absent = methods_left_out(preset.train, {one.method for one in scored})
+    facts = {**_facts(preset, catalog), "skeleton_weight": weight, **absent}
+    write_results(paths, catalog, parts, scored, heads, facts)
     cached = sum(head.from_cache for head in heads)
     return Summary(
         "train",
@@ -211,7 +263,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         0,
         time.monotonic() - began,
         0.0,
-        note=left_out(catalog, features),
+        note="; ".join(filter(None, (left_out(catalog, features), told_left_out(absent)))),
         unit="heads",
     )
 
@@ -227,13 +279,17 @@ def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _as_tensors(batches: Iterator[tuple[Pair, NDArray[np.int64]]]) -> Iterator[Batch]:
-    for (skeleton, video), labels in batches:
-        yield (torch.from_numpy(skeleton), torch.from_numpy(video)), torch.from_numpy(labels)
+def _as_tensors(batches: Iterator[tuple[tuple[Values, ...], Labels]]) -> Iterator[Batch]:
+    for inputs, labels in batches:
+        yield _tensors(inputs), torch.from_numpy(labels)
 
 
-def _accuracy(model: nn.Module, pair: Pair, labels: NDArray[np.int64]) -> float:
+def _tensors(inputs: tuple[Values, ...]) -> tuple[Tensor, ...]:
+    return tuple(map(torch.from_numpy, inputs))
+
+
+def _accuracy(model: nn.Module, blocks: HeadBlocks, labels: Labels) -> float:
     device = best_device()
-    output: HeadOutput = model(torch.from_numpy(pair[0]).to(device), torch.from_numpy(pair[1]).to(device))
-    right: Tensor = output.logits.argmax(dim=1).cpu() == torch.from_numpy(labels)
+    said = [model(*(x.to(device) for x in _tensors(block))).logits.argmax(dim=1).cpu() for block in blocks]
+    right = torch.cat(said) == torch.from_numpy(labels)
     return 100 * float(right.float().mean())

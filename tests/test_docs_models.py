@@ -1,5 +1,6 @@
 """docs/models.md lists the backbones that there are, as they declare themselves."""
 
+import inspect
 import re
 from typing import get_args
 
@@ -12,7 +13,8 @@ import cli
 from models.backbones import backbone_class
 from models.cuts import Backbone
 from models.figures.published import System, published
-from models.names import BACKBONES
+from models.head import decided_by_data, head_class, head_inputs
+from models.names import BACKBONES, HEADS
 from models.preprocessing import HeatmapInput, JointInput, VideoInput
 from pipeline.skeleton.layouts import NTU_25
 
@@ -53,3 +55,14 @@ def test_options_that_the_page_uses_exist(command: str) -> None:
     (line,) = re.findall(rf"^python cli.py {command} .*$", PAGE, re.M)
     options = {*re.findall(r"--\w+", line), *(("--cut", "--views") if command == "extract" else ())}
     assert all(option in told for option in options)
+
+
+def test_the_list_of_heads_is_the_codes() -> None:
+    """Each with the cuts that it takes by default and cannot do without, and with every option that params may set."""
+    rows = re.findall(r"^\| (\w+) \| ([\w, ]+) \| [^|]+ \| ([\w, ]+) \|$", PAGE.split("## Heads")[1], re.M)
+    expected = {}
+    for kind in HEADS:
+        takes = ", ".join(f"{one.stream} {one.cut}" for one in head_inputs(kind, {}) if one.needed)
+        free = inspect.signature(head_class(kind)).parameters.keys() - decided_by_data(kind)
+        expected[kind] = (takes, free)
+    assert {kind: (takes, {*options.split(", ")}) for kind, takes, options in rows[1:]} == expected

@@ -48,8 +48,8 @@ def cached(net: EPAMNet, video: Tensor, heatmaps: Tensor, *, as_stored: bool = F
     given = {"rgb": video, "pose": heatmaps}
     with torch.no_grad():
         rows = [
-            (trunks[stream], cut, trunks[stream].at(given[stream], (cut,))[cut])
-            for stream, cut in net.head.reads
+            (trunks[one.stream], one.cut, trunks[one.stream].at(given[one.stream], (one.cut,))[one.cut])
+            for one in net.head.reads
         ]
     if not as_stored:
         return [values for _, _, values in rows]
@@ -204,7 +204,7 @@ def test_half_precision_of_the_arithmetic(dtype: torch.dtype) -> None:
 
 def test_what_each_head_reads() -> None:
     def reads(attention: Any) -> tuple[tuple[str, str], ...]:
-        return EPAMHead(4, attention=attention).reads
+        return tuple((one.stream, one.cut) for one in EPAMHead.inputs(attention=attention))
 
     assert reads("nested") == (("rgb", MAP), ("pose", FEATURES), ("pose", CHANNEL_POOL))
     assert reads("rival") == (("rgb", MAP), ("pose", FEATURES), ("pose", STRIDED_MAP))

@@ -52,6 +52,31 @@ def batches_of(*shape: int) -> Callable[[int], Iterator[Batch]]:
     return data
 
 
+def test_a_loss_that_runs_away_is_told_by_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where several batches are looked at together, and where the epoch ends in between."""
+
+    def data(epoch: int) -> Iterator[Batch]:
+        for number in range(8):
+            spoilt = epoch == 1 and number >= 6
+            yield (torch.full((2, 4), torch.inf if spoilt else 1.0),), torch.tensor([0, 1])
+
+    for every, seen in ((1, 7), (3, 8), (50, 8)):
+        monkeypatch.setattr("models.training.fit.LOOK_EVERY", every)
+        taken: list[int] = []
+
+        def counted(epoch: int) -> Iterator[Batch]:
+            taken.clear()  # noqa: B023
+            for number, batch in enumerate(data(epoch)):
+                taken.append(number)  # noqa: B023
+                yield batch
+
+        with pytest.raises(
+            FitError, match=r"the loss of epoch 1, batch 6, is (nan|inf) at lr 0\.1; .*Lower lr"
+        ):
+            fit(nn.Linear(4, 3), counted, FitPlan(epochs=2, lr=0.1))
+        assert len(taken) == seen
+
+
 def die_after(epoch: int) -> Callable[[EpochRecord], None]:
     def progress(record: EpochRecord) -> None:
         if record.epoch == epoch:
@@ -199,7 +224,7 @@ def test_a_loss_that_is_no_number_stops_the_run() -> None:
     def data(_epoch: int) -> Iterator[Batch]:
         yield (torch.full((4, 3, 8, 2, 1), torch.nan),), torch.zeros(4, dtype=torch.int64)
 
-    with pytest.raises(FitError, match=r"epoch 0 is nan at lr 0.05"):
+    with pytest.raises(FitError, match=r"epoch 0, batch 0, is nan at lr 0.05"):
         fit(agcn_with_dropout(), data, PLAN)
 
 

@@ -13,7 +13,16 @@ from models.amfi.r3d import R3D18
 from models.errors import ModelParamError, ShapeError
 from models.graph.agcn import AGCN
 from models.graph.layouts import AGCN_LAYOUTS
-from models.head import HeadOutput, build_head
+from models.head import (
+    HeadInput,
+    HeadOutput,
+    Source,
+    build_head,
+    decided_by_data,
+    head_for,
+    head_inputs,
+    kind_of,
+)
 from models.names import HEADS, HeadKind
 from pipeline.skeleton.layouts import NTU_25
 
@@ -155,7 +164,11 @@ def test_heads_say_which_shape_they_want() -> None:
         small_head()(SKELETON, VIDEO[:3])
 
 
-@pytest.mark.parametrize("kind", sorted(HEADS))
+PAIRED = sorted(kind for kind in HEADS if "skeleton_dim" in decided_by_data(kind))
+"""Heads over one vector of each modality."""
+
+
+@pytest.mark.parametrize("kind", PAIRED)
 def test_heads_refuse_integers_and_empty_batches(kind: HeadKind) -> None:
     with pytest.raises(ShapeError, match=r"skeleton features must be .* got \(4, 8\) of int64"):
         small_head(kind)(SKELETON.long(), VIDEO)
@@ -199,3 +212,35 @@ def test_a_head_smooths_labels_as_its_plan_says(kind: HeadKind) -> None:
     own = -logs[range(4), LABELS].mean()
     expected = plain - own + 0.7 * own + 0.3 * -logs.mean()
     torch.testing.assert_close(head.loss(output, LABELS), expected)
+
+
+def test_what_heads_over_vectors_declare() -> None:
+    skeleton, video = HeadInput("skeleton", ("skeleton", "heatmaps")), HeadInput("video", ("video",))
+    for kind in ("amfi", "average", "multiplication", "max", "concatenation"):
+        assert head_inputs(kind, {}) == (skeleton, video)
+    assert [one.needed for one in head_inputs("skeleton", {})] == [True, False]
+    assert [one.needed for one in head_inputs("video", {})] == [False, True]
+    assert head_inputs("linear", {"cut": "gap"}) == (
+        HeadInput("features", ("video", "skeleton", "heatmaps"), cut="gap"),
+    )
+
+
+def test_a_head_is_built_for_the_sizes_of_its_inputs() -> None:
+    linear = head_for("linear", 3, [Source((5,))], {})
+    given = torch.rand(2, 5)
+    assert num_parameters(linear) == 3 * (5 + 1)
+    torch.testing.assert_close(linear(given).logits, given @ linear.fc.weight.T + linear.fc.bias)  # type: ignore[operator, union-attr]
+    with pytest.raises(ShapeError, match=r"features must be \(B, 5\)"):
+        linear(torch.rand(2, 4))
+    unequal = head_for("average", 3, [Source((8,)), Source((6,))], {})
+    assert num_parameters(unequal) == 8 * 8 + 8 + 6 * 8 + 8 + 3 * 9
+    with pytest.raises(ModelParamError, match="unequal"):
+        head_for("average", 3, [Source((8,)), Source((6,))], {"unequal": "refuse"})
+
+
+def test_a_method_is_a_head_and_perhaps_a_word_of_its_own() -> None:
+    assert [kind_of(name) for name in ("amfi", "amfi@lambda_0", "own.head:Mine@b")] == [
+        "amfi",
+        "amfi",
+        "own.head:Mine",
+    ]

@@ -55,11 +55,13 @@ def test_cuts_are_arrays_of_their_own_dtype_and_axes(store: Store) -> None:
         "video_0": (1, 32),
         "video_0_fold": (1, 32),
         "video_0_map": (1, 32, 1, 2, 2),
+        "video_0_fold_map": (1, 32, 1, 2, 2),
         "skeleton_0": (1, 16),
         "skeleton_0_fold": (1, 16),
         "own_0": (1, 6),
         "own_0_fold": (1, 6),
         "own_0_heat": (1, 25, 4),
+        "own_0_fold_heat": (1, 25, 4),
     }
     assert store.spec("own_0_heat").dtype == store.spec("video_0_map").dtype == "float16"
     assert store.spec("own_0_heat").dims[-1].startswith("frame")

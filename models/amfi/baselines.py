@@ -4,14 +4,15 @@ Each is one linear layer on the mean, product, maximum or concatenation of the t
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from models.errors import ModelParamError
-from models.head import Head, HeadOutput, UnequalDims
+from models.head import Head, HeadInput, HeadOutput, UnequalDims
 
 PlainKind = Literal["average", "multiplication", "max", "concatenation", "skeleton", "video"]
 
@@ -48,6 +49,14 @@ class PlainFusion(Head):
         super().__init__(num_classes, skeleton_dim=skeleton_dim, video_dim=video_dim, unequal=unequal)
         ends = {"concatenation": skeleton_dim + video_dim, "skeleton": skeleton_dim, "video": video_dim}
         self.fc = nn.Linear(ends.get(kind, self.dim), num_classes)
+
+    @classmethod
+    def inputs(cls, *, kind: str = "", **options: Any) -> tuple[HeadInput, ...]:
+        """Return the two vectors; of `skeleton` and `video` the other one need not be there."""
+        both = super().inputs(**options)
+        return tuple(
+            replace(one, needed=kind not in ("skeleton", "video") or one.stream == kind) for one in both
+        )
 
     def _project(self, unequal: UnequalDims) -> None:
         if self.kind in ("average", "multiplication", "max"):

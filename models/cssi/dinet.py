@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from models.checks import check_input
 from models.cssi.body_parts import Parts, checked_parts, parts_of
 from models.cssi.resnet import SEGMENTS
-from models.cuts import FEATURES, Backbone, Cut
+from models.cuts import FEATURES, JOINTS, Backbone, Cut
 from models.errors import ModelParamError
 from models.graph.graphs import Edges
 from models.preprocessing import JointInput
@@ -43,6 +43,7 @@ CUTS = (
         "CSSIModel's fusion and heads behind a frozen DINet-R; SPEC 1.8 caches joints instead, DINet-R is light",
         dtype="float16",
     ),
+    JOINTS,
 )
 
 
@@ -88,7 +89,7 @@ class DINetR(Backbone):
         self.out = nn.Linear(2 * WIDTH, NUM_FEATURES)
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """Return `segments` (B, T, 512) and their mean over T, `features` (B, 512)."""
+        """Return any of `segments` (B, T, 512), their mean over T, `features` (B, 512), and `joints`."""
         wanted = [self.cut(name).name for name in names]
         c, v, m = self.in_channels, self.num_joints, self.num_people
         check_input("joints", joints, ("B", f"C={c}", ("T", 2), f"V={v}", f"M={m}"))
@@ -97,7 +98,7 @@ class DINetR(Backbone):
         embedded = self.pem(torch.cat([position, velocity, part], dim=-1).to(self.out.weight.dtype))
         both = torch.cat([self._posture(embedded, present), self.ism(embedded, position, present)], -1)
         segments = self.out(both)
-        found = {SEGMENTS: segments, FEATURES: segments.float().mean(dim=1)}
+        found = {SEGMENTS: segments, FEATURES: segments.float().mean(dim=1), JOINTS.name: joints}
         return {name: found[name] for name in wanted}
 
     def _posture(self, embedded: Tensor, present: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ B clips, C channels, T frames, H × W places. Both give A_ST, (B, 1, T, H, W) in
 backbone, so that either also runs on cached features.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from models.errors import ModelParamError
 AttentionKind = Literal["nested", "rival"]
 """EPAM-Net's own block, or that of its reference [38] (section 4.4.2)."""
 
+READS: dict[AttentionKind, str] = {"nested": CHANNEL_POOL, "rival": STRIDED_MAP}
+"""The cut of the pose backbone that each takes."""
+
 RIVAL_FRAMES = 16
 """Frames of the RGB stream: the width of the rival's linear layers."""
 
@@ -26,9 +29,6 @@ class NestedAttention(nn.Module):
 
     The batch norm is the official code's and not in eq. 2.
     """
-
-    reads: ClassVar[str] = CHANNEL_POOL
-    """Name of the pose backbone's cut that it takes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,8 +51,6 @@ class RivalAttention(nn.Module):
 
     The paper's 2.87 k are those over 256 channels.
     """
-
-    reads: ClassVar[str] = STRIDED_MAP
 
     def __init__(self, channels: int = 216, num_frames: int = RIVAL_FRAMES) -> None:
         super().__init__()
@@ -88,8 +86,11 @@ def build_attention(
     kind: AttentionKind, *, channels: int, num_frames: int
 ) -> NestedAttention | RivalAttention:
     """Build a fresh block; only the rival's size depends on channels and frames."""
-    if kind == "nested":
-        return NestedAttention()
-    if kind == "rival":
-        return RivalAttention(channels, num_frames)
-    raise ModelParamError(f"attention must be nested, rival or none, got {kind!r}")
+    return NestedAttention() if kind == "nested" else RivalAttention(channels, num_frames)
+
+
+def attention_cut(kind: AttentionKind) -> str:
+    """Return the cut of the pose backbone that a block takes. Raises ModelParamError for a kind that is none."""
+    if kind not in READS:
+        raise ModelParamError(f"attention must be nested, rival or none, got {kind!r}")
+    return READS[kind]

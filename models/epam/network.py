@@ -5,18 +5,17 @@ module serves the whole network and training on a cache of frozen trunks.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checks import check_input
-from models.cuts import FEATURES
-from models.epam.attention import AttentionKind, build_attention
+from models.epam.attention import AttentionKind, attention_cut, build_attention
 from models.epam.xnets import MAP, PoseXShiftNet, RGBXShiftNet, XNet
 from models.errors import ModelParamError, ShapeError
-from models.head import HeadOutput
+from models.head import CutHead, HeadInput, HeadOutput, Source, check_classes
 
 Fusion = Literal["logits", "softmax"]
 """Scores that are added: the official code adds logits, the paper its "predictions" (softmax of the logits)."""
@@ -36,8 +35,10 @@ class EPAMOutput(HeadOutput):
     """(B, K) logits of the pose stream."""
 
 
-class EPAMHead(nn.Module):
+class EPAMHead(CutHead):
     """Attention and both classifiers on cuts of the trunks, so that a cache of frozen trunks can train them."""
+
+    from_data = frozenset({"rgb_channels", "pose_channels", "num_frames"})
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class EPAMHead(nn.Module):
         """
         super().__init__()
         _check_options(num_classes, fusion, rgb_channels, pose_channels, dropout)
+        self.reads = self.inputs(attention=attention)
         self.num_classes, self.fusion = num_classes, fusion
         self.rgb_channels, self.pose_channels = rgb_channels, pose_channels
         self.attention = (
@@ -67,12 +69,28 @@ class EPAMHead(nn.Module):
         self.fc_rgb = _classifier(rgb_channels, num_classes)
         self.fc_pose = _classifier(pose_channels, num_classes)
 
-    @property
-    def reads(self) -> tuple[tuple[Stream, str], ...]:
-        """Stream and cut of each input of forward, in order."""
-        if self.attention is None:
-            return (("rgb", FEATURES), ("pose", FEATURES))
-        return (("rgb", MAP), ("pose", FEATURES), ("pose", self.attention.reads))
+    @classmethod
+    def inputs(
+        cls, *, attention: AttentionKind | Literal["none"] = "nested", **_: Any
+    ) -> tuple[HeadInput, ...]:
+        """Return both streams' features, or the RGB map, pose features, and the cut that the attention reads."""
+        pose = HeadInput("pose", ("heatmaps",))
+        if attention == "none":
+            return (HeadInput("rgb", ("video",)), pose)
+        view = HeadInput("pose", ("heatmaps",), "map", attention_cut(attention), aligned=True)
+        return (HeadInput("rgb", ("video",), "map", MAP, aligned=True), pose, view)
+
+    @classmethod
+    def sizes(cls, *sources: Source) -> dict[str, Any]:
+        """Return both widths and the RGB stream's frames. Raises ModelParamError where frames or places misfit."""
+        rgb, pose, *view = (source.shape for source in sources)
+        if any(rgb[1:] != seen[1:] for seen in view):
+            raise ModelParamError(
+                f"the RGB map's frames and places are {rgb[1:]}, those that the attention reads of pose "
+                f"{view[0][1:]}: give both networks one grid (crop size, heatmap size, frames and `frame_stride`)"
+            )
+        frames = {"num_frames": rgb[1]} if view else {}
+        return {"rgb_channels": rgb[0], "pose_channels": pose[0], **frames}
 
     def forward(self, rgb: Tensor, pose: Tensor, view: Tensor | None = None) -> EPAMOutput:
         """RGB map (B, C, T, H, W), pose features (B, C), the attention's input (see `reads`) → logits.
@@ -91,7 +109,7 @@ class EPAMHead(nn.Module):
         """Mean over frames and places of f_r' = f_r + f_r ⊗ A_ST: (B, C)."""
         if (view is None) != (self.attention is None):
             raise ShapeError(
-                f"this head takes {[' '.join(cut) for cut in self.reads]}, got {3 - (view is None)} tensors"
+                f"this head takes {[f'{one.stream} {one.cut}' for one in self.reads]}, got {3 - (view is None)} tensors"
             )
         dtype = self.fc_rgb.weight.dtype
         if self.attention is None or view is None:
@@ -107,9 +125,12 @@ class EPAMHead(nn.Module):
         weights = 1 + self.attention(view.to(dtype))
         return attended_mean(rgb.to(dtype), weights)
 
-    def loss(self, output: EPAMOutput, labels: Tensor) -> Tensor:
+    def loss(self, output: HeadOutput, labels: Tensor) -> Tensor:
         """Return cross-entropy of the RGB stream plus that of the pose stream, means over the batch."""
-        return F.cross_entropy(output.rgb.float(), labels) + F.cross_entropy(output.pose.float(), labels)
+        assert isinstance(output, EPAMOutput)
+        smoothing = self.label_smoothing
+        rgb = F.cross_entropy(output.rgb.float(), labels, label_smoothing=smoothing)
+        return rgb + F.cross_entropy(output.pose.float(), labels, label_smoothing=smoothing)
 
 
 def attended_mean(maps: Tensor, weights: Tensor) -> Tensor:
@@ -177,12 +198,12 @@ class EPAMNet(nn.Module):
                 f"frames and heatmaps must be of the same clips, got {len(clips)} and {len(heatmaps)}"
             )
         cuts = {"rgb": self._cuts("rgb", clips), "pose": self._cuts("pose", heatmaps)}
-        output: EPAMOutput = self.head(*(cuts[stream][cut] for stream, cut in self.head.reads))
+        output: EPAMOutput = self.head(*(cuts[one.stream][one.cut] for one in self.head.reads))
         return output
 
     def _cuts(self, stream: Stream, x: Tensor) -> dict[str, Tensor]:
         trunk = self.rgb if stream == "rgb" else self.pose
-        return trunk.at(x, [cut for of, cut in self.head.reads if of == stream])
+        return trunk.at(x, [one.cut for one in self.head.reads if one.stream == stream])
 
     def loss(self, output: EPAMOutput, labels: Tensor) -> Tensor:
         """Return the head's loss over the batch."""
@@ -199,8 +220,7 @@ def _classifier(features: int, num_classes: int) -> nn.Linear:
 def _check_options(
     num_classes: int, fusion: str, rgb_channels: int, pose_channels: int, dropout: float
 ) -> None:
-    if num_classes < 2:
-        raise ModelParamError(f"num_classes must be 2 or more, got {num_classes}")
+    check_classes(num_classes)
     if fusion not in ("logits", "softmax"):
         raise ModelParamError(f"fusion must be logits or softmax, got {fusion!r}")
     if min(rgb_channels, pose_channels) < 1:

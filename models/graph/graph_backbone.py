@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checks import check_input
-from models.cuts import FEATURES, Cut
+from models.cuts import FEATURES, JOINTS, Cut
 from models.graph.graph_layers import start_convs
 from models.graph.graphs import Edges, adjacency
 from models.graph.joint_backbone import JointBackbone
@@ -37,6 +37,7 @@ CUTS = (
         "training's crops and turns of joints: no cache serves the paper's own training (SPEC 5.7)",
         dtype="float16",
     ),
+    JOINTS,
 )
 
 OFFICIAL = AGCN_LAYOUTS["official_10"]
@@ -116,14 +117,14 @@ class GraphBackbone(JointBackbone):
         return tuple(self.get_submodule(name) for name in self._names)
 
     def at(self, joints: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """Return `features` (B, last block's width) and `last_block` (B, M, C', T', V), the last block's input."""
+        """Return any of `features` (B, last block's width), `last_block` (B, M, C', T', V), its input, and `joints`."""
         wanted = [self.cut(name).name for name in names]
         x = self.normalised(joints).permute(0, 2, 3, 1).contiguous()
         losses = self.losses_for(joints)
         *before, last = self.blocks
         for block in before:
             x = block(x, losses)
-        found = {LAST_BLOCK: x.view(-1, self.num_people, *x.shape[1:])}
+        found = {LAST_BLOCK: x.view(-1, self.num_people, *x.shape[1:]), JOINTS.name: joints}
         if FEATURES in wanted:
             found[FEATURES] = _pooled(last(x, losses), self.num_people)
         return {name: found[name] for name in wanted}

@@ -28,14 +28,18 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(backbone.num_features, num_classes)
-        wide = (init or backbone.classifier_init) == "sqrt_2_over_k"
-        nn.init.normal_(self.fc.weight, std=sqrt(2 / num_classes) if wide else 0.01)
-        nn.init.zeros_(self.fc.bias)
+        init_classifier(self.fc, init or backbone.classifier_init)
 
     def forward(self, clips: Tensor) -> Tensor:
         """The backbone's input (B, …) → (B, num_classes) logits."""
         logits: Tensor = self.fc(self.dropout(self.backbone(clips)))
         return logits
+
+
+def init_classifier(fc: nn.Linear, init: ClassifierInit) -> None:
+    """Draw a linear classifier's first weights; its bias starts at 0."""
+    nn.init.normal_(fc.weight, std=sqrt(2 / fc.out_features) if init == "sqrt_2_over_k" else 0.01)
+    nn.init.zeros_(fc.bias)
 
 
 def classifier_loss(model: Classifier, loss: Loss) -> Loss:

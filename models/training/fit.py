@@ -36,6 +36,9 @@ State = dict[str, Tensor]
 
 ADAM_SECOND_BETA = 0.999
 
+LOOK_EVERY = 50
+"""Batches after which losses are looked at: a GPU need not wait for each, and no hours are spent after a NaN."""
+
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
@@ -151,16 +154,31 @@ def _epoch(
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(plan, epoch)
     total, clips = torch.zeros((), dtype=torch.float64, device=device), 0
-    for inputs, labels in batches:
+    unread: list[Tensor] = []
+    for number, (inputs, labels) in enumerate(batches):
         value = _step(model, optimiser, inputs, labels, plan, loss=loss, device=device)
         total += value.double() * len(labels)
         clips += len(labels)
+        unread.append(value)
+        if len(unread) == LOOK_EVERY:
+            _refuse_not_finite(unread, plan, epoch, number)
+            unread.clear()
     if clips == 0:
         raise FitError(f"epoch {epoch} held no batch; data({epoch}) must yield at least one")
-    mean = float(total) / clips
-    if not math.isfinite(mean):
-        raise FitError(f"the loss of epoch {epoch} is {mean} at lr {learning_rate(plan, epoch)}; lower lr")
-    return mean
+    if unread:
+        _refuse_not_finite(unread, plan, epoch, number)
+    return float(total) / clips
+
+
+def _refuse_not_finite(losses: list[Tensor], plan: FitPlan, epoch: int, last: int) -> None:
+    """Stop at the first loss that is NaN or infinite, of those up to batch `last`."""
+    values = torch.stack(losses).tolist()
+    for number, value in enumerate(values, start=last + 1 - len(values)):
+        if not math.isfinite(value):
+            raise FitError(
+                f"the loss of epoch {epoch}, batch {number}, is {value} at lr {learning_rate(plan, epoch)}; both are "
+                "counted from 0. Lower lr, or set grad_clip"
+            )
 
 
 def _step(

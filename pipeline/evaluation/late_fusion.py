@@ -1,12 +1,16 @@
 """Late fusion: the class probabilities of the two single modalities, combined with at most one learned number."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.shown import ShownByShape
+
+if TYPE_CHECKING:
+    from pipeline.params.params import HeadParams
 
 Floats = NDArray[np.float64]
 
@@ -65,3 +69,19 @@ def skeleton_weight(held_out: Sequence[Scores], labels: NDArray[np.int64]) -> fl
     rows = np.arange(len(labels))
     likelihoods = [np.log(product(video, skeleton, w)[rows, labels] + LEAST).mean() for w in WEIGHTS]
     return float(WEIGHTS[int(np.argmax(likelihoods))])
+
+
+def methods_left_out(train: "HeadParams", scored: Collection[str]) -> dict[str, Any]:
+    """Return, for metrics.json, the usual methods that one modality alone cannot have; empty where both are there."""
+    empty = [side for side in SINGLE if not getattr(train, side)]
+    usual = [*type(train).model_fields["methods"].default, SCORE_SUM, WEIGHTED_PRODUCT]
+    absent = [method for method in usual if method not in scored]
+    return {"left_out": {"methods": absent, "for_want_of": empty[0]}} if empty else {}
+
+
+def told_left_out(absent: Mapping[str, Any]) -> str:
+    """Format what `methods_left_out` returned, or metrics.json has of it, as a clause; "" where nothing is left out."""
+    if "left_out" not in absent:
+        return ""
+    found = absent["left_out"]
+    return f"left out, for there are no {found['for_want_of']} features: {', '.join(found['methods'])}"

@@ -136,6 +136,9 @@ class FeatureParams(Section):
 
 MODALITIES = ("video", "skeleton")
 
+SIDE_MODALITIES = {"video": ("video",), "skeleton": ("skeleton", "heatmaps")}
+"""Modalities of the backbones that may form each vector: heatmaps are drawn from joints."""
+
 
 class HeadParams(Section):
     """Stage 3: AMFI-Net's fusion and the fusions it is compared with; of one modality, a linear head alone."""
@@ -153,7 +156,10 @@ class HeadParams(Section):
         "concatenation",
         "amfi",
     )
-    """Names of `models.names.HEADS`, or a user's own as `package.module:Class`."""
+    """Names of `models.names.HEADS`, or a user's own as `package.module:Class`; `amfi@any_word` is one more `amfi`,
+    with options of its own."""
+    streams: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Method to stream of its head to the backbone that feeds it, where more than one could."""
     single_backbones: tuple[str, ...] = ()
     """Further backbones, each with a linear head of its own: one more row of the table."""
     fused: str = "amfi"
@@ -165,7 +171,7 @@ class HeadParams(Section):
 
     @model_validator(mode="after")
     def _methods_have_vectors(self) -> "HeadParams":
-        """A head that fuses needs both modalities' vectors; where one is empty, the other's linear head is meant."""
+        """Where one modality's vectors are empty, the other's linear head is meant unless methods are named."""
         sides = [side for side in MODALITIES if getattr(self, side)]
         if not sides:
             raise MistakesError([(("video",), "empty as skeleton is: name the backbones of one of them")])
@@ -173,11 +179,6 @@ class HeadParams(Section):
             meant = {"methods": (sides[0],), "fused": sides[0]}
             for name in meant.keys() - self.model_fields_set:
                 object.__setattr__(self, name, meant[name])  # frozen from here on
-        empty = [side for side in MODALITIES if side not in sides]
-        odd = [method for method in self.methods if empty and method not in sides]
-        if odd:
-            told = f"{odd[0]!r} needs {empty[0]} features, and {empty[0]} is empty; say [{sides[0]}]"
-            raise MistakesError([(("methods",), told)])
         return self
 
 
@@ -225,9 +226,10 @@ class Preset(Section):
         """Backbones that heads shall see and that are not there, or whose features are not kept."""
         train, backbones = self.train, self.pretrain.backbones
         for side in MODALITIES:
-            known = [name for name, backbone in backbones.items() if backbone.modality == side]
+            fit = SIDE_MODALITIES[side]
+            known = [name for name, backbone in backbones.items() if backbone.modality in fit]
             for name in getattr(train, side):
-                yield from _none_of(("train", side), name, f"backbones of modality {side}", known)
+                yield from _none_of(("train", side), name, f"backbones of modality {' or '.join(fit)}", known)
         for name in train.single_backbones:
             yield from _none_of(("train", "single_backbones"), name, "pretrain.backbones", backbones)
             if name in train.methods:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cache import Cache
+from cache import Cache, Store
 from cache.home.blobs import blob_document
 from cache.home.references import remember_use
 from pipeline.errors import DatasetError
@@ -166,6 +166,16 @@ def told_trainings(folder: Path) -> tuple[Training, ...]:
     return parsed(folder / TRAININGS, lambda data: tuple(_blank(fact) for fact in json.loads(data)))
 
 
+def refuse_other_weights(features: Store, folder: Path) -> None:
+    """Refuse features of other weights than those in `folder`. Raises DatasetError, which names the arrays."""
+    of_features: Any = features.attrs["weights"]
+    odd = [t.array for t in told_trainings(folder) if of_features.get(t.array, t.sha256) != t.sha256]
+    if odd:
+        raise DatasetError(
+            f"{features.path} was not computed with the weights in {folder} ({', '.join(odd)}): run `features` again"
+        )
+
+
 def _weights(path: Path, training: Training) -> bytes:
     weights = proven_bytes(path) if path.exists() else b""
     if hashlib.sha256(weights).hexdigest() != training.sha256:
@@ -182,5 +192,15 @@ def read_documents(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _blank(fact: Mapping[str, Any]) -> Training:
-    """One entry of trainings.json, without its weights."""
-    return Training(**{"key": "", **fact, "history": tuple(fact["history"])}, weights=b"", from_cache=True)
+    """One entry of trainings.json, without its weights. Raises ValueError where its history is none."""
+    history = tuple(_epoch(record) for record in fact["history"])
+    if fact["best_epoch"] not in range(len(history)):
+        raise ValueError(f"best epoch {fact['best_epoch']!r} of {len(history)}")
+    return Training(**{"key": "", **fact, "history": history}, weights=b"", from_cache=True)
+
+
+def _epoch(record: Mapping[str, Any]) -> dict[str, Any]:
+    figures = {name: record[name] for name in ("epoch", "lr", "train_loss", "val_accuracy")}
+    if not all(isinstance(figure, int | float) for figure in figures.values() if figure is not None):
+        raise ValueError(f"figures of an epoch that are none: {figures}")
+    return dict(record)

@@ -1,0 +1,204 @@
+"""Cached cuts as the tensors that a head takes: vectors are held in memory, all else is read batch by batch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache import Store
+from pipeline.arrays.cut_arrays import cut_array
+from pipeline.errors import DatasetError
+from pipeline.rng import rng_for
+from pipeline.shown import ShownByShape
+
+if TYPE_CHECKING:
+    from pipeline.params.params import HeadParams, PretrainParams
+    from pipeline.params.streams import DeclaredInput
+
+Values = NDArray[Any]
+"""(N, …) values of N clips, float32 or float16."""
+
+Labels = NDArray[np.int64]
+
+
+def features_there(store: Store) -> frozenset[str]:
+    """Return the clips for which every backbone has features."""
+    return frozenset(store.ids) - {failure["id"] for failure in store.failures}
+
+
+class OneInput(Protocol):
+    """One tensor of a head, for any clips."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the values of all clips fit into memory, so that they are read once."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one clip's values."""
+        ...
+
+    def read(self, ids: Sequence[str]) -> Values:
+        """Return the values of `ids`, in their order: (N, *shape)."""
+        ...
+
+    def row_keys(self) -> list[dict[str, str]]:
+        """Return the cache keys that the values are made of, by clip id: one mapping an array."""
+        ...
+
+
+@dataclass(frozen=True)
+class VectorInput:
+    """One vector a clip: the mean over views, with several backbones concatenated."""
+
+    store: Store
+    arrays: tuple[str, ...]
+    in_memory: bool = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C,): the sum of all widths."""
+        return (sum(self.store.spec(name).row_shape[-1] for name in self.arrays),)
+
+    def read(self, ids: Sequence[str]) -> Values:
+        """Return (N, C) float32."""
+        parts = [self.store.read(name, list(ids)).mean(axis=1, dtype=np.float32) for name in self.arrays]
+        return np.concatenate(parts, axis=1)
+
+    def row_keys(self) -> list[dict[str, str]]:
+        """Return the keys of each array's rows."""
+        return [self.store.keys(name) for name in self.arrays]
+
+
+@dataclass(frozen=True)
+class MapInput:
+    """A map, joints, or a vector a frame, of each clip's first view, as it is stored."""
+
+    store: Store
+    array: str
+    in_memory: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one view's row, such as (C, T, H, W)."""
+        return self.store.spec(self.array).row_shape[1:]
+
+    def read(self, ids: Sequence[str]) -> Values:
+        """Return (N, …) of the store's own type."""
+        return np.ascontiguousarray(self.store.read(self.array, list(ids))[:, 0])
+
+    def row_keys(self) -> list[dict[str, str]]:
+        """Return the keys of the array's rows."""
+        return [self.store.keys(self.array)]
+
+
+@dataclass(frozen=True)
+class HeadRows:
+    """All inputs of one head, in the order in which it takes them."""
+
+    inputs: tuple[OneInput, ...]
+
+    @property
+    def streamed(self) -> bool:
+        """Whether something is read batch by batch."""
+        return not all(one.in_memory for one in self.inputs)
+
+    def read(self, ids: Sequence[str]) -> tuple[Values, ...]:
+        """Return every input of `ids`: (N, …) each."""
+        return tuple(one.read(ids) for one in self.inputs)
+
+    def keys(self, ids: Sequence[str]) -> list[list[str]]:
+        """Return [id, keys of its inputs' rows] of each of `ids`."""
+        columns = [keys for one in self.inputs for keys in one.row_keys()]
+        return [[clip_id, *(keys[clip_id] for keys in columns)] for clip_id in ids]
+
+
+def arrays_of(
+    store: Store,
+    names: Sequence[str],
+    cut: str,
+    heads: "HeadParams",
+    pretrain: "PretrainParams",
+    head_seed: int,
+    *,
+    selection: bool,
+) -> tuple[str, ...]:
+    """Return the arrays of a cut of the backbones `names`: of those with the head's seed, else of the first ones.
+
+    `selection` asks for the backbones that were not trained on the held-out clips. Raises DatasetError where the
+    store lacks one.
+    """
+    paired = len(pretrain.seeds) == len(heads.seeds)
+    seed = (
+        pretrain.seeds[heads.seeds.index(head_seed)]
+        if paired and not (selection and pretrain.refit)
+        else pretrain.seeds[0]
+    )
+    tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
+    found = tuple(cut_array(name + tail, cut) for name in names)
+    for name in found:
+        if name not in store.arrays:
+            raise DatasetError(
+                f"{store.path} has no array {name!r}, which heads shall see; it has {sorted(store.arrays)}: run "
+                "`pretrain` and `features` with the present params"
+            )
+    return found
+
+
+def input_from(store: Store, declared: "DeclaredInput", arrays: tuple[str, ...]) -> OneInput:
+    """Return one declared input, read from these arrays of the store."""
+    return VectorInput(store, arrays) if declared.kind == "vector" else MapInput(store, arrays[0])
+
+
+@dataclass(frozen=True, repr=False)
+class HeadBatches(ShownByShape):
+    """Shuffled batches of a head's inputs; those of epoch e depend only on the seed and on e."""
+
+    rows: HeadRows
+    ids: tuple[str, ...]
+    labels: Labels
+    batch: int
+    seed: int
+    _held: dict[int, Values] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        for place, one in enumerate(self.rows.inputs):
+            if one.in_memory:
+                self._held[place] = one.read(self.ids)
+
+    def __call__(self, epoch: int) -> Iterator[tuple[tuple[Values, ...], Labels]]:
+        """Yield every clip once, in batches of nearly equal size, `batch` at most."""
+        order = rng_for("order", self.seed, epoch).permutation(len(self.labels))
+        for part in np.array_split(order, -(-len(order) // self.batch)):
+            yield (
+                tuple(self._values(place, part) for place in range(len(self.rows.inputs))),
+                self.labels[part],
+            )
+
+    def _values(self, place: int, part: NDArray[np.intp]) -> Values:
+        if place in self._held:
+            return self._held[place][part]
+        return self.rows.inputs[place].read([self.ids[number] for number in part])
+
+
+class HeadBlocks:
+    """A head's inputs in order, over and over: `size` clips at a time where maps are read, else all at once."""
+
+    def __init__(self, rows: HeadRows, ids: Sequence[str], size: int) -> None:
+        self._rows, self._ids, self._size = rows, ids, size
+        self._whole = rows.read(ids) if ids and not rows.streamed else None
+
+    def __iter__(self) -> Iterator[tuple[Values, ...]]:
+        if self._whole is not None:
+            return iter((self._whole,))
+        starts = range(0, len(self._ids), self._size)
+        return (self._rows.read(self._ids[start : start + self._size]) for start in starts)
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Convert logits (N, K) to probabilities (N, K)."""
+    raised = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

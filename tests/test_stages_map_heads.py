@@ -1,0 +1,308 @@
+"""train on maps, frames and joints that features.zarr keeps: streamed batch by batch, and the papers' modules."""
+
+import copy
+import gc
+import json
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from tiny import PLAN, TINY, Project, tiny_params
+
+from cache import Store, open_store
+from models.head import Source, head_for
+from models.training.checkpoint import decode
+from pipeline.catalog.catalog import read_catalog
+from pipeline.errors import ParamError
+from pipeline.inputs.head_input import HeadBatches, HeadRows, MapInput, VectorInput
+from pipeline.training.trainings import read_trainings, told_trainings
+from stages.load_params import load_params
+
+ONCE = {**PLAN, "epochs": 1}
+JOINTS: dict[str, Any] = TINY["pretrain"]["backbones"]["skeleton"]
+BACKBONES: dict[str, Any] = {
+    "rgb": {
+        "modality": "video",
+        "recipe": "r4",
+        "model": {"kind": "rgb_xshift", "width": 8, "blocks": [1, 1]},
+        "plan": ONCE,
+        "cuts": ["features", "map"],
+    },
+    "pose": {
+        "modality": "heatmaps",
+        "model": {"kind": "pose_xshift", "width": 8, "blocks": [1, 1], "frame_stride": 1},
+        "plan": ONCE,
+        "cuts": ["features", "channel_pool", "strided_map"],
+    },
+    "paths": {
+        "modality": "video",
+        "recipe": "r4",
+        "model": {"kind": "two_path", "width": 8, "tau": 4, "alpha": 4},
+        "plan": ONCE,
+        "cuts": ["features", "gap", "sparse_map", "dense_map"],
+    },
+    "images": {
+        "modality": "video",
+        "recipe": "r4",
+        "model": {"kind": "frame_resnet", "network": "mobilenet_v2"},
+        "plan": ONCE,
+        "cuts": ["features", "segments"],
+    },
+    "graph": {
+        **JOINTS,
+        "model": {"kind": "stgcn", "layout": [[8, 1], [16, 2], [16, 1]]},
+        "plan": ONCE,
+        "cuts": ["features", "last_block", "joints"],
+    },
+    "dinet": {
+        **JOINTS,
+        "model": {"kind": "dinet_r"},
+        "input": {**JOINTS["input"], "num_frames": 4},
+        "plan": ONCE,
+        "cuts": ["features", "segments", "joints"],
+    },
+}
+
+METHODS = {
+    "epam": {},
+    "epam@rival": {"attention": "rival"},
+    "epam@none": {"attention": "none"},
+    "interaction": {},
+    "interaction@tconv": {"lateral": "tconv", "rounds": 3},
+    "linear": {"cut": "gap"},
+    "last_block": {},
+    "last_block@sf": {"sf_head": 2},
+    "cssi": {"reasoning": "lstm", "dim": 16},
+    "cssi@frozen": {"skeleton": "frozen", "reasoning": "conv3d", "dim": 16},
+    "cssi@video": {"skeleton": "none", "reasoning": "lstm", "dim": 16, "corrected_fc": True},
+}
+
+TRAIN: dict[str, Any] = {
+    "video": ["rgb"],
+    "skeleton": ["graph"],
+    "methods": ["video", "skeleton", *METHODS],
+    "fused": "epam",
+    "options": METHODS,
+    "streams": {"epam@none": {"rgb": "rgb"}, "cssi": {"skeleton": "dinet"}},
+    "seeds": [0],
+    "plan": {**PLAN, "batch": 8, "lr": 0.002, "grad_clip": 1.0},
+}
+
+
+def changes(**more: Any) -> dict[str, Any]:
+    return {"pretrain.backbones": copy.deepcopy(BACKBONES), "train": copy.deepcopy(TRAIN), **more}
+
+
+@pytest.fixture(scope="module")
+def whole(recordings: Any, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project.made(tmp_path_factory.mktemp("maps"), recordings, **changes())
+    load_params(made.paths.params, "demo")
+    made.run_all()
+    return made
+
+
+@pytest.fixture
+def store(whole: Project) -> Store:
+    return open_store(whole.paths.store("features"))
+
+
+def metrics(project: Project) -> dict[str, Any]:
+    return dict(json.loads((project.paths.reports / "metrics.json").read_text()))
+
+
+def test_every_head_of_the_five_systems_is_a_row_of_the_table(whole: Project) -> None:
+    told = metrics(whole)
+    assert {*METHODS} - {"epam"} <= told.keys()
+    assert told["fused"]["by_seed"]
+    assert told["fusion"] == "epam"
+    assert "epam@rival" in (whole.paths.reports / "index.html").read_text()
+
+
+def test_a_second_run_trains_nothing(whole: Project, tmp_path: Path) -> None:
+    again = whole.copy(tmp_path / "again")
+    before = metrics(again)
+    assert again.run("train").made == 0
+    assert metrics(again) == before
+
+
+def test_predictions_are_the_modules_own_on_what_the_store_holds(whole: Project, store: Store) -> None:
+    """EPAM's head, loaded by hand: the RGB map, pose features and pooled pose of frozen trunks."""
+    ids = [e.clip.clip_id for e in read_catalog(whole.paths.catalog).usable("test")][:5]
+    arrays = ("rgb_0_map", "pose_0", "pose_0_channel_pool")
+    given = [torch.from_numpy(store.read(name, ids)[:, 0]) for name in arrays]
+    weights = next(t.weights for t in read_trainings(whole.paths.weights / "heads") if t.array == "epam_0")
+    head = head_for(
+        "epam",
+        len(read_catalog(whole.paths.catalog).classes),
+        [Source(tuple(x.shape[1:])) for x in given],
+        {},
+    )
+    head.load_state_dict(decode(weights).state)
+    with torch.no_grad():
+        expected = head.eval()(*given).logits.softmax(dim=1)
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(
+        whole.paths.reports / "predictions.parquet", filters=[("method", "=", "fused")]
+    ).to_pydict()
+    rows = dict(zip(table["clip_id"], table["probabilities"], strict=True))
+    np.testing.assert_allclose([rows[i] for i in ids], expected, atol=1e-5)
+
+
+def test_the_document_names_each_clips_rows_of_every_input(whole: Project, store: Store) -> None:
+    documents = json.loads((whole.paths.weights / "heads" / "documents.json").read_text())
+    for method, arrays in {
+        "epam_0": ["rgb_0_map", "pose_0", "pose_0_channel_pool"],
+        "interaction_0": ["paths_0_sparse_map", "paths_0_dense_map"],
+        "last_block_0": ["graph_0_last_block", "graph_0_joints"],
+        "cssi_0": ["dinet_0_joints", "images_0_segments"],
+        "linear_0": ["paths_0_gap"],
+        "epam_0_fold": ["rgb_0_fold_map", "pose_0_fold", "pose_0_fold_channel_pool"],
+    }.items():
+        clip_id, *keys, _ = documents[method]["inputs"]["fit"][0]
+        assert keys == [store.key(array, clip_id) for array in arrays]
+
+
+def test_a_head_with_losses_of_its_own_learns_by_them(whole: Project) -> None:
+    """SF-Head's losses come on top of cross-entropy, of ten classes about 2.3."""
+    told = {t.array: t.history[0]["train_loss"] for t in told_trainings(whole.paths.weights / "heads")}
+    assert told["last_block@sf_0"] != pytest.approx(told["last_block_0"], abs=0.01)
+
+
+class Counted:
+    """Rows of arrays that somebody still holds, and the most there ever were."""
+
+    def __init__(self) -> None:
+        self.alive = self.most = self.read = 0
+
+    def watch(self, values: np.ndarray) -> np.ndarray:
+        self.alive += len(values)
+        self.read += len(values)
+        self.most = max(self.most, self.alive)
+        weakref.finalize(values, self._gone, len(values))
+        return values
+
+    def _gone(self, rows: int) -> None:
+        self.alive -= rows
+
+
+def test_no_more_rows_of_maps_are_alive_than_a_few_batches(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted where they leave the store, over three epochs; vectors are read once."""
+    seen, read = {"pose_0": Counted(), "rgb_0_map": Counted()}, Store.read
+
+    def counted(self: Store, array: str, ids: Sequence[str] | None = None) -> Any:
+        return seen[array].watch(read(self, array, ids))
+
+    ids = tuple(store.keys("rgb_0_map"))
+    monkeypatch.setattr(Store, "read", counted)
+    rows = HeadRows((MapInput(store, "rgb_0_map"), VectorInput(store, ("pose_0",))))
+    batches = HeadBatches(rows, ids, np.zeros(len(ids), np.int64), 4, 0)
+    gc.disable()
+    try:
+        for epoch in range(3):
+            clips = sum(len(labels) for _, labels in batches(epoch))
+            assert clips == len(ids) == 58
+    finally:
+        gc.enable()
+    assert seen["pose_0"].read == 58
+    assert seen["rgb_0_map"].read == 3 * 58
+    assert seen["rgb_0_map"].most <= 8
+    assert seen["rgb_0_map"].alive <= 4
+
+
+def test_a_whole_training_holds_a_few_batches_of_maps(
+    whole: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the stage itself: fitting, selecting and testing, with what is read ahead."""
+    project = whole.copy(tmp_path / "counted")
+    train = {**TRAIN, "methods": ["video", "epam"], "plan": {**TRAIN["plan"], "batch": 4}}
+    project.set_params(**changes(train=train))
+    seen, read = Counted(), Store.read
+
+    def counted(self: Store, array: str, ids: Sequence[str] | None = None) -> Any:
+        values = read(self, array, ids)
+        return seen.watch(values) if array.endswith("_map") else values
+
+    monkeypatch.setattr(Store, "read", counted)
+    assert project.run("train").made == 4
+    assert seen.read > 100
+    assert seen.most <= 4 * 5  # in training, two waiting, one being handed over, one being read
+
+
+def refused(tmp_path: Path, **more: Any) -> str:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tiny_params(**changes(**more))))
+    with pytest.raises(ParamError) as error:
+        load_params(path, "demo")
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (
+            {"pretrain.backbones.other": {**BACKBONES["rgb"], "cuts": ["map", "features"]}},
+            "presets.demo.train.streams: 'epam' takes one backbone of video as its rgb, and there are "
+            "['other', 'rgb']: say streams: {epam: {rgb: other}}",
+        ),
+        (
+            {"pretrain.backbones.pose.cuts": ["features", "strided_map"]},
+            "backbones.pose.cuts: 'epam' of train.methods takes the cut 'channel_pool' of 'pose', which is not kept: "
+            "say cuts: [features, strided_map, channel_pool], then run `features`",
+        ),
+        ({"heatmaps.size": [32, 32]}, "'epam': the RGB map's frames and places are (4, 4, 4), those that"),
+        (
+            {
+                "sample.r8": {"rule": "centered", "num_frames": 4},
+                "crop.recipes.r8": {"sampling": "r8", "size": [48, 48], "box": {"rule": "window"}, "storage": "zstd"},
+                "pretrain.backbones.rgb.recipe": "r8",
+            },
+            "'epam' lays maps of two recipes over each other: 'rgb' of recipe 'r8', 'pose' of recipe 'r4'",
+        ),
+        (
+            {"train.options.epam": {"atention": "nested"}},
+            "train.options.epam.atention: unknown key (did you mean 'attention'?)",
+        ),
+        ({"train.options.epam": {"attention": "self"}}, "train.options.epam.attention: must be one of ['nested'"),
+        ({"train.options.interaction": {"lateral": "pool"}}, "train.options.interaction.lateral: must be one of"),
+        ({"train.options.interaction": {"alpha": 4}}, "train.options.interaction.alpha: unknown key"),
+        ({"train.options.last_block": {"sf_head": {"grups": 2}}}, "'last_block': "),
+        ({"train.options.cssi": {"reasoning": "pvrm"}}, "'cssi': pvrm needs 31 segments or more, got 4"),
+        ({"train.options.cssi": {"reasoning": "lstm", "extremum_channels": True}}, "an option of pvrm, not of 'lstm'"),
+        ({"pretrain.backbones.dinet.input.num_frames": 8}, "'cssi': both parts must show one number of segments, got"),
+        (
+            {"train.streams.cssi.skeleton": "graph", "pretrain.backbones.graph.input.num_frames": 4},
+            "'cssi': STGCN has no cut 'segments'",
+        ),
+        ({"train.options.linear": {"cut": "sparse_map"}}, "the cut 'sparse_map' of 'paths' is (channel, frame, y, x)"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_before_anything_runs(
+    tmp_path: Path, more: dict[str, Any], told: str
+) -> None:
+    assert told in refused(tmp_path, **more)
+
+
+def test_equally_long_strided_windows_of_one_box_may_be_laid_over_each_other(tmp_path: Path) -> None:
+    """EPAM's RGB frames are every second of the pose's here, as its [::3] are."""
+    long = {"sampling": "r8", "box": {"rule": "square"}, "size": [32, 32], "storage": "zstd"}
+    more = {
+        "sample": {
+            "r4": {"rule": "strided", "num_frames": 4, "stride_frames": 2},
+            "r8": {"rule": "strided", "num_frames": 8},
+        },
+        "crop.recipes.r8": long,
+        "heatmaps.recipe": "r8",
+        "pretrain.backbones.pose.model": {**BACKBONES["pose"]["model"], "frame_stride": 2},
+    }
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tiny_params(**changes(**more))))
+    assert load_params(path, "demo").heatmaps.recipe == "r8"
+    assert "two recipes" in refused(tmp_path, **more, **{"sample.r8.num_frames": 10})
