@@ -1,7 +1,7 @@
 """The commands of the graph, one a stage of dvc.yaml; each imports its own stage, so that --help answers at once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -34,8 +34,9 @@ class _Asked:
     scheduler: str | None
 
 
-def _run(asked: _Asked, stage: str, run: Callable[..., object], **more: bool) -> None:
+def _run(asked: _Asked, stage: str, **more: bool) -> None:
     """Read the params, check the recipes, run the stage, print its summary."""
+    run = import_module(f"stages.{stage}").run
     from pipeline.build.runner import RunOptions
     from pipeline.build.steps import STEPS
     from pipeline.keys.lock import recipes
@@ -63,111 +64,32 @@ def index(
 ) -> None:
     """List the clips, read their skeletons, count their frames, hash their files: catalog.parquet, skeletons.zarr."""
     with context.obj.explained():
-        from stages.index import run
-
-        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "index", run, strict=strict)
+        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "index", strict=strict)
 
 
-@stages_app.command()
-def sample(
-    context: typer.Context,
-    dataset: Dataset,
-    preset: PresetName = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-) -> None:
-    """Choose which frames each recipe looks at: samples.zarr."""
-    with context.obj.explained():
-        from stages.sample import run
+def _command(stage: str, told: str) -> None:
+    """Add the command of a stage that is asked with nothing of its own; --help says `told`."""
 
-        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "sample", run)
+    def command(
+        context: typer.Context,
+        dataset: Dataset,
+        preset: PresetName = None,
+        workers: Workers = 1,
+        scheduler: Scheduler = None,
+    ) -> None:
+        with context.obj.explained():
+            _run(_Asked(context.obj, dataset, preset, workers, scheduler), stage)
 
-
-@stages_app.command()
-def crop(
-    context: typer.Context,
-    dataset: Dataset,
-    preset: PresetName = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-) -> None:
-    """Decode each video once and cut its people out of the chosen frames: frames.zarr."""
-    with context.obj.explained():
-        from stages.crop import run
-
-        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "crop", run)
+    stages_app.command(stage, help=told)(command)
 
 
-@stages_app.command()
-def heatmaps(
-    context: typer.Context,
-    dataset: Dataset,
-    preset: PresetName = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-) -> None:
-    """Render joints as Gaussian pseudo-heatmaps: heatmaps.zarr."""
-    with context.obj.explained():
-        from stages.heatmaps import run
-
-        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "heatmaps", run)
-
-
-@stages_app.command()
-def pretrain(
-    context: typer.Context,
-    dataset: Dataset,
-    preset: PresetName = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-) -> None:
-    """Train one backbone a modality, choosing epochs on held-out people: weights/NAME/backbones."""
-    with context.obj.explained():
-        from stages.pretrain import run
-
-        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "pretrain", run)
-
-
-@stages_app.command()
-def features(
-    context: typer.Context,
-    dataset: Dataset,
-    preset: PresetName = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-) -> None:
-    """Run the frozen backbones over every clip: features.zarr."""
-    with context.obj.explained():
-        from stages.features import run
-
-        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "features", run)
-
-
-@stages_app.command()
-def train(
-    context: typer.Context,
-    dataset: Dataset,
-    preset: PresetName = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-) -> None:
-    """Train the fusion heads on cached features and test them: metrics.json, predictions.parquet."""
-    with context.obj.explained():
-        from stages.train import run
-
-        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "train", run)
-
-
-@stages_app.command()
-def report(
-    context: typer.Context,
-    dataset: Dataset,
-    preset: PresetName = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-) -> None:
-    """Write the page that shows it all: reports/NAME/index.html."""
-    with context.obj.explained():
-        from stages.report import run
-
-        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "report", run)
+for _stage, _told in {
+    "sample": "Choose which frames each recipe looks at: samples.zarr.",
+    "crop": "Decode each video once and cut its people out of the chosen frames: frames.zarr.",
+    "heatmaps": "Render joints as Gaussian pseudo-heatmaps: heatmaps.zarr.",
+    "pretrain": "Train one backbone a modality, choosing epochs on held-out people: weights/NAME/backbones.",
+    "features": "Run the frozen backbones over every clip: features.zarr.",
+    "train": "Train the fusion heads on cached features and test them: metrics.json, predictions.parquet.",
+    "report": "Write the page that shows it all: reports/NAME/index.html.",
+}.items():
+    _command(_stage, _told)

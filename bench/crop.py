@@ -55,8 +55,8 @@ SIZES = {
 """A box whose edges are odd goes through the middle of colour samples, which takes longer."""
 
 
-def draw_video(path: Path, codec: str, size: Size, seed: int) -> None:
-    """A textured person that moves over a textured background, with sensor noise."""
+def draw_video(path: Path, codec: str, size: Size, seed: int, *, num_frames: int = NUM_FRAMES) -> None:
+    """A textured person that moves over a textured background, with sensor noise; again after NUM_FRAMES."""
     rng = np.random.default_rng(seed)
     cells = (size.height // 8, size.width // 8, 3)
     scene = np.kron(rng.integers(40, 200, cells), np.ones((8, 8, 1))).astype(np.int16)
@@ -68,9 +68,9 @@ def draw_video(path: Path, codec: str, size: Size, seed: int) -> None:
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = size.width, size.height, "yuv420p"
         stream.bit_rate = size.bit_rate
-        for number in range(NUM_FRAMES):
+        for number in range(num_frames):
             picture = scene + noises[number % NOISES]
-            left = size.width // 4 + number * size.width // 400
+            left = size.width // 4 + number % NUM_FRAMES * size.width // 400
             picture[size.height // 4 : 3 * size.height // 4, left : left + 10 * unit] = person
             frame = av.VideoFrame.from_ndarray(picture.clip(0, 255).astype(np.uint8), format="rgb24")
             container.mux(stream.encode(frame))

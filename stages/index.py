@@ -1,6 +1,6 @@
 """Stage `index`: list and check the dataset. Catalog, skeletons, sources' sha256, failures and quality flags."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
-from pipeline.catalog.catalog import Catalog, write_catalog
+from pipeline.catalog.catalog import write_catalog
 from pipeline.catalog.indexing import (
     IndexWork,
     index_catalog,
@@ -21,7 +21,7 @@ from pipeline.catalog.indexing import (
 )
 from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.opened import opened_store
-from pipeline.catalog.outlook import hold_out_note, protocol_gaps
+from pipeline.catalog.outlook import index_notes, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import check_sides, listing_key, open_dataset
@@ -74,25 +74,10 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool) -
     store, protocol = opened_store(paths.store("skeletons")), preset.index.protocol
     catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests, found.leaks)
     write_catalog(paths.catalog, catalog)
-    gaps, notes = protocol_gaps(catalog), tuple(_notes(found, catalog))
+    gaps, notes = protocol_gaps(catalog), tuple(index_notes(catalog, found.listing, found.leaks))
     if preset.index.protocol_gaps == "allow":
         gaps, notes = (), (*notes, *gaps)
     return replace(summary, note="; ".join(notes), gaps=gaps)
-
-
-def _notes(found: _Found, catalog: Catalog) -> Iterator[str]:
-    """What a reader of one line should know."""
-    if not catalog.has_videos:
-        yield "no videos, skeletons alone"
-    if catalog.unused:
-        yield f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out"
-    absent = ", ".join(f"{count} {what}" for what, count in sorted(found.listing.absent.items()) if count)
-    if absent:
-        yield f"not in the folder: {absent}"
-    if found.leaks:
-        yield f"{found.leaks}: `index --strict` refuses that"
-    if one_group := hold_out_note(catalog):
-        yield one_group
 
 
 def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.backbones import backbone_class, build_backbone
+from models.backbones import backbone_class, build_backbone, cuts_of
 from models.cuts import Backbone, ClassifierInit
 from models.device import best_device
 from models.names import BACKBONES
@@ -211,10 +211,7 @@ def _refuse_unknown_cuts(paths: Paths, preset: "Preset") -> None:
     """Before hours of training, what `features` would refuse after them."""
     for params in preset.pretrain.backbones.values():
         source = input_of(paths, preset, params)
-        with torch.device("meta"):
-            network = build_backbone(params.model, shape=source.shape, edges=source.edges)
-        for name in params.cuts:
-            network.cut(name)
+        cuts_of(params.model, params.cuts, shape=source.shape, edges=source.edges)
 
 
 def _backbone(

@@ -1,6 +1,7 @@
 """The house as its source files say: modules, what each imports, and which of ours it reaches."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -42,10 +43,13 @@ def imports(module: str) -> tuple[Import, ...]:
 
 
 @cache
-def reached(module: str) -> frozenset[str]:
-    """Modules of ours that importing `module` may run, itself and the packages above each included."""
-    found: set[str] = set()
-    waiting = [module]
+def reached(*names: str, without: str = "") -> frozenset[str]:
+    """Modules of ours that importing these may run, themselves and the packages above each included.
+
+    Behind `without`, which is left out, nothing is followed.
+    """
+    found = {without}
+    waiting = [*names]
     while waiting:
         name = waiting.pop()
         if name in found or name not in modules():
@@ -53,7 +57,20 @@ def reached(module: str) -> frozenset[str]:
         found.add(name)
         waiting += [target.module for target in imports(name) if not target.for_types]
         waiting += [name.rpartition(".")[0]]
-    return frozenset(found)
+    return frozenset(found - {without})
+
+
+@cache
+def names_of_tests() -> frozenset[str]:
+    """Every function test_… of the tests."""
+    trees = [ast.parse(path.read_text()) for path in (HOUSE / "tests").glob("test_*.py")]
+    nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return frozenset(node.name for node in nodes if node.name.startswith("test_"))
+
+
+def named_tests(page: str) -> set[str]:
+    """The functions test_… that a page of docs/ names, files of tests aside."""
+    return set(re.findall(r"\btest_\w+", re.sub(r"test_\w+\.py", "", page)))
 
 
 def foreign(module: str) -> set[str]:

@@ -1,5 +1,6 @@
 """Small datasets in other forms than the demo's: a table, a pickle, loose files; and a project on each."""
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,8 @@ def annotation(name: str, label: int, seed: int = 0) -> dict[str, Any]:
 def pickled(made: Project, annotations: list[dict[str, Any]], split: dict[str, list[str]]) -> None:
     """annotations.pkl."""
     (made.raw / "annotations.pkl").write_bytes(pickle.dumps({"split": split, "annotations": annotations}))
+
+
+def failures(made: Project) -> dict[str, dict[str, Any]]:
+    """Lines of failures.jsonl by clip."""
+    return {line["clip_id"]: line for line in map(json.loads, made.paths.failures.read_text().splitlines())}

@@ -205,6 +205,38 @@ def test_workers_paused_for_memory_are_said_once_and_given_up(capsys: pytest.Cap
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
+def paused(address: str) -> bool:
+    """Whether the scheduler at this address knows a worker, and that it takes no task."""
+    from distributed import Client
+
+    with Client(address, timeout="30s") as client:
+        return [w["status"] for w in client.scheduler_info(n_workers=-1)["workers"].values()] == ["paused"]
+
+
+def test_a_worker_that_is_paused_for_memory_is_said_given_up_and_the_run_goes_on_elsewhere(
+    finished: Project, cold: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real one: Python alone needs more than its limit, so dask pauses it before the first shard."""
+    with lone_scheduler(tmp_path) as (address, _):
+        worker = (
+            "distributed.cli.dask_worker",
+            address,
+            "--host",
+            "127.0.0.1",
+            "--no-dashboard",
+            "--no-nanny",
+        )
+        room = ("--nthreads", "1", "--local-directory", str(tmp_path / "worker"), "--memory-limit")
+        with process(*worker, *room, "40MB"):
+            until(partial(paused, address), "the pause")
+            with pytest.raises(RunError, match=r"given up after 1 s: none of the 1 workers .* are paused"):
+                cold.run("crop", scheduler=address, patience=Patience(0.5, 1.0))
+        assert "takes work, they are paused (memory limit 40 MB)" in capsys.readouterr().err
+        with process(*worker, *room, "0"):
+            assert cold.run("crop", scheduler=address).made == 58
+    assert store(cold, "frames") == store(finished, "frames")
+
+
 def test_crop_killed_midway_goes_on_from_the_last_whole_shard(finished: Project, cold: Project) -> None:
     """SIGKILL once two of four blocks are recorded and a third is begun."""
     shards = cold.root / ".harcache" / "shards"

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from odd_sets import project
+from tiny import one_modality
 
 from cache import harstore
 from pipeline.catalog.catalog import read_catalog
@@ -147,7 +148,8 @@ def test_index_runs_on_it_and_crop(tmp_path: Path, form: str) -> None:
     index: dict[str, Any] = {
         "adapter": "nw_ucla", "protocol": "cross_view", "max_frames": 64, "options": {"form": form},
     }  # fmt: skip
-    made = project(tmp_path, **{"index": index, "crop.recipes.r4.box": {"rule": "frame"}})
+    there = one_modality("skeleton") if form == "json" else {}
+    made = project(tmp_path, **{"index": index, "crop.recipes.r4.box": {"rule": "frame"}, **there})
     (all_sqe if form == "json" else multiview)(made.raw)
     made.run("index")
     catalog = read_catalog(made.paths.catalog)

@@ -231,7 +231,7 @@ def test_what_pyskl_import_advises_runs_as_printed(tmp_path: Path, names: list[s
     mine.root.mkdir()
     refused = command(mine, "pyskl", "import", str(tmp_path / "given.pkl"), "demo")
     assert refused[0] == 2
-    assert "one of ['utd_20']" in refused[1]
+    assert "one of ['nw_ucla_20', 'utd_20']" in refused[1]
     assert "--layout" in refused[1]
     code, told = command(mine, "pyskl", "import", str(tmp_path / "given.pkl"), "demo", "--layout", "utd_20")
     assert code == 0, told

@@ -1,6 +1,5 @@
 """docs/fidelity.md: the proofs that no other file has, and that the page says what the code does."""
 
-import ast
 import re
 from dataclasses import replace
 from functools import cache
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from house import HOUSE
+from house import HOUSE, named_tests, names_of_tests
 from skeleton_models import CHAIN
 from torch import Tensor, nn
 
@@ -194,20 +193,8 @@ def test_bytes_of_a_clip_are_the_specs(kind: str, cut: str, size: int) -> None:
     assert found.num_bytes(shape) == size
 
 
-@cache
-def names_of_tests() -> set[str]:
-    files = (HOUSE / "tests").glob("test_*.py")
-    trees = [ast.parse(path.read_text()) for path in files]
-    return {
-        node.name
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    }
-
-
 def test_every_test_that_the_page_names_exists() -> None:
-    named = set(re.findall(r"\btest_\w+", re.sub(r"test_\w+\.py", "", PAGE)))
+    named = named_tests(PAGE)
     assert len(named) > 20
     assert sorted(named - names_of_tests()) == []
 

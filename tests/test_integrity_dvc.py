@@ -10,7 +10,13 @@ import pytest
 import yaml
 from house import HOUSE
 from test_dvc import copy, dvc, dvc_said
-from tiny import content, tiny_params
+from test_integrity_derived import all_older
+from test_integrity_end_to_end import launder
+from tiny import Project, content, replace_file, tiny_params
+
+from cache.shards.reading import ShardReader
+from cache.shards.writing import ShardWriter
+from cache.store.parts import read_parts
 
 STAGES = ("index", "sample", "heatmaps")
 """The shortest chain in which one store is linked and another reads its rows."""
@@ -132,6 +138,44 @@ def test_a_build_mends_what_it_links(reproduced: Path, tmp_path: Path) -> None:
     dvc(root, "repro", "--force", "index")
     assert content(root / "data/demo") == before
     assert damaged_copies(root) == []
+
+
+def give_other_rows(project: Project, store: str, array: str) -> None:
+    """Its first shard gets whole chunks that are not its own: the rows come in another order."""
+    parts = read_parts(project.paths.store(store))
+    part = parts.arrays[array]
+    path, cached = parts.folder / part.shard(0), project.paths.open_cache().shard(parts.shard_key(array, 0))
+    reader = ShardReader(path, part.spec, part.rows_per_shard)
+    rows = [row for n in range(part.rows_per_shard // part.spec.chunk_rows) for row in reader.group(n)]
+    reader.close()
+    writer = ShardWriter(path.with_suffix(".other"), part.spec, part.rows_per_shard)
+    for row in reversed(rows):
+        writer.write(row)
+    writer.close()
+    for place in (path, cached):
+        replace_file(place, path.with_suffix(".other").read_bytes())
+    path.with_suffix(".other").unlink()
+
+
+def test_what_an_older_harcache_made_of_an_exchange_leaves_dvcs_cache(
+    reproduced: Path, tmp_path: Path
+) -> None:
+    """Heatmaps of exchanged skeletons, under valid records, which DVC took for the result."""
+    root = tmp_path / "laundered"
+    shutil.copytree(reproduced, root, symlinks=True)
+    project, before = Project(root), content(root / "data/demo")
+    launder(project, "heatmaps", "maps")
+    follow(root, "heatmaps demo")
+    assert content(root / "data/demo") != before
+    dvc(root, "commit", "--force")
+    all_older(project.paths.open_cache())
+    give_other_rows(project, "skeletons", "joints_2d")
+    follow(root, "cache repair")
+    assert not (root / "data/demo/heatmaps.zarr").exists()
+    dvc(root, "repro")
+    assert content(root / "data/demo") == before
+    assert "up to date" in dvc(root, "repro")
+    follow(root, "cache verify")
 
 
 def without_stage(lock: Path, stage: str) -> str:

@@ -20,7 +20,6 @@ from cache.keys import key_of, sealed
 from cache.reader import open as open_reader
 from cache.shards.records import read_record, read_record_document
 from cache.upkeep.adopt import adopt_store
-from cache.upkeep.repair_cache import repair_cache
 from cache.upkeep.verify_cache import verify_cache
 
 ROWS = range(8)
@@ -209,43 +208,3 @@ def test_rows_without_bytes_are_asked_for_too(cache: Cache, tmp_path: Path) -> N
         connection.close()
     build(cache, tmp_path / "out", rows_of(*ROWS, version={0: 2}))
     assert [failure["message"] for failure in open_store(tmp_path / "out").failures] == ["r002 is bad"]
-
-
-def older(path: Path) -> None:
-    """A record of before inputs were proven."""
-    document = read_record_document(path)
-    for name in ("checksums", "mtime_ns", "inputs_proven", "seal"):
-        document.pop(name)
-    path.write_bytes(sealed(document))
-
-
-def test_what_was_made_of_an_exchanged_shard_goes_with_it(cache: Cache, store: Path) -> None:
-    """As builds of before left it: rows copied from it, and weights learned from those, whole by their own records."""
-    build(cache, store.with_name("edited"), rows_of(*ROWS, version={1: 2}))
-    keys = open_store(store).keys("features")
-    blob = cache.blobs.put({"learned_from": [keys["r000"]]}, {"weights.pt": b"weights"}, {})
-    document = json.loads((blob / "record.json").read_bytes())
-    del document["inputs_proven"], document["digest"]
-    document["digest"] = key_of(document)
-    (blob / "record.json").write_text(json.dumps(document, indent=1, sort_keys=True))
-    other = cache.blobs.put({"learned_from": ["something else"]}, {"weights.pt": b"others"}, {})
-    first, *_ = of_array(cache, "features")
-    records = [read_record_document(path) for path in (cache.root / "shards").glob("*/*.json")]
-    (original,) = (r["key"] for r in records if r["spec"]["array"] == "features" and r["rows"][1] and r["rows"][0]
-                   and r["rows"][0]["id"] == "r000" and "copied_from" not in r["rows"][0])  # fmt: skip
-    (copy,) = (
-        r["key"] for r in records if any(row and row.get("copied_from") == original for row in r["rows"])
-    )
-    assert first in (original, copy)
-    for path in sorted((cache.root / "shards").glob("*/*.json")):
-        older(path)
-    (second,) = set(of_array(cache, "features")) - {original, copy}
-    exchange(cache.shard(original), cache.shard(second))
-    done = repair_cache(cache)
-    assert done.derived == {copy, blob.name}
-    assert not cache.holds(copy)
-    assert not blob.exists()
-    assert other.exists()
-    build(cache, store.with_name("edited"), rows_of(*ROWS, version={1: 2}))
-    rows_hold(open_store(store.with_name("edited")))
-    assert repair_cache(cache).derived == frozenset()

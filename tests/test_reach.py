@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from house import HOUSE, ROOMS, imports, modules, reached
+from house import HOUSE, ROOMS, modules, reached
 from tiny import tiny_params
 
 from cache import RecipeDriftError
@@ -225,15 +225,6 @@ def test_the_reading_side_knows_nothing_of_the_writing_side() -> None:
     assert not {name for name in reached("cache") if name.startswith("cache.reader")}
 
 
-def reading_side() -> set[str]:
+def reading_side() -> frozenset[str]:
     """All that harstore may run, but for `cache/__init__`, which its package does not have."""
-    found: set[str] = {"cache"}
-    waiting = ["cache.harstore", "cache.store.store", "cache.store.parts"]
-    while waiting:
-        name = waiting.pop()
-        if name in found or name not in modules():
-            continue
-        found.add(name)
-        waiting += [target.module for target in imports(name) if not target.for_types]
-        waiting += [name.rpartition(".")[0]]
-    return found - {"cache"}
+    return reached("cache.harstore", "cache.store.store", "cache.store.parts", without="cache")

@@ -4,34 +4,36 @@ Hypothesis draws the orders. `MACHINE_EXAMPLES=1000x50` runs as many examples of
 such a run's figures); without it a fixed 30 of 30 run.
 """
 
-import importlib.util
-import io
 import os
 import shutil
-import subprocess
-import sys
-import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import get_args
 
 import hypothesis.strategies as st
-import numpy as np
 from failing import Ended, How, ended, leftovers
-from house import HOUSE
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from numpy.typing import NDArray
+from machine_rows import (
+    NAME,
+    Damage,
+    Rows,
+    build,
+    damage,
+    files_of,
+    flipped,
+    held,
+    old_harstore,
+    overwrite,
+    read,
+    rows_refused,
+)
 
-from cache import ArraySpec, Build, Cache, MergeError, Row, StoreSpec, write_block
+from cache import Cache, CacheError, MergeError
 from cache.exchange.export import export_store
 from cache.exchange.importing import import_store
 from cache.exchange.merge import merge_stores
-from cache.harstore import open
 from cache.upkeep.adopt import adopt_store
 from cache.upkeep.gc import collect
 from cache.upkeep.repair import repair_store
@@ -39,86 +41,9 @@ from cache.upkeep.repair_cache import repair_cache
 from cache.upkeep.verify import verify_store
 from cache.upkeep.verify_cache import verify_cache
 
-FEATURES = ArraySpec("features", "float32", (3,), ("channel",), chunk_rows=2)
-FRAMES = ArraySpec("frames", "uint8", (4, 2), ("frame", "x"), chunk=(2, 2), codec="zstd", padded=True)
-SPEC = StoreSpec((FEATURES, FRAMES), rows_per_shard=4, row_dim="clip")
-NAME = "machine/store"
 NUMBERS = st.integers(0, 9)
-OLD = "c975619"
 DONE: Counter[str] = Counter()
 """Steps by their name, and what came of those that failed on purpose."""
-
-Rows = dict[int, int]
-"""A row's number to its version."""
-
-
-def content(number: int, version: int) -> dict[str, NDArray[Any]]:
-    """No two rows and no two versions hold the same."""
-    frames = np.zeros((4, 2), np.uint8)
-    frames[: number % 4 + 1] = number * 10 + version
-    return {"features": np.array([number, version, number * version], np.float32), "frames": frames}
-
-
-def rows_of(rows: Mapping[int, int]) -> list[Row]:
-    return [
-        Row(
-            f"r{n:03d}",
-            {array.name: {"step": "test", "inputs": [n, version], "of": array.name} for array in SPEC.arrays},
-        )
-        for n, version in sorted(rows.items())
-    ]
-
-
-def build(store_cache: Cache, out: Path, rows: Rows) -> set[int]:
-    """Gives which rows were computed."""
-    computed: set[int] = set()
-
-    def compute(ids: list[str], _: frozenset[str]) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
-        for row_id in ids:
-            computed.add(int(row_id[1:]))
-            yield row_id, content(int(row_id[1:]), rows[int(row_id[1:])])
-
-    plan = Build(store_cache, NAME, SPEC, rows_of(rows))
-    for task in plan.tasks:
-        write_block(store_cache.root, task, compute)
-    plan.finish(out, {"number": np.array([int(row_id[1:]) for row_id in plan.ids])}, {"title": "machine"})
-    return computed
-
-
-def held(store: Any) -> Rows:
-    """The rows that a store holds, each told by its content and checked whole."""
-    found: Rows = {}
-    features, frames = store["features"][:], store["frames"][:]
-    for place, row_id in enumerate(store.ids):
-        number, version = int(row_id[1:]), int(features[place, 1])
-        right = content(number, version)
-        np.testing.assert_array_equal(features[place], right["features"])
-        np.testing.assert_array_equal(frames[place], right["frames"])
-        found[number] = version
-    np.testing.assert_array_equal(store.coord("number"), list(found))
-    return found
-
-
-def read(path: Path) -> Rows:
-    with open(path) as store:
-        return held(store)
-
-
-@cache
-def old_harstore() -> ModuleType | None:
-    """The reader of an older commit, out of the history; None where that is not there."""
-    archive = subprocess.run(["git", "archive", f"{OLD}:cache"], cwd=HOUSE, capture_output=True, check=False)
-    if archive.returncode:
-        return None
-    folder = Path(tempfile.mkdtemp(prefix="old-harstore-")) / "old_harstore"
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
-    spec = importlib.util.spec_from_file_location("old_harstore", folder / "__init__.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["old_harstore"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class CacheMachine(RuleBasedStateMachine):
@@ -208,11 +133,11 @@ class CacheMachine(RuleBasedStateMachine):
         path = shards[pick % len(shards)]
         other = next((p for p in shards if p != path and p.parent == path.parent), None)
         if flip:
-            _overwrite(path, _flipped(path.read_bytes(), pick))
+            overwrite(path, flipped(path.read_bytes(), pick))
         elif other is not None and other.read_bytes() != path.read_bytes():
             data = path.read_bytes(), other.read_bytes()
-            _overwrite(path, data[1])
-            _overwrite(other, data[0])
+            overwrite(path, data[1])
+            overwrite(other, data[0])
         else:
             return
         assert path.relative_to(self.out).as_posix() in {
@@ -228,6 +153,31 @@ class CacheMachine(RuleBasedStateMachine):
         repair_cache(self.cache)
         self.known = set()
 
+    @rule(pick=st.integers(0, 1 << 20), kind=st.sampled_from(get_args(Damage)), times_kept=st.booleans())
+    def damage_and_build(self, pick: int, kind: Damage, times_kept: bool) -> None:
+        """A build on damage gives right rows, or refuses; of what it links unseen, readers and `verify` tell."""
+        build(self.cache, self.out, self.published)
+        if not damage(self.cache, self.out, kind, pick, times_kept=times_kept):
+            return
+        try:
+            build(self.cache, self.out, self.wanted)
+            self.published = dict(self.wanted)
+            DONE[f"build after: {kind}"] += 1
+        except CacheError:
+            DONE[f"build refused after: {kind}"] += 1
+        faults = (*verify_store(self.out).faults, *verify_cache(self.cache).faults)
+        refused = rows_refused(self.out, self.published)
+        assert faults or not refused
+        if refused:
+            DONE["build linked damage"] += 1
+        repair_cache(self.cache)
+        done = repair_store(
+            self.out, self.cache, name=NAME, rebuild=lambda: build(self.cache, self.out, self.published)
+        )
+        assert done.left == ()
+        repair_cache(self.cache)
+        self.known = set()
+
     @rule()
     def adopt_elsewhere(self) -> None:
         """Another lab goes on from the store."""
@@ -240,7 +190,7 @@ class CacheMachine(RuleBasedStateMachine):
     @rule(adopting=st.booleans())
     def export_and_import(self, adopting: bool) -> None:
         DONE["export and import"] += 1
-        archive, files = self.folder / "out.zip", _bytes_of(self.out)
+        archive, files = self.folder / "out.zip", files_of(self.out)
         archive.unlink(missing_ok=True)
         export_store(self.out, archive)
         assert read(archive) == self.published
@@ -248,7 +198,7 @@ class CacheMachine(RuleBasedStateMachine):
         import_store(
             archive, self.out, cache=self.cache if adopting else None, name=NAME if adopting else None
         )
-        assert _bytes_of(self.out) == files
+        assert files_of(self.out) == files
 
     @rule(numbers=st.sets(NUMBERS, min_size=1), clash=st.booleans())
     def merge(self, numbers: set[int], clash: bool) -> None:
@@ -301,21 +251,6 @@ class CacheMachine(RuleBasedStateMachine):
         assert leftovers(self.folder) == []
 
 
-def _flipped(data: bytes, pick: int) -> bytes:
-    place = pick % len(data)
-    return data[:place] + bytes([data[place] ^ (1 << pick % 8)]) + data[place + 1 :]
-
-
-def _overwrite(path: Path, data: bytes) -> None:
-    """In place: whoever links to the file sees it."""
-    path.chmod(0o644)
-    path.write_bytes(data)
-
-
-def _bytes_of(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
 _LONG = os.environ.get("MACHINE_EXAMPLES")
 EXAMPLES, STEPS = map(int, (_LONG or "30x30").split("x"))
 
@@ -341,5 +276,6 @@ def test_every_kind_of_step_was_taken() -> None:
         "merge",
     }
     wanted |= {"merge refused", "sweep", "build, kill: killed", "build, full: told", "build, broken: told"}
+    wanted |= {"build linked damage", *(f"build after: {kind}" for kind in get_args(Damage))}
     wanted |= {"open from an older harstore"} if old_harstore() else set()
     assert wanted <= DONE.keys()

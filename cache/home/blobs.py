@@ -38,10 +38,11 @@ class Blobs:
         self._set_aside(folder, why)
         return None
 
-    def put(self, doc: JSON, files: Mapping[str, bytes], record: JSON) -> Path:
+    def put(self, doc: JSON, files: Mapping[str, bytes], record: JSON, *, proven: bool = True) -> Path:
         """Keep files under what they were made from; gives their folder. Ends the work folder.
 
         record: whatever is worth knowing (seconds, device, versions); it is part of no key.
+        proven: whether what the files were learned from was proven as it was read.
         """
         key = key_of(doc)
         folder = self._folder(key)
@@ -52,7 +53,7 @@ class Blobs:
             if folder.exists() and blob_damage(folder) is None:
                 log.info("blob %s was made by another process meanwhile; its files stay", key)
             else:
-                self._write(folder, _contents(key, doc, files, record))
+                self._write(folder, _contents(key, doc, files, record, proven=proven))
             remove(self._work(key))
         return folder
 
@@ -104,12 +105,14 @@ class Blobs:
             folder.rename(target)
 
 
-def _contents(key: str, doc: JSON, files: Mapping[str, bytes], record: JSON) -> dict[str, bytes]:
+def _contents(
+    key: str, doc: JSON, files: Mapping[str, bytes], record: JSON, *, proven: bool
+) -> dict[str, bytes]:
     facts: dict[str, JSON] = {
         name: {"size": len(data), "blake2b160": digest_of(data)} for name, data in sorted(files.items())
     }
     document: dict[str, JSON] = {
-        "format": FORMAT, "key": key, "doc": doc, "files": facts, "record": record, PROVEN: True,
+        "format": FORMAT, "key": key, "doc": doc, "files": facts, "record": record, PROVEN: proven,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     document["digest"] = key_of(document)

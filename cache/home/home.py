@@ -69,16 +69,17 @@ class Cache:
         return self.record(key).exists() and self.shard(key).exists()
 
     def set_aside(self, key: str, why: str) -> None:
-        """Take a damaged shard out of use, kept in damaged/ for whoever wants to look."""
+        """Take a damaged shard out of use, kept in damaged/ with its record: see `upkeep.derived`."""
         with try_locked(self.lock(key)) as free:
             if not free:
                 return  # somebody else is at it
             log.warning("shard %s set aside in %s: %s", key, self.root / "damaged", why)
-            self.record(key).unlink(missing_ok=True)  # first: a record implies a file
+            aside = self.root / "damaged" / key
+            aside.parent.mkdir(exist_ok=True)
             self.documents(key).unlink(missing_ok=True)
-            if self.shard(key).exists():
-                (self.root / "damaged").mkdir(exist_ok=True)
-                self.shard(key).replace(self.root / "damaged" / key)
+            for path in (self.record(key), self.shard(key)):  # the record first: it implies a file
+                with suppress(FileNotFoundError):
+                    path.replace(aside.with_suffix(path.suffix))
 
     def discard(self, key: str) -> int:
         """Remove a shard for good, unless somebody is at it; gives the bytes of its files."""

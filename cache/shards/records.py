@@ -28,7 +28,7 @@ _FIELDS = frozenset(
 """What a record held before it had a seal."""
 
 PROVEN = "inputs_proven"
-"""Said by what was recorded since every row is proven before it is copied or read (see `upkeep.derived`)."""
+"""Whether every row was proven before it was copied or read (see `upkeep.derived`); older records do not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,12 @@ def record_document(
     key: str, spec: ArraySpec, rows_per_shard: int, size: int, digest: str, checksums: bytes | None,
     ids: Sequence[str | None], row_keys: Sequence[str | None], docs: Sequence[JSON],
     failures: Mapping[int, RowFailure], copied_from: Mapping[int, str], mtime_ns: int,
-    seconds: float, made_with: Mapping[str, JSON],
+    seconds: float, made_with: Mapping[str, JSON], proven: bool = True,
 ) -> bytes:  # fmt: skip
-    """The record's bytes. A row's document is `common` with its own `doc` laid over it."""
+    """The record's bytes. A row's document is `common` with its own `doc` laid over it.
+
+    proven: whether what the rows were made of was proven as it was read.
+    """
     common, own = factored(docs)
     rows: list[dict[str, JSON] | None] = []
     for number, (row_id, row_key, doc) in enumerate(zip(ids, row_keys, own, strict=True)):
@@ -91,7 +94,7 @@ def record_document(
     document: dict[str, JSON] = {
         "format": FORMAT, "key": key, "spec": spec.document(), "rows_per_shard": rows_per_shard,
         "size": size, "digest": digest, "common": common, "rows": [*rows],
-        "mtime_ns": mtime_ns, PROVEN: True, "seconds": round(seconds, 6),
+        "mtime_ns": mtime_ns, PROVEN: proven, "seconds": round(seconds, 6),
         "versions": dict(_versions()), "made_with": dict(made_with), **who_and_when(),
     }  # fmt: skip
     if checksums is not None:

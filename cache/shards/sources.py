@@ -166,19 +166,30 @@ class LocalFiles:
         self.folder = folder
         self.where = str(folder)
         self._inside = os.path.realpath(folder) + os.sep
+        self._followed: set[Path] = set()
+        """Folders that are known to lie within: links are followed once a folder, not once a file."""
 
     def size(self, name: str) -> int:
         """Bytes of a regular file within the folder."""
         path = self.folder / name
-        found = path.stat()
+        found = path.lstat()
+        link = stat.S_ISLNK(found.st_mode)
+        if link:
+            found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise StoreError(f"store {self.where}: {name} is no regular file; the store is not to be trusted")
-        if not os.path.realpath(path).startswith(self._inside):
+        if not self._holds(path if link else path.parent):
             raise StoreError(
                 f"store {self.where}: {name} is a link out of the store; have its files themselves there "
                 "(cp -rL, or with DVC `cache.type hardlink,copy`)"
             )
         return found.st_size
+
+    def _holds(self, place: Path) -> bool:
+        """Whether a file or folder lies within, its links followed."""
+        if place not in self._followed and (os.path.realpath(place) + os.sep).startswith(self._inside):
+            self._followed.add(place)
+        return place in self._followed
 
     def whole(self, name: str, *, limit: int) -> bytes:
         """A small file's content."""

@@ -113,13 +113,14 @@ def adopt_shard(
 def _record(
     parts: Parts, array: str, documents: Documents, ids: tuple[str | None, ...], digest: str, shard: Path
 ) -> bytes:
-    """What is known of a shard that was made elsewhere: not when, and not in how long."""
+    """What is known of a shard that was made elsewhere: not when, nor in how long; who keeps tables proves rows."""
     spec = parts.arrays[array].spec
     checksums = documents.checksums or checksums_of(shard, spec, documents.rows_per_shard)
     return record_document(
         key=documents.key, spec=spec, rows_per_shard=documents.rows_per_shard, size=shard.stat().st_size,
         digest=digest, checksums=checksums, ids=ids, row_keys=documents.row_keys, docs=documents.docs,
         failures=documents.failures, copied_from={}, mtime_ns=settled(shard), seconds=0.0, made_with={"adopted": True},
+        proven=documents.checksums is not None,
     )  # fmt: skip
 
 

@@ -41,6 +41,8 @@ class Verified:
     faults: tuple[Fault, ...]
     notes: tuple[Fault, ...] = ()
     """Remarks on what is no damage: work in progress, what the next build sweeps, what is unproven."""
+    derived: frozenset[str] = frozenset()
+    """Keys of the shards and blobs among the faults that are whole, but made of rows that were others."""
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -181,7 +181,7 @@ class _Repair:
 
     def _salvage(self, part: Part, made_of: Documents, path: Path, ids: tuple[str | None, ...]) -> None:
         if read_manifest(self.folder).problem is None:  # else nothing would tell whether it was right
-            key = salvage(self.cache, part, made_of, path, ids)
+            key = salvage(self.cache, part, made_of, path, ids, proven=made_of.checksums is not None)
             self.salvaged |= {key} if key is not None else set()
 
     def _in_cache(self, name: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from ..errors import ShardError
 from ..files import remove, write_atomic
@@ -10,11 +11,11 @@ from ..home.sealed_database import SealedDatabase
 from ..locks import locked
 from ..mount_check import MARK, renew_mark
 from ..shards.documents import documents_bytes, documents_from
-from ..shards.records import read_record_document
+from ..shards.records import PROVEN, read_record_document
 from ..shards.specs import ArraySpec
 from ..store.described import Part
-from .derived import Derived, derived_from
-from .faults import Fault
+from .derived import Strays
+from .faults import Fault, Hashes
 from .salvage import salvage
 from .verify_cache import verify_cache
 
@@ -45,11 +46,16 @@ class RepairedCache:
         return "\n".join([*lines, *(f"  made anew: {place}" for place in self.renewed)])
 
 
-def repair_cache(cache: Cache) -> RepairedCache:
-    """Verify all of the cache and take what is damaged out of use, so that nothing is built upon it."""
-    done, faults = RepairedCache(cache.root), verify_cache(cache).faults
-    derived = derived_from(cache, faults)  # while the records of what leaves are there
-    for fault in faults:
+def repair_cache(
+    cache: Cache, hashes: Hashes | None = None, strays: Strays = MappingProxyType({})
+) -> RepairedCache:
+    """Verify all of the cache and take what is damaged out of use, so that nothing is built upon it.
+
+    hashes, strays: see `verify_cache`.
+    """
+    done, verified = RepairedCache(cache.root), verify_cache(cache, hashes, strays)
+    done.derived = verified.derived
+    for fault in verified.faults:
         kind, name = PurePosixPath(fault.place).parts[0], PurePosixPath(fault.place).name
         key = name.split(".")[0]
         if kind in (MARK, "index", "digests"):
@@ -65,18 +71,7 @@ def repair_cache(cache: Cache) -> RepairedCache:
             _write_documents(cache, key, done)
         else:
             _set_aside(cache, key, fault, done)
-    _leave_derived(cache, derived, done)
     return done
-
-
-def _leave_derived(cache: Cache, derived: Derived, done: RepairedCache) -> None:
-    """Whole, and not to be trusted: the next run makes it anew, of the right rows."""
-    done.derived = derived.shards | derived.blobs
-    for key in sorted(derived.shards):
-        place = cache.shard(key).relative_to(cache.root).as_posix()
-        _set_aside(cache, key, Fault(place, "made of rows of a shard that held another's"), done)
-    for key in sorted(derived.blobs):
-        _move(cache, Fault(f"blobs/{key[:2]}/{key}", "learned from rows that were another's"), done)
 
 
 def _renew(cache: Cache, kind: str, path: Path) -> None:
@@ -104,7 +99,11 @@ def _set_aside(cache: Cache, key: str, fault: Fault, done: RepairedCache) -> Non
         made_of = documents_from(document)
         part = Part(ArraySpec.from_document(document["spec"]), made_of.rows_per_shard, {})
         ids = [None if row is None else row["id"] for row in document["rows"]]
-        kept = salvage(cache, part, made_of, cache.shard(key), ids) if made_of.key == key else None
+        kept = (
+            salvage(cache, part, made_of, cache.shard(key), ids, proven=bool(document.get(PROVEN)))
+            if made_of.key == key
+            else None
+        )
     except (ShardError, ValueError, KeyError, TypeError, AttributeError):
         kept = None  # the record is what is damaged: nothing says what the rows are
     if kept is not None:

@@ -22,9 +22,11 @@ log = logging.getLogger(__name__)
 
 
 def salvage(
-    cache: Cache, part: Part, made_of: Documents, path: Path, ids: Sequence[str | None]
+    cache: Cache, part: Part, made_of: Documents, path: Path, ids: Sequence[str | None], *, proven: bool
 ) -> str | None:
     """Keep what is good of the shard at `path`, so that a build copies it and computes the rest.
+
+    proven: what the shard's record, or the like of it, says of what its rows were made of.
 
     Gives the new shard's key; None where there is nothing to keep, or where every checksum holds: the file
     is then another shard's, and its rows are not those that the documents speak of.
@@ -38,14 +40,14 @@ def salvage(
     key = shard_key(part.spec, part.rows_per_shard, keys)
     with locked(cache.lock(key)):
         if not cache.holds(key):
-            _write(cache, key, part, made_of, path, ids, keys)
+            _write(cache, key, part, made_of, path, ids, keys, proven=proven)
             log.info("%d rows of %s salvaged as shard %s", sum(k is not None for k in keys), path, key)
     return key
 
 
 def _write(
     cache: Cache, key: str, part: Part, made_of: Documents, path: Path, ids: Sequence[str | None],
-    keys: Sequence[str | None],
+    keys: Sequence[str | None], *, proven: bool,
 ) -> None:  # fmt: skip
     aside = cache.shard(key).with_suffix(".tmp")
     reader = ShardReader(path, part.spec, part.rows_per_shard)
@@ -72,7 +74,7 @@ def _write(
         row_keys=keys,
         docs=[None if row_key is None else doc for doc, row_key in zip(made_of.docs, keys, strict=True)],
         failures={row: why for row, why in made_of.failures.items() if keys[row] is not None},
-        copied_from={}, mtime_ns=settled(aside), seconds=0.0, made_with={"salvaged": True},
+        copied_from={}, mtime_ns=settled(aside), seconds=0.0, made_with={"salvaged": True}, proven=proven,
     )  # fmt: skip
     aside.rename(cache.shard(key))
     sync_folder(aside.parent)

@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import ShardError
@@ -16,6 +17,7 @@ from ..shards.records import read_record_document
 from ..shards.specs import ArraySpec
 from ..store.described import Part
 from ..store.parts import damaged_rows
+from .derived import Strays, derived_faults
 from .faults import Fault, Hashes, Verified
 from .verify_helps import helps_faults, left_overs
 
@@ -23,9 +25,12 @@ _PASSING = (".tmp", ".lock")
 """Ends of names that come and go with whoever writes; the next build sweeps what was left."""
 
 
-def verify_cache(cache: Cache, hashes: Hashes | None = None) -> Verified:
-    """Read all of the cache, its helps too, and list everything that is not as it was written.
+def verify_cache(
+    cache: Cache, hashes: Hashes | None = None, strays: Strays = MappingProxyType({})
+) -> Verified:
+    """Read all of the cache, its helps too, and list everything that is not as it was written, or is made of such.
 
+    strays: shards that were found in stores to hold another's rows, see `strays_in`.
     Work in progress, and what a killed run left for the next build to sweep, is noted and is no fault.
     """
     hashes = hashes or Hashes()
@@ -36,8 +41,10 @@ def verify_cache(cache: Cache, hashes: Hashes | None = None) -> Verified:
         *_blobs(cache, hashes),
         *_orders(cache, hashes),
     )
+    derived = derived_faults(cache, faults, strays)
+    keys = frozenset(PurePosixPath(fault.place).name for fault in derived)
     notes = (*_unrecorded(cache), *left_overs(cache))
-    return Verified(cache.root, hashes.files - files, hashes.bytes - size, faults, notes)
+    return Verified(cache.root, hashes.files - files, hashes.bytes - size, (*faults, *derived), notes, keys)
 
 
 def _unrecorded(cache: Cache) -> Iterator[Fault]:

@@ -1,8 +1,10 @@
 """Warnings about later stages: a catalog of which no training or test can be made is reported at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.catalog.catalog import Catalog, Entry
+from pipeline.catalog.leaks import Leaks
+from pipeline.datasets.protocol import Listing
 
 MOST_NAMED = 5
 """Classes that a message spells out."""
@@ -44,6 +46,21 @@ def protocol_gaps(catalog: Catalog) -> tuple[str, ...]:
             "fetch clips of it, or take its test clips out",
         )
     return ()
+
+
+def index_notes(catalog: Catalog, listing: Listing, leaks: Leaks) -> Iterator[str]:
+    """Yield what a reader of one line should know about a new catalog."""
+    if not catalog.has_videos:
+        yield "no videos, skeletons alone"
+    if catalog.unused:
+        yield f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out"
+    absent = ", ".join(f"{count} {what}" for what, count in sorted(listing.absent.items()) if count)
+    if absent:
+        yield f"not in the folder: {absent}"
+    if leaks:
+        yield f"{leaks}: `index --strict` refuses that"
+    if one_group := hold_out_note(catalog):
+        yield one_group
 
 
 def hold_out_note(catalog: Catalog) -> str:

@@ -100,6 +100,8 @@ def read_curves(path: Path) -> dict[str, list[Any]]:
 
 
 def _curves(rows: Sequence[Mapping[str, str]]) -> dict[str, list[Any]]:
+    if not rows:
+        raise ValueError("no training is told")
     return {
         "phase": [row["phase"] for row in rows],
         "method": [row["method"] for row in rows],

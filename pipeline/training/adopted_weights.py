@@ -9,6 +9,7 @@ from cache import Blobs, Cache, key_of
 from cache.home.references import remember_use
 from pipeline.build.adoption import at_hand
 from pipeline.errors import DatasetError
+from pipeline.seals import list_of
 from pipeline.training.trainings import DOCUMENTS, TRAININGS, Training, read_documents, read_trainings
 
 log = logging.getLogger(__name__)
@@ -50,5 +51,5 @@ def _adopt_one(blobs: Blobs, folder: Path, training: Training, document: dict[st
             f"{folder / training.file} is not the file that {TRAININGS} tells of: fetch the folder again"
         )
     files = {"weights.pt": weights, "history.json": training.history_json}
-    blobs.put(document, files, {"adopted": True})
+    blobs.put(document, files, {"adopted": True}, proven=list_of(folder / TRAININGS) is not None)
     return True

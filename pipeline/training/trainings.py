@@ -194,5 +194,15 @@ def read_documents(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _blank(fact: Mapping[str, Any]) -> Training:
-    """One entry of trainings.json, without its weights."""
-    return Training(**{"key": "", **fact, "history": tuple(fact["history"])}, weights=b"", from_cache=True)
+    """One entry of trainings.json, without its weights. Raises ValueError where its history is none."""
+    history = tuple(_epoch(record) for record in fact["history"])
+    if fact["best_epoch"] not in range(len(history)):
+        raise ValueError(f"best epoch {fact['best_epoch']!r} of {len(history)}")
+    return Training(**{"key": "", **fact, "history": history}, weights=b"", from_cache=True)
+
+
+def _epoch(record: Mapping[str, Any]) -> dict[str, Any]:
+    figures = {name: record[name] for name in ("epoch", "lr", "train_loss", "val_accuracy")}
+    if not all(isinstance(figure, int | float) for figure in figures.values() if figure is not None):
+        raise ValueError(f"figures of an epoch that are none: {figures}")
+    return dict(record)

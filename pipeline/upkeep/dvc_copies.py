@@ -55,11 +55,15 @@ def mend_copies(root: Path, hashes: Hashes) -> MendedCopies:
 
 
 def forget_out(root: Path, out: Path) -> str:
-    """Remove what a stage wrote, and DVC's list of it, so that `dvc repro` runs the stage; says so."""
-    listing, _ = dvc_objects(root, root / out)
+    """Remove what a stage wrote, and DVC's list or copy of it, so that `dvc repro` runs the stage; says so.
+
+    DVC's copies of a folder's single files, which nothing hands out any more, are left to `dvc gc`.
+    """
+    listing, copies = dvc_objects(root, root / out)
     remove(root / out)
-    if listing is not None:
-        remove(listing)
+    copy = copies.get("") if listing is None else listing
+    if copy is not None:
+        remove(copy)
     return f"{out}: removed, it was made of rows that were another's: run `dvc repro`, or its stage"
 
 

@@ -10,7 +10,8 @@ from pipeline.build.dvc_cache import dvc_file, mend_dvc_copy
 from pipeline.build.failures import failures_damage, failures_way_on
 from pipeline.errors import DatasetError
 from pipeline.files import write_whole
-from pipeline.seals import SEALS, STAGE_OF_FILE, STAGE_OF_FOLDER, list_of, read_seals, way_on
+from pipeline.paths import Paths
+from pipeline.seals import SEALS, STAGE_OF_FILE, STAGE_OF_FOLDER, list_of, read_seals, seals_of, way_on
 
 FAILURES = "failures.jsonl"
 
@@ -72,6 +73,12 @@ def repair_files(project: Path) -> RepairedFiles:
             if mend_dvc_copy(project, *_out_of(path), path):
                 done.mended.append(str(path))
     return done
+
+
+def reported(paths: Paths) -> list[Path]:
+    """Return what `train` and `report` wrote of a dataset: each out that is there."""
+    names = [*STAGE_OF_FILE, *STAGE_OF_FOLDER, *(seals_of(stage) for stage in ("train", "report"))]
+    return [paths.reports / name for name in names if (paths.reports / name).exists()]
 
 
 def _folders(project: Path) -> list[Path]:

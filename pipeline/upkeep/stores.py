@@ -1,6 +1,6 @@
 """Keeping stores and cache in good order: what the commands under `cache` do, for a project's folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,8 @@ from cache import Cache, StoreError, key_of
 from cache.layout import MANIFEST
 from cache.store.parts import read_parts
 from cache.upkeep.adopt import adopt_store
-from cache.upkeep.faults import Hashes
+from cache.upkeep.derived import strays_in
+from cache.upkeep.faults import Hashes, Verified
 from cache.upkeep.gc import Collected, collect
 from cache.upkeep.inventory import Inventory, inventory
 from cache.upkeep.repair import repair_store
@@ -27,7 +28,7 @@ from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_before_training, adopt_learned
 from pipeline.training.trainings import TRAININGS, told_trainings
 from pipeline.upkeep.dvc_copies import forget_out, mend_copies
-from pipeline.upkeep.project_files import repair_files, verify_files
+from pipeline.upkeep.project_files import repair_files, reported, verify_files
 
 FindJob = Callable[[str, str, str | None], StoreJob]
 """(stage, dataset, preset) to the store that the stage would build now."""
@@ -70,9 +71,10 @@ def verified(project: Path, stores: Sequence[Path] | None) -> CommandResult:
     """`cache verify`: these stores, or every store, all that lies beside them, and the whole cache."""
     hashes = Hashes()
     found = [verify_store(folder, hashes) for folder in _asked(project, stores)]
-    if not stores:
-        found += verify_files(project.absolute(), hashes)
-    return CommandResult((*found, *(() if stores else (verify_cache(_cache(project), hashes),))))
+    if stores:
+        return CommandResult(tuple(found))
+    whole = verify_cache(_cache(project), hashes, _strays(found))
+    return CommandResult((*found, *verify_files(project.absolute(), hashes), whole))
 
 
 def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, job: FindJob) -> CommandResult:
@@ -121,13 +123,20 @@ def collected(project: Path, *, delete: bool, days: float) -> Collected:
 
 def _repaired_cache(project: Path, cache: Cache) -> tuple[object, ...]:
     """The cache first; outs that it says were made of rows that were another's go, DVC's copies of them too."""
-    done = repair_cache(cache)
+    hashes = Hashes()
+    done = repair_cache(cache, hashes, _strays(verify_store(folder, hashes) for folder in stores_of(project)))
     made: list[tuple[Path, set[str]]] = []
     if done.derived:
         made += [(folder, set(read_parts(folder).shard_keys())) for folder in stores_of(project)]
         made += [(of, {training.key for training in told_trainings(of)}) for of in _learned(project)]
-    gone = [forget_out(project.absolute(), out) for out, keys in made if keys & done.derived]
-    return (done, *gone)
+    gone = [out for out, keys in made if keys & done.derived]
+    datasets = {out.parent.name for out in gone}  # data/demo/features.zarr, weights/demo/heads
+    gone += [out for dataset in sorted(datasets) for out in reported(Paths(project.absolute(), dataset))]
+    return (done, *(forget_out(project.absolute(), out) for out in gone))
+
+
+def _strays(found: Iterable[Verified]) -> dict[str, list[str]]:
+    return {key: rows for verified in found for key, rows in strays_in(verified).items()}
 
 
 def _repaired(project: Path, cache: Cache, folder: Path, preset: str | None, job: FindJob) -> object:

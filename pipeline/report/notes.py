@@ -1,0 +1,84 @@
+"""Words of one page beside its figures: how it was trained and selected, what is missing, by which versions."""
+
+from typing import Any
+
+from pipeline.build.build import told_failures
+from pipeline.build.steps import STEPS
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.indexing import catalog_leaks
+from pipeline.evaluation.late_fusion import told_left_out
+from pipeline.evaluation.results import FUSED, LEAKS
+from pipeline.params.params import Preset
+from pipeline.paths import Paths
+from pipeline.skeleton.layouts import WHOLE_FRAME
+from pipeline.training.trainings import told_trainings
+from pipeline.versions import major_minor
+
+PACKAGES = ("torch", "torchvision", "numpy", "zarr", "av", "opencv-python")
+
+
+def notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
+    """Say how often what was trained, and what selected."""
+    seeds, heads = preset.pretrain.seeds, preset.train.seeds
+    once = "were trained once" if len(seeds) == 1 else f"were trained with each of {len(seeds)} seeds"
+    trainings = told_trainings(paths.weights / "backbones")
+    selected = [
+        f"{t.name} {t.val_accuracy:.1f} % at epoch {t.best_epoch + 1}"
+        for t in trainings
+        if t.val_accuracy is not None
+    ]
+    return [
+        f"The backbones {once}; the spread is over {len(heads)} seeds of the heads"
+        + ("." if len(seeds) == 1 else ", each on its own backbones."),
+        "Selected on the TEST clips, as the papers do: every figure on this page leaks."
+        if document["selected_on"] == LEAKS
+        else f"Selected on {document['selected_on']}, held out of the training part; never on test clips.",
+        "Accuracy of the selection runs on the clips that select: " + ", ".join(selected) + ".",
+        _fused(document) if FUSED in document else _alone(document),
+    ]
+
+
+def _alone(document: dict[str, Any]) -> str:
+    told = told_left_out(document)
+    return f"One modality, {document['fusion']}: nothing is fused" + (f"; {told}." if told else ".")
+
+
+def _fused(document: dict[str, Any]) -> str:
+    return (
+        f"Fused is {document['fusion']}; score_sum is the mean of the two single modalities' class probabilities, "
+        f"weighted_product their product, {document['skeleton_weight']:.2f} on the skeleton as held-out clips have it."
+    )
+
+
+def warnings(paths: Paths, catalog: Catalog, incomplete: int) -> list[str]:
+    """Say what a reader must know before believing an accuracy, and what is not there to be shown.
+
+    `incomplete` is the number of recordings that lie there in part.
+    """
+    found = [f"{leaks}." if (leaks := catalog_leaks(catalog)) else ""]
+    found.append("" if catalog.has_videos else "The dataset has no videos: no crops, no pictures of clips.")
+    if catalog.layout == WHOLE_FRAME.name:
+        found.append("The dataset has no skeletons: crops are whole frames, no heatmaps.")
+    if catalog.unused:
+        found.append(f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out.")
+    if incomplete:
+        found.append(f"{incomplete} recordings lie there in part; failures.jsonl names them.")
+    unnamed = catalog.unlisted - sum(f.stage == "index" and f.counts for f in told_failures(paths))
+    if unnamed > 0:
+        found.append(
+            f"{unnamed} recordings were refused by `index` on another machine, which has their names."
+        )
+    return [text for text in found if text]
+
+
+def provenance(paths: Paths) -> dict[str, str]:
+    """Return versions of steps and packages, and the digest of each backbone's weights."""
+    weights = {
+        f"weights {t.array}": f"sha256 {t.sha256}" for t in told_trainings(paths.weights / "backbones")
+    }
+    steps = ", ".join(f"{step.name} {step.version}" for step in STEPS.values())
+    return {
+        "steps and versions": steps,
+        **{package: major_minor(package) for package in PACKAGES},
+        **weights,
+    }

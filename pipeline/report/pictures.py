@@ -1,0 +1,79 @@
+"""Pictures of one page: results, features, clips, drawn from the files of a finished run."""
+
+from typing import Any
+from urllib.parse import quote
+
+from pipeline.arrays.cut_arrays import FEATURES
+from pipeline.build.failures import shortened
+from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.opened import opened_store
+from pipeline.errors import ClipError
+from pipeline.evaluation.late_fusion import SINGLE
+from pipeline.evaluation.metrics import confusion_over_seeds, scores
+from pipeline.evaluation.predictions import Predictions, telling_clips
+from pipeline.evaluation.results import FUSED, main_method, read_curves, read_probabilities
+from pipeline.inputs.head_input import VectorInput, arrays_of
+from pipeline.params.params import Preset
+from pipeline.paths import Paths
+from pipeline.report.clip_strip import strip_of
+from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of
+from pipeline.report.page import Picture
+from pipeline.report.strip_figure import clip_strip
+
+
+def pictures(
+    paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions, document: dict[str, Any]
+) -> dict[str, Picture]:
+    """Draw every picture of the results, by its file's name."""
+    names = catalog.classes
+    found = {
+        "accuracies": Picture(
+            accuracies(scores(document), preset.report.ceilings), "Bars of each method's accuracy"
+        ),
+        "features": _features(paths, preset, catalog, predictions),
+        "curves": Picture(
+            curves(runs_of(**read_curves(paths.reports / "curves.csv"))), "Loss and accuracy by epoch"
+        ),
+    }
+    for method in (name for name in (*SINGLE, FUSED) if name in predictions.methods):
+        matrix = confusion_over_seeds(predictions, method, len(names))
+        found[f"confusion_{method}"] = Picture(
+            confusion(matrix, names, method), f"Confusion matrix of {method}"
+        )
+    return found
+
+
+def strips(
+    paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions
+) -> tuple[dict[str, Picture], list[str]]:
+    """Draw some clips by file name, and say which of them can't be shown any more."""
+    found, lacking = {}, []
+    count = preset.report.clips if catalog.has_videos else 0
+    for clip_id in telling_clips(predictions, fused=main_method(predictions), count=count):
+        try:
+            png = clip_strip(strip_of(paths, preset, catalog, predictions, clip_id))
+        except ClipError as error:
+            lacking.append(f"{clip_id} is not shown: {shortened(str(error))}.")
+        else:
+            alt = f"Sampled frames, crops and heatmaps of clip {clip_id}"
+            found[f"clip_{quote(clip_id, safe=' ')}"] = Picture(png, alt)
+    return found, lacking
+
+
+def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions) -> Picture:
+    ids = predictions.clip_ids
+    seed = preset.train.seeds[0]
+    store = opened_store(paths.store("features"))
+    main = main_method(predictions)
+    scored = read_probabilities(paths.reports / "predictions.parquet", main, ids)
+    heads, backbones = preset.train, preset.pretrain
+    values = {
+        side: VectorInput(
+            store, arrays_of(store, names, FEATURES, heads, backbones, seed, selection=False)
+        ).read(ids)
+        for side in SINGLE
+        if (names := getattr(heads, side))
+    }
+    values[f"{main}, class scores"] = scored
+    png = feature_map(values, predictions.labels, catalog.classes, max_clips=preset.report.tsne_clips)
+    return Picture(png, "Test clips by t-SNE of their features, coloured by class")
