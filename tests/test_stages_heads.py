@@ -13,7 +13,7 @@ from tiny import PLAN, TINY, Project, tiny_params
 from cache import open_store
 from pipeline.catalog.catalog import Catalog, read_catalog, write_catalog
 from pipeline.errors import DatasetError, ParamError
-from pipeline.training.splits import refuse_untaught, tested_parts
+from pipeline.training import splits
 from pipeline.training.trainings import told_trainings
 from stages.load_params import load_params
 
@@ -179,12 +179,14 @@ def test_a_class_whose_training_clips_were_all_lost_is_refused(copied: Project) 
     found = read_catalog(copied.paths.catalog)
     lone = next(e for e in found.entries if e.usable and e.split == "test").clip.label
     lost = {e.clip.clip_id for e in found.usable("train") if e.clip.label == lone}
-    parts = tested_parts(found, {e.clip.clip_id for e in found.usable()} - lost, copied.preset.pretrain)
+    parts = splits.tested_parts(
+        found, {e.clip.clip_id for e in found.usable()} - lost, copied.preset.pretrain
+    )
     told = rf"\d+ test clips are of {found.classes[lone]}, of which no training clip has features"
     with pytest.raises(DatasetError, match=told):
-        refuse_untaught(found, parts)
+        splits.refuse_untaught(found, parts)
     rewritten(copied, entries=tuple(e for e in found.entries if e.clip.clip_id not in lost))
-    refuse_untaught(read_catalog(copied.paths.catalog), parts)  # never there: `index` has told of it
+    splits.refuse_untaught(read_catalog(copied.paths.catalog), parts)  # never there: `index` has told of it
 
 
 def test_a_label_that_is_no_class_is_refused(copied: Project) -> None:
