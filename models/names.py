@@ -1,4 +1,4 @@
-"""All backbones, heads and enhancers by their name in params; nothing is imported before it is asked for."""
+"""All backbones and heads by their name in params; nothing is imported before it is asked for."""
 
 from typing import Literal
 
@@ -66,8 +66,3 @@ HEADS: dict[HeadKind, tuple[str, int]] = {
     "cssi": ("models.cssi.head:CSSIHead", 1),
 }
 """Heads over cached cuts: name → (import path, version of its results), as for BACKBONES."""
-
-ENHANCERS: dict[str, tuple[str, int]] = {
-    "zero_dce": ("models.night.lighting:ZeroDCELight", 1),
-}
-"""Networks that light crops: name → (import path, version of its results), as for BACKBONES."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from cache import Digests, Row
 from models.lookup import found_by_name
-from models.names import ENHANCERS
+from models.night.names import ENHANCERS
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned

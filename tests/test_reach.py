@@ -15,7 +15,7 @@ from house import HOUSE, ROOMS, modules, reached
 from tiny import tiny_params
 
 from cache import RecipeDriftError
-from models.names import ENHANCERS
+from models.night.names import ENHANCERS
 from pipeline.build.steps import STEPS
 from pipeline.keys.lock import TABLES, recipes
 from pipeline.params.params import Preset

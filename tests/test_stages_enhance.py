@@ -16,7 +16,7 @@ from cache import open_store
 from cache.keys import key_of
 from models.errors import CheckpointError
 from models.files import torch_bytes
-from models.names import ENHANCERS
+from models.night.names import ENHANCERS
 from models.night.zerodce import ZeroDCE, enhance_frames, load_zero_dce
 from models.night.zerodce_fit import EnhancerPlan
 from pipeline.build.runner import RunOptions

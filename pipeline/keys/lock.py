@@ -16,7 +16,7 @@ TABLES = {
     "dataset": "pipeline.datasets.names:DATASETS",
     "backbone": "models.names:BACKBONES",
     "head": "models.names:HEADS",
-    "enhancer": "models.names:ENHANCERS",
+    "enhancer": "models.night.names:ENHANCERS",
 }
 """What steps find by name: kind of part to the table that names all of that kind."""
 
