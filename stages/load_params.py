@@ -29,6 +29,7 @@ from models.preprocessing import JointInput
 from models.training.plan import FitPlan
 from pipeline.datasets.opened import dataset_class
 from pipeline.errors import ParamError
+from pipeline.params.alignment import mixed_recipes
 from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
 from pipeline.params.options import option_mistakes
@@ -163,6 +164,7 @@ def _fed(preset: Preset, method: str) -> Iterator[Mistake]:
         yield place, str(error)
         return
     streams, found = streams_of(preset, method, inputs)
+    found = found or list(mixed_recipes(preset, method, inputs, streams))
     if found:
         yield from found
         return

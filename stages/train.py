@@ -236,7 +236,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     refuse_other_weights(features, paths.weights / "backbones")
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
-    refuse_untaught(catalog, parts, allowed=preset.index.protocol_gaps == "allow")
+    refuse_untaught(catalog, parts)
     heads: list[Training] = []
     said: list[Scores] = []
     held_out: list[Scores] = []

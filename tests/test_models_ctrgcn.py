@@ -84,9 +84,9 @@ def test_the_maximum_over_time_is_max_pooling(frames: int, stride: int) -> None:
 
 def test_cuts_have_the_declared_shapes_and_sizes() -> None:
     model = CTRGCN(NTU_25.bones, 25, sf_head=8)
-    shapes = cut_shapes(model, model.expects.shape, (FEATURES, LAST_BLOCK))
-    assert shapes == {FEATURES: (256,), LAST_BLOCK: (2, 256, 16, 25)}
-    assert [len(cut.dims) for cut in model.cuts] == [1, 4]
+    shapes = cut_shapes(model, model.expects.shape, (FEATURES, LAST_BLOCK, "joints"))
+    assert shapes == {FEATURES: (256,), LAST_BLOCK: (2, 256, 16, 25), "joints": (3, 64, 25, 2)}
+    assert [len(cut.dims) for cut in model.cuts] == [1, 4, 4]
     assert model.cut(LAST_BLOCK).num_bytes(shapes[LAST_BLOCK]) == 409_600
     assert model.cut(FEATURES).num_bytes(shapes[FEATURES]) == 1024
 

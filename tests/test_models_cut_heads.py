@@ -148,6 +148,8 @@ def test_what_cssi_takes_follows_from_its_options() -> None:
     assert takes(skeleton="none") == ["video segments frames"]
     with pytest.raises(ModelParamError, match="both 'none'"):
         takes(skeleton="none", video="none")
+    with pytest.raises(ModelParamError, match="got 'froze' and 'frozen'"):
+        takes(skeleton="froze")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from test_params import at, places, written
 from tiny import Project, tiny_params
 
 from models.backbones import backbone_class
-from models.head import head_class
+from models.head import decided_by_data, head_class
 from models.names import BACKBONES, HEADS
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import dataset_class
@@ -146,6 +146,7 @@ def test_every_option_of_ours_says_its_type(name: str) -> None:
     for make in (found(name) for table, found in tables if name in table):  # type: ignore[operator]
         options = {mistake[0][0] for mistake in option_mistakes(make, {"?": 0})}
         assert options == {"?"}
-        free = [p for p in inspect.signature(make).parameters if p not in ("root", "edges")]
+        given = {"root", "edges"} | (decided_by_data(name) if name in HEADS else set())
+        free = [p for p in inspect.signature(make).parameters if p not in given]
         nonsense = dict.fromkeys(free, object())
         assert {place[0] for place, _ in option_mistakes(make, nonsense)} == set(free)

@@ -1,17 +1,19 @@
 """train: what a head declares is what it is fed, with one modality or two; what cannot be is refused by name."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import odd_sets
 import pytest
 import yaml
 from tiny import PLAN, TINY, Project, tiny_params
 
+from cache import open_store
 from pipeline.catalog.catalog import Catalog, read_catalog, write_catalog
 from pipeline.errors import DatasetError, ParamError
+from pipeline.training import splits
 from pipeline.training.trainings import told_trainings
 from stages.load_params import load_params
 
@@ -172,24 +174,52 @@ def rewritten(project: Project, **changes: Any) -> None:
     write_catalog(project.paths.catalog, Catalog(**{**vars(found), **changes}))
 
 
-def test_a_class_that_no_training_clip_shows_is_refused(copied: Project) -> None:
-    entries = read_catalog(copied.paths.catalog).entries
-    lone = next(e for e in entries if e.usable and e.split == "test")
-    lost = tuple(
-        replace(e, usable=False) if e.split == "train" and e.clip.label == lone.clip.label else e
-        for e in entries
+def test_a_class_whose_training_clips_were_all_lost_is_refused(copied: Project) -> None:
+    """All but test clips of one class are taken out of the store that says who has features."""
+    found = read_catalog(copied.paths.catalog)
+    lone = next(e for e in found.entries if e.usable and e.split == "test").clip.label
+    lost = {e.clip.clip_id for e in found.usable("train") if e.clip.label == lone}
+    parts = splits.tested_parts(
+        found, {e.clip.clip_id for e in found.usable()} - lost, copied.preset.pretrain
     )
-    rewritten(copied, entries=lost)
-    name = read_catalog(copied.paths.catalog).classes[lone.clip.label]
-    with pytest.raises(
-        DatasetError, match=rf"\d+ test clips are of {name}, of which no training clip has features"
-    ):
-        copied.run("train")
-    copied.set_params(**{"index.protocol_gaps": "allow", "train": SHORT})
-    copied.run("train")
+    told = rf"\d+ test clips are of {found.classes[lone]}, of which no training clip has features"
+    with pytest.raises(DatasetError, match=told):
+        splits.refuse_untaught(found, parts)
+    rewritten(copied, entries=tuple(e for e in found.entries if e.clip.clip_id not in lost))
+    splits.refuse_untaught(read_catalog(copied.paths.catalog), parts)  # never there: `index` has told of it
 
 
 def test_a_label_that_is_no_class_is_refused(copied: Project) -> None:
     rewritten(copied, classes=read_catalog(copied.paths.catalog).classes[:1])
     with pytest.raises(DatasetError, match=r"has label \d+, and the catalog has 1 classes, numbered from 0"):
         copied.run("train")
+
+
+def test_a_pickle_of_key_points_goes_from_index_to_report_on_heatmaps_alone(tmp_path: Path) -> None:
+    """COCO's 17 points in pixels, as PYSKL has them of videos that are not there."""
+    made = odd_sets.project(
+        tmp_path,
+        index=odd_sets.PYSKL,
+        train={**SHORT, "video": [], "skeleton": ["pose"], "methods": ["skeleton", "linear"]},
+        **{"pretrain.backbones": {"pose": POSE}},
+    )
+    names = [f"S001C001P{p:03d}R001A{a:03d}" for p in (1, 2, 4, 3, 6, 7) for a in (1, 2)]
+    found = [
+        {
+            "frame_dir": name,
+            "label": int(name[-1]) - 1,
+            "total_frames": odd_sets.FRAMES,
+            "img_shape": (48, 64),
+            "keypoint": 30
+            + 10 * odd_sets.joints(number).transpose(1, 0, 2, 3)[:, :, :17, :2].astype(np.float32),
+            "keypoint_score": np.ones((1, odd_sets.FRAMES, 17), np.float32),
+        }
+        for number, name in enumerate(names)
+    ]
+    odd_sets.pickled(made, found, {"xsub_train": names[:6], "xsub_val": names[6:]})
+    load_params(made.paths.params, "demo")
+    summaries = made.run_all()
+    assert [summary.exit_code for summary in summaries.values()] == [0] * 8
+    assert open_store(made.paths.store("heatmaps")).spec("maps").row_shape[1:] == (4, 17, 16, 16)
+    assert metrics(made)["left_out"]["for_want_of"] == "video"
+    assert {"skeleton", "linear"} <= metrics(made).keys()

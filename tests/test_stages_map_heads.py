@@ -3,6 +3,7 @@
 import copy
 import gc
 import json
+import shutil
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,6 +129,19 @@ def test_a_second_run_trains_nothing(whole: Project, tmp_path: Path) -> None:
     before = metrics(again)
     assert again.run("train").made == 0
     assert metrics(again) == before
+
+
+def test_the_same_seed_learns_the_same_weights(whole: Project, tmp_path: Path) -> None:
+    """Where neither cache nor folder has any: maps are streamed in the order that the seed draws."""
+    again = whole.copy(tmp_path / "again")
+    shutil.rmtree(again.root / ".harcache")
+    shutil.rmtree(again.paths.weights / "heads")
+    train = {**TRAIN, "methods": ["video", "epam", "last_block@sf"]}
+    again.set_params(**changes(train=train))
+    assert again.run("train").made == 6
+    before = {t.array: t.sha256 for t in told_trainings(whole.paths.weights / "heads")}
+    after = {t.array: t.sha256 for t in told_trainings(again.paths.weights / "heads")}
+    assert after == {array: before[array] for array in after}
 
 
 def test_predictions_are_the_modules_own_on_what_the_store_holds(whole: Project, store: Store) -> None:

@@ -82,7 +82,11 @@ class CSSIHead(CutHead):
     def inputs(
         cls, *, skeleton: SkeletonPart = "trained", video: VideoPart = "frozen", **_: Any
     ) -> tuple[HeadInput, ...]:
-        """Return the parts' inputs, skeleton first. Raises ModelParamError where both are left out."""
+        """Return the parts' inputs, skeleton first. Raises ModelParamError where none is left."""
+        if skeleton not in _SKELETON or video not in ("frozen", "none"):
+            raise ModelParamError(
+                f"skeleton must be one of {list(_SKELETON)} and video frozen or none, got {skeleton!r} and {video!r}"
+            )
         found = (*_SKELETON[skeleton], *((_VIDEO,) if video == "frozen" else ()))
         if not found:
             raise ModelParamError("skeleton and video are both 'none': nothing is left to see")

@@ -8,8 +8,6 @@ from pipeline.params.sections import Mistake, Place, nearest, unknown_key
 
 if TYPE_CHECKING:
     from pipeline.params.params import HeadParams, Preset
-    from pipeline.video.crop import CropRecipe
-    from pipeline.video.sampling import SamplingRule
 
 
 class DeclaredInput(Protocol):
@@ -69,10 +67,7 @@ def streams_of(
         names, wrong = _of_stream(preset, method, name, wanted)
         found[name] = names
         mistakes += wrong
-    if not mistakes:
-        found = _filled(found)
-        mistakes += _mixed(preset, method, [one for one in inputs if one.aligned], found)
-    return found, mistakes
+    return _filled(found), mistakes
 
 
 def sound_streams(preset: "Preset", method: str, inputs: Sequence[DeclaredInput]) -> Streams:
@@ -158,39 +153,3 @@ def _filled(found: dict[str, Names]) -> dict[str, Names]:
     """Streams that may be empty, with the backbones of the first that is not."""
     there = next((names for names in found.values() if names), ())
     return {stream: names or there for stream, names in found.items()}
-
-
-def _mixed(
-    preset: "Preset", method: str, aligned: Sequence[DeclaredInput], streams: Streams
-) -> Iterator[Mistake]:
-    """Refuse maps of two recipes laid over each other: their places or frames are not the same."""
-    recipes = {name: _recipe(preset, name) for one in aligned for name in streams[one.stream]}
-    if len(set(recipes.values())) < 2:
-        return
-    (first, second), *_ = [(a, b) for a in recipes.values() for b in recipes.values() if a < b]
-    if not _one_window(preset, first, second):
-        told = ", ".join(f"{name!r} of recipe {recipe!r}" for name, recipe in recipes.items())
-        yield (
-            ("train", "methods"),
-            f"{method!r} lays maps of two recipes over each other: {told}; give both one recipe, or two with the same "
-            "box and `strided` samplings over equally long windows",
-        )
-
-
-def _recipe(preset: "Preset", name: str) -> str:
-    """The crop recipe whose frames and boxes a backbone sees."""
-    backbone = preset.pretrain.backbones[name]
-    return backbone.recipe if backbone.modality == "video" else preset.heatmaps.recipe
-
-
-def _one_window(preset: "Preset", first: str, second: str) -> bool:
-    """Whether two recipes cut the same box out of the same stretch of a clip."""
-    a: CropRecipe = preset.crop.recipes[first]
-    b: CropRecipe = preset.crop.recipes[second]
-    one, other = preset.sample[a.sampling], preset.sample[b.sampling]
-    return a.box == b.box and (one == other or (_span(one) is not None and _span(one) == _span(other)))
-
-
-def _span(rule: "SamplingRule") -> int | None:
-    """Frames of the window that a `strided` rule looks at; None of another rule."""
-    return rule.num_frames * rule.stride_frames if rule.rule == "strided" else None

@@ -99,10 +99,10 @@ def tested_parts(catalog: Catalog, there: Collection[str], how: "PretrainParams"
     return parts
 
 
-def refuse_untaught(catalog: Catalog, parts: SplitParts, *, allowed: bool) -> None:
-    """Refuse labels that are no class, and classes that test clips show and no training clip that has features.
+def refuse_untaught(catalog: Catalog, parts: SplitParts) -> None:
+    """Refuse labels that are no class, and classes of test clips whose training clips were all lost on the way.
 
-    `allowed` lets the latter pass. Raises DatasetError, which names classes and clips.
+    A class without any training clip is told by `index`. Raises DatasetError, which names classes and clips.
     """
     found = catalog.by_id
     seen = {clip_id: found[clip_id].clip.label for clip_id in (*parts.training, *parts.test)}
@@ -112,13 +112,13 @@ def refuse_untaught(catalog: Catalog, parts: SplitParts, *, allowed: bool) -> No
             f"clip {strange[0]!r} has label {seen[strange[0]]}, and the catalog has {len(catalog.classes)} classes, "
             f"numbered from 0 ({len(strange)} such clips): run `index` again"
         )
-    taught = {seen[clip_id] for clip_id in parts.training}
-    untaught = [clip_id for clip_id in parts.test if seen[clip_id] not in taught]
-    if untaught and not allowed:
+    lost = {entry.clip.label for entry in catalog.usable("train")} - {seen[i] for i in parts.training}
+    untaught = [clip_id for clip_id in parts.test if seen[clip_id] in lost]
+    if untaught:
         names = sorted({catalog.classes[seen[clip_id]] for clip_id in untaught})
         raise DatasetError(
             f"{len(untaught)} test clips are of {', '.join(names)}, of which no training clip has features (the first "
-            f"is {untaught[0]!r}): see failures.jsonl, or say index.protocol_gaps: allow"
+            f"is {untaught[0]!r}): all were lost on the way, failures.jsonl says why"
         )
 
 

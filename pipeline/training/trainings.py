@@ -167,7 +167,9 @@ def told_trainings(folder: Path) -> tuple[Training, ...]:
 
 
 def refuse_other_weights(features: Store, folder: Path) -> None:
-    """Refuse features of other weights than those in `folder`. Raises DatasetError, which names the arrays."""
+    """Refuse features of other weights than those that lie in `folder`. Raises DatasetError, which names the arrays."""
+    if not (folder / TRAININGS).exists():
+        return
     of_features: Any = features.attrs["weights"]
     odd = [t.array for t in told_trainings(folder) if of_features.get(t.array, t.sha256) != t.sha256]
     if odd:

@@ -26,7 +26,7 @@ def read_json(path: Path) -> tuple[Skeleton, frozenset[str]]:
         joints = np.array(json.loads(path.read_bytes())["skeletons"], dtype=np.float64)
     except FileNotFoundError as error:
         raise SkeletonError(f"{path.name}: no such file; fetch it again, or drop the clip") from error
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
         raise SkeletonError(
             f"{path.name}: expected JSON with 'skeletons', {NUM_JOINTS} joints of x, y, z in each frame; fetch it "
             f"again ({error!r:.120})"
@@ -70,7 +70,7 @@ def bodies_of(text: str, name: str) -> list[tuple[str, Joints]]:
         )
     return [
         (
-            lines[first].replace(",", " ").split()[0],
+            lines[first].partition(",")[0].strip(),
             without_zeros(np.array([_joint(line, name) for line in lines[first + 1 : first + BODY_LINES]])),
         )
         for first in range(0, len(lines), BODY_LINES)

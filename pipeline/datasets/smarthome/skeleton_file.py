@@ -71,7 +71,7 @@ def _person(person: Any, name: str, frame: int) -> dict[Given, NDArray[np.float6
             continue
         try:
             joints = np.array(numbers, dtype=np.float64)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise SkeletonError(
                 f"{name}: frame {frame}: {entry} must hold numbers ({error!s:.80})"
             ) from error
