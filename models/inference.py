@@ -37,7 +37,7 @@ def embed(
     copied. Of a fusion head the output is its logits. On a CPU `threads` batches of a block are computed at a
     time, one by each thread: neither their number nor a clip's place or neighbours changes a bit.
     """
-    found = _embedded(model, lambda *x: (_values(model(*x)),), blocks, batch_size, device, threads)
+    found = _embedded(model, lambda *x: (values_of(model(*x)),), blocks, batch_size, device, threads)
     return (values for (values,) in found)
 
 
@@ -111,7 +111,8 @@ def _mapped(
     return map(run, batches) if min(workers, len(batches)) == 1 else pool.map(run, batches)
 
 
-def _values(output: Any) -> Tensor:
+def values_of(output: Any) -> Tensor:
+    """Return a model's output in float32: of a head its logits, of any other network the tensor that it gives."""
     values: Tensor = output.logits if isinstance(output, HeadOutput) else output
     return values.float()
 

@@ -1,27 +1,15 @@
 """Stage `pretrain`: stages 1 and 2 of AMFI-Net's Algorithm 1, with epochs chosen on held-out people."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
-
-from models.backbones import backbone_class, build_backbone, cuts_of
-from models.cuts import Backbone, ClassifierInit
-from models.device import best_device
+from models.backbones import backbone_class, cuts_of
+from models.cuts import ClassifierInit
+from models.device import use_cores
 from models.names import BACKBONES
-from models.training.checkpoint import WeightsCard, encode, load_pretrained
-from models.training.classifier import Classifier, classifier_loss
-from models.training.fit import Batch, EpochRecord, cross_entropy, fit
-from models.training.plan import FitPlan
-from models.training.seeding import seeded
+from models.training.trainable_backbone import TrainableBackbone
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
@@ -30,8 +18,8 @@ from pipeline.build.runner import RunOptions
 from pipeline.build.steps import PRETRAIN
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
-from pipeline.inputs.inputs import ClipInput, TrainingBatches, input_of, unaugmented_batches
-from pipeline.inputs.prefetch import prefetched
+from pipeline.fitting.backbones import BackboneFitting
+from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
@@ -41,49 +29,49 @@ from pipeline.training.trainings import Ids, Phase, Training, training_of, train
 
 if TYPE_CHECKING:
     from pipeline.params.backbones import Backbone as BackboneParams
-    from pipeline.params.backbones import TrainingPlan
     from pipeline.params.params import Preset
-
-EVALUATION_BATCH = 32
-
-Labelled: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.int64]]"
-"""A batch of inputs and their labels."""
 
 
 @dataclass(frozen=True)
 class BackboneTraining:
-    """One backbone, and what it learns from."""
+    """Trainings of one backbone: what each is made of, and what fits it."""
 
     paths: Paths
+    preset: "Preset"
     name: str
-    params: "BackboneParams"
     source: ClipInput
     catalog: Catalog
-    amp: str
     inputs: Pinned
-    """Inputs of the training: no epoch and no weights are stored once they were replaced."""
 
     def learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on` for `epochs`, keeping the epoch that is best on `select_on` (the last, where none)."""
-        plan = self.params.plan.model_copy(update={"epochs": epochs})
-        keys, labels = self.source.keys(), self._labels
-        document = PRETRAIN.document(
-            params={**self._key_params, "epochs": epochs, "seed": seed, "amp": self.amp},
+        fitting = self._fitting()
+        learned = cached_training(
+            self.paths.open_cache(),
+            self._document(seed, fit_on, select_on, epochs),
+            lambda folder: fitting.fit(folder, seed, fit_on, select_on, epochs=epochs),
+            dict(fitting.network.made_with),
+        )
+        phase: Phase = "selection" if select_on else "final"
+        return training_of(learned.folder, self.name, seed, phase, len(fit_on), from_cache=learned.from_cache)
+
+    @property
+    def params(self) -> "BackboneParams":
+        """Its entry of `pretrain.backbones`."""
+        return self.preset.pretrain.backbones[self.name]
+
+    def _document(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> dict[str, Any]:
+        """All that decides the weights, whose key is its digest."""
+        keys = self.source.keys()
+        params = {**self._key_params, "epochs": epochs, "seed": seed, "amp": self.preset.pretrain.amp}
+        return PRETRAIN.document(
+            params=params,
             inputs={
-                "fit": training_inputs(fit_on, [labels[i] for i in fit_on], keys),
-                "select": training_inputs(select_on, [labels[i] for i in select_on], keys),
+                "fit": training_inputs(fit_on, self.catalog.labels(fit_on), keys),
+                "select": training_inputs(select_on, self.catalog.labels(select_on), keys),
                 "classes": len(self.catalog.classes),
             },
         )
-        phase: Phase = "selection" if select_on else "final"
-        title = f"{self.name}, seed {seed}, {phase}"
-        learned = cached_training(
-            self.paths.open_cache(),
-            document,
-            lambda folder: self._train(folder, title, seed, plan, fit_on, select_on),
-            {"device": best_device(), "threads": torch.get_num_threads()},
-        )
-        return training_of(learned.folder, self.name, seed, phase, len(fit_on), from_cache=learned.from_cache)
 
     @property
     def _key_params(self) -> dict[str, Any]:
@@ -100,79 +88,22 @@ class BackboneTraining:
     def _classifier_init(self) -> ClassifierInit:
         return self.params.classifier_init or backbone_class(self.params.model.get("kind")).classifier_init
 
-    @cached_property
-    def _labels(self) -> dict[str, int]:
-        return {entry.clip.clip_id: entry.clip.label for entry in self.catalog.entries}
-
-    def _train(
-        self,
-        folder: Path,
-        title: str,
-        seed: int,
-        plan: "TrainingPlan",
-        fit_on: Ids,
-        select_on: Ids,
-    ) -> dict[str, bytes]:
-        with seeded(seed, "init", self.name):
-            model = Classifier(
-                self._network(),
-                len(self.catalog.classes),
-                dropout=self.params.dropout,
-                init=self._classifier_init,
-            )
-        labels = np.array([self._labels[clip_id] for clip_id in fit_on], np.int64)
-        batches = TrainingBatches(self.source, tuple(fit_on), labels, plan.batch, seed)
-        fit_plan = FitPlan(**plan.model_dump(exclude={"batch"}), seed=seed, amp=self.amp)  # type: ignore[arg-type]
-        result = fit(
-            model,
-            lambda epoch: _as_tensors(self._held(prefetched(batches(epoch)))),
-            fit_plan,
-            loss=classifier_loss(model, cross_entropy(fit_plan)),
-            device=best_device(),
-            resume=folder / "epoch.pt",
-            evaluate=self._evaluation(select_on) if select_on else None,
-            progress=_epoch_printer(title, plan.epochs),
+    def _fitting(self) -> BackboneFitting:
+        network = TrainableBackbone(
+            self.name,
+            self.params.model,
+            self.source.shape,
+            self.source.edges,
+            self.source.normalisation,
+            num_classes=len(self.catalog.classes),
+            dropout=self.params.dropout,
+            classifier_init=self._classifier_init,
+            start=self.params.pretrained,
         )
-        weights = encode(model.backbone.state_dict(), self._card())
-        return {"weights.pt": weights, "history.json": result.document}
-
-    def _held(self, batches: Iterator[Labelled]) -> Iterator[Labelled]:
-        """An epoch's batches, all read from what was pinned; raises InputsChangedError behind the last of them."""
-        with self.inputs.held():
-            yield from batches
-
-    def _network(self) -> Backbone:
-        """A new backbone, or one that starts from the weights that the params name."""
-        backbone = build_backbone(self.params.model, shape=self.source.shape, edges=self.source.edges)
-        start = self.params.pretrained
-        if start is not None:
-            summed = start.kind != "harcache" and self.source.shape[0] == 1
-            load_pretrained(
-                backbone,
-                Path(start.path),
-                expected=self._card(),
-                kind=start.kind,
-                sha256=start.sha256,
-                stem_channels="summed" if summed else "same",
-            )
-        return backbone
-
-    def _card(self) -> WeightsCard:
-        options = {name: value for name, value in self.params.model.items() if name != "kind"}
-        return WeightsCard(self.params.model["kind"], options, self.source.normalisation)
-
-    def _evaluation(self, ids: Sequence[str]) -> Callable[[nn.Module], float]:
-        labels = np.array([self._labels[clip_id] for clip_id in ids])
-
-        def accuracy(model: nn.Module) -> float:
-            with self.inputs.held():
-                said = [
-                    model(torch.from_numpy(x).to(best_device())).argmax(dim=1).cpu().numpy()
-                    for x in unaugmented_batches(self.source, ids, EVALUATION_BATCH)
-                ]
-            return 100 * float(np.mean(np.concatenate(said) == labels))
-
-        return accuracy
+        amp = self.preset.pretrain.amp
+        return BackboneFitting(
+            self.name, self.source, self.catalog, self.params.plan, amp, self.inputs, network
+        )
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
@@ -182,7 +113,7 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
 
 
 def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
-    torch.set_num_threads(options.cores)
+    use_cores(options.cores)
     began = time.monotonic()
     inputs = pinned(paths.catalog, *(paths.store(name) for name in ("skeletons", "frames", "heatmaps")))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
@@ -220,31 +151,11 @@ def _backbone(
     """Every training of one backbone."""
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
-    training_run = BackboneTraining(paths, name, params, source, catalog, preset.pretrain.amp, inputs)
+    training_run = BackboneTraining(paths, preset, name, source, catalog, inputs)
     parts = parts_of(catalog, source.keys(), preset.pretrain)
     return training_schedule(
         preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, training_run.learn
     )
-
-
-def _as_tensors(batches: Iterator[Labelled]) -> Iterator[Batch]:
-    for clips, labels in batches:
-        yield (torch.from_numpy(clips),), torch.from_numpy(labels)
-
-
-def _epoch_printer(title: str, epochs: int) -> Callable[[EpochRecord], None]:
-    began = time.monotonic()
-
-    def show(record: EpochRecord) -> None:
-        done = record.epoch + 1
-        val = "" if record.val_accuracy is None else f", held out {record.val_accuracy:.1f} %"
-        seconds = time.monotonic() - began
-        print(
-            f"{title}: epoch {done} of {epochs}, loss {record.train_loss:.3f}{val}, {seconds:.0f} s",
-            file=sys.stderr,
-        )
-
-    return show
 
 
 def _note(trainings: Sequence[Training]) -> str:

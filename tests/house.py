@@ -120,6 +120,7 @@ ORDER = {
         "upkeep",
         "exchange",
         "rows",
+        "fitting",
         "inputs",
         "training",
         "catalog",

@@ -38,7 +38,7 @@ ONLY_IN = {
 
 ARRAYS = {"numpy", "torch", "torchvision", "scipy", "cv2", "av"}
 """Libraries that compute on arrays."""
-TENSORS = {"stages.load_params", "stages.pretrain", "stages.train"}
+TENSORS = {"stages.load_params", "stages.train"}
 """Stages that know torch: they build networks without values, or hand tensors to what `models` fits."""
 
 FIELD = re.compile(r"\b(clips?|joints?|fps|videos?|skeletons?|subjects?|cameras?)\b", re.I)

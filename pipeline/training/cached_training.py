@@ -1,6 +1,6 @@
 """Trained weights in the cache, under a key of what they were trained on and how."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def cached_training(
 
 
 def training_inputs(
-    ids: Sequence[str], labels: Sequence[int], keys: Mapping[str, str]
+    ids: Sequence[str], labels: Iterable[int], keys: Mapping[str, str]
 ) -> list[list[str | int]]:
     """List a training's clips for its document: [id, label, key of its content] of each, in order."""
     return [[clip_id, int(label), keys[clip_id]] for clip_id, label in zip(ids, labels, strict=True)]

@@ -1,0 +1,105 @@
+"""A backbone under a linear classifier, as the pipeline trains it (SPEC 2.5)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from models.backbones import build_backbone
+from models.cuts import Backbone, ClassifierInit
+from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained
+from models.training.classifier import Classifier, classifier_loss
+from models.training.fit import EpochRecord, cross_entropy
+from models.training.plan import FitPlan
+from models.training.seeding import seeded
+from models.training.trainable import Accuracy, Batches, files_of, fit_arrays, trained_with
+
+if TYPE_CHECKING:
+    from models.graph.graphs import Edges
+
+
+class WeightsFile(Protocol):
+    """A file of weights to start from."""
+
+    @property
+    def path(self) -> str:
+        """Path of the file."""
+
+    @property
+    def kind(self) -> WeightsKind:
+        """Origin of the file, which decides how it is read."""
+
+    @property
+    def sha256(self) -> str:
+        """Digest that it must have."""
+
+
+@dataclass(frozen=True)
+class TrainableBackbone:
+    """A backbone that is built afresh for each training."""
+
+    name: str
+    """Its name in params, which seeds the first weights beside the training's seed."""
+    options: Mapping[str, Any]
+    """With `kind`."""
+    shape: tuple[int, ...]
+    """One clip's input: (C, T, H, W) or (C, T, V, M)."""
+    edges: "Edges"
+    normalisation: dict[str, Any]
+    """Scaling and shape of the input, which the weights' card states."""
+    num_classes: int
+    dropout: float
+    classifier_init: ClassifierInit
+    start: WeightsFile | None
+    """None: no weights but those that are drawn."""
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """Facts for the record, in no key: device and threads."""
+        return trained_with()
+
+    def fit(
+        self,
+        batches: Batches,
+        plan: Mapping[str, Any],
+        *,
+        resume: Path,
+        accuracy: Accuracy | None,
+        progress: Callable[[EpochRecord], None] | None = None,
+    ) -> dict[str, bytes]:
+        """Return weights.pt of the backbone alone and history.json; the classifier is left behind.
+
+        `plan` holds the fields of a FitPlan. Raises CheckpointError where the weights to start from are other
+        than params say, FitError where the loss is not finite.
+        """
+        fit_plan = FitPlan(**plan)
+        with seeded(fit_plan.seed, "init", self.name):
+            model = Classifier(
+                self._network(), self.num_classes, dropout=self.dropout, init=self.classifier_init
+            )
+        loss = classifier_loss(model, cross_entropy(fit_plan))
+        result = fit_arrays(
+            model, batches, fit_plan, loss=loss, resume=resume, accuracy=accuracy, progress=progress
+        )
+        return files_of(model.backbone, self._card, result)
+
+    def _network(self) -> Backbone:
+        """A new backbone, or one that starts from given weights."""
+        backbone = build_backbone(self.options, shape=self.shape, edges=self.edges)
+        start = self.start
+        if start is not None:
+            summed = start.kind != "harcache" and self.shape[0] == 1
+            load_pretrained(
+                backbone,
+                Path(start.path),
+                expected=self._card,
+                kind=start.kind,
+                sha256=start.sha256,
+                stem_channels="summed" if summed else "same",
+            )
+        return backbone
+
+    @property
+    def _card(self) -> WeightsCard:
+        options = {name: value for name, value in self.options.items() if name != "kind"}
+        return WeightsCard(self.options["kind"], options, self.normalisation)
