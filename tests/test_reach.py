@@ -101,7 +101,8 @@ PARTS: dict[str, tuple[str, set[str]]] = {
     "a backbone in use by all three": ("models/amfi/r3d.py", {"pretrain", "features", "extract"}),
     "another backbone": ("models/epam/xnets.py", set()),
     "a head in use": ("models/amfi/fusion.py", {"train"}),
-    "the night, where no recipe is lit": ("models/night", set()),
+    "what lights crops, where no recipe is lit": ("models/night/lighting.py", set()),
+    "Zero-DCE, where no recipe is lit": ("models/night/zerodce.py", set()),
 }
 
 
