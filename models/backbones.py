@@ -4,9 +4,8 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from models.cuts import Backbone, Cut, cut_shapes
+from models.device import without_values
 from models.errors import ModelParamError
 from models.lookup import found_by_name
 from models.names import BACKBONES
@@ -46,7 +45,7 @@ def cuts_of(
 
     `options`, `shape` and `edges` are those of `build_backbone`. Raises ModelParamError where there is no such cut.
     """
-    with torch.device("meta"):
+    with without_values():
         network = build_backbone(options, shape=shape, edges=edges)
     cuts = [network.cut(name) for name in names]
     shapes = cut_shapes(network, shape, names)

@@ -1,4 +1,4 @@
-"""The device that tensors are computed on: a GPU where there is one; and the CPU's cores."""
+"""The device that tensors are computed on: a GPU where there is one; the CPU's cores; and no device at all."""
 
 import torch
 
@@ -11,3 +11,8 @@ def best_device() -> str:
 def use_cores(count: int) -> None:
     """Let each of torch's operations on the CPU take up to `count` cores, in the whole process."""
     torch.set_num_threads(count)
+
+
+def without_values() -> torch.device:
+    """Return a context in which networks are built of shapes alone (torch's meta device): no memory, no values."""
+    return torch.device("meta")

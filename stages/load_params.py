@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from models.backbones import DATASET_DECIDES, backbone_class, build_backbone
 from models.cuts import FEATURES, Backbone, cut_shapes
+from models.device import without_values
 from models.errors import ModelError, ModelParamError
 from models.head import (
     KIND_DIMS,
@@ -95,7 +94,7 @@ def _built(params: BackboneParams) -> Iterator[Mistake]:
     people = params.input.max_persons if params.modality == "skeleton" else 1
     shape = (3, 1, NTU_25.num_joints, people)
     try:
-        with torch.device("meta"):
+        with without_values():
             network = build_backbone(params.model, shape=shape, edges=NTU_25.bones)
     except (ModelError, TypeError, ValueError) as error:
         yield ("model",), str(error)
@@ -173,7 +172,7 @@ def _fed(preset: Preset, method: str) -> Iterator[Mistake]:
         return
     try:
         sources = [_source(preset, streams[one.stream], one) for one in inputs]
-        with torch.device("meta"):
+        with without_values():
             head_for(kind, 2, sources, options)
     except (ModelError, TypeError, ValueError) as error:
         yield ("train", "methods"), f"{method!r}: {error}"
@@ -184,7 +183,7 @@ def _built_of_vectors(kind: str, options: Options) -> Iterator[Mistake]:
     try:
         inputs = head_inputs(kind, options)
         if all(one.kind == "vector" for one in inputs):
-            with torch.device("meta"):
+            with without_values():
                 head_for(kind, 2, [Source((STAND_IN_DIM,)) for _ in inputs], options)
     except (ModelError, TypeError, ValueError) as error:
         yield (), str(error)
@@ -204,7 +203,7 @@ def _of_backbone(preset: Preset, name: str, wanted: HeadInput) -> Source:
     def made(options: Mapping[str, Any]) -> Backbone:
         return build_backbone({**params.model, **options}, shape=shape, edges=NTU_25.bones)
 
-    with torch.device("meta"):
+    with without_values():
         network = made({})
     if (dims := network.cut(wanted.cut).dims) != KIND_DIMS[wanted.kind]:
         raise ModelParamError(

@@ -2,27 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import torch
-from torch import Tensor, nn
 
 from cache import Store
 from models.backbones import build_backbone
 from models.cuts import Backbone
-from models.device import best_device
+from models.device import use_cores
 from models.errors import FitError
-from models.head import CutHead, HeadInput, Source, head_for, head_inputs, kind_of
-from models.inference import embed
+from models.head import HeadInput, Source, head_inputs, kind_of
 from models.names import HEADS
-from models.training.checkpoint import WeightsCard, decode, encode, load_state
-from models.training.fit import Batch, fit
-from models.training.plan import FitPlan
-from models.training.seeding import seeded
+from models.training.trainable_head import TrainableHead
 from pipeline.build.aside import adopt_learned
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
@@ -41,19 +32,14 @@ from pipeline.evaluation.late_fusion import (
     told_left_out,
 )
 from pipeline.evaluation.results import FUSED, left_out, selected_on, write_results
+from pipeline.fitting.heads import HeadFitting
 from pipeline.inputs.head_input import (
-    HeadBatches,
-    HeadBlocks,
     HeadRows,
-    Labels,
     OneInput,
-    Values,
     arrays_of,
     features_there,
     input_from,
-    softmax,
 )
-from pipeline.inputs.prefetch import prefetched
 from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.params.streams import Streams, sound_streams
@@ -73,8 +59,6 @@ from pipeline.training.trainings import (
 
 if TYPE_CHECKING:
     from pipeline.params.params import HeadParams, Preset
-
-INFERENCE_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -134,7 +118,7 @@ class HeadTraining:
 
     def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
-        rows = self.rows(seed, selection=bool(select_on))
+        fitting = self._fitting(seed, selection=bool(select_on))
         document = TRAIN.document(
             params={
                 "method": self.method,
@@ -145,8 +129,8 @@ class HeadTraining:
                 **part_facts(self._kind, HEADS),
             },
             inputs={
-                "fit": self._seen(rows, fit_on),
-                "select": self._seen(rows, select_on),
+                "fit": self._seen(fitting.rows, fit_on),
+                "select": self._seen(fitting.rows, select_on),
                 "classes": len(self.catalog.classes),
             },
         )
@@ -154,8 +138,8 @@ class HeadTraining:
             learned = cached_training(
                 self.paths.open_cache(),
                 document,
-                lambda folder: self._train(folder, rows, seed, fit_on, select_on, epochs),
-                {"device": best_device(), "threads": torch.get_num_threads()},
+                lambda folder: fitting.fit(folder, seed, fit_on, select_on, epochs=epochs),
+                dict(fitting.network.made_with),
             )
         except FitError as error:
             raise FitError(f"{self.method!r} of train.methods, seed {seed}: {error}") from error
@@ -166,27 +150,19 @@ class HeadTraining:
 
     def said(self, training: Training, ids: Ids, *, selection: bool) -> Scores:
         """Class probabilities that a trained head gives to clips."""
-        rows = self.rows(training.seed, selection=selection)
-        head = self._head(rows, training.seed)
-        load_state(head, decode(training.weights).state, f"head {self.method}")
-        logits = embed(
-            head,
-            map(_tensors, HeadBlocks(rows, ids, self.params.plan.batch)),
-            batch_size=self.params.plan.batch if rows.streamed else INFERENCE_BATCH,
-            device=best_device(),
-            threads=torch.get_num_threads(),
-        )
         is_fusion = self.method == self.params.fused and self.method not in SINGLE
         name = FUSED if is_fusion else self.method
-        return Scores(name, training.seed, softmax(torch.cat(list(logits)).numpy()))
+        fitting = self._fitting(training.seed, selection=selection)
+        return Scores(name, training.seed, fitting.probabilities(training, ids))
 
-    def _head(self, rows: HeadRows, seed: int) -> CutHead:
-        sources = [
+    def _fitting(self, seed: int, *, selection: bool) -> HeadFitting:
+        rows = self.rows(seed, selection=selection)
+        sources = tuple(
             Source(one.shape, self._network(self._streams[declared.stream][0]))
             for declared, one in zip(self._declared, rows.inputs, strict=True)
-        ]
-        with seeded(seed, "init", self.method):
-            return head_for(self._kind, len(self.catalog.classes), sources, self._options)
+        )
+        head = TrainableHead(self.method, self._kind, self._options, sources, len(self.catalog.classes))
+        return HeadFitting(rows, self.catalog, self.params.plan, self.inputs, head)
 
     def _network(self, name: str) -> Callable[[Mapping[str, Any]], Backbone] | None:
         """What builds a fresh network like the one over joints that feeds a stream."""
@@ -197,29 +173,6 @@ class HeadTraining:
         shape = (3, params.input.num_frames, layout.num_joints, params.input.max_persons)
         return lambda options: build_backbone({**params.model, **options}, shape=shape, edges=layout.bones)
 
-    def _train(
-        self, folder: Path, rows: HeadRows, seed: int, fit_on: Ids, select_on: Ids, epochs: int
-    ) -> dict[str, bytes]:
-        size = self.params.plan.batch
-        with self.inputs.held():
-            batches = HeadBatches(rows, fit_on, self.catalog.labels(fit_on), size, seed)
-            blocks = HeadBlocks(rows, select_on, size)
-        head = self._head(rows, seed)
-        head.label_smoothing = self.params.plan.label_smoothing
-        labels = self.catalog.labels(select_on)
-        with self.inputs.held() if rows.streamed else nullcontext():
-            result = fit(
-                head,
-                lambda epoch: _as_tensors(prefetched(batches(epoch)) if rows.streamed else batches(epoch)),
-                FitPlan(**self.params.plan.model_dump(exclude={"batch", "epochs"}), epochs=epochs, seed=seed),
-                loss=head.loss,
-                device=best_device(),
-                resume=folder / "epoch.pt",
-                evaluate=(lambda model: _accuracy(model, blocks, labels)) if select_on else None,
-            )
-        card = WeightsCard(self.method, self._options, {"features": "as cached"})
-        return {"weights.pt": encode(head.state_dict(), card), "history.json": result.document}
-
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/heads, and under reports/<dataset> predictions, metrics, curves and confusion."""
@@ -228,7 +181,7 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
 
 
 def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
-    torch.set_num_threads(options.cores)
+    use_cores(options.cores)
     began = time.monotonic()
     inputs = pinned(paths.catalog, paths.store("features"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
@@ -277,19 +230,3 @@ def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:
         "backbone_seeds": list(pretrain.seeds),
         "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
     }
-
-
-def _as_tensors(batches: Iterator[tuple[tuple[Values, ...], Labels]]) -> Iterator[Batch]:
-    for inputs, labels in batches:
-        yield _tensors(inputs), torch.from_numpy(labels)
-
-
-def _tensors(inputs: tuple[Values, ...]) -> tuple[Tensor, ...]:
-    return tuple(map(torch.from_numpy, inputs))
-
-
-def _accuracy(model: nn.Module, blocks: HeadBlocks, labels: Labels) -> float:
-    device = best_device()
-    said = [model(*(x.to(device) for x in _tensors(block))).logits.argmax(dim=1).cpu() for block in blocks]
-    right = torch.cat(said) == torch.from_numpy(labels)
-    return 100 * float(right.float().mean())

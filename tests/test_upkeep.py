@@ -200,7 +200,7 @@ def test_no_key_knows_where_the_data_lie_how_many_work_and_on_what(
     copied.raw.rename(elsewhere)
     moved = Project(copied.root.rename(copied.root.parent / "moved"))
     moved.raw.symlink_to(elsewhere)
-    for module in ("models.training.frozen", "models.training.trainable", "stages.train"):
+    for module in ("models.training.frozen", "models.training.trainable"):
         monkeypatch.setattr(f"{module}.best_device", lambda: "cuda")
     for name, stage in STAGE_OF.items():
         job = planner(moved, workers=5)(stage, "demo", None)

@@ -1,0 +1,79 @@
+"""A head over cached cuts, as the pipeline trains it and asks it for logits."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.device import best_device
+from models.head import CutHead, Source, head_for
+from models.inference import embed
+from models.training.checkpoint import WeightsCard, decode, load_state
+from models.training.fit import EpochRecord
+from models.training.plan import FitPlan
+from models.training.seeding import seeded
+from models.training.trainable import Accuracy, Arrays, Batches, files_of, fit_arrays, tensors, trained_with
+
+
+@dataclass(frozen=True)
+class TrainableHead:
+    """A head that is built afresh for each training."""
+
+    method: str
+    """Its name in params, which seeds the first weights beside the training's seed."""
+    kind: str
+    """Name of the head, as `models.head.head_for` takes it."""
+    options: dict[str, Any]
+    sources: tuple[Source, ...]
+    """One for each input, in the order in which the head takes them."""
+    num_classes: int
+
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """Facts for the record, in no key: device and threads."""
+        return trained_with()
+
+    def fit(
+        self,
+        batches: Batches,
+        plan: Mapping[str, Any],
+        *,
+        resume: Path,
+        accuracy: Accuracy | None,
+        progress: Callable[[EpochRecord], None] | None = None,
+    ) -> dict[str, bytes]:
+        """Return weights.pt of the head and history.json; it is trained with its own loss.
+
+        `plan` holds the fields of a FitPlan. Raises FitError where the loss is not finite.
+        """
+        fit_plan = FitPlan(**plan)
+        head = self._head(fit_plan.seed)
+        head.label_smoothing = fit_plan.label_smoothing
+        result = fit_arrays(
+            head, batches, fit_plan, loss=head.loss, resume=resume, accuracy=accuracy, progress=progress
+        )
+        return files_of(head, WeightsCard(self.method, self.options, {"features": "as cached"}), result)
+
+    def logits(self, weights: bytes, blocks: Iterable[Arrays], *, seed: int, batch: int) -> NDArray[Any]:
+        """Return (N, K) float32 logits of all clips of the blocks, `batch` of them seen at once.
+
+        `weights` and `seed` are those of a training. Raises CheckpointError where the weights are another head's.
+        """
+        head = self._head(seed)
+        load_state(head, decode(weights).state, f"head {self.method}")
+        found = embed(
+            head,
+            map(tensors, blocks),
+            batch_size=batch,
+            device=best_device(),
+            threads=torch.get_num_threads(),
+        )
+        return np.asarray(torch.cat(list(found)).numpy())
+
+    def _head(self, seed: int) -> CutHead:
+        with seeded(seed, "init", self.method):
+            return head_for(self.kind, self.num_classes, self.sources, self.options)
