@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import stages.crop
 from cache.home.home import Cache
 from cache.keys import canonical, key_of
 from cache.shards.records import read_record
+from models.training import trainable
 from pipeline.build.pinned import pinned
 from pipeline.build.sources import SourceFiles
 from pipeline.catalog.opened import opened_catalog
@@ -138,9 +138,8 @@ def test_no_epoch_is_kept_of_a_store_that_was_replaced(
     name = {"pretrain": "frames", "train": "features"}[stage]
     manifest = copied.paths.store(name) / "manifest.json"
     shutil.rmtree(copied.paths.weights)
-    module = import_module(f"stages.{stage}")
-    replaced = once(lambda: replace_file(manifest, _of_another_store(manifest)), module._as_tensors)
-    monkeypatch.setattr(module, "_as_tensors", replaced)
+    replaced = once(lambda: replace_file(manifest, _of_another_store(manifest)), trainable._as_tensors)
+    monkeypatch.setattr(trainable, "_as_tensors", replaced)
     with pytest.raises(InputsChangedError, match="was replaced while this stage ran"):
         copied.run(stage)
     assert not copied.paths.weights.exists()
