@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
-from tiny import PLAN, TINY, Project, tiny_params
+from tiny import PLAN, TINY, Project
 
 from cache import Store, open_store
 from models.head import Source, head_for
 from models.training.checkpoint import decode
 from pipeline.catalog.catalog import read_catalog
-from pipeline.errors import ParamError
 from pipeline.inputs.head_input import HeadBatches, HeadRows, MapInput, VectorInput
 from pipeline.training.trainings import read_trainings, told_trainings
 from stages.load_params import load_params
@@ -248,75 +246,3 @@ def test_a_whole_training_holds_a_few_batches_of_maps(
     assert project.run("train").made == 4
     assert seen.read > 100
     assert seen.most <= 4 * 5  # in training, two waiting, one being handed over, one being read
-
-
-def refused(tmp_path: Path, **more: Any) -> str:
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(tiny_params(**changes(**more))))
-    with pytest.raises(ParamError) as error:
-        load_params(path, "demo")
-    return str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("more", "told"),
-    [
-        (
-            {"pretrain.backbones.other": {**BACKBONES["rgb"], "cuts": ["map", "features"]}},
-            "presets.demo.train.streams: 'epam' takes one backbone of video as its rgb, and there are "
-            "['other', 'rgb']: say streams: {epam: {rgb: other}}",
-        ),
-        (
-            {"pretrain.backbones.pose.cuts": ["features", "strided_map"]},
-            "backbones.pose.cuts: 'epam' of train.methods takes the cut 'channel_pool' of 'pose', which is not kept: "
-            "say cuts: [features, strided_map, channel_pool], then run `features`",
-        ),
-        ({"heatmaps.size": [32, 32]}, "'epam': the RGB map's frames and places are (4, 4, 4), those that"),
-        (
-            {
-                "sample.r8": {"rule": "centered", "num_frames": 4},
-                "crop.recipes.r8": {"sampling": "r8", "size": [48, 48], "box": {"rule": "window"}, "storage": "zstd"},
-                "pretrain.backbones.rgb.recipe": "r8",
-            },
-            "'epam' lays maps of two recipes over each other: 'rgb' of recipe 'r8', 'pose' of recipe 'r4'",
-        ),
-        (
-            {"train.options.epam": {"atention": "nested"}},
-            "train.options.epam.atention: unknown key (did you mean 'attention'?)",
-        ),
-        ({"train.options.epam": {"attention": "self"}}, "train.options.epam.attention: must be one of ['nested'"),
-        ({"train.options.interaction": {"lateral": "pool"}}, "train.options.interaction.lateral: must be one of"),
-        ({"train.options.interaction": {"alpha": 4}}, "train.options.interaction.alpha: unknown key"),
-        ({"train.options.last_block": {"sf_head": {"grups": 2}}}, "'last_block': "),
-        ({"train.options.cssi": {"reasoning": "pvrm"}}, "'cssi': pvrm needs 31 segments or more, got 4"),
-        ({"train.options.cssi": {"reasoning": "lstm", "extremum_channels": True}}, "an option of pvrm, not of 'lstm'"),
-        ({"pretrain.backbones.dinet.input.num_frames": 8}, "'cssi': both parts must show one number of segments, got"),
-        (
-            {"train.streams.cssi.skeleton": "graph", "pretrain.backbones.graph.input.num_frames": 4},
-            "'cssi': STGCN has no cut 'segments'",
-        ),
-        ({"train.options.linear": {"cut": "sparse_map"}}, "the cut 'sparse_map' of 'paths' is (channel, frame, y, x)"),
-    ],
-)  # fmt: skip
-def test_what_does_not_fit_is_refused_before_anything_runs(
-    tmp_path: Path, more: dict[str, Any], told: str
-) -> None:
-    assert told in refused(tmp_path, **more)
-
-
-def test_equally_long_strided_windows_of_one_box_may_be_laid_over_each_other(tmp_path: Path) -> None:
-    """EPAM's RGB frames are every second of the pose's here, as its [::3] are."""
-    long = {"sampling": "r8", "box": {"rule": "square"}, "size": [32, 32], "storage": "zstd"}
-    more = {
-        "sample": {
-            "r4": {"rule": "strided", "num_frames": 4, "stride_frames": 2},
-            "r8": {"rule": "strided", "num_frames": 8},
-        },
-        "crop.recipes.r8": long,
-        "heatmaps.recipe": "r8",
-        "pretrain.backbones.pose.model": {**BACKBONES["pose"]["model"], "frame_stride": 2},
-    }
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(tiny_params(**changes(**more))))
-    assert load_params(path, "demo").heatmaps.recipe == "r8"
-    assert "two recipes" in refused(tmp_path, **more, **{"sample.r8.num_frames": 10})
