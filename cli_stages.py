@@ -1,7 +1,7 @@
 """The commands of the graph, one a stage of dvc.yaml; each imports its own stage, so that --help answers at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,9 @@ from cli_cache import Dataset, PresetName, Shell, end
 HOUSE = Path(__file__).resolve().parent
 
 stages_app = typer.Typer()
+
+Run = Callable[..., object]
+"""A stage's `run`: gives the summary that is printed."""
 
 Workers = Annotated[
     int,
@@ -34,9 +37,8 @@ class _Asked:
     scheduler: str | None
 
 
-def _run(asked: _Asked, stage: str, **more: bool) -> None:
+def _run(asked: _Asked, stage: str, run: Run, **more: bool) -> None:
     """Read the params, check the recipes, run the stage, print its summary."""
-    run = import_module(f"stages.{stage}").run
     from pipeline.build.runner import RunOptions
     from pipeline.build.steps import STEPS
     from pipeline.keys.lock import recipes
@@ -64,11 +66,14 @@ def index(
 ) -> None:
     """List the clips, read their skeletons, count their frames, hash their files: catalog.parquet, skeletons.zarr."""
     with context.obj.explained():
-        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "index", strict=strict)
+        from stages.index import run
+
+        _run(_Asked(context.obj, dataset, preset, workers, scheduler), "index", run, strict=strict)
 
 
-def _command(stage: str, told: str) -> None:
-    """Add the command of a stage that is asked with nothing of its own; --help says `told`."""
+def _command(load: Callable[[], Run]) -> Callable[[], Run]:
+    """Add the command of a stage without options of its own; `load` imports it, and has its name and help."""
+    stage = load.__name__
 
     def command(
         context: typer.Context,
@@ -78,18 +83,63 @@ def _command(stage: str, told: str) -> None:
         scheduler: Scheduler = None,
     ) -> None:
         with context.obj.explained():
-            _run(_Asked(context.obj, dataset, preset, workers, scheduler), stage)
+            _run(_Asked(context.obj, dataset, preset, workers, scheduler), stage, load())
 
-    stages_app.command(stage, help=told)(command)
+    stages_app.command(stage, help=load.__doc__)(command)
+    return load
 
 
-for _stage, _told in {
-    "sample": "Choose which frames each recipe looks at: samples.zarr.",
-    "crop": "Decode each video once and cut its people out of the chosen frames: frames.zarr.",
-    "heatmaps": "Render joints as Gaussian pseudo-heatmaps: heatmaps.zarr.",
-    "pretrain": "Train one backbone a modality, choosing epochs on held-out people: weights/NAME/backbones.",
-    "features": "Run the frozen backbones over every clip: features.zarr.",
-    "train": "Train the fusion heads on cached features and test them: metrics.json, predictions.parquet.",
-    "report": "Write the page that shows it all: reports/NAME/index.html.",
-}.items():
-    _command(_stage, _told)
+@_command
+def sample() -> Run:
+    """Choose which frames each recipe looks at: samples.zarr."""
+    from stages.sample import run
+
+    return run
+
+
+@_command
+def crop() -> Run:
+    """Decode each video once and cut its people out of the chosen frames: frames.zarr."""
+    from stages.crop import run
+
+    return run
+
+
+@_command
+def heatmaps() -> Run:
+    """Render joints as Gaussian pseudo-heatmaps: heatmaps.zarr."""
+    from stages.heatmaps import run
+
+    return run
+
+
+@_command
+def pretrain() -> Run:
+    """Train one backbone a modality, choosing epochs on held-out people: weights/NAME/backbones."""
+    from stages.pretrain import run
+
+    return run
+
+
+@_command
+def features() -> Run:
+    """Run the frozen backbones over every clip: features.zarr."""
+    from stages.features import run
+
+    return run
+
+
+@_command
+def train() -> Run:
+    """Train the fusion heads on cached features and test them: metrics.json, predictions.parquet."""
+    from stages.train import run
+
+    return run
+
+
+@_command
+def report() -> Run:
+    """Write the page that shows it all: reports/NAME/index.html."""
+    from stages.report import run
+
+    return run
