@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -57,7 +58,13 @@ def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_workers_make_the_bytes_that_one_makes(finished: Project, cold: Project) -> None:
-    summary = cold.run("crop", workers=2)
+    with (
+        socket.socket() as other
+    ):  # another run's, or another program's: dask's own port is no need, and no warning
+        with suppress(OSError):
+            other.bind(("", 8787))
+            other.listen()
+        summary = cold.run("crop", workers=2)
     assert (summary.made, summary.failed) == (58, 0)
     assert store(cold, "frames") == store(finished, "frames")
 

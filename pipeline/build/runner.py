@@ -108,6 +108,9 @@ def _client(options: RunOptions, workers: int, stack: ExitStack) -> Any:
                 n_workers=workers,
                 threads_per_worker=1,
                 dashboard_address=None,
+                scheduler_kwargs={
+                    "dashboard_address": "127.0.0.1:0"
+                },  # else its health page wants port 8787 for itself
                 memory_limit=None,  # the tasks' memory is flat; dask's estimate would pause workers for page cache
                 silence_logs=40,
             )
