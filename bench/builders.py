@@ -76,7 +76,7 @@ class Race:
     different: int
     """Stores that differ from the one built alone."""
     complaints: tuple[str, ...]
-    """What `verify` says of the stores and the cache."""
+    """Findings of `verify` on the stores and the cache."""
 
     @property
     def well(self) -> bool:

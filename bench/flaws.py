@@ -28,7 +28,7 @@ from pipeline.params.presets import load_preset
 from pipeline.paths import Paths
 
 BODY_LINES = 27
-"""Of a body in a frame of a `.skeleton` file: its head, the number of joints, 25 joints."""
+"""Lines of a body in a frame of a `.skeleton` file: its head, the number of joints, 25 joints."""
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -170,11 +170,11 @@ class Outcome:
     """The result of index, sample and crop on one dataset."""
 
     reasons: dict[str, str]
-    """Of each failed clip: stage, error and message."""
+    """Stage, error and message of each failed clip."""
     flags: dict[str, tuple[str, ...]]
-    """Of each usable clip."""
+    """Flags of each usable clip."""
     pixels: dict[str, bytes]
-    """Of each cropped clip."""
+    """Pixels of each cropped clip."""
 
 
 def outcome(paths: Paths) -> Outcome:

@@ -34,7 +34,7 @@ from pipeline.inputs.prefetch import prefetched
 SLOWDOWN_TARGET = 1.15
 """Store over memory."""
 MEMORY_TARGET = 0.10
-"""How much more or less of it the larger store may need."""
+"""Share of memory by which the larger store may need more or less."""
 
 BATCH, CLASSES = 24, 60
 SHAPES = {"rgb_0_map": (1, 432, 16, 7, 7), "pose_0": (1, 216), "pose_0_channel_pool": (1, 2, 16, 7, 7)}

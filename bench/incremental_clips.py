@@ -14,7 +14,7 @@ from cache import JSON, ArraySpec, Build, Cache, Row, StoreSpec, key_of, write_b
 ARRAYS = ("video", "skeleton")
 CHANNELS = 512
 STORE = "synthetic/features"
-"""Where the cache remembers the row order."""
+"""Name under which the cache remembers the row order."""
 
 
 def spec(rows_per_shard: int = 4096, chunk_rows: int = 16) -> StoreSpec:
@@ -72,7 +72,7 @@ class Built:
     write_seconds: float
     finish_seconds: float
     cpu_seconds: float
-    """Of all three, without what other programs and the disk took."""
+    """CPU seconds of all three, without what other programs and the disk took."""
 
     @property
     def seconds(self) -> float:

@@ -26,7 +26,7 @@ from bench.project import STAGES, make_project, make_recordings
 from pipeline.paths import Paths
 
 EARLY_SHARE = 0.7
-"""Of a stage's undisturbed duration, within which it is killed: later it is often done by then."""
+"""Share of a stage's undisturbed duration within which it is killed: later it is often done by then."""
 
 
 @dataclass

@@ -22,7 +22,7 @@ from bench.project import environment, make_project, make_recordings
 from pipeline.paths import Paths
 
 TARGET = 0.10
-"""How much more or less of it the larger project may need."""
+"""Share of memory by which the larger project may need more or less."""
 
 STAGES = ("index", "sample", "crop", "heatmaps", "features")
 

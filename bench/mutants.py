@@ -112,7 +112,7 @@ def verdict(kind: str, number: int, sound: bytes) -> str:
 
 
 MOST_LETTERS = 20_000
-"""Of a refusal: params.yaml's tells every mistake."""
+"""Letters of a refusal, at most: params.yaml's tells every mistake."""
 
 
 def _too_long(*_: object) -> None:

@@ -35,7 +35,7 @@ LINKED = (
     "dvc.yaml",
     ".dvcignore",
 )
-"""What the project takes over from this checkout."""
+"""Files that the project takes over from this checkout."""
 
 
 def run(command: list[str], folder: Path) -> float:

@@ -30,7 +30,7 @@ SMALLER: dict[str, Any] = {
     "train.plan.epochs": 3,
     "report.clips": 2,
 }
-"""What differs from the preset `demo` of params.yaml."""
+"""Differences from the preset `demo` of params.yaml."""
 
 
 def make_recordings(folder: Path) -> Path:

@@ -15,7 +15,7 @@ class Code:
     """One source file."""
 
     digest: str
-    """Of what it says: comments, docstrings and layout aside."""
+    """Digest of the code without its comments, docstrings and layout."""
     imports: tuple[str, ...]
     """Modules that it may import when it runs, sorted; `from a import b` gives a and a.b, whichever is a module."""
 

@@ -23,7 +23,7 @@ RELATIVE_TOLERANCE = 1e-3
 """Largest accepted difference, relative to the largest output: float32 sums in another order."""
 
 NUM_CLIPS = 2
-"""Of the batch that a file is tried on; it takes any."""
+"""Size of the batch that a file is tried on; the file takes any."""
 
 NEEDS = ("onnx", "onnxscript", "onnxruntime")
 """Advice for a missing package: the extra `onnx`."""

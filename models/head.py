@@ -21,7 +21,7 @@ UnequalDims = Literal["refuse", "project"]
 Modality = Literal["video", "skeleton", "heatmaps"]
 
 Kind = Literal["vector", "frames", "map", "joint_map", "joints"]
-"""What a head sees of one clip; `joints` are a skeleton network's own input, kept as a cut."""
+"""Kinds of input that a head takes of one clip; `joints` are a skeleton network's own input, kept as a cut."""
 
 KIND_DIMS: dict[Kind, tuple[str, ...]] = {
     "vector": ("channel",),
@@ -81,7 +81,7 @@ class CutHead(nn.Module):
     """Keywords that `sizes` gives; all others are options in params."""
 
     label_smoothing: float = 0.0
-    """Of the cross-entropy in `loss`; set by whoever trains the head, from its plan."""
+    """Label smoothing of the cross-entropy in `loss`; training sets it from the plan."""
 
     @classmethod
     def inputs(cls, **options: Any) -> tuple[HeadInput, ...]:

@@ -19,7 +19,7 @@ from models.head import HeadOutput
 from models.training.memory import keep_freed_memory
 
 NETWORK_STOPS: tuple[type[Exception], ...] = (ModelError, torch.OutOfMemoryError)
-"""What says that a network or the device is at fault, and no clip."""
+"""Errors that show a fault of the network or the device, not of a clip."""
 
 
 def embed(

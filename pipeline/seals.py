@@ -18,7 +18,7 @@ from pipeline.errors import DatasetError, PipelineError
 
 SEALS = "seals.json"
 STAGE_OF_FOLDER = {"backbones": "pretrain", "heads": "train", "pictures": "report"}
-"""Of the folders that are published whole, the stage that makes them."""
+"""Folders that are published whole, each with the stage that makes it."""
 STAGE_OF_FILE = {
     "catalog.parquet": "index",
     "predictions.parquet": "train",
@@ -27,7 +27,7 @@ STAGE_OF_FILE = {
     "confusion.csv": "train",
     "index.html": "report",
 }
-"""Of the files that stand alone, likewise."""
+"""Files that stand alone, each with the stage that makes it."""
 
 Parsed = TypeVar("Parsed")
 Facts = tuple[int, str]

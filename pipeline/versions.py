@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 MODULES = {"opencv-python": "cv2"}
-"""What a package is imported as, where that is not its name."""
+"""Import names of packages that have another than their own."""
 
 OPENCV = (
     "opencv-python",

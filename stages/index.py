@@ -47,7 +47,7 @@ class _Found:
     digests: Mapping[str, Mapping[str, str]]
     """sha256 of each clip's sources, by what each is."""
     leaks: Leaks
-    """What both sides of the protocol share."""
+    """Recordings and people that both sides of the protocol share."""
 
 
 def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:

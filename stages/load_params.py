@@ -39,7 +39,7 @@ from pipeline.params.streams import streams_of
 from pipeline.skeleton.layouts import NTU_25
 
 STAND_IN_DIM = 16
-"""Of the features that a head is tried on."""
+"""Size of the features that a head is tried on."""
 
 
 def load_params(path: Path, name: str) -> Preset:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,17 @@ def _public(body: list[ast.stmt], place: str) -> Iterator[tuple[str, str | None]
             yield from _public(node.body, f"{place}.{node.name}")
 
 
+def _fields(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """(name, docstring) of each public field and constant that has one."""
+    for node in ast.walk(tree):
+        body = node.body if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) else []
+        for field, doc in pairwise(body):
+            if isinstance(field, ast.Assign | ast.AnnAssign) and isinstance(doc, ast.Expr):
+                name = ast.unparse(field.target if isinstance(field, ast.AnnAssign) else field.targets[0])
+                if isinstance(doc.value, ast.Constant) and not name.startswith("_"):
+                    yield name, str(doc.value.value)
+
+
 def faults(text: str, place: str) -> Iterator[str]:
     """Each public docstring of a module that is missing or no sentence."""
     tree = ast.parse(text)
@@ -44,6 +56,9 @@ def faults(text: str, place: str) -> Iterator[str]:
             yield f"{where} has fewer than three words: {first}"
         elif FRAGMENTS.match(first):
             yield f"{where} begins like a fragment: {first}"
+    for name, doc in _fields(tree):
+        if FRAGMENTS.match(doc.strip()):
+            yield f"{place}.{name} begins like a fragment: {doc.strip().splitlines()[0]}"
 
 
 @pytest.mark.parametrize("floor", FLOORS)
@@ -73,6 +88,14 @@ class Run:
     def steps(self):
         """Number of steps"""
 
+    seed: int
+    """Of the first weights."""
+
     def _kept(self): ...
 '''
-    assert [fault.partition(" ")[0] for fault in faults(text, "m")] == ["m.rate", "m.total", "m.Run.steps"]
+    assert [fault.partition(" ")[0] for fault in faults(text, "m")] == [
+        "m.rate",
+        "m.total",
+        "m.Run.steps",
+        "m.seed",
+    ]

@@ -21,7 +21,7 @@ from ..upkeep.verify import verify_store
 from .exported import Exported
 
 CHUNK_BYTES = 1 << 20
-"""What a reader of a single row reads at most, unless a row is larger."""
+"""Bytes that reading a single row takes at most, unless a row is larger."""
 _BATCH_BYTES = 64 << 20
 _GZIP_LEVEL = 4  # zstd needs a plugin that not every HDF5 has
 

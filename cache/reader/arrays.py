@@ -23,7 +23,7 @@ class ArrayView:
         """(N, …)"""
         self.dtype: np.dtype[Any] = spec.stored
         self.dims: tuple[str, ...] = (rows.contents.row_dim, *spec.dims)
-        """What each axis is called."""
+        """Names of the axes."""
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{dim} {size}" for dim, size in zip(self.dims, self.shape, strict=True))

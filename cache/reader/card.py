@@ -11,7 +11,7 @@ from ..store.contents import Contents
 from ..store.rows import Rows
 
 SPLITS = ("train", "test")
-"""What the coordinate `split` counts."""
+"""Names of the numbers in the coordinate `split`."""
 _TOLD = ("title", "dataset", "protocol", "stage", "licence", "citation", "url")
 
 
@@ -24,11 +24,11 @@ class Card:
     protocol: str | None
     """The official way in which `split` divides the clips."""
     stage: str | None
-    """What made it: features, frames, …"""
+    """Name of the stage that made it: features, frames, …"""
     licence: str | None
-    """Of the source data."""
+    """Licence of the source data."""
     citation: str | None
-    """Of the source data."""
+    """Citation of the source data."""
     url: str | None
     classes: tuple[str, ...]
     """Names of the labels 0, 1, …"""
@@ -43,7 +43,7 @@ class Card:
     digest: str
     """blake2b-160 that names this very content; good to cite."""
     attrs: Mapping[str, Any]
-    """All that the store says, the above among it."""
+    """All attributes of the store, the above among them."""
 
     def __str__(self) -> str:
         width = max(map(len, ("digest", *_TOLD, *self.recipe)))

@@ -33,7 +33,7 @@ class Reader:
         """Bytes and requests that came over the network so far."""
         self.card: Card = card_of(rows)
         self.ids: tuple[str, ...] = rows.ids
-        """Of every clip, in the store's order, which is that of arrays and coordinates."""
+        """Ids of all clips, in the store's order, which is that of arrays and coordinates."""
         self.arrays: tuple[str, ...] = tuple(sorted(rows.contents.arrays))
         """Names; `reader[name]` is the array."""
         self.coords: tuple[str, ...] = tuple(sorted(rows.contents.coords))

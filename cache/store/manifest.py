@@ -26,7 +26,7 @@ class FileFacts:
     digest: str
     """blake2b-160."""
     checksums: str | None = None
-    """Of a shard: blake2b-160 of the table of its chunks' crc32c; None where the store was made before it was kept."""
+    """blake2b-160 of the table of a shard's crc32c; None for other files and in stores of before it was kept."""
 
     def document(self) -> dict[str, JSON]:
         """The entry as the manifest has it."""
@@ -41,7 +41,7 @@ class Manifest:
     files: Mapping[str, FileFacts]
     """Name relative to the store to its facts; a hint at best where there is damage."""
     damage: str | None
-    """What the manifest as a whole is (unreadable, …); None where not one byte of it changed."""
+    """Damage of the manifest as a whole (unreadable, …); None where not one byte of it changed."""
     digest: str = ""
     """Its own: it names the whole store's content."""
     refused: Mapping[str, str] = field(default_factory=dict)

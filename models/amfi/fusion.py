@@ -14,7 +14,7 @@ from models.errors import ModelParamError
 from models.head import Head, HeadOutput, UnequalDims
 
 Association = Literal["single_token", "feature_token", "modality_token", "none"]
-"""What the positions of the non-local block (eqs 8–11) are, D = dim:
+"""Choice of the positions of the non-local block (eqs 8–11), D = dim:
 
 single_token: one position of 2·D channels: matches the published size, and has no attention at all.
 feature_token: 2·D positions of one channel ("each feature with all feature data"); takes B × (2·D)² floats.
@@ -26,8 +26,8 @@ Decision = Literal["skeleton", "video"]
 """The modality whose priority the gate learns (Table 6)."""
 
 Weigh = Literal["original", "associated"]
-"""What channel attention weighs (eq. 14): the features as they came, which section 3.3 calls "the original features",
-or as the association left them, Z of section 3.3.2 ("appropriate weighting of Z is essential")."""
+"""Choice of what channel attention weighs (eq. 14): the features as they came, which section 3.3 calls "the original
+features", or as the association left them, Z of section 3.3.2 ("appropriate weighting of Z is essential")."""
 
 GateSign = Literal["repaired", "literal"]
 """L_gate (eq. 20): -log G, which does what the text says; -log(1 - G) as printed does the reverse."""

@@ -23,7 +23,7 @@ from models.graph.graphs import Edges
 from models.preprocessing import JointInput
 
 Merge = Literal["sum", "mean"]
-"""How the postures of two people are combined into one vector."""
+"""Rule by which the postures of two people become one vector."""
 
 Centre = Literal["frame", "clip", "none"]
 """Origin of the positions: the mean of all present joints in the frame or in the clip, or none.

@@ -13,7 +13,7 @@ from models.errors import ModelParamError
 from models.head import CutHead, HeadInput, HeadOutput, Source, check_classes
 
 Reasoning = Literal["pvrm", "lstm", "conv3d"]
-"""What reads the T × d matrix: CSSIModel's module, or one of its two rivals (Tables 4 to 6)."""
+"""Choice of what reads the T × d matrix: CSSIModel's module, or one of its two rivals (Tables 4 to 6)."""
 
 SkeletonPart = Literal["trained", "frozen", "none"]
 """DINet-R trained beside the rest on cached joints, as in the paper; its cached segments; or videos alone."""

@@ -16,7 +16,7 @@ Sizes: TypeAlias = tuple[int, int, int]
 """Sizes of a kernel or stride along T, H and W."""
 
 Temporal = Literal["shift", "conv", "none"]
-"""What mixes neighbouring frames: TSM's shift, three taps in time of each depthwise kernel, or nothing.
+"""Choice of what mixes neighbouring frames: TSM's shift, three taps in time of each depthwise kernel, or nothing.
 
 These are X-ShiftNet, X3D, and the 2-D network that the shift is added to.
 """

@@ -55,7 +55,7 @@ class SFLossOptions:
     originals: Sequence[Original] = ("f_c", "f_s", "f_t", "f_o")
     """Features that f_a is compared with in (12)–(14)."""
     over_heads: Literal["mean", "sum"] = "mean"
-    """How the losses of a network's heads are combined; not in the paper."""
+    """Rule that combines the losses of a network's heads; the paper has none."""
 
     def __post_init__(self) -> None:
         _one_of("redundancy", self.redundancy, get_args(Redundancy))

@@ -15,7 +15,7 @@ from models.conv3d import Conv3d
 from models.errors import ModelParamError
 
 Sampling = Literal["index", "conv"]
-"""How a path reduces its frames: it takes every n-th, or, as the text words it, convolves with stride n.
+"""Rule by which a path reduces its frames: it takes every n-th, or, as the text words it, convolves with stride n.
 
 No kernel is given: it is 1×1×1, and starts as taking every n-th.
 """

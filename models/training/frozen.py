@@ -42,7 +42,7 @@ class Inference:
     batch: int | None = None
     """Clips that a network sees at once; None takes INFERENCE_BATCH of the device."""
     stops: ClassVar[tuple[type[Exception], ...]] = NETWORK_STOPS
-    """What says that a network or the device is at fault, and no clip."""
+    """Errors that show a fault of the network or the device, not of a clip."""
 
     @property
     def batch_size(self) -> int:
@@ -107,7 +107,7 @@ class NetworkFile:
     """None: untrained; the same on every machine with one version of torch."""
     kind: WeightsKind = "harcache"
     card: WeightsCard | None = None
-    """What the weights must be; None without a file."""
+    """Card that the weights must have; None without a file."""
     sha256: str | None = None
     """Digest of the file: one that was replaced before loading is refused."""
 

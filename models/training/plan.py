@@ -11,8 +11,8 @@ from models.errors import ModelParamError
 Schedule = Literal["constant", "milestones", "cosine"]
 
 WarmupEnd = Literal["after", "last"]
-"""Of w epochs of warm-up, epoch e trains with (e + 1) / (w + 1) of lr, so that the first epoch after them is the
-first with all of it; or, as CTR-GCN's code, with (e + 1) / w, so that their last one is."""
+"""Rule of warm-up: of its w epochs, epoch e trains with (e + 1) / (w + 1) of lr, so that the first epoch after them is
+the first with all of it; or, as CTR-GCN's code, with (e + 1) / w, so that their last one is."""
 
 Optimiser = Literal["sgd", "adam"]
 
@@ -41,7 +41,7 @@ class FitPlan:
     """Epochs over which lr rises linearly: epoch e of w trains with (e + 1) / (w + 1) of it."""
     warmup_end: WarmupEnd = "after"
     lr_min: float = 0.0
-    """What the cosine schedule falls towards: reached where one more epoch would begin. SF-Head's is 1e-4."""
+    """Learning rate towards which the cosine falls, reached where one more epoch would begin; SF-Head's is 1e-4."""
     label_smoothing: float = 0.0
     grad_clip: float | None = None
     """Largest norm of all gradients together; None leaves them."""

@@ -14,7 +14,7 @@ CHUNK_ROWS = 16
 CHUNK_BYTES = 65_536
 """Rows of this size or more are a chunk each."""
 SHARD_BYTES = 256_000_000
-"""Of the largest array, at most."""
+"""Bytes of a shard of the largest array, at most."""
 
 
 FEATURES = "features"

@@ -17,7 +17,7 @@ SEAL = "seal"
 log = logging.getLogger(__name__)
 
 MOST_LETTERS = 1000
-"""Of one message: a file of a megabyte must not be quoted whole, in every place that tells of it."""
+"""Letters of one message, at most: a file of a megabyte must not be quoted whole, in every place that tells of it."""
 
 SHOWN = 3
 """Ids that stand for those lost alike."""

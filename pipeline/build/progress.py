@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 LINE_EVERY_SECONDS = 15.0
-"""Where the output is not a terminal (a log, DVC), one line this often."""
+"""Seconds between two lines where the output is no terminal (a log, DVC)."""
 
 
 class ClipProgress:

@@ -18,12 +18,12 @@ ClipArrays = dict[str, NDArray[Any]]
 """One clip's rows, by array name."""
 
 STOPS: tuple[type[Exception], ...] = (MemoryError, OSError, CacheError, PipelineError)
-"""What says that the machine, the cache or the project failed, not a clip: it stops the stage. Of PipelineError all but
+"""Errors of the machine, the cache or the project, not of a clip: they stop the stage. Every PipelineError is one but
 ClipError."""
 
 
 ClipResult: TypeAlias = ClipArrays | RowFailure | Unexpected
-"""What becomes of a clip."""
+"""Result of one clip."""
 
 
 class Work(Protocol):

@@ -49,7 +49,7 @@ SCHEMA = pa.schema(
 
 
 FACTS = ("dataset", "protocol", "layout", "modality", "axis")
-"""What holds for the dataset as a whole, kept as the file's metadata; `classes` and `unlisted` too."""
+"""Facts of the dataset as a whole, kept as the file's metadata; `classes` and `unlisted` too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ FACTS = (
     *("num_frames", "height", "width", "fps_milli", "header_frames", "skeleton_frames", "flags"),
     "undecodable_frames",
 )
-"""What the columns of the array `facts` hold; -1 where a header names no frame count."""
+"""Columns of the array `facts`; -1 where a header names no frame count."""
 
 
 def skeleton_spec(layout: "Layout", *, max_frames: int, max_persons: int, shard_rows: int) -> StoreSpec:

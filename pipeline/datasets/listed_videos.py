@@ -17,7 +17,7 @@ from pipeline.values import Clip, Skeleton, Split
 from pipeline.video.video import AvVideo, VideoSource
 
 VIDEO_ENDINGS = (".avi", ".mp4")
-"""As the owners distribute them, and as many users keep them; the lists' names count without their ending."""
+"""Endings of videos as the owners, or many users, keep them; the lists' names count without their ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class ListedVideos(ABC):
     card: Card
     official: Official
     video_layout: str
-    """Where the videos lie, as a user reads it in a message."""
+    """Place of the videos, as a user reads it in a message."""
     lists_layout: str
-    """Likewise the lists."""
+    """Place of the lists, as a user reads it in a message."""
 
     layout = WHOLE_FRAME
     max_persons = 1

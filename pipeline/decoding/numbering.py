@@ -34,7 +34,7 @@ VIDEO_FLAGS = (
     "interlaced",
     "several_videos",
 )
-"""What may be unusual about a video:
+"""Flags of what is unusual about a video:
 
 `empty_packets`: frames without a picture of their own show the one before.
 `undecodable_start`: the first frames lack their keyframe, and show the first picture that can be decoded.

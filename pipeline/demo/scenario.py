@@ -39,7 +39,7 @@ class Action:
     """The number behind A in a clip's name, from 1."""
     motion: Motion
     depth: Depth
-    """Where the moving arm goes: towards the camera, or behind the body. The image is the same."""
+    """Direction of the moving arm: towards the camera, or behind the body. The image is the same."""
     held: Held | None
 
     @property

@@ -48,7 +48,7 @@ class Placed:
     dataset: str
     found: Pyskl
     layout: str | None
-    """As it was asked for."""
+    """Name of the layout that was asked for."""
 
     def __str__(self) -> str:
         listing, protocols = self.found.listing(), self.found.protocols

@@ -11,14 +11,14 @@ from pipeline.build.steps import STEPS
 HOUSE = Path(__file__).resolve().parents[2]
 """Folder that holds our packages."""
 PACKAGES = ("stages", "pipeline", "models", "cache")
-"""Whose code a step may reach."""
+"""Packages whose code a step may reach."""
 TABLES = {
     "dataset": "pipeline.datasets.names:DATASETS",
     "backbone": "models.names:BACKBONES",
     "head": "models.names:HEADS",
     "enhancer": "models.night.names:ENHANCERS",
 }
-"""What steps find by name: kind of part to the table that names all of that kind."""
+"""Tables of what steps find by name: kind of part to the table that names all of that kind."""
 
 
 def code_facts(step: str, parts: Iterable[str] = ()) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class _Backbone(Section):
     own: sqrt(2 / classes) of graph networks, as in 2s-AGCN's and CTR-GCN's code, 0.01 of all others."""
     pretrained: Pretrained | None = None
     cuts: tuple[str, ...] = Field(default=(FEATURES,), min_length=1)
-    """Which of the network's cuts `features` keeps, by name (`python cli.py models`); decides no training."""
+    """Cuts of the network that `features` keeps, by name (`python cli.py models`); decides no training."""
 
 
 class VideoBackbone(_Backbone):
@@ -106,7 +106,7 @@ class VideoBackbone(_Backbone):
 
     modality: Literal["video"]
     recipe: str
-    """Whose frames: a name of `crop.recipes`."""
+    """Crop recipe whose frames it sees: a name of `crop.recipes`."""
     pixels: Pixels = PixelScale()
     augment: PixelAugment = VideoAugment()
 

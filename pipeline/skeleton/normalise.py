@@ -47,7 +47,7 @@ class SkeletonInput:
     max_persons: int = 2
     """M; clips with fewer people are padded with zeros."""
     length: Literal["repeat", "resize"] = "repeat"
-    """How L frames become T.
+    """Rule by which L frames become T.
 
     `repeat`: the sequence again from its start (longer ones are resized); `resize`: `crop_share` of it
     from the
@@ -56,7 +56,7 @@ class SkeletonInput:
     crop_share: float = 0.95
     """Share of the frames that `resize` keeps; CTR-GCN's test crop."""
     joints: Literal["metric", "pixels", "either"] = "either"
-    """Which joints to read: metric ones, pixels, or either.
+    """Joints to read: metric ones, pixels, or either.
 
     `either`: metric ones where the clip has any, else pixels, with x and y in torso lengths and the score as
     third channel.

@@ -32,7 +32,7 @@ SUFFIXES = frozenset(
         *(".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
     )
 )
-"""Of files that a folder's videos are taken from; any other is read where it is named by itself."""
+"""Endings of files that a folder's videos are taken from; any other is read where it is named by itself."""
 
 
 @dataclass(frozen=True, slots=True)

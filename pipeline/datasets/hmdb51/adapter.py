@@ -18,7 +18,7 @@ CLASSES = (
 """The folders' names, sorted, as every list of labels for HMDB51 numbers them."""
 
 MARKS: dict[str, Split] = {"0": "unused", "1": "train", "2": "test"}
-"""What stands behind a clip's name in the lists."""
+"""Meaning of the number behind a clip's name in the lists."""
 
 
 class Hmdb51(ListedVideos):

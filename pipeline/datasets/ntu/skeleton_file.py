@@ -23,10 +23,10 @@ NUM_JOINTS = NTU_25.num_joints
 BODY_NUMBERS = HEAD_NUMBERS + 1 + NUM_JOINTS * JOINT_NUMBERS
 
 QUOTED_LETTERS = 40
-"""Of a word in a message: a file of a megabyte may be one word."""
+"""Letters that a message quotes of a word: a file of a megabyte may be one word."""
 
 MOST_DIGITS = 20
-"""Of a count or an id: 64 bits have 20."""
+"""Digits of a count or an id, at most: 64 bits have 20."""
 
 STATE_SCORES = np.array([0.0, 0.5, 1.0], dtype=np.float32)
 """Tracking states stand in for a confidence, which NTU RGB+D has not: 0 not tracked, 1 inferred, 2 tracked.

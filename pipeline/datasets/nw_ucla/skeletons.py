@@ -15,7 +15,7 @@ from pipeline.values import Skeleton
 
 NUM_JOINTS = NW_UCLA_20.num_joints
 BODY_LINES = 1 + NUM_JOINTS
-"""Of a frame's text file, for each body: its number, then a joint a line."""
+"""Lines for each body of a frame's text file: its number, then a joint a line."""
 
 Joints = NDArray[np.float64]
 

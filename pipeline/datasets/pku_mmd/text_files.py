@@ -19,7 +19,7 @@ NUM_ACTIONS = 51
 RECORDING = re.compile(r"\d{4}-[LMR]")
 
 SECTIONS: dict[str, Split] = {"train": "train", "valid": "test", "test": "test"}
-"""What the line above a list begins with, in small letters."""
+"""Beginning of the line above a list, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from pipeline.video.video import AvVideo, VideoFacts, VideoSource
 NTU_NAME = r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R\d{3}A\d{3}"
 AXES: tuple[Axis, ...] = ("subject", "camera", "setup")
 OFFICIAL: Mapping[str, Axis] = {"xsub": "subject", "xview": "camera", "xset": "setup"}
-"""What the protocols differ in whose names say it."""
+"""Axis of each protocol whose name tells it."""
 
 
 class Pyskl:

@@ -17,7 +17,7 @@ FILES = ("video", "skeleton")
 """At least one of these columns must be there."""
 OPTIONAL = ("clip_id", "subject", "camera", "setup", "split")
 SPLITS: dict[str, Split] = {"train": "train", "test": "test", "unused": "unused", "": "unused"}
-"""What a cell of the column split may say; an empty one leaves the clip out."""
+"""Values of a cell of the column split; an empty one leaves the clip out."""
 
 Row = dict[str, str]
 """Column → text; "" where the cell is empty, the column `None` where a row has more cells than the header."""

@@ -15,7 +15,7 @@ from pipeline.values import Skeleton
 JOINTS = {"joints_3d": 3, "joints_2d": 2}
 
 TORN = (ValueError, TypeError, AttributeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
-"""What NumPy raises on what is no `.npz`: `.npy` (no context), pickles, bytes cut short."""
+"""Errors that NumPy raises on what is no `.npz`: `.npy` (no context), pickles, bytes cut short."""
 
 
 def read_npz_skeleton(path: Path, layout: Layout, max_persons: int) -> tuple[Skeleton, frozenset[str]]:

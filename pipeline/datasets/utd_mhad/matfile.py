@@ -12,7 +12,7 @@ from scipy.io.matlab import MatReadError
 from pipeline.errors import ClipError
 
 BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, MatReadError, zlib.error)
-"""What SciPy raises on files that are cut short, of a version it cannot read (7.3), or not MATLAB's."""
+"""Errors that SciPy raises on files that are cut short, of a version it cannot read (7.3), or not MATLAB's."""
 
 
 def read_mat(path: Path, key: str, dims: int, error: type[ClipError]) -> NDArray[np.generic]:
