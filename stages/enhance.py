@@ -10,6 +10,8 @@ from pathlib import Path
 from models.device import best_device, use_cores
 from models.files import torch_bytes
 from models.night.zerodce_fit import EnhancerPlan, fit_zero_dce
+from pipeline.build.aside import refuse_withdrawn
+from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.catalog.opened import opened_catalog
 from pipeline.files import write_whole
@@ -42,6 +44,7 @@ def run(paths: Paths, options: RunOptions, *, recipe: str, out: Path, plan: Enha
     began = time.monotonic()
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     store = paths.need(paths.store("frames"), "crop")
+    refuse_withdrawn(paths.open_cache(), pinned(store))
     frames = training_frames(store, catalog, recipe, batch=plan.batch, seed=plan.seed)
     network, losses = fit_zero_dce(
         frames,

@@ -10,7 +10,7 @@ from models.cuts import ClassifierInit
 from models.device import use_cores
 from models.names import BACKBONES
 from models.training.trainable_backbone import TrainableBackbone
-from pipeline.build.aside import adopt_learned
+from pipeline.build.aside import adopt_learned, refuse_withdrawn
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
 from pipeline.build.pinned import Pinned, pinned
@@ -118,6 +118,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     inputs = pinned(paths.catalog, *(paths.store(name) for name in ("skeletons", "frames", "heatmaps")))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     _refuse_unknown_cuts(paths, preset)
+    refuse_withdrawn(paths.open_cache(), inputs)
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
     trainings = [
         training

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 
+from pipeline.build.aside import refuse_withdrawn
 from pipeline.build.build import told_failures
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
@@ -17,6 +18,7 @@ from pipeline.report.notes import notes, provenance, warnings
 from pipeline.report.page import Report, render
 from pipeline.report.pictures import pictures, strips
 from pipeline.seals import seals_of, write_seals
+from pipeline.training.trainings import TRAININGS
 
 STORES = ("skeletons", "samples", "frames", "heatmaps", "features")
 RESULTS = ("metrics.json", "predictions.parquet", "curves.csv")
@@ -26,8 +28,12 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     """Write reports/<dataset>/index.html, which holds its pictures, and reports/<dataset>/pictures."""
     began = time.monotonic()
     inputs = pinned(
-        paths.catalog, *(paths.store(name) for name in STORES), *(paths.reports / n for n in RESULTS)
+        paths.catalog,
+        paths.weights / "heads" / TRAININGS,
+        *(paths.store(name) for name in STORES),
+        *(paths.reports / name for name in RESULTS),
     )
+    refuse_withdrawn(paths.open_cache(), inputs)
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     document = read_metrics(paths.need(paths.reports / "metrics.json", "train"))
     predictions = read_predictions(paths.reports / "predictions.parquet")

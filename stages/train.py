@@ -14,7 +14,7 @@ from models.errors import FitError
 from models.head import HeadInput, Source, head_inputs, kind_of
 from models.names import HEADS
 from models.training.trainable_head import TrainableHead
-from pipeline.build.aside import adopt_learned
+from pipeline.build.aside import adopt_learned, refuse_withdrawn
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
 from pipeline.build.pinned import Pinned, pinned
@@ -187,6 +187,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     refuse_other_weights(features, paths.weights / "backbones")
+    refuse_withdrawn(paths.open_cache(), inputs)
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
     refuse_untaught(catalog, parts)

@@ -61,7 +61,7 @@ def forget_heads(project: Project) -> None:
     """What `train` learned, so that it learns it again."""
     told = json.loads((project.paths.weights / "heads" / "trainings.json").read_bytes())
     for key in (fact["key"] for fact in told):
-        shutil.rmtree(project.root / ".harcache/blobs" / key[:2] / key)
+        shutil.rmtree(cache_of(project).blobs.folder(key), ignore_errors=True)
     shutil.rmtree(project.paths.weights / "heads")
 
 

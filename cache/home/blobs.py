@@ -29,7 +29,7 @@ class Blobs:
 
     def find(self, doc: JSON) -> Path | None:
         """The folder of what was made from `doc`, every file verified; None where it must be made (again)."""
-        folder = self._folder(key_of(doc))
+        folder = self.folder(key_of(doc))
         if not folder.exists():
             return None
         why = blob_damage(folder)
@@ -45,7 +45,7 @@ class Blobs:
         proven: whether what the files were learned from was proven as it was read.
         """
         key = key_of(doc)
-        folder = self._folder(key)
+        folder = self.folder(key)
         for name in files:
             if name in (_RECORD, "", "..") or Path(name).name != name:
                 raise SpecError(f"a blob's file needs a plain name other than {_RECORD}, got {name!r}")
@@ -70,7 +70,8 @@ class Blobs:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _folder(self, key: str) -> Path:
+    def folder(self, key: str) -> Path:
+        """Return the path of the blob with that key, which may not be there."""
         return self.root / "blobs" / key[:2] / key
 
     def _work(self, key: str) -> Path:

@@ -18,6 +18,7 @@ from ..store.manifest import read_manifest
 from ..store.parts import Parts, read_parts
 from .faults import Fault, Hashes
 from .verify import verify_store
+from .withdrawal import refuse_withdrawn
 
 _WRITABLE = 0o222
 _TOLD = 5
@@ -46,8 +47,8 @@ def adopt_store(folder: Path, cache: Cache, name: str | None = None, hashes: Has
     """Verify the whole store, then link its shards into the cache, each with a record made of its documents.
 
     name: the store's name in builds (as "demo/frames"), under which its row order is kept, unless there is
-    one already. Raises StoreError where one byte is not as published, or documents don't give the keys:
-    nothing is taken then.
+    one already. Raises StoreError where one byte is not as published, documents don't give the keys, or the
+    cache has withdrawn what a shard holds: nothing is taken then.
     """
     folder = Path(folder)
     hashes = hashes or Hashes()
@@ -57,6 +58,7 @@ def adopt_store(folder: Path, cache: Cache, name: str | None = None, hashes: Has
             f"store {folder} is not adopted: {_told(verified.faults)}. Fetch it again, or mend it: "
             f"python cli.py cache repair {folder}"
         )
+    refuse_withdrawn(cache, folder)
     mark(cache.root)
     with mounted(cache.root):
         at_work = Shared(cache.in_use)

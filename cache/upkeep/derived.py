@@ -31,6 +31,21 @@ Strays = Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """A file under a shard's key that holds another shard's rows."""
+
+    file: Path
+    """In the cache, or in damaged/ since a build or an earlier repair."""
+    rows: Sequence[str]
+    """Keys of the rows that it should hold; none where no record tells."""
+
+    @property
+    def key(self) -> str:
+        """The shard's key in the cache."""
+        return self.file.name
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """One shard's record, or one blob's, as the search looks at it."""
 
@@ -55,7 +70,7 @@ def derived_faults(cache: Cache, faults: Collection[Fault], strays: Strays) -> l
     They are computed, by the records, from shards that hold other rows than their own: those among `faults`, those in
     damaged/ since an earlier repair or build, and `strays`, which were found in stores.
     """
-    strays = {**_strays(cache, faults), **strays}
+    strays = {**{stray.key: stray.rows for stray in strays_of(cache, faults)}, **strays}
     words = {word for key, rows in strays.items() for word in (key, *rows)}
     records = dict([*_records(cache), *_blobs(cache)]) if words else {}
     found: dict[str, Fault] = {}
@@ -92,18 +107,16 @@ def strays_in(verified: Verified) -> dict[str, list[str]]:
     return found
 
 
-def _strays(cache: Cache, faults: Iterable[Fault]) -> dict[str, Sequence[str]]:
+def strays_of(cache: Cache, faults: Iterable[Fault]) -> list[Stray]:
+    """Find the shards that hold another's rows: those among the faults of a cache, and those in its damaged/."""
     names = {fault.place.rpartition("/")[2] for fault in faults if fault.place.startswith("shards/")}
     places = [(cache.shard(name), cache.record(name)) for name in sorted(names) if _KEY.fullmatch(name)]
     aside = [path for path in sorted((cache.root / "damaged").glob("*")) if _KEY.fullmatch(path.name)]
-    places += [(path, path.with_suffix(".json")) for path in aside]
-    found: dict[str, Sequence[str]] = {path.name: () for path in aside if path.is_file()}
-    for shard, record in places:
+    found = [Stray(path, ()) for path in aside if path.is_file() and not path.with_suffix(".json").exists()]
+    for shard, record in [*places, *((path, path.with_suffix(".json")) for path in aside)]:
         rows = _rows_of_stray(shard, record) if record.exists() else None
-        if record.exists():
-            found.pop(shard.name, None)
         if rows is not None:
-            found[shard.name] = rows
+            found.append(Stray(shard, rows))
     return found
 
 

@@ -19,6 +19,7 @@ from .faults import Fault, Hashes, Verified
 from .salvage import salvage
 from .verify import verify_store
 from .verify_cache import verify_entry
+from .withdrawal import refuse_withdrawn
 
 Fetch = Callable[[str], Path | None]
 """A store's file, by its name in the store, to a copy of it elsewhere (DVC's cache, say); None without one."""
@@ -69,6 +70,7 @@ def repair_store(
     so that the build computes only the damaged ones.
     """
     repair = _Repair(Path(folder), cache, fetch or (lambda _: None), Repaired(Path(folder)))
+    refuse_withdrawn(cache, repair.folder)
     repair.manifest()
     expected = read_manifest(repair.folder)
     repair.clean_cache()

@@ -18,6 +18,7 @@ from .derived import Strays
 from .faults import Fault, Hashes
 from .salvage import salvage
 from .verify_cache import verify_cache
+from .withdrawal import note_derived
 
 
 @dataclass
@@ -55,6 +56,7 @@ def repair_cache(
     """
     done, verified = RepairedCache(cache.root), verify_cache(cache, hashes, strays)
     done.derived = verified.derived
+    note_derived(cache, verified)
     for fault in verified.faults:
         kind, name = PurePosixPath(fault.place).parts[0], PurePosixPath(fault.place).name
         key = name.split(".")[0]

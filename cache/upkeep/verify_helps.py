@@ -1,4 +1,4 @@
-"""Verifying what only helps: the mark, the index, remembered digests, uses. A build goes on without any of them."""
+"""Verifying what only helps: mark, index, remembered digests, uses. A build goes on without them. Withdrawals too."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from ..home.home import Cache
 from ..home.references import use_damage
 from ..home.sealed_database import SealedDatabase
+from ..home.withdrawn import WITHDRAWALS, note_damage
 from ..mount_check import MARK, mark_damage
 from .faults import Fault, Hashes
 
@@ -29,7 +30,15 @@ def helps_faults(cache: Cache, hashes: Hashes) -> Iterator[Fault]:
 
 def helps(cache: Cache) -> list[Path]:
     """Every file that only helps."""
-    patterns = (MARK, "index/*.sqlite", "index/*.seal", "digests/*.sqlite", "digests/*.seal", "uses/*.json")
+    patterns = (
+        MARK,
+        "index/*.sqlite",
+        "index/*.seal",
+        "digests/*.sqlite",
+        "digests/*.seal",
+        "uses/*.json",
+        f"{WITHDRAWALS}/*.json",
+    )
     return sorted(path for pattern in patterns for path in cache.root.glob(pattern))
 
 
@@ -50,6 +59,8 @@ def _damage(path: Path) -> str | None:
         return mark_damage(path)
     if path.parent.name == "uses":
         return use_damage(path)
+    if path.parent.name == WITHDRAWALS:
+        return note_damage(path)
     database = SealedDatabase(path.with_suffix(".sqlite"))
     if path == database.seal:  # told with what it seals
         return None if database.path.exists() else "a seal of nothing"

@@ -1,4 +1,4 @@
-"""Imports for work beside a build that decides no row: adoption, progress and facts about the code.
+"""Imports for work beside a build that decides no row: adoption, refusals, progress and facts about the code.
 
 Each is imported by name when it is needed, so that recipes.lock does not follow it: shards and weights are
 adopted
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cache import Cache
     from cache.upkeep.adopt import Adopted
+    from pipeline.build.pinned import Pinned
     from pipeline.build.progress import ClipProgress
 
 
@@ -42,3 +43,8 @@ def code_facts(step: str, parts: tuple[str, ...]) -> dict[str, Any]:
     """Forward to `pipeline.build.lock.code_facts`."""
     facts: dict[str, Any] = import_module("pipeline.keys.lock").code_facts(step, parts)
     return facts
+
+
+def refuse_withdrawn(cache: "Cache", inputs: "Pinned") -> None:
+    """Forward to `pipeline.training.withdrawn_inputs.refuse_withdrawn`."""
+    import_module("pipeline.training.withdrawn_inputs").refuse_withdrawn(cache, inputs)

@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cache import Build, Cache, Receipt, Row, Store, StoreSpec, open_store
-from pipeline.build.aside import adopt_before_build, clip_progress, code_facts
+from pipeline.build.aside import adopt_before_build, clip_progress, code_facts, refuse_withdrawn
 from pipeline.build.block import write
 from pipeline.build.failures import (
     Failure,
@@ -70,6 +70,7 @@ class StoreJob:
 def build_store(job: StoreJob, paths: Paths, options: RunOptions, *, max_failed: float) -> Summary:
     """Compute what the cache lacks, link the rest, and write data/<dataset>/<name>.zarr and failures.jsonl."""
     cache, name, out = paths.open_cache(), f"{paths.dataset}/{job.name}", paths.store(job.name)
+    refuse_withdrawn(cache, job.pinned)
     adopted = adopt_before_build(paths.root, cache, name, out)
     if adopted is not None and not options.quiet:
         print(f"{job.stage}: adopted {adopted}", file=sys.stderr)

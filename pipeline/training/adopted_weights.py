@@ -7,10 +7,12 @@ from typing import Any
 
 from cache import Blobs, Cache, key_of
 from cache.home.references import remember_use
+from cache.home.withdrawn import undamaged_notes
 from pipeline.build.adoption import at_hand
 from pipeline.errors import DatasetError
 from pipeline.seals import list_of
 from pipeline.training.trainings import DOCUMENTS, TRAININGS, Training, read_documents, read_trainings
+from pipeline.training.withdrawn_inputs import withdrawn_by
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ def adopt_before_training(root: Path, cache: Cache, folder: Path) -> None:
 def adopt_learned(root: Path, cache: Cache, folder: Path) -> int:
     """Take the weights below `folder` (or DVC's copy of it) into the cache; return how many were new.
 
-    Raises DatasetError where weights or documents do not match trainings.json.
+    Raises DatasetError where weights or documents do not match trainings.json, or the cache has withdrawn weights.
     """
     with at_hand(root, cache, folder) as found:
         if found is None or not (found / DOCUMENTS).exists():
@@ -45,6 +47,9 @@ def _adopt_one(blobs: Blobs, folder: Path, training: Training, document: dict[st
         )
     if blobs.find(document) is not None:
         return False
+    why = withdrawn_by(undamaged_notes(Cache(blobs.root)), training)
+    if why is not None:
+        raise DatasetError(f"{folder / training.file} is not taken over: {why}")
     weights = (folder / training.file).read_bytes()
     if hashlib.sha256(weights).hexdigest() != training.sha256:
         raise DatasetError(

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cache import Cache, StoreError, key_of
+from cache import Cache, CacheError, StoreError, key_of
+from cache.home.withdrawn import read_withdrawn
 from cache.layout import MANIFEST
 from cache.store.parts import read_parts
 from cache.upkeep.adopt import adopt_store
@@ -18,6 +19,7 @@ from cache.upkeep.repair import repair_store
 from cache.upkeep.repair_cache import repair_cache
 from cache.upkeep.verify import verify_store
 from cache.upkeep.verify_cache import verify_cache
+from cache.upkeep.withdrawal import with_withdrawn
 from pipeline.build.adoption import at_hand
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.dvc_cache import dvc_file, dvc_outs
@@ -27,7 +29,9 @@ from pipeline.keys.lock import HOUSE, recipes
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_before_training, adopt_learned
 from pipeline.training.trainings import TRAININGS, told_trainings
+from pipeline.training.withdrawn_inputs import withdrawn_in
 from pipeline.upkeep.dvc_copies import forget_out, mend_copies
+from pipeline.upkeep.other_projects import other_projects
 from pipeline.upkeep.project_files import repair_files, reported, verify_files
 
 FindJob = Callable[[str, str, str | None], StoreJob]
@@ -69,12 +73,15 @@ def listed(project: Path) -> Inventory:
 
 def verified(project: Path, stores: Sequence[Path] | None) -> CommandResult:
     """`cache verify`: these stores, or every store, all that lies beside them, and the whole cache."""
-    hashes = Hashes()
+    cache, hashes = _cache(project), Hashes()
     found = [verify_store(folder, hashes) for folder in _asked(project, stores)]
+    told = [with_withdrawn(cache, one) for one in found]
     if stores:
-        return CommandResult(tuple(found))
-    whole = verify_cache(_cache(project), hashes, _strays(found))
-    return CommandResult((*found, *verify_files(project.absolute(), hashes), whole))
+        return CommandResult(tuple(told))
+    whole = verify_cache(cache, hashes, _strays(found))
+    return CommandResult(
+        (*told, *verify_files(project.absolute(), hashes), *_withdrawn_weights(project, cache), whole)
+    )
 
 
 def repaired(project: Path, stores: Sequence[Path] | None, preset: str | None, job: FindJob) -> CommandResult:
@@ -125,14 +132,29 @@ def _repaired_cache(project: Path, cache: Cache) -> tuple[object, ...]:
     """The cache first; outs that it says were made of rows that were another's go, DVC's copies of them too."""
     hashes = Hashes()
     done = repair_cache(cache, hashes, _strays(verify_store(folder, hashes) for folder in stores_of(project)))
-    made: list[tuple[Path, set[str]]] = []
-    if done.derived:
-        made += [(folder, set(read_parts(folder).shard_keys())) for folder in stores_of(project)]
-        made += [(of, {training.key for training in told_trainings(of)}) for of in _learned(project)]
-    gone = [out for out, keys in made if keys & done.derived]
+    known = read_withdrawn(cache)
+    outs = [*stores_of(project), *_learned(project)] if known.noted else []
+    gone = [out for out in outs if _made_of(out, done.derived) or any(withdrawn_in(known, out))]
     datasets = {out.parent.name for out in gone}  # data/demo/features.zarr, weights/demo/heads
     gone += [out for dataset in sorted(datasets) for out in reported(Paths(project.absolute(), dataset))]
-    return (done, *(forget_out(project.absolute(), out) for out in gone))
+    forgotten = [forget_out(project.absolute(), out) for out in gone]
+    return (done, *forgotten, *other_projects(cache, project, done.derived))
+
+
+def _made_of(out: Path, keys: frozenset[str]) -> bool:
+    """Whether a store or a folder of weights needs one of these shards or blobs; False where it is damaged."""
+    try:
+        if out.suffix == ".zarr":
+            return not keys.isdisjoint(read_parts(out).shard_keys())
+        return not keys.isdisjoint(training.key for training in told_trainings(out))
+    except (CacheError, DatasetError, OSError, ValueError, KeyError):
+        return False
+
+
+def _withdrawn_weights(project: Path, cache: Cache) -> list[Verified]:
+    known = read_withdrawn(cache)
+    found = {folder: tuple(withdrawn_in(known, folder)) for folder in _learned(project.absolute())}
+    return [Verified(folder, 0, 0, faults) for folder, faults in found.items() if faults]
 
 
 def _strays(found: Iterable[Verified]) -> dict[str, list[str]]:
