@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 
 from pipeline.build.aside import refuse_withdrawn
 from pipeline.build.build import told_failures
@@ -27,12 +28,7 @@ RESULTS = ("metrics.json", "predictions.parquet", "curves.csv")
 def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: ARG001
     """Write reports/<dataset>/index.html, which holds its pictures, and reports/<dataset>/pictures."""
     began = time.monotonic()
-    inputs = pinned(
-        paths.catalog,
-        paths.weights / "heads" / TRAININGS,
-        *(paths.store(name) for name in STORES),
-        *(paths.reports / name for name in RESULTS),
-    )
+    inputs = pinned(*_inputs(paths))
     refuse_withdrawn(paths.open_cache(), inputs)
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     document = read_metrics(paths.need(paths.reports / "metrics.json", "train"))
@@ -66,3 +62,9 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     return Summary(
         "report", len(shown), 0, 0, time.monotonic() - began, 0.0, note=f"{paths.reports / 'index.html'}"
     )
+
+
+def _inputs(paths: Paths) -> list[Path]:
+    """Everything that the page is made from; heads are not read, but figures of withdrawn ones are refused."""
+    stores, results = (paths.store(name) for name in STORES), (paths.reports / name for name in RESULTS)
+    return [paths.catalog, paths.weights / "heads" / TRAININGS, *stores, *results]

@@ -21,7 +21,7 @@ from .derived import strays_of
 from .faults import Fault, Verified
 
 WITHDRAWN = "made of rows that were another's: withdrawn from the cache by {}; `python cli.py cache repair` removes it"
-"""What is said of a shard, or of weights, whose content the cache has withdrawn."""
+"""Message of a shard, or of weights, whose content the cache has withdrawn; it takes who did so, and when."""
 
 
 def note_derived(cache: Cache, verified: Verified) -> None:
