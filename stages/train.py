@@ -27,9 +27,9 @@ from pipeline.evaluation.late_fusion import (
     SINGLE,
     Scores,
     late_fusions,
+    left_out_note,
     methods_left_out,
     skeleton_weight,
-    left_out_note,
 )
 from pipeline.evaluation.results import FUSED, left_out, selected_on, write_results
 from pipeline.fitting.heads import HeadFitting

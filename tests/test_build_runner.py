@@ -106,7 +106,14 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     local = ("--host", "127.0.0.1", "--no-dashboard")
     with ExitStack() as stack:
         stack.enter_context(
-            process("distributed.cli.dask_scheduler", *local, "--port", "0", "--scheduler-file", str(scheduler_file))
+            process(
+                "distributed.cli.dask_scheduler",
+                *local,
+                "--port",
+                "0",
+                "--scheduler-file",
+                str(scheduler_file),
+            )
         )
         until(lambda: scheduler_file.exists() and bool(scheduler_file.read_text()), "the scheduler")
         address = json.loads(scheduler_file.read_text())["address"]

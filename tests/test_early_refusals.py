@@ -194,7 +194,9 @@ def test_a_clip_that_is_too_long_says_what_is(tmp_path: Path) -> None:
     mine = table_project(tmp_path / "own", ROWS, index=index, **one_modality("video"))
     mine.run("index")
     failures = mine.paths.failures.read_text()
-    assert "v0: 6 video frames (it has no skeleton), more than index.max_frames = 5: raise it to 6" in failures
+    assert (
+        "v0: 6 video frames (it has no skeleton), more than index.max_frames = 5: raise it to 6" in failures
+    )
 
 
 def test_a_backbone_renamed_in_params_is_told_by_name(copied: Project) -> None:

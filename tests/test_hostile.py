@@ -162,9 +162,18 @@ def test_no_zip_no_store_no_manifest(files: Files, tmp_path: Path, watched: Path
     (tmp_path / "source.zip").write_bytes(b"PK\x03\x04 and then nothing")
     refused(tmp_path / "source.zip", watched, "is no zip that can be read")
     refused(zipped(tmp_path / "source.zip", {"a.zarr/zarr.json": b"{}"}), watched, "holds no manifest.json")
-    for manifest_bytes in (b"", b"[]", b"{}", b'{"files": 3}', b"[" * 100_000, b'{"digest": "x", "files": {}}'):
+    for manifest_bytes in (
+        b"",
+        b"[]",
+        b"{}",
+        b'{"files": 3}',
+        b"[" * 100_000,
+        b'{"digest": "x", "files": {}}',
+    ):
         refused(
-            zipped(tmp_path / "source.zip", {**files, "manifest.json": manifest_bytes}), watched, "manifest.json is "
+            zipped(tmp_path / "source.zip", {**files, "manifest.json": manifest_bytes}),
+            watched,
+            "manifest.json is ",
         )
 
 

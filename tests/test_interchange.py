@@ -77,7 +77,9 @@ def test_merge_and_its_refusal(project: Path) -> None:
             for row in rows_of(*numbers)
         ]
         build(Cache(project / name), project / f"{name}.zarr", rows)
-    assert "5 rows from 2 + 2 + 2" in output_of("cache", "merge", "a.zarr", "b.zarr", "c.zarr", "--to", "out.zarr")
+    assert "5 rows from 2 + 2 + 2" in output_of(
+        "cache", "merge", "a.zarr", "b.zarr", "c.zarr", "--to", "out.zarr"
+    )
     output = output_of("cache", "merge", "a.zarr", "data/demo/features.zarr", "--to", "no.zarr", status=2)
     assert "made by other recipes" in output
     assert not (project / "no.zarr").exists()

@@ -92,7 +92,10 @@ def test_one_head_with_other_options_is_a_method_of_its_own(copied: Project) -> 
     assert copied.run("train").made == 3
     trainings = {t.array: t for t in listed_trainings(copied.paths.weights / "heads")}
     assert {t.key for t in trainings.values() if t.name == "amfi"} == before
-    assert trainings["amfi@lambda_0_0"].history[0]["train_loss"] < trainings["amfi_0"].history[0]["train_loss"] - 0.5
+    assert (
+        trainings["amfi@lambda_0_0"].history[0]["train_loss"]
+        < trainings["amfi_0"].history[0]["train_loss"] - 0.5
+    )
     assert "amfi@lambda_0" in metrics(copied)
 
 
@@ -163,7 +166,9 @@ def test_features_of_other_weights_are_refused(copied: Project) -> None:
     """`pretrain` ran again, with another plan, and `features` did not."""
     copied.set_params(**{"pretrain.backbones.video.plan": {**PLAN, "lr": 0.03}})
     copied.run("pretrain")
-    message = r"features\.zarr was not computed with the weights in .*\(video_0_fold, video_0\): run `features`"
+    message = (
+        r"features\.zarr was not computed with the weights in .*\(video_0_fold, video_0\): run `features`"
+    )
     with pytest.raises(DatasetError, match=message):
         copied.run("train")
 

@@ -19,7 +19,7 @@ from models.head import Source, head_for
 from models.training.checkpoint import decode
 from pipeline.catalog.catalog import read_catalog
 from pipeline.inputs.head_input import HeadBatches, HeadRows, MapInput, VectorInput
-from pipeline.training.trainings import read_trainings, listed_trainings
+from pipeline.training.trainings import listed_trainings, read_trainings
 from stages.load_params import load_params
 
 ONCE = {**PLAN, "epochs": 1}

@@ -48,9 +48,9 @@ def test_two_opencvs_are_told_by_name_once_at_the_stages_start(
     finished: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert finished.copy(tmp_path / "mine").run("crop").failed == 0
-    stated = capsys.readouterr().err
-    assert stated.count("opencv-python 5.0.0.93 and opencv-python-headless 4.14.0.90 are both installed") == 1
-    assert "what runs is OpenCV 4.14" in stated
+    output = capsys.readouterr().err
+    assert output.count("opencv-python 5.0.0.93 and opencv-python-headless 4.14.0.90 are both installed") == 1
+    assert "what runs is OpenCV 4.14" in output
 
 
 def test_one_opencv_is_no_news() -> None:

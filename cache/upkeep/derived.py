@@ -137,7 +137,10 @@ def _blobs(cache: Cache) -> Iterator[tuple[str, _Found]]:
         try:
             document = json.loads(path.read_bytes())
             fault = Fault(path.parent.relative_to(cache.root).as_posix(), _BLOB)
-            yield path.parent.name, _Found(fault, bool(document.get(PROVEN)), {"": document["doc"]}, path.parent)
+            yield (
+                path.parent.name,
+                _Found(fault, bool(document.get(PROVEN)), {"": document["doc"]}, path.parent),
+            )
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             continue  # damaged, and told as such
 

@@ -67,4 +67,6 @@ def _verdicts(catalog: Catalog, predictions: Predictions, clip_id: str) -> tuple
     place = predictions.clip_ids.index(clip_id)
     label = int(predictions.labels[place])
     answers = {m: int(seeds[min(seeds)][place]) for m, seeds in predictions.predicted.items()}
-    return tuple(Verdict(method, catalog.classes[answer], answer == label) for method, answer in answers.items())
+    return tuple(
+        Verdict(method, catalog.classes[answer], answer == label) for method, answer in answers.items()
+    )
