@@ -43,8 +43,19 @@ def main() -> int:
     for name in options.rows:
         began = time.monotonic()
         ran = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--dist", "loadfile",
-             "--numprocesses", options.workers, *options.tests],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "--dist",
+                "loadfile",
+                "--numprocesses",
+                options.workers,
+                *options.tests,
+            ],
             cwd=HOUSE,
             env={**os.environ, **ROWS[name]},
             capture_output=True,
