@@ -27,9 +27,9 @@ from pipeline.evaluation.late_fusion import (
     SINGLE,
     Scores,
     late_fusions,
+    left_out_note,
     methods_left_out,
     skeleton_weight,
-    told_left_out,
 )
 from pipeline.evaluation.results import FUSED, left_out, selected_on, write_results
 from pipeline.fitting.heads import HeadFitting
@@ -148,7 +148,7 @@ class HeadTraining:
             learned.folder, self.method, seed, phase, len(fit_on), from_cache=learned.from_cache
         )
 
-    def said(self, training: Training, ids: Ids, *, selection: bool) -> Scores:
+    def scores(self, training: Training, ids: Ids, *, selection: bool) -> Scores:
         """Class probabilities that a trained head gives to clips."""
         is_fusion = self.method == self.params.fused and self.method not in SINGLE
         name = FUSED if is_fusion else self.method
@@ -192,20 +192,20 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
     refuse_untaught(catalog, parts)
     heads: list[Training] = []
-    said: list[Scores] = []
+    scores: list[Scores] = []
     held_out: list[Scores] = []
     for method in (*preset.train.methods, *preset.train.single_backbones):
         training_run = HeadTraining(paths, preset, catalog, method, inputs)
         for head in training_run.heads(parts):
             heads.append(head)
             if head.phase == "selection":
-                held_out.append(training_run.said(head, parts.select, selection=True))
+                held_out.append(training_run.scores(head, parts.select, selection=True))
             if head.phase == "final" or not preset.pretrain.refit:
-                said.append(training_run.said(head, parts.test, selection=False))
+                scores.append(training_run.scores(head, parts.test, selection=False))
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
     weight = skeleton_weight(held_out, catalog.labels(parts.select))
-    scored = [*said, *late_fusions(said, weight)]
+    scored = [*scores, *late_fusions(scores, weight)]
     absent = methods_left_out(preset.train, {one.method for one in scored})
     facts = {**_facts(preset, catalog), "skeleton_weight": weight, **absent}
     write_results(paths, catalog, parts, scored, heads, facts)
@@ -217,7 +217,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         0,
         time.monotonic() - began,
         0.0,
-        note="; ".join(filter(None, (left_out(catalog, features), told_left_out(absent)))),
+        note="; ".join(filter(None, (left_out(catalog, features), left_out_note(absent)))),
         unit="heads",
     )
 

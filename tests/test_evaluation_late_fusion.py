@@ -40,8 +40,8 @@ def test_modalities_that_each_tell_half_of_it_share_the_weight() -> None:
     rows = np.arange(4)
     video = np.where(rows[:, None] // 2 == rows // 2, 0.49, 0.01)
     skeleton = np.where(rows[:, None] % 2 == rows % 2, 0.49, 0.01)
-    said = [Scores("video", 0, video), Scores("skeleton", 0, skeleton)]
-    weight = skeleton_weight(said, rows)
+    scores = [Scores("video", 0, video), Scores("skeleton", 0, skeleton)]
+    weight = skeleton_weight(scores, rows)
     assert weight == pytest.approx(0.5)
     assert (product(video, skeleton, weight).argmax(axis=1) == rows).all()
 

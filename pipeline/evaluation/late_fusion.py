@@ -36,9 +36,9 @@ class Scores(ShownByShape):
     """(N, K) in [0, 1]: N clips, K classes."""
 
 
-def late_fusions(said: Sequence[Scores], weight: float) -> list[Scores]:
+def late_fusions(scores: Sequence[Scores], weight: float) -> list[Scores]:
     """For each seed that both modalities have: their mean, and their product with `weight` on the skeleton."""
-    by_name = {(one.method, one.seed): one.probabilities for one in said}
+    by_name = {(one.method, one.seed): one.probabilities for one in scores}
     pairs = {
         seed: (by_name[SINGLE[0], seed], by_name[SINGLE[1], seed])
         for method, seed in by_name
@@ -79,7 +79,7 @@ def methods_left_out(train: "HeadParams", scored: Collection[str]) -> dict[str, 
     return {"left_out": {"methods": absent, "for_want_of": empty[0]}} if empty else {}
 
 
-def told_left_out(absent: Mapping[str, Any]) -> str:
+def left_out_note(absent: Mapping[str, Any]) -> str:
     """Format what `methods_left_out` returned, or metrics.json has of it, as a clause; "" where nothing is left out."""
     if "left_out" not in absent:
         return ""

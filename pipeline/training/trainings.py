@@ -26,7 +26,7 @@ Ids = tuple[str, ...]
 
 TRAININGS = "trainings.json"
 DOCUMENTS = "documents.json"
-_TOLD = ("name", "seed", "phase", "num_clips", "best_epoch", "history", "sha256", "key")
+_FIELDS = ("name", "seed", "phase", "num_clips", "best_epoch", "history", "sha256", "key")
 """What trainings.json tells of each."""
 
 
@@ -65,8 +65,8 @@ class Training(ShownByShape):
     @property
     def history_json(self) -> bytes:
         """Content of the blob's history.json, as `training_of` reads it."""
-        told = {"best_epoch": self.best_epoch, "epochs": list(self.history)}
-        return json.dumps(told, sort_keys=True).encode("ascii")
+        document = {"best_epoch": self.best_epoch, "epochs": list(self.history)}
+        return json.dumps(document, sort_keys=True).encode("ascii")
 
     @property
     def val_accuracy(self) -> float | None:
@@ -124,7 +124,7 @@ def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -
 
     The documents let another machine's cache take the weights over: see `adopt_learned`.
     """
-    facts = [{name: getattr(training, name) for name in _TOLD} for training in trainings]
+    facts = [{name: getattr(training, name) for name in _FIELDS} for training in trainings]
     documents = {training.array: training.made_of for training in trainings}
     with replaced_folder(folder) as aside:
         for training in trainings:
@@ -137,11 +137,11 @@ def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -
 def trainings_of(paths: Paths, names: Collection[str]) -> tuple[Training, ...]:
     """The trainings of the backbones `names`. DatasetError where weights/<dataset>/backbones holds others."""
     found = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
-    told = {training.name for training in found}
-    if told != set(names):
+    held = {training.name for training in found}
+    if held != set(names):
         raise DatasetError(
-            f"{paths.weights / 'backbones'} holds {_named(told - set(names), 'no backbone')} that params.yaml does not "
-            f"name, and lacks {_named(set(names) - told, 'none')} of pretrain.backbones: name them as they were, or "
+            f"{paths.weights / 'backbones'} holds {_named(held - set(names), 'no backbone')} that params.yaml does not "
+            f"name, and lacks {_named(set(names) - held, 'none')} of pretrain.backbones: name them as they were, or "
             f"train them: python cli.py pretrain {paths.dataset}"
         )
     return found
@@ -157,11 +157,11 @@ def read_trainings(folder: Path) -> tuple[Training, ...]:
     Raises DatasetError where the bytes of a file do not have the sha256 that trainings.json states: results
     computed from them would carry another training's key.
     """
-    told = told_trainings(folder)
-    return tuple(replace(training, weights=_weights(folder / training.file, training)) for training in told)
+    listed = listed_trainings(folder)
+    return tuple(replace(training, weights=_weights(folder / training.file, training)) for training in listed)
 
 
-def told_trainings(folder: Path) -> tuple[Training, ...]:
+def listed_trainings(folder: Path) -> tuple[Training, ...]:
     """Read what trainings.json states: keys, digests and histories, with no byte of weights read."""
     return parsed(folder / TRAININGS, lambda data: tuple(_blank(fact) for fact in json.loads(data)))
 
@@ -171,7 +171,7 @@ def refuse_other_weights(features: Store, folder: Path) -> None:
     if not (folder / TRAININGS).exists():
         return
     of_features: Any = features.attrs["weights"]
-    odd = [t.array for t in told_trainings(folder) if of_features.get(t.array, t.sha256) != t.sha256]
+    odd = [t.array for t in listed_trainings(folder) if of_features.get(t.array, t.sha256) != t.sha256]
     if odd:
         raise DatasetError(
             f"{features.path} was not computed with the weights in {folder} ({', '.join(odd)}): run `features` again"

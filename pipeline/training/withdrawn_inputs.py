@@ -10,7 +10,7 @@ from cache.upkeep.faults import Fault
 from cache.upkeep.withdrawal import WITHDRAWN, withdrawn_faults
 from pipeline.build.pinned import Pinned
 from pipeline.errors import DatasetError
-from pipeline.training.trainings import TRAININGS, Training, told_trainings
+from pipeline.training.trainings import TRAININGS, Training, listed_trainings
 
 
 def refuse_withdrawn(cache: Cache, inputs: Pinned) -> None:
@@ -29,7 +29,7 @@ def withdrawn_in(known: Withdrawn, out: Path) -> Iterator[Fault]:
         yield from withdrawn_faults(known, out)
         return
     try:
-        trainings = told_trainings(out)
+        trainings = listed_trainings(out)
     except DatasetError:
         return  # damaged, and told as such
     for training in trainings:

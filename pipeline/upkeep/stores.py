@@ -28,7 +28,7 @@ from pipeline.errors import DatasetError
 from pipeline.keys.lock import HOUSE, recipes
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_before_training, adopt_learned
-from pipeline.training.trainings import TRAININGS, told_trainings
+from pipeline.training.trainings import TRAININGS, listed_trainings
 from pipeline.training.withdrawn_inputs import withdrawn_in
 from pipeline.upkeep.dvc_copies import forget_out, mend_copies
 from pipeline.upkeep.other_projects import other_projects
@@ -118,7 +118,7 @@ def collected(project: Path, *, delete: bool, days: float) -> Collected:
     """`cache gc`: what the project's own stores and weights need stays, whoever made them."""
     needed = [key for folder in stores_of(project) for key in read_parts(folder).shard_keys()]
     for folder in _learned(project):
-        keys = [training.key for training in told_trainings(folder)]
+        keys = [training.key for training in listed_trainings(folder)]
         if delete and "" in keys:
             raise DatasetError(
                 f"{folder} is of an older harcache and does not say which blobs it needs: run its stage "
@@ -146,7 +146,7 @@ def _made_of(out: Path, keys: frozenset[str]) -> bool:
     try:
         if out.suffix == ".zarr":
             return not keys.isdisjoint(read_parts(out).shard_keys())
-        return not keys.isdisjoint(training.key for training in told_trainings(out))
+        return not keys.isdisjoint(training.key for training in listed_trainings(out))
     except (CacheError, DatasetError, OSError, ValueError, KeyError):
         return False
 
