@@ -24,6 +24,7 @@ from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training, training_inputs
+from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.splits import parts_of
 from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
 
@@ -54,6 +55,11 @@ class BackboneTraining:
         )
         phase: Phase = "selection" if select_on else "final"
         return training_of(learned.folder, self.name, seed, phase, len(fit_on), from_cache=learned.from_cache)
+
+    def foreseen(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
+        """Return what `learn` would find in the cache, or a blank training where it would train."""
+        document = self._document(seed, fit_on, select_on, epochs)
+        return foreseen(self.paths.open_cache(), document, self.name, seed, fit_on, select_on, epochs)
 
     @property
     def params(self) -> "BackboneParams":
@@ -106,6 +112,19 @@ class BackboneTraining:
         )
 
 
+def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
+    """Count the trainings that `run` would make and those that the cache has; trains nothing.
+
+    An upper bound where a selection run must be made: how long the final runs are is then unknown.
+    """
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    return TrainingOutlook.over(
+        training
+        for name in preset.pretrain.backbones
+        for training in _backbone(paths, preset, catalog, name, Pinned(), only_look=True)
+    )
+
+
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json."""
     with one_builder(paths, "pretrain"):
@@ -146,16 +165,15 @@ def _refuse_unknown_cuts(paths: Paths, preset: "Preset") -> None:
 
 
 def _backbone(
-    paths: Paths, preset: "Preset", catalog: Catalog, name: str, inputs: Pinned
+    paths: Paths, preset: "Preset", catalog: Catalog, name: str, inputs: Pinned, *, only_look: bool = False
 ) -> Iterator[Training]:
-    """Every training of one backbone."""
+    """Every training of one backbone, or what is known of each."""
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
     training_run = BackboneTraining(paths, preset, name, source, catalog, inputs)
     parts = parts_of(catalog, source.keys(), preset.pretrain)
-    return training_schedule(
-        preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, training_run.learn
-    )
+    learn = training_run.foreseen if only_look else training_run.learn
+    return training_schedule(preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, learn)
 
 
 def _note(trainings: Sequence[Training]) -> str:

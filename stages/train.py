@@ -46,6 +46,7 @@ from pipeline.params.streams import Streams, sound_streams
 from pipeline.paths import Paths
 from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.training.cached_training import cached_training
+from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.splits import SplitParts, refuse_untaught, tested_parts
 from pipeline.training.trainings import (
     Ids,
@@ -73,10 +74,14 @@ class HeadTraining:
     inputs: Pinned
     """Inputs of the training: nothing is stored that was trained on a replaced store."""
 
-    def heads(self, parts: SplitParts) -> Iterator[Training]:
-        """The selection run, on features of backbones that never saw the held-out clips; then the final runs."""
+    def heads(self, parts: SplitParts, *, only_look: bool = False) -> Iterator[Training]:
+        """The selection run, on features of backbones that never saw the held-out clips; then the final runs.
+
+        With `only_look` nothing is trained: what the cache lacks is a blank training.
+        """
+        learn = self._foreseen if only_look else self._learn
         return training_schedule(
-            self.params.seeds, parts, self.params.plan.epochs, self.preset.pretrain, self._learn
+            self.params.seeds, parts, self.params.plan.epochs, self.preset.pretrain, learn
         )
 
     @property
@@ -116,10 +121,11 @@ class HeadTraining:
         labels = self.catalog.labels(ids).tolist()
         return [[*keys, label] for keys, label in zip(rows.keys(ids), labels, strict=True)]
 
-    def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
-        """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
-        fitting = self._fitting(seed, selection=bool(select_on))
-        document = TRAIN.document(
+    def _document(
+        self, rows: HeadRows, seed: int, fit_on: Ids, select_on: Ids, epochs: int
+    ) -> dict[str, Any]:
+        """All that decides the weights, whose key is its digest."""
+        return TRAIN.document(
             params={
                 "method": self.method,
                 "options": self._options,
@@ -129,11 +135,21 @@ class HeadTraining:
                 **part_facts(self._kind, HEADS),
             },
             inputs={
-                "fit": self._seen(fitting.rows, fit_on),
-                "select": self._seen(fitting.rows, select_on),
+                "fit": self._seen(rows, fit_on),
+                "select": self._seen(rows, select_on),
                 "classes": len(self.catalog.classes),
             },
         )
+
+    def _foreseen(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
+        rows = self.rows(seed, selection=bool(select_on))
+        document = self._document(rows, seed, fit_on, select_on, epochs)
+        return foreseen(self.paths.open_cache(), document, self.method, seed, fit_on, select_on, epochs)
+
+    def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
+        """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
+        fitting = self._fitting(seed, selection=bool(select_on))
+        document = self._document(fitting.rows, seed, fit_on, select_on, epochs)
         try:
             learned = cached_training(
                 self.paths.open_cache(),
@@ -172,6 +188,18 @@ class HeadTraining:
         layout = LAYOUTS[self.catalog.layout]
         shape = (3, params.input.num_frames, layout.num_joints, params.input.max_persons)
         return lambda options: build_backbone({**params.model, **options}, shape=shape, edges=layout.bones)
+
+
+def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
+    """Count the trainings that `run` would make on features.zarr as it is, and those that the cache has."""
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    features = opened_store(paths.need(paths.store("features"), "features"))
+    parts = tested_parts(catalog, features_there(features), preset.pretrain)
+    return TrainingOutlook.over(
+        training
+        for method in (*preset.train.methods, *preset.train.single_backbones)
+        for training in HeadTraining(paths, preset, catalog, method, Pinned()).heads(parts, only_look=True)
+    )
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
