@@ -6,14 +6,11 @@ Each imports its own stage, so that --help answers at once.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from cli_cache import Dataset, PresetName, Shell, end
-
-if TYPE_CHECKING:
-    from pipeline.params.params import Preset
 
 HOUSE = Path(__file__).resolve().parent
 
@@ -55,7 +52,7 @@ def _run(asked: _Asked, stage: str, run: Run, **more: bool) -> None:
     end(run(paths, params, RunOptions(asked.workers, asked.scheduler), **more))
 
 
-def _check_recipes(stage: str, params: "Preset") -> None:
+def _check_recipes(stage: str, params: Any) -> None:
     """Refuse a stage whose code changed while its version did not."""
     from pipeline.build.steps import STEPS
     from pipeline.keys.lock import recipes
@@ -177,29 +174,37 @@ def table(
 ) -> None:
     """Run a table of a paper and print it as Markdown, ours beside the printed figures: reports/NAME/tables."""
     with context.obj.explained():
-        from importlib import import_module
-
-        from models.figures import table as figures
         from pipeline.build.runner import RunOptions
         from pipeline.params.presets import chosen
         from pipeline.paths import Paths
-        from pipeline.skeleton.layouts import NTU_25
         from pipeline.tables.papers.names import table_of
-        from pipeline.tables.run import House, Request, run_table
-        from stages.load_params import load_params, mistakes_in
+        from pipeline.tables.run import Request, run_table
+        from stages.load_params import load_params
 
-        project = context.obj.project
+        project, wanted = context.obj.project, table_of(name)
         dataset, preset = chosen(Paths(project, "").params, dataset, preset)
-        request = Request(table_of(name), dataset, preset, scale, seeds)
-        paths = Paths(project, dataset)
-        house = House(
-            module=lambda stage: import_module(f"stages.{stage}"),
-            check=mistakes_in,
-            ready=_check_recipes,
-            counted=lambda: figures.rows(NTU_25.bones, NTU_25.num_joints),
-        )
-        params = load_params(paths.params, preset)
-        said = lambda line: typer.echo(line, err=True)  # noqa: E731
-        typer.echo(
-            run_table(paths, params, request, house, RunOptions(workers, scheduler), said, dry_run=dry_run)
-        )
+        paths, asked = Paths(project, dataset), Request(wanted, dataset, preset, scale, seeds)
+        params, options = load_params(paths.params, preset), RunOptions(workers, scheduler)
+        typer.echo(run_table(paths, params, asked, _house(), options, _aside, dry_run=dry_run))
+
+
+def _aside(line: str) -> None:
+    """Say something beside the result."""
+    typer.echo(line, err=True)
+
+
+def _house() -> Any:
+    """What `table` needs of the floors above pipeline."""
+    from importlib import import_module
+
+    from models.figures import table as figures
+    from pipeline.skeleton.layouts import NTU_25
+    from pipeline.tables.run import House
+    from stages.load_params import mistakes_in
+
+    return House(
+        module=lambda stage: import_module(f"stages.{stage}"),
+        check=mistakes_in,
+        ready=_check_recipes,
+        counted=lambda: figures.rows(NTU_25.bones, NTU_25.num_joints),
+    )

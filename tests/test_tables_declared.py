@@ -3,6 +3,7 @@
 import inspect
 import re
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from models.graph.sfhead import sf_options
 from models.head import HeadInput, decided_by_data, head_class, head_inputs, kind_of
 from pipeline.params.options import option_mistakes
 from pipeline.params.params import IndexParams
+from pipeline.params.presets import load_preset
 from pipeline.skeleton.layouts import NTU_25
 from pipeline.tables.benchmarks import BENCHMARKS, benchmark_of
 from pipeline.tables.cost import TRAINING_STAGES, trainings_at_most
@@ -20,15 +22,17 @@ from pipeline.tables.derive import Derived, derived, seeds_of
 from pipeline.tables.papers.amfi import PAPER
 from pipeline.tables.papers.names import TABLES
 from pipeline.tables.spec import Row, Table
-from stages.load_params import load_params, mistakes_in
+from stages.load_params import mistakes_in
 
 PARAMS = HOUSE / "params.yaml"
+
+preset_of = cache(partial(load_preset, PARAMS))
 
 CASES = [(name, scale) for name, table in TABLES.items() for scale in table.setups]
 
 
 def made(name: str, scale: Any, preset: str = "demo", table: Table | None = None) -> Derived:
-    return derived(load_params(PARAMS, preset), table or TABLES[name], scale, seeds=3, check=mistakes_in)
+    return derived(preset_of(preset), table or TABLES[name], scale, seeds=3, check=mistakes_in)
 
 
 def of_each_kind(table: Table) -> Table:
@@ -125,7 +129,7 @@ def test_epams_third_table_has_its_six_columns() -> None:
 
 def test_amfis_paper_scale_is_the_preset_of_ntu60() -> None:
     """So that nothing is trained twice: the same backbones under the same keys."""
-    own = load_params(PARAMS, "ntu60_xview")
+    own = preset_of("ntu60_xview")
     plan = made("amfi-3", "paper", "ntu60_xview").preset
     assert plan is not None
     assert plan.pretrain == own.pretrain
@@ -136,14 +140,14 @@ def test_amfis_paper_scale_is_the_preset_of_ntu60() -> None:
 
 def test_a_tables_backbone_that_the_preset_has_is_the_presets() -> None:
     """The demo's pose network is EPAM-Net's small one: but for the cuts, which decide no training."""
-    own = load_params(PARAMS, "demo").pretrain.backbones["pose"]
+    own = preset_of("demo").pretrain.backbones["pose"]
     plan = made("epam-3", "small").preset
     assert plan is not None
     assert plan.pretrain.backbones["pose"].model_copy(update={"cuts": own.cuts}) == own
 
 
 def test_seeds_are_the_presets_own_and_then_the_next() -> None:
-    preset = load_params(PARAMS, "demo")
+    preset = preset_of("demo")
     train = preset.train.model_copy(update={"seeds": (4, 1)})
     assert seeds_of(preset.model_copy(update={"train": train}), 4) == (4, 1, 0, 2)
     assert seeds_of(preset, 2) == (0, 1)
@@ -182,6 +186,6 @@ def test_the_docs_list_every_table_with_its_cost() -> None:
 
 def cost_at_most(name: str) -> list[str]:
     """Trainings of backbones and of heads on the demo, were nothing cached."""
-    demo = load_params(PARAMS, "demo")
+    demo = preset_of("demo")
     preset = derived(demo, TABLES[name], "small", seeds=3, check=lambda _: ()).preset
     return [] if preset is None else [str(trainings_at_most(stage, preset)) for stage in TRAINING_STAGES]

@@ -24,7 +24,7 @@ Module = Callable[[str], Any]
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
-    """What one stage would do."""
+    """The work of one stage, before it is done."""
 
     stage: str
     to_make: int | None
@@ -49,7 +49,7 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a table would do, stage by stage, as far as it can be known without computing anything."""
+    """The work of a table, stage by stage, as far as it can be known without computing anything."""
 
     stages: tuple[StageCost, ...]
 

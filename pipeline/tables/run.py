@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class House:
-    """What the floors above hand in: a table runs stages, and imports none."""
+    """Functions that the floors above hand in: a table runs stages, and imports none."""
 
     module: Module
     check: Check
@@ -37,7 +37,7 @@ class House:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for."""
+    """One call of the command."""
 
     table: Table
     dataset: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Level = Literal["frozen trunk", "last block", "end to end"]
-"""How much of a network learns in a row: a head on frozen features, the last block and a head, or everything."""
+"""Share of a network that learns in a row: a head on frozen features, the last block and a head, or everything."""
 
 Scale = Literal["small", "paper"]
 """Sizes and plans: those of the preset (with small networks where it has none of a kind), or the paper's."""
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a scale changes in a preset; nothing by default."""
+    """The changes that a scale makes in a preset; nothing by default."""
 
     backbones: Mapping[str, Options] = field(default_factory=dict)
     """Backbones by name, as `pretrain.backbones` has them. Plan, recipe, input and augmentation that are not given
@@ -97,7 +97,7 @@ class Table:
     note: str = ""
     """Difference of every row from the paper's."""
     selection: str = ""
-    """How the paper chooses its epoch, where it says so."""
+    """Way in which the paper chooses its epoch, where it says so: `on …`."""
 
     def row(self, label: str) -> Row:
         """Return the row of that label."""

@@ -1,4 +1,4 @@
-"""What training would cost: which of a schedule's trainings the cache has, asked without training any."""
+"""The cost of training: which of a schedule's trainings the cache has, asked without training any."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from pipeline.tables.spec import Row, Scale, Setup, Table
 VIEW = "NTU60 X-View"
 
 OURS: Mapping[str, Any] = {"lambda_gate": 1.5, "decision": "skeleton"}
-"""What the paper's own row has in each table, and the head by default."""
+"""Options of the paper's own row in each table, and of the head by default."""
 
 _STEPS: dict[str, Any] = {"epochs": 50, "batch": 64, "lr": 0.1, "schedule": "milestones"}
 
