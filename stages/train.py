@@ -27,9 +27,9 @@ from pipeline.evaluation.late_fusion import (
     SINGLE,
     Scores,
     late_fusions,
+    left_out_note,
     methods_left_out,
     skeleton_weight,
-    told_left_out,
 )
 from pipeline.evaluation.results import FUSED, left_out, selected_on, write_results
 from pipeline.fitting.heads import HeadFitting
@@ -156,17 +156,17 @@ class HeadTraining:
             learned.folder, self.method, seed, phase, len(fit_on), from_cache=learned.from_cache
         )
 
-    def said(self, training: Training, ids: Ids, *, selection: bool) -> Scores:
+    def scores(self, training: Training, ids: Ids, *, selection: bool) -> Scores:
         """Class probabilities that a trained head gives to clips."""
-        return self._scores(training.weights, training.seed, ids, selection=selection)
+        return self._scores_of(training.weights, training.seed, ids, selection=selection)
 
-    def said_untrained(self, ids: Ids, *, selection: bool) -> list[Scores]:
+    def untrained_scores(self, ids: Ids, *, selection: bool) -> list[Scores]:
         """Class probabilities that a head that learns nothing gives to clips, for each seed of its backbones."""
         pretrain = self.preset.pretrain
         seeds = pretrain.seeds[:1] if selection and pretrain.refit else pretrain.seeds
-        return [self._scores(None, seed, ids, selection=selection) for seed in seeds]
+        return [self._scores_of(None, seed, ids, selection=selection) for seed in seeds]
 
-    def _scores(self, weights: bytes | None, seed: int, ids: Ids, *, selection: bool) -> Scores:
+    def _scores_of(self, weights: bytes | None, seed: int, ids: Ids, *, selection: bool) -> Scores:
         is_fusion = self.method == self.params.fused and self.method not in (
             *SINGLE,
             *self.params.late_fusion,
@@ -214,11 +214,11 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         HeadTraining(paths, preset, catalog, method, inputs)
         for method in (*preset.train.methods, *preset.train.single_backbones)
     ]
-    heads, said, held_out = _asked(runs, parts)
+    heads, scores, held_out = _scored(runs, parts)
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
     weight = skeleton_weight(held_out, catalog.labels(parts.select), preset.train.late_fusion)
-    scored = [*said, *late_fusions(said, weight, preset.train.late_fusion)]
+    scored = [*scores, *late_fusions(scores, weight, preset.train.late_fusion)]
     absent = methods_left_out(preset.train, {one.method for one in scored})
     facts = {**_facts(preset, catalog), "skeleton_weight": weight, **absent}
     write_results(paths, catalog, parts, scored, heads, facts)
@@ -230,30 +230,30 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         0,
         time.monotonic() - began,
         0.0,
-        note="; ".join(filter(None, (left_out(catalog, features), told_left_out(absent)))),
+        note="; ".join(filter(None, (left_out(catalog, features), left_out_note(absent)))),
         unit="heads",
     )
 
 
-def _asked(
+def _scored(
     runs: Sequence[HeadTraining], parts: SplitParts
 ) -> tuple[list[Training], list[Scores], list[Scores]]:
-    """Every training, and what is said of the test clips and, by the selection runs, of those held out."""
+    """Every training, and the scores of the test clips and, by the selection runs, of those held out."""
     heads: list[Training] = []
-    said: list[Scores] = []
+    scores: list[Scores] = []
     held_out: list[Scores] = []
     for one in runs:
         if not one.is_trained:
-            held_out += one.said_untrained(parts.select, selection=True)
-            said += one.said_untrained(parts.test, selection=False)
+            held_out += one.untrained_scores(parts.select, selection=True)
+            scores += one.untrained_scores(parts.test, selection=False)
             continue
         for head in one.heads(parts):
             heads.append(head)
             if head.phase == "selection":
-                held_out.append(one.said(head, parts.select, selection=True))
+                held_out.append(one.scores(head, parts.select, selection=True))
             if head.phase == "final" or not one.preset.pretrain.refit:
-                said.append(one.said(head, parts.test, selection=False))
-    return heads, said, held_out
+                scores.append(one.scores(head, parts.test, selection=False))
+    return heads, scores, held_out
 
 
 def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:

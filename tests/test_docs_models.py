@@ -51,10 +51,10 @@ def test_the_own_backbone_shown_is_the_one_that_runs() -> None:
 
 @pytest.mark.parametrize("command", ["extract", "export"])
 def test_options_that_the_page_uses_exist(command: str) -> None:
-    told = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200"}).output
+    output = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200"}).output
     (line,) = re.findall(rf"^python cli.py {command} .*$", PAGE, re.M)
     options = {*re.findall(r"--\w+", line), *(("--cut", "--views") if command == "extract" else ())}
-    assert all(option in told for option in options)
+    assert all(option in output for option in options)
 
 
 def test_the_list_of_heads_is_the_codes() -> None:

@@ -113,8 +113,10 @@ def test_sf_heads_losses_leave_out_people_without_data(monkeypatch: pytest.Monke
     torch.testing.assert_close(extra, part(head, "block").extra_loss())  # type: ignore[operator]
     assert float(extra.detach()) != 0
     bare = head_for("last_block", 3, sources, {}).train()
-    said = bare(*rows)
-    torch.testing.assert_close(bare.loss(said, LABELS), nn.functional.cross_entropy(said.logits, LABELS))
+    predicted = bare(*rows)
+    torch.testing.assert_close(
+        bare.loss(predicted, LABELS), nn.functional.cross_entropy(predicted.logits, LABELS)
+    )
 
 
 def test_a_network_without_a_last_block_is_refused() -> None:
@@ -162,16 +164,18 @@ def test_what_cssi_takes_follows_from_its_options() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "told"),
+    ("kind", "given", "message"),
     [
         ("interaction", ((2, 16, 2, 1, 1), (2, 4, 6, 1, 1)), r"dense_map must be \(2, 4, 8, 1, 1\)"),
         ("epam", ((2, 6, 4, 2, 2), (2, 3), (2, 2, 3, 2, 2)), "must agree in clips, frames and places"),
     ],
 )
-def test_rows_of_other_shapes_are_refused(kind: str, given: tuple[tuple[int, ...], ...], told: str) -> None:
+def test_rows_of_other_shapes_are_refused(
+    kind: str, given: tuple[tuple[int, ...], ...], message: str
+) -> None:
     whole = {"interaction": ((16, 2, 1, 1), (4, 8, 1, 1)), "epam": ((6, 4, 2, 2), (3,), (2, 4, 2, 2))}[kind]
     head = head_for(kind, 3, [Source(shape) for shape in whole], {})
-    with pytest.raises(ShapeError, match=told):
+    with pytest.raises(ShapeError, match=message):
         head(*(torch.zeros(shape) for shape in given))
 
 

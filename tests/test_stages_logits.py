@@ -27,7 +27,7 @@ from pipeline.errors import DatasetError, ParamError
 from pipeline.evaluation.late_fusion import product
 from pipeline.inputs.inputs import input_of
 from pipeline.training.cached_training import cached_training
-from pipeline.training.trainings import read_trainings, told_trainings
+from pipeline.training.trainings import listed_trainings, read_trainings
 from stages import extract
 from stages.load_params import load_params
 
@@ -126,18 +126,18 @@ def test_the_row_is_what_the_logits_say_by_hand(asked: Project, store: Store, si
     ]
     assert len(metrics(asked)[side]["by_seed"]) == 2  # heads have seeds of their own
     table = pq.read_table(asked.paths.reports / "predictions.parquet", filters=[("method", "=", method)])
-    told = dict(zip(table["clip_id"].to_pylist(), table["probabilities"].to_pylist(), strict=True))
-    assert np.allclose([told[clip_id] for clip_id in ids], softmax(logits), atol=1e-6)
+    stored = dict(zip(table["clip_id"].to_pylist(), table["probabilities"].to_pylist(), strict=True))
+    assert np.allclose([stored[clip_id] for clip_id in ids], softmax(logits), atol=1e-6)
 
 
 def test_late_fusions_take_the_networks_own_scores(asked: Project, store: Store) -> None:
     ids, labels = clips_of_test(asked)
     video, skeleton = (softmax(store.read(f"{side}_0_logits", ids)[:, 0]) for side in ("video", "skeleton"))
-    told = metrics(asked)
+    document = metrics(asked)
     summed = (video + skeleton).argmax(axis=1)
-    assert told["score_sum"]["by_seed"] == [pytest.approx(100 * np.mean(summed == labels), abs=1e-4)]
-    multiplied = product(video, skeleton, told["skeleton_weight"]).argmax(axis=1)
-    assert told["weighted_product"]["by_seed"] == [
+    assert document["score_sum"]["by_seed"] == [pytest.approx(100 * np.mean(summed == labels), abs=1e-4)]
+    multiplied = product(video, skeleton, document["skeleton_weight"]).argmax(axis=1)
+    assert document["weighted_product"]["by_seed"] == [
         pytest.approx(100 * np.mean(multiplied == labels), abs=1e-4)
     ]
 
@@ -187,7 +187,7 @@ def test_a_training_of_before_classifiers_were_kept_is_left_and_made_again(tmp_p
 
 
 def test_logits_of_weights_without_their_classifier_are_refused(finished: Project) -> None:
-    training = replace(told_trainings(finished.paths.weights / "backbones")[0], classifier_sha256="")
+    training = replace(listed_trainings(finished.paths.weights / "backbones")[0], classifier_sha256="")
     assert training.weights_of(FEATURES) == {"backbone": training.sha256}
     with pytest.raises(
         DatasetError, match=r"skeleton_0_fold\.pt lies there without the classifier .* `pretrain`"
@@ -260,8 +260,8 @@ class Named(own_backbone.Pooled):
 
 @pytest.mark.parametrize("case", sorted(REFUSED))
 def test_what_cannot_be_is_refused_with_its_place(tmp_path: Path, case: str) -> None:
-    changes, told = REFUSED[case]
-    assert told in refused(tmp_path, **changes)
+    changes, message = REFUSED[case]
+    assert message in refused(tmp_path, **changes)
 
 
 def test_extract_trains_nothing_and_has_no_logits(tmp_path: Path, project: Callable[..., Project]) -> None:

@@ -41,7 +41,7 @@ class ShardReader:
         self._row_bytes = math.prod(spec.row_shape) * spec.stored.itemsize
         self._chunk_bytes = math.prod(spec.chunk_shape) * spec.stored.itemsize
         self._index = self._read_index(index_bytes(spec, rows_per_shard))
-        self._told = None if checksums is None else self._told_checksums(checksums)
+        self._expected = None if checksums is None else self._expected_checksums(checksums)
         self._seen = np.zeros(self._index.shape[:2], bool) if check == "first" else None
         self._zstd = Zstd()
         whole_rows = spec.codec == "raw" and spec.inner == spec.row_shape
@@ -199,8 +199,8 @@ class ShardReader:
         wrong = np.flatnonzero(crcs != np.frombuffer(tails, "<u4"))
         if len(wrong):
             raise self._damaged(f"chunk ({first + int(wrong[0])}, 0) fails its crc32c")
-        if self._told is not None:
-            strange = np.flatnonzero(crcs != self._told[first : first + num, 0])
+        if self._expected is not None:
+            strange = np.flatnonzero(crcs != self._expected[first : first + num, 0])
             if len(strange):
                 raise self._exchanged(first + int(strange[0]), 0)
         if self._seen is not None:
@@ -223,8 +223,8 @@ class ShardReader:
         if len(stored) != length or not (known or crc_holds(stored)):
             raise self._damaged(f"chunk ({group}, {number}) fails its crc32c")
         if (
-            self._told is not None
-            and int.from_bytes(stored[-CRC_BYTES:], "little") != self._told[group, number]
+            self._expected is not None
+            and int.from_bytes(stored[-CRC_BYTES:], "little") != self._expected[group, number]
         ):
             raise self._exchanged(group, number)
         if self._seen is not None:
@@ -257,16 +257,16 @@ class ShardReader:
             raise self._damaged("its index names chunks that cannot be there")
         return index
 
-    def _told_checksums(self, table: bytes) -> NDArray[np.uint32]:
+    def _expected_checksums(self, table: bytes) -> NDArray[np.uint32]:
         """(groups, chunks_per_row); chunks that the index calls empty must be so by the table too."""
         num_chunks = self._index[..., 0].size
         if len(table) != num_chunks * CRC_BYTES:
             raise self._damaged(f"{len(table)} bytes of checksums are kept of its {num_chunks} chunks")
-        told = checksum_array(table, self.spec.chunks_per_row)
-        strange = np.argwhere((self._index[..., 0] == EMPTY) & (told != 0))
+        expected = checksum_array(table, self.spec.chunks_per_row)
+        strange = np.argwhere((self._index[..., 0] == EMPTY) & (expected != 0))
         if len(strange):
             raise self._exchanged(int(strange[0, 0]), int(strange[0, 1]))
-        return told
+        return expected
 
     def _exchanged(self, group: int, number: int) -> ShardError:
         self._source.distrust()

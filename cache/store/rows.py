@@ -236,12 +236,12 @@ class Rows:
         return data
 
     def _read_ids(self) -> dict[str, int]:
-        words = self._whole_coord(f"{self.contents.row_dim}_id").tolist()
+        ids = self._whole_coord(f"{self.contents.row_dim}_id").tolist()
         try:
-            found = {word.decode("ascii"): row for row, word in enumerate(words) if word}
+            found = {row_id.decode("ascii"): row for row, row_id in enumerate(ids) if row_id}
         except UnicodeDecodeError as error:
             raise self.contents.broken(f"an id is no ASCII ({error})") from error
-        if len(found) != sum(map(bool, words)) or not all(map(str.isprintable, found)):
+        if len(found) != sum(map(bool, ids)) or not all(map(str.isprintable, found)):
             raise self.contents.broken("its ids are not printable, or one stands twice")
         return found
 

@@ -36,10 +36,10 @@ class Scores(ShownByShape):
     """(N, K) in [0, 1]: N clips, K classes."""
 
 
-def late_fusions(said: Sequence[Scores], weight: float, methods: tuple[str, str] = SINGLE) -> list[Scores]:
+def late_fusions(scores: Sequence[Scores], weight: float, methods: tuple[str, str] = SINGLE) -> list[Scores]:
     """For each seed that both of `methods` have: their mean, and their product with `weight` on the second."""
     video_method, skeleton_method = methods
-    by_name = {(one.method, one.seed): one.probabilities for one in said}
+    by_name = {(one.method, one.seed): one.probabilities for one in scores}
     pairs = {
         seed: (by_name[video_method, seed], by_name[skeleton_method, seed])
         for method, seed in by_name
@@ -82,7 +82,7 @@ def methods_left_out(train: "HeadParams", scored: Collection[str]) -> dict[str, 
     return {"left_out": {"methods": absent, "for_want_of": empty[0]}} if empty else {}
 
 
-def told_left_out(absent: Mapping[str, Any]) -> str:
+def left_out_note(absent: Mapping[str, Any]) -> str:
     """Format what `methods_left_out` returned, or metrics.json has of it, as a clause; "" where nothing is left out."""
     if "left_out" not in absent:
         return ""

@@ -42,11 +42,11 @@ class TrainingPlan(Section):
     milestones: tuple[int, ...] = ()
     """Epochs, counted from 0, at whose start the rate falls to a tenth."""
     warmup_epochs: int = Field(default=0, ge=0)
-    warmup_end: Literal["after", "last"] = Field(default="after", exclude_if=lambda said: said == "after")
+    warmup_end: Literal["after", "last"] = Field(default="after", exclude_if=lambda value: value == "after")
     """Whether the first epoch after the warm-up is the first with all of lr, or (CTR-GCN's code) its last one."""
-    lr_min: float = Field(default=0.0, ge=0, exclude_if=lambda said: said == 0)
+    lr_min: float = Field(default=0.0, ge=0, exclude_if=lambda value: value == 0)
     """Final rate of schedule cosine; SF-Head's paper has 1e-4."""
-    grad_clip: float | None = Field(default=None, gt=0, exclude_if=lambda said: said is None)
+    grad_clip: float | None = Field(default=None, gt=0, exclude_if=lambda value: value is None)
     """Largest norm of all gradients together, above which they are scaled down; EPAM-Net's code has 40."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False

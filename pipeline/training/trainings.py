@@ -29,7 +29,7 @@ TRAININGS = "trainings.json"
 DOCUMENTS = "documents.json"
 CLASSIFIER = "classifier.pt"
 """File in a backbone's blob that holds the weights of the classifier that trained it."""
-_TOLD = ("name", "seed", "phase", "num_clips", "best_epoch", "history", "sha256", "key")
+_FIELDS = ("name", "seed", "phase", "num_clips", "best_epoch", "history", "sha256", "key")
 """What trainings.json tells of each."""
 
 
@@ -95,8 +95,8 @@ class Training(ShownByShape):
     @property
     def history_json(self) -> bytes:
         """Content of the blob's history.json, as `training_of` reads it."""
-        told = {"best_epoch": self.best_epoch, "epochs": list(self.history)}
-        return json.dumps(told, sort_keys=True).encode("ascii")
+        document = {"best_epoch": self.best_epoch, "epochs": list(self.history)}
+        return json.dumps(document, sort_keys=True).encode("ascii")
 
     @property
     def val_accuracy(self) -> float | None:
@@ -170,7 +170,7 @@ def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -
 
 def _facts(training: Training) -> dict[str, Any]:
     """Its entry in trainings.json."""
-    facts = {name: getattr(training, name) for name in _TOLD}
+    facts = {name: getattr(training, name) for name in _FIELDS}
     classifier = {"classifier_sha256": training.classifier_sha256}
     return facts | (classifier if training.classifier_sha256 else {})
 
@@ -178,11 +178,11 @@ def _facts(training: Training) -> dict[str, Any]:
 def trainings_of(paths: Paths, names: Collection[str]) -> tuple[Training, ...]:
     """The trainings of the backbones `names`. DatasetError where weights/<dataset>/backbones holds others."""
     found = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
-    told = {training.name for training in found}
-    if told != set(names):
+    held = {training.name for training in found}
+    if held != set(names):
         raise DatasetError(
-            f"{paths.weights / 'backbones'} holds {_named(told - set(names), 'no backbone')} that params.yaml does not "
-            f"name, and lacks {_named(set(names) - told, 'none')} of pretrain.backbones: name them as they were, or "
+            f"{paths.weights / 'backbones'} holds {_named(held - set(names), 'no backbone')} that params.yaml does not "
+            f"name, and lacks {_named(set(names) - held, 'none')} of pretrain.backbones: name them as they were, or "
             f"train them: python cli.py pretrain {paths.dataset}"
         )
     return found
@@ -198,10 +198,10 @@ def read_trainings(folder: Path) -> tuple[Training, ...]:
     Raises DatasetError where the bytes of a file do not have the sha256 that trainings.json states: results
     computed from them would carry another training's key.
     """
-    return tuple(_with_weights(folder, training) for training in told_trainings(folder))
+    return tuple(_with_weights(folder, training) for training in listed_trainings(folder))
 
 
-def told_trainings(folder: Path) -> tuple[Training, ...]:
+def listed_trainings(folder: Path) -> tuple[Training, ...]:
     """Read what trainings.json states: keys, digests and histories, with no byte of weights read."""
     return parsed(folder / TRAININGS, lambda data: tuple(_blank(fact) for fact in json.loads(data)))
 
@@ -211,7 +211,7 @@ def refuse_other_weights(features: Store, folder: Path) -> None:
     if not (folder / TRAININGS).exists():
         return
     of_features: Any = features.attrs["weights"]
-    odd = [t.array for t in told_trainings(folder) if of_features.get(t.array, t.sha256) != t.sha256]
+    odd = [t.array for t in listed_trainings(folder) if of_features.get(t.array, t.sha256) != t.sha256]
     if odd:
         raise DatasetError(
             f"{features.path} was not computed with the weights in {folder} ({', '.join(odd)}): run `features` again"
