@@ -55,7 +55,9 @@ def _fused(preset: Preset, document: dict[str, Any]) -> str:
 def _classifiers(preset: Preset) -> list[str]:
     """Say what the rows of the networks' own classifiers are, where there are some."""
     rows = [method for method in preset.train.methods if method.partition("@")[0] == "classifier"]
-    meaning = "the classifier that its backbone was trained with, no head on its features; a figure for each of its seeds"
+    meaning = (
+        "the classifier that its backbone was trained with, no head on its features, one figure a seed of it"
+    )
     return [f"{', '.join(rows)}: {meaning}."] if rows else []
 
 
