@@ -75,10 +75,9 @@ class Parts:
         if swollen(part, size):
             raise ShardError(f"{part.shard(0)}: {size:,} bytes can't hold {part.rows_per_shard:,} rows")
         out = np.empty((part.rows_per_shard, *part.spec.row_shape), part.spec.stored)
-        everything = range(part.rows_per_shard)
         reader = ShardReader(self.folder / part.shard(0), part.spec, part.rows_per_shard)
         try:
-            reader.read_into(out, everything, everything)
+            reader.read_run(out, 0)
         finally:
             reader.close()
         return out
