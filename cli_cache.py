@@ -54,10 +54,10 @@ PresetName = Annotated[
 ]
 
 
-def end(said: object) -> None:
+def end(result: object) -> None:
     """Print what came of it, and leave with its exit status."""
-    typer.echo(said)
-    raise typer.Exit(getattr(said, "exit_code", 0))
+    typer.echo(result)
+    raise typer.Exit(getattr(result, "exit_code", 0))
 
 
 @cache_app.command("ls")

@@ -25,7 +25,7 @@ BOX = Box(21, 17, 375, 371)
 SIZE = (112, 112)
 
 
-def told(errors: NDArray[np.int64]) -> str:
+def summary(errors: NDArray[np.int64]) -> str:
     """Mean distance from the truth and mean shift, of 255."""
     return f"{np.abs(errors).mean():.2f} off, shifted by {errors.mean():+.2f}"
 
@@ -46,7 +46,7 @@ def main() -> None:
             ours = crop_planes(planes, BOX, SIZE, how) - truth
             theirs = resize(converted, SIZE, how) - truth
             nearer &= bool(np.abs(ours).mean() < np.abs(theirs).mean())
-            print(f"{photo}, {how}: {told(ours)}; converted first {told(theirs)}")
+            print(f"{photo}, {how}: {summary(ours)}; converted first {summary(theirs)}")
     sys.exit(not nearer)
 
 

@@ -88,10 +88,10 @@ def _edited(edit: Callable[[Frames, random.Random], Frames]) -> Callable[[Path, 
             frames.append([lines[start : start + BODY_LINES] for start in bodies])
             place += 1 + len(bodies) * BODY_LINES
         edited = edit(frames, rng)
-        told = [str(len(edited))]
+        output = [str(len(edited))]
         for shown in edited:
-            told += [str(len(shown)), *(line for body in shown for line in body)]
-        _replace(path, ("\n".join(told) + "\n").encode())
+            output += [str(len(shown)), *(line for body in shown for line in body)]
+        _replace(path, ("\n".join(output) + "\n").encode())
 
     return spoil
 
@@ -198,7 +198,7 @@ def verdict(kind: Kind, clip_id: str, found: Outcome, clean: Outcome) -> tuple[b
     """Whether what was found is the truth, and what was found."""
     reason = found.reasons.get(clip_id)
     if reason is not None:
-        return any(words in reason for words in kind.error), reason
+        return any(text in reason for text in kind.error), reason
     flags = found.flags[clip_id]
     if kind.flag:
         return kind.flag in flags, f"flags {', '.join(flags) or 'none'}"
@@ -221,9 +221,9 @@ def spoil_and_look(seed: int, recordings: Path, clean: Outcome, per_kind: int) -
         found = outcome(paths)
     missed = 0
     for name, clip_id in sorted(zip(kinds, victims, strict=True)):
-        right, said = verdict(KINDS[name], clip_id, found, clean)
+        right, finding = verdict(KINDS[name], clip_id, found, clean)
         missed += not right
-        print(f"  {'found ' if right else 'MISSED'} {name:20} {clip_id}  {said[:150]}")
+        print(f"  {'found ' if right else 'MISSED'} {name:20} {clip_id}  {finding[:150]}")
     others = clean.pixels.keys() - set(victims)
     lost = [clip_id for clip_id in sorted(others) if found.pixels.get(clip_id) != clean.pixels[clip_id]]
     print(f"  {len(others) - len(lost)} of {len(others)} other clips complete and unchanged {lost or ''}")

@@ -99,13 +99,13 @@ class Victim:
 
     def names(self, path: Path) -> bool:
         """Whether `verify` tells of the file, or of another name of it, or of what the seal `path` seals."""
-        told = [part.folder / fault.place for part in self.verify().parts for fault in part.faults]  # type: ignore[attr-defined]
+        places = [part.folder / fault.place for part in self.verify().parts for fault in part.faults]  # type: ignore[attr-defined]
         return any(
             place.exists()
             and (
                 place.samefile(path) or place in (path.parent, path.with_suffix(".sqlite"))
             )  # a blob: its folder
-            for place in told
+            for place in places
         )
 
     def repair(self) -> set[str]:

@@ -81,7 +81,7 @@ def shards(store: Path) -> dict[str, int]:
     }
 
 
-def tell(name: str, built: Built, wanted: tuple[str, ...], kept: int, whole: int) -> bool:
+def report(name: str, built: Built, wanted: tuple[str, ...], kept: int, whole: int) -> bool:
     """Print one line; whether all is as it must be."""
     well = sorted(built.computed) == sorted(wanted) and built.cpu_seconds < TARGET_SECONDS
     well = well and kept == whole - built.shards
@@ -107,7 +107,7 @@ def edited(folder: Path, clips: int) -> bool:
         built = build(cache, out, edit.wanted, spec())
         now = shards(out)
         kept = sum(was.get(name) == inode for name, inode in now.items())
-        well &= tell(edit.name, built, edit.new, kept, len(now))
+        well &= report(edit.name, built, edit.new, kept, len(now))
     return well
 
 
@@ -170,9 +170,9 @@ def counted(folder: Path) -> bool:
     out = folder / "store.zarr"
     build(Cache(folder / "cache"), out, rows(range(NTU60_CLIPS)), spec())
     found = sum(path.is_file() for path in out.rglob("*"))
-    told = num_files(NTU60_CLIPS, len(ARRAYS), SYNTHETIC_COORDINATES, spec().rows_per_shard)
-    print(f"  synthetic features of {NTU60_CLIPS:,} clips: {found} files, calculated {told}")
-    return found == told
+    calculated = num_files(NTU60_CLIPS, len(ARRAYS), SYNTHETIC_COORDINATES, spec().rows_per_shard)
+    print(f"  synthetic features of {NTU60_CLIPS:,} clips: {found} files, calculated {calculated}")
+    return found == calculated
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ SHARD_BYTES = 1_000_000
 """Larger files are shards of features; the smaller ones are metadata, coordinates and DVC's list of the folder."""
 
 
-def run(folder: Path, *words: str) -> None:
+def run(folder: Path, *command: str) -> None:
     """A command of git or dvc; an error shows what it said."""
     here = Path(sys.executable).parent
     settings = {
@@ -28,9 +28,9 @@ def run(folder: Path, *words: str) -> None:
     }
     environment = {**os.environ, **settings, **names, "DVC_NO_ANALYTICS": "1"}
     environment["PATH"] = f"{here}{os.pathsep}{environment['PATH']}"
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
 def laboratory(folder: Path, remote: Path) -> Path:
@@ -61,11 +61,11 @@ def pushed_edits(folder: Path, clips: int) -> bool:
     before = rows(range(clips))
     cache = Cache(folder / "cache")
     made = build(cache, lab / "store.zarr", before, spec())
-    well = _tell("first push", made, len(before), published(lab, remote))
+    well = _report("first push", made, len(before), published(lab, remote))
     middle = clips // 2
     changed = [*before[:middle], row(clip_id(middle), 2), *before[middle + 1 :]]
     made = build(cache, lab / "store.zarr", changed, spec())
-    well &= _tell("push after one clip changed", made, 1, published(lab, remote))
+    well &= _report("push after one clip changed", made, 1, published(lab, remote))
     return well & _cloned(folder, lab, remote, changed)
 
 
@@ -79,10 +79,10 @@ def _cloned(folder: Path, lab: Path, remote: Path, known: list[Row]) -> bool:
     wanted = [row(clip_id(0), 3), *known[1:]]
     made = build(cache, clone / "store.zarr", wanted, spec())
     print(f"  in a fresh clone after `dvc pull`: {adopted.taken} shards adopted")
-    return _tell("push from there after one clip changed", made, 1, published(clone, remote))
+    return _report("push from there after one clip changed", made, 1, published(clone, remote))
 
 
-def _tell(name: str, made: Built, computed: int, moved: tuple[int, int]) -> bool:
+def _report(name: str, made: Built, computed: int, moved: tuple[int, int]) -> bool:
     files, shards = moved
     well = len(made.computed) == computed and shards == made.shards
     print(

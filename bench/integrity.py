@@ -110,8 +110,8 @@ def side(house: Path, clips: int) -> dict[str, float]:
         ]
         environment = {**os.environ, "PYTHONPATH": str(house), "OMP_NUM_THREADS": "1"}
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    told: dict[str, float] = json.loads(ran.stdout)
-    return told
+    seconds: dict[str, float] = json.loads(ran.stdout)
+    return seconds
 
 
 def main() -> int:
@@ -137,9 +137,9 @@ def main() -> int:
         ratio = median(one[name] / other[name] for one, other in pairs)
         target = TARGETS.get(name)
         missed += target is not None and ratio > target + NOISE
-        told = "" if target is None else f"   target {target:g}"
+        goal = "" if target is None else f"   target {target:g}"
         print(
-            f"{name:12} {ours * 1000:8.1f} ms here, {theirs * 1000:8.1f} ms there, {ratio:5.2f} of it{told}"
+            f"{name:12} {ours * 1000:8.1f} ms here, {theirs * 1000:8.1f} ms there, {ratio:5.2f} of it{goal}"
         )
     return int(missed > 0)
 

@@ -64,12 +64,12 @@ def forked(stage: str, paths: Paths, workers: int, *, kill_after: float | None =
         _kill_group(process.pid)
         process.join()
     seconds = time.monotonic() - began
-    said = (paths.root / STDERR).read_text()
+    stderr = (paths.root / STDERR).read_text()
     if process.exitcode not in (0, -signal.SIGKILL):
-        raise RuntimeError(f"{stage} ended with {process.exitcode}: {said[-2000:]}")
+        raise RuntimeError(f"{stage} ended with {process.exitcode}: {stderr[-2000:]}")
     made = json.loads((paths.root / ENDED).read_text())["made"] if process.exitcode == 0 else None
     rows = (json.loads(line) for line in _lines(log)[seen:])
-    return Ended(seconds, made, said.count(": epoch "), tuple((row, tuple(keys)) for row, keys in rows))
+    return Ended(seconds, made, stderr.count(": epoch "), tuple((row, tuple(keys)) for row, keys in rows))
 
 
 def _lines(log: Path) -> list[str]:

@@ -147,15 +147,15 @@ def survey(kind: str, first: int, count: int) -> Counter[str]:
             assert child.stdout is not None
             timer = SECONDS * 3 + size * 2
             try:
-                told, _ = child.communicate(timeout=timer)
+                output, _ = child.communicate(timeout=timer)
             except subprocess.TimeoutExpired:
                 child.kill()
-                told, _ = child.communicate()
-        lines = [json.loads(line) for line in told.splitlines()]
-        for place, said in lines:
-            found[said] += 1
-            if said not in GOOD:
-                print(f"  {kind} {place}: {said}", flush=True)
+                output, _ = child.communicate()
+        lines = [json.loads(line) for line in output.splitlines()]
+        for place, outcome in lines:
+            found[outcome] += 1
+            if outcome not in GOOD:
+                print(f"  {kind} {place}: {outcome}", flush=True)
         number += len(lines)
         if len(lines) < size:
             found["process ended"] += 1
@@ -183,10 +183,10 @@ def main() -> int:
     bad = 0
     for kind in kinds:
         found = survey(kind, asked.first, each)
-        wrong = sum(count for said, count in found.items() if said not in GOOD)
+        wrong = sum(count for outcome, count in found.items() if outcome not in GOOD)
         print(
             f"{kind:10} {each:6} mutants: "
-            + ", ".join(f"{found[said]} {said}" for said in GOOD)
+            + ", ".join(f"{found[outcome]} {outcome}" for outcome in GOOD)
             + f", {wrong} bad"
         )
         bad += wrong

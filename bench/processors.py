@@ -4,8 +4,9 @@ Each row is one run of pytest in a process of its own, with the settings by whic
 instructions that the processor at hand has. A test that is green in one row and red in another asks more of
 floating point than its arithmetic can give, or lets a sort choose among equals.
 
-    python bench/processors.py                          # all tests: about an hour on two cores
-    python bench/processors.py tests/test_models_*.py   # those whose sums depend on the processor
+    python bench/processors.py                               # all tests: over an hour on two cores
+    python bench/processors.py tests/test_models_*.py        # those whose sums depend on the processor
+    python bench/processors.py --rows "all at once" "4 threads"
 """
 
 import argparse
@@ -23,6 +24,7 @@ ROWS: dict[str, dict[str, str]] = {
     "torch with AVX2": {"ATEN_CPU_CAPABILITY": "avx2"},
     "oneDNN with AVX2": {"DNNL_MAX_CPU_ISA": "AVX2"},
     "both with AVX2": {"ATEN_CPU_CAPABILITY": "avx2", "DNNL_MAX_CPU_ISA": "AVX2"},
+    "all at once": {"ATEN_CPU_CAPABILITY": "default", "DNNL_MAX_CPU_ISA": "AVX2", "TEST_THREADS": "2"},
     "2 threads": {"TEST_THREADS": "2"},
     "4 threads": {"TEST_THREADS": "4"},
 }
@@ -34,14 +36,28 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("tests", nargs="*", default=["tests"])
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--workers", default="2", help="processes of pytest-xdist that share the test files")
     options = parser.parse_args()
     worst = 0
-    for name, settings in ROWS.items():
+    for name in options.rows:
         began = time.monotonic()
         ran = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options.tests],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "--dist",
+                "loadfile",
+                "--numprocesses",
+                options.workers,
+                *options.tests,
+            ],
             cwd=HOUSE,
-            env={**os.environ, **settings},
+            env={**os.environ, **ROWS[name]},
             capture_output=True,
             text=True,
             check=False,

@@ -252,8 +252,8 @@ def _judge(
     small: Small, tally: Tally, what: str, places: set[str], hit: set[str], before: dict[str, bytes]
 ) -> None:
     verified = verify_store(small.store)
-    told = {fault.place for fault in verified.faults}
-    exact = told == places or (places == {"manifest.json"} < told)  # a damaged manifest accuses others
+    found = {fault.place for fault in verified.faults}
+    exact = found == places or (places == {"manifest.json"} < found)  # a damaged manifest accuses others
     named = exact and hit <= set(verified.rows)
     shards = {fault.place for fault in verified.faults if "/c." in fault.place and fault.rows}
     allowed = {row for fault in verified.faults for row in fault.rows if fault.place in shards}

@@ -83,14 +83,14 @@ def _spelled(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         yield "["
         for item in value:
-            if not _says_nothing(item):
+            if not _is_bare_string(item):
                 yield from _spelled(item)
         yield "]"
     else:
         yield f"={value!r};"
 
 
-def _says_nothing(node: object) -> bool:
+def _is_bare_string(node: object) -> bool:
     """A string that stands alone: a docstring of a module, class, function or field."""
     return (
         isinstance(node, ast.Expr)

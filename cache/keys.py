@@ -29,8 +29,8 @@ def canonical(doc: JSON) -> bytes:
 def parsed(data: bytes) -> Any:
     """Plain JSON; NaN and infinity are none, whatever Python says. Raises ValueError."""
 
-    def refuse(word: str) -> JSON:
-        raise ValueError(f"{word} is no JSON")
+    def refuse(constant: str) -> JSON:
+        raise ValueError(f"{constant} is no JSON")
 
     try:
         return json.loads(data, parse_constant=refuse)

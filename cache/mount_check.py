@@ -24,7 +24,7 @@ _KEPT = "Whole shards stay, half-written ones count for nothing"
 
 def mark(root: Path) -> None:
     """Begin a cache: make its folder and put the mark there, unless it has one. Raises UnreachableError."""
-    with _told(root, root):
+    with _explained(root, root):
         root.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), (root / MARK).open("x") as file:
             file.write(_SIGNATURE)
@@ -46,7 +46,7 @@ def mounted(root: Path, *others: Path) -> Iterator[None]:
 
     Raises UnreachableError. An error about any other place passes through: it is not the cache's.
     """
-    with _told(root, root, *others):
+    with _explained(root, root, *others):
         if not (root / MARK).exists():
             raise FileNotFoundError(errno.ENOENT, "its mark is gone", str(root / MARK))
         yield
@@ -66,7 +66,7 @@ def advice(error: OSError) -> str:
 
 
 @contextmanager
-def _told(root: Path, *folders: Path) -> Iterator[None]:
+def _explained(root: Path, *folders: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -153,7 +153,7 @@ def _without(files: Mapping[str, str], others: Collection[str]) -> dict[str, str
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    said = (("changed", sorted(f for f in before.keys() & after.keys() if before[f] != after[f])),
-            ("newly reached", sorted(after.keys() - before.keys())),
-            ("no longer reached", sorted(before.keys() - after.keys())))  # fmt: skip
-    return [f"{what}: {', '.join(files)}" for what, files in said if files]
+    changes = (("changed", sorted(f for f in before.keys() & after.keys() if before[f] != after[f])),
+               ("newly reached", sorted(after.keys() - before.keys())),
+               ("no longer reached", sorted(before.keys() - after.keys())))  # fmt: skip
+    return [f"{what}: {', '.join(files)}" for what, files in changes if files]

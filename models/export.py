@@ -53,13 +53,13 @@ def export_onnx(
     path: Path,
     *,
     names: Sequence[str],
-    told: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> float:
     """Write `model` as ONNX and run it once with onnxruntime on `inputs`; gives the largest relative difference.
 
     `names` are the inputs'; the output is called `output`, and the batch may be of any size, all other axes
-    are as in `inputs`, which need two clips: of one, torch would take the batch for fixed. `told` becomes the
-    file's metadata_props, as JSON by name. Raises ExportError where the network cannot be exported, or the
+    are as in `inputs`, which need two clips: of one, torch would take the batch for fixed. `metadata` becomes
+    the file's metadata_props, as JSON by name. Raises ExportError where the network cannot be exported, or the
     file says something else than torch does; then nothing lies at `path`.
     """
     missing = [name for name in NEEDS if find_spec(name) is None]
@@ -69,7 +69,7 @@ def export_onnx(
         raise ExportError(f"inputs must hold two clips or more, got {[len(x) for x in inputs]}")
     plain, part = _Plain(model).eval(), path.with_name(f"{path.name}.part")
     try:
-        _write(plain, inputs, part, names, told or {})
+        _write(plain, inputs, part, names, metadata or {})
         difference = _difference(plain, inputs, part, names)
         if difference > RELATIVE_TOLERANCE:
             raise ExportError(
@@ -92,7 +92,7 @@ def run_onnx(path: Path, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[n
 
 
 def _write(
-    plain: _Plain, inputs: Sequence[Tensor], path: Path, names: Sequence[str], told: Mapping[str, Any]
+    plain: _Plain, inputs: Sequence[Tensor], path: Path, names: Sequence[str], metadata: Mapping[str, Any]
 ) -> None:
     batch = torch.export.Dim("batch", min=1)
     try:
@@ -117,7 +117,7 @@ def _write(
             f"{type(plain.model).__name__} cannot be exported to ONNX: it counts the clips of {fixed} in Python, "
             f"as len(x) does, so that the file would take {len(inputs[0])} only; use x.shape[0]"
         )
-    program.model.metadata_props.update({name: json.dumps(value) for name, value in told.items()})
+    program.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
     program.save(str(path), external_data=False)
 
 

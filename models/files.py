@@ -84,8 +84,8 @@ def _unsealed(content: bytes, where: str) -> bytes:
     """What `write_torch` wrote, without the digest ahead of it; other files as they are."""
     if not content.startswith(_SEALED):
         return content
-    told, inner = content[len(_SEALED) :][:_DIGEST_BYTES], content[len(_SEALED) + _DIGEST_BYTES :]
-    if _digest(inner) != told:
+    digest, inner = content[len(_SEALED) :][:_DIGEST_BYTES], content[len(_SEALED) + _DIGEST_BYTES :]
+    if _digest(inner) != digest:
         raise CheckpointError(f"{where} is damaged: its bytes are not those that were written")
     return inner
 

@@ -72,7 +72,7 @@ def proven_bytes(path: Path) -> bytes:
     """
     data, seals = path.read_bytes(), list_of(path)
     if seals is None:
-        _say_unproven(path)
+        _warn_unproven(path)
     elif read_seals(seals).get(path.name) != (len(data), digest_of(data)):
         raise DatasetError(
             f"{path} is not what {seals.name} beside it says was written: it is damaged, or was changed by hand; "
@@ -123,7 +123,7 @@ def maker_of(path: Path) -> tuple[str, str]:
 
 
 @cache
-def _say_unproven(path: Path) -> None:
+def _warn_unproven(path: Path) -> None:
     stage, dataset = maker_of(path)
     again = f"; `python cli.py {stage} {dataset}` gives it one, from the cache" if stage else ""
     log.warning(

@@ -39,25 +39,25 @@ def run(backbone: str, weights: Path, out: Path, *, kind: WeightsKind = "harcach
     options, edges = {"kind": backbone, **card.options}, () if layout is None else layout.bones
     network = build_backbone(options, shape=shape, edges=edges)
     sha256 = load_pretrained(network, weights, expected=card, kind=kind)
-    told = {
+    metadata = {
         "backbone": options,
         "preprocessing": {"input": type(expects).__name__, "shape": shape, **card.normalisation},
         "weights_sha256": sha256,
     }
-    difference = export_onnx(network, [trial_clips(shape)], out, names=["clips"], told=told)
+    difference = export_onnx(network, [trial_clips(shape)], out, names=["clips"], metadata=metadata)
     return Exported(out, backbone, shape, difference)
 
 
-def _shape(expects: Preprocessing, told: Mapping[str, Any], layout: Layout | None) -> tuple[int, ...]:
+def _shape(expects: Preprocessing, facts: Mapping[str, Any], layout: Layout | None) -> tuple[int, ...]:
     """One clip's, as the weights were trained: (C, T, H, W) or (C, T, V, M)."""
     if isinstance(expects, VideoInput):
-        return len(told["mean"]), told["frames"], told["size"], told["size"]
+        return len(facts["mean"]), facts["frames"], facts["size"], facts["size"]
     if layout is None:
         raise ModelParamError(
-            f"the weights' card must name a layout of joints, one of {sorted(LAYOUTS)}, it tells {sorted(told)}; "
+            f"the weights' card must name a layout of joints, one of {sorted(LAYOUTS)}, it tells {sorted(facts)}; "
             "weights that `pretrain` writes name theirs"
         )
     if isinstance(expects, JointInput):
-        return expects.channels, told["num_frames"], layout.num_joints, told["max_persons"]
-    channels = layout.num_joints * told["with_joints"] + len(told["bones"]) * told["with_limbs"]
-    return channels, told["frames"], *told["size"]
+        return expects.channels, facts["num_frames"], layout.num_joints, facts["max_persons"]
+    channels = layout.num_joints * facts["with_joints"] + len(facts["bones"]) * facts["with_limbs"]
+    return channels, facts["frames"], *facts["size"]

@@ -74,8 +74,8 @@ class Request:
             )
         if self.card is None:
             return declared
-        told = self.card.normalisation
-        known = {name: told[name] for name in ("frames", "size", "mean", "std") if name in told}
+        facts = self.card.normalisation
+        known = {name: facts[name] for name in ("frames", "size", "mean", "std") if name in facts}
         scale = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
         return replace(declared, **{**known, **scale})
 
@@ -139,7 +139,7 @@ def run(
     cached = len(named) - made.made - failed - unexpected
     return Summary(
         "extract", made.made, cached, failed, time.monotonic() - began, max_failed, note=found.note,
-        unit="videos", told_in=f"the attribute failures of {out}", unexpected=unexpected,
+        unit="videos", listed_in=f"the attribute failures of {out}", unexpected=unexpected,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.backbones import backbone_class, cuts_of
-from models.cuts import ClassifierInit
+from models.cuts import LOGITS, ClassifierInit
 from models.device import use_cores
 from models.names import BACKBONES
 from models.training.trainable_backbone import TrainableBackbone
@@ -26,7 +26,15 @@ from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training, training_inputs
 from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.splits import parts_of
-from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
+from pipeline.training.trainings import (
+    CLASSIFIER,
+    Ids,
+    Phase,
+    Training,
+    training_of,
+    training_schedule,
+    write_trainings,
+)
 
 if TYPE_CHECKING:
     from pipeline.params.backbones import Backbone as BackboneParams
@@ -52,6 +60,7 @@ class BackboneTraining:
             self._document(seed, fit_on, select_on, epochs),
             lambda folder: fitting.fit(folder, seed, fit_on, select_on, epochs=epochs),
             dict(fitting.network.made_with),
+            needs=(CLASSIFIER,) if LOGITS in self.params.cuts else (),
         )
         phase: Phase = "selection" if select_on else "final"
         return training_of(learned.folder, self.name, seed, phase, len(fit_on), from_cache=learned.from_cache)
@@ -126,7 +135,10 @@ def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
-    """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json."""
+    """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json.
+
+    Beside each lies its classifier, <name>_<seed>_classifier.pt.
+    """
     with one_builder(paths, "pretrain"):
         return _run(paths, preset, options)
 
@@ -136,7 +148,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     began = time.monotonic()
     inputs = pinned(paths.catalog, *(paths.store(name) for name in ("skeletons", "frames", "heatmaps")))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    _refuse_unknown_cuts(paths, preset)
+    _refuse_unknown_cuts(paths, preset, len(catalog.classes))
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
     trainings = [
         training
@@ -157,11 +169,11 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     )
 
 
-def _refuse_unknown_cuts(paths: Paths, preset: "Preset") -> None:
+def _refuse_unknown_cuts(paths: Paths, preset: "Preset", num_classes: int) -> None:
     """Before hours of training, what `features` would refuse after them."""
     for params in preset.pretrain.backbones.values():
         source = input_of(paths, preset, params)
-        cuts_of(params.model, params.cuts, shape=source.shape, edges=source.edges)
+        cuts_of(params.model, params.cuts, shape=source.shape, edges=source.edges, num_classes=num_classes)
 
 
 def _backbone(

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 
-from pipeline.build.build import told_failures
+from pipeline.build.build import recorded_failures
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
@@ -33,7 +33,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     predictions = read_predictions(paths.reports / "predictions.parquet")
     drawn = pictures(paths, preset, catalog, predictions, document)
     shown, lacking = strips(paths, preset, catalog, predictions)
-    lost = told_failures(paths)
+    lost = recorded_failures(paths)
     page = Report(
         dataset=paths.dataset,
         protocol=catalog.protocol,

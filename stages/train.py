@@ -1,7 +1,7 @@
 """Stage `train`: heads on the cached cuts that each declares; then one test."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from models.backbones import build_backbone
 from models.cuts import Backbone
 from models.device import use_cores
 from models.errors import FitError
-from models.head import HeadInput, Source, head_inputs, kind_of
+from models.head import HeadInput, Source, head_inputs, is_trained, kind_of
 from models.names import HEADS
 from models.training.trainable_head import TrainableHead
 from pipeline.build.aside import adopt_learned
@@ -27,9 +27,9 @@ from pipeline.evaluation.late_fusion import (
     SINGLE,
     Scores,
     late_fusions,
+    left_out_note,
     methods_left_out,
     skeleton_weight,
-    told_left_out,
 )
 from pipeline.evaluation.results import FUSED, left_out, selected_on, write_results
 from pipeline.fitting.heads import HeadFitting
@@ -37,6 +37,7 @@ from pipeline.inputs.head_input import (
     HeadRows,
     OneInput,
     arrays_of,
+    backbone_seed,
     features_there,
     input_from,
 )
@@ -90,6 +91,11 @@ class HeadTraining:
         return self.preset.train
 
     @property
+    def is_trained(self) -> bool:
+        """Whether there is anything to train; a network's own classifier is asked as it is."""
+        return is_trained(self._kind)
+
+    @property
     def _kind(self) -> str:
         """The head's: a backbone seen alone has the linear one of the skeleton's side."""
         return "skeleton" if self.method in self.params.single_backbones else kind_of(self.method)
@@ -113,7 +119,9 @@ class HeadTraining:
 
     def _input(self, store: Store, one: HeadInput, seed: int, selection: bool) -> OneInput:
         names, pretrain = self._streams[one.stream], self.preset.pretrain
-        arrays = arrays_of(store, names, one.cut, self.params, pretrain, seed, selection=selection)
+        if self.is_trained:
+            seed = backbone_seed(self.params, pretrain, seed, selection=selection)
+        arrays = arrays_of(store, names, one.cut, pretrain, seed, selection=selection)
         return input_from(store, one, arrays)
 
     def _seen(self, rows: HeadRows, ids: Ids) -> list[list[str | int]]:
@@ -164,12 +172,24 @@ class HeadTraining:
             learned.folder, self.method, seed, phase, len(fit_on), from_cache=learned.from_cache
         )
 
-    def said(self, training: Training, ids: Ids, *, selection: bool) -> Scores:
+    def scores(self, training: Training, ids: Ids, *, selection: bool) -> Scores:
         """Class probabilities that a trained head gives to clips."""
-        is_fusion = self.method == self.params.fused and self.method not in SINGLE
+        return self._scores_of(training.weights, training.seed, ids, selection=selection)
+
+    def untrained_scores(self, ids: Ids, *, selection: bool) -> list[Scores]:
+        """Class probabilities that a head that learns nothing gives to clips, for each seed of its backbones."""
+        pretrain = self.preset.pretrain
+        seeds = pretrain.seeds[:1] if selection and pretrain.refit else pretrain.seeds
+        return [self._scores_of(None, seed, ids, selection=selection) for seed in seeds]
+
+    def _scores_of(self, weights: bytes | None, seed: int, ids: Ids, *, selection: bool) -> Scores:
+        is_fusion = self.method == self.params.fused and self.method not in (
+            *SINGLE,
+            *self.params.late_fusion,
+        )
         name = FUSED if is_fusion else self.method
-        fitting = self._fitting(training.seed, selection=selection)
-        return Scores(name, training.seed, fitting.probabilities(training, ids))
+        fitting = self._fitting(seed, selection=selection)
+        return Scores(name, seed, fitting.probabilities(weights, seed, ids))
 
     def _fitting(self, seed: int, *, selection: bool) -> HeadFitting:
         rows = self.rows(seed, selection=selection)
@@ -218,21 +238,15 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
     refuse_untaught(catalog, parts)
-    heads: list[Training] = []
-    said: list[Scores] = []
-    held_out: list[Scores] = []
-    for method in (*preset.train.methods, *preset.train.single_backbones):
-        training_run = HeadTraining(paths, preset, catalog, method, inputs)
-        for head in training_run.heads(parts):
-            heads.append(head)
-            if head.phase == "selection":
-                held_out.append(training_run.said(head, parts.select, selection=True))
-            if head.phase == "final" or not preset.pretrain.refit:
-                said.append(training_run.said(head, parts.test, selection=False))
+    runs = [
+        HeadTraining(paths, preset, catalog, method, inputs)
+        for method in (*preset.train.methods, *preset.train.single_backbones)
+    ]
+    heads, scores, held_out = _scored(runs, parts)
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
-    weight = skeleton_weight(held_out, catalog.labels(parts.select))
-    scored = [*said, *late_fusions(said, weight)]
+    weight = skeleton_weight(held_out, catalog.labels(parts.select), preset.train.late_fusion)
+    scored = [*scores, *late_fusions(scores, weight, preset.train.late_fusion)]
     absent = methods_left_out(preset.train, {one.method for one in scored})
     facts = {**_facts(preset, catalog), "skeleton_weight": weight, **absent}
     write_results(paths, catalog, parts, scored, heads, facts)
@@ -244,9 +258,30 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         0,
         time.monotonic() - began,
         0.0,
-        note="; ".join(filter(None, (left_out(catalog, features), told_left_out(absent)))),
+        note="; ".join(filter(None, (left_out(catalog, features), left_out_note(absent)))),
         unit="heads",
     )
+
+
+def _scored(
+    runs: Sequence[HeadTraining], parts: SplitParts
+) -> tuple[list[Training], list[Scores], list[Scores]]:
+    """Every training, and the scores of the test clips and, by the selection runs, of those held out."""
+    heads: list[Training] = []
+    scores: list[Scores] = []
+    held_out: list[Scores] = []
+    for one in runs:
+        if not one.is_trained:
+            held_out += one.untrained_scores(parts.select, selection=True)
+            scores += one.untrained_scores(parts.test, selection=False)
+            continue
+        for head in one.heads(parts):
+            heads.append(head)
+            if head.phase == "selection":
+                held_out.append(one.scores(head, parts.select, selection=True))
+            if head.phase == "final" or not one.preset.pretrain.refit:
+                scores.append(one.scores(head, parts.test, selection=False))
+    return heads, scores, held_out
 
 
 def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def ucf101(root: Path) -> Path:
     (lists / "classInd.txt").write_text("".join(f"{n} {name}\r\n" for name, n in numbers.items()))
     for split in (1, 2, 3):
         for name, side in (("train", "train"), ("test", "test")):
-            on_it = [key for key, told in UCF101.items() if (told == side) == (split == 1)]
+            on_it = [key for key, listed in UCF101.items() if (listed == side) == (split == 1)]
             label = (lambda key: f" {numbers[key.partition('/')[0]]}") if name == "train" else (lambda _: "")
             text = "".join(f"{key}.avi{label(key)}\n" for key in on_it)
             (lists / f"{name}list{split:02d}.txt").write_text(text)
@@ -78,7 +78,7 @@ def arid(root: Path) -> Path:
     (lists / "mapping_table.txt").write_text("0\tDrink\n10\tWave\n")
     for split in (1, 2, 3):
         for part in ("train", "test", "other"):
-            on_it = [key for key, told in ARID.items() if told == part]
+            on_it = [key for key, listed in ARID.items() if listed == part]
             text = "".join(
                 f"{n}\t{0 if key.startswith('Drink') else 10}\t{key}.avi\n" for n, key in enumerate(on_it)
             )

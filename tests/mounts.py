@@ -13,9 +13,9 @@ import pytest
 def tmpfs(folder: Path, megabytes: int) -> Iterator[Path]:
     """A file system of that size at `folder`; skips the test where mounting is not permitted."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = _mount("-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder))
-    if told:
-        pytest.skip(f"mounting a tmpfs is not permitted here: {told}")
+    error = _mount("-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder))
+    if error:
+        pytest.skip(f"mounting a tmpfs is not permitted here: {error}")
     try:
         yield folder
     finally:
@@ -30,8 +30,8 @@ def lose(folder: Path) -> None:
 
 def remount(folder: Path, how: str) -> None:
     """`how` is "ro" or "rw"."""
-    told = _mount("-o", f"remount,{how}", str(folder))
-    assert told == ""
+    error = _mount("-o", f"remount,{how}", str(folder))
+    assert error == ""
 
 
 def fill(folder: Path) -> Path:

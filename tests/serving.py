@@ -59,14 +59,14 @@ def serving(
                 self._send(404, b"gone", {})
             elif validator == "etag" and self.headers.get("If-Match") not in (
                 None,
-                told(file, "etag")["ETag"],
+                validator_headers(file, "etag")["ETag"],
             ):
                 self._send(412, b"", {})
             else:
                 self._send_file(file)
 
         def _send_file(self, file: Path) -> None:
-            data, tags = file.read_bytes(), told(file, validator)
+            data, tags = file.read_bytes(), validator_headers(file, validator)
             span = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
             if not ranges or span is None:
                 self._send(200, data, tags)
@@ -110,7 +110,7 @@ def serving(
         server.server_close()
 
 
-def told(file: Path, validator: Validator) -> dict[str, str]:
+def validator_headers(file: Path, validator: Validator) -> dict[str, str]:
     """The headers by which a server tells one version of a file from another."""
     facts = file.stat()
     tag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'

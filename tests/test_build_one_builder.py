@@ -20,10 +20,10 @@ class Listener(io.StringIO):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said = Event()
+        self.written = Event()
 
     def write(self, text: str) -> int:
-        self.said.set()
+        self.written.set()
         return super().write(text)
 
 
@@ -40,7 +40,7 @@ def test_the_second_says_that_it_waits_and_goes_on_after_the_first(
     with one_builder(paths, "train"):
         thread = Thread(target=second)
         thread.start()
-        assert stderr.said.wait(PATIENCE_SECONDS)
+        assert stderr.written.wait(PATIENCE_SECONDS)
         assert not entered.is_set()
         with one_builder(paths, "pretrain"), one_builder(Paths(tmp_path, "other"), "train"):
             pass  # other stages and other datasets are free

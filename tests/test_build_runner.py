@@ -102,14 +102,21 @@ def until(there: Callable[[], bool], what: str) -> None:
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a `dask scheduler` with two `dask worker`, started by hand as on a cluster."""
     folder = tmp_path_factory.mktemp("dask")
-    told = folder / "scheduler.json"
+    scheduler_file = folder / "scheduler.json"
     local = ("--host", "127.0.0.1", "--no-dashboard")
     with ExitStack() as stack:
         stack.enter_context(
-            process("distributed.cli.dask_scheduler", *local, "--port", "0", "--scheduler-file", str(told))
+            process(
+                "distributed.cli.dask_scheduler",
+                *local,
+                "--port",
+                "0",
+                "--scheduler-file",
+                str(scheduler_file),
+            )
         )
-        until(lambda: told.exists() and bool(told.read_text()), "the scheduler")
-        address = json.loads(told.read_text())["address"]
+        until(lambda: scheduler_file.exists() and bool(scheduler_file.read_text()), "the scheduler")
+        address = json.loads(scheduler_file.read_text())["address"]
         worker = ("distributed.cli.dask_worker", address, *local, "--nthreads", "1", "--memory-limit", "0")
         for number in range(2):
             stack.enter_context(process(*worker, "--local-directory", str(folder / f"worker-{number}")))
@@ -139,17 +146,17 @@ def test_a_scheduler_that_is_not_there() -> None:
         list(run_tasks(str, [1], RunOptions(scheduler="tcp://127.0.0.1:9")))
 
 
-SOON = Patience(say_after_seconds=0.01, give_up_after_seconds=0.05)
+SOON = Patience(warn_after_seconds=0.01, give_up_after_seconds=0.05)
 
 
 @contextmanager
 def lone_scheduler(folder: Path) -> Iterator[tuple[str, int]]:
     """Address and process of a scheduler without any worker."""
-    told = folder / "scheduler.json"
-    local = ("--host", "127.0.0.1", "--no-dashboard", "--port", "0", "--scheduler-file", str(told))
+    scheduler_file = folder / "scheduler.json"
+    local = ("--host", "127.0.0.1", "--no-dashboard", "--port", "0", "--scheduler-file", str(scheduler_file))
     with process("distributed.cli.dask_scheduler", *local) as running:
-        until(lambda: told.exists() and bool(told.read_text()), "the scheduler")
-        yield json.loads(told.read_text())["address"], running.pid
+        until(lambda: scheduler_file.exists() and bool(scheduler_file.read_text()), "the scheduler")
+        yield json.loads(scheduler_file.read_text())["address"], running.pid
 
 
 def test_a_scheduler_without_workers_is_said_and_given_up(
@@ -161,8 +168,8 @@ def test_a_scheduler_without_workers_is_said_and_given_up(
             RunError, match=rf"given up after 0 s: .*{address} has no worker.*goes on from them"
         ):
             list(run_tasks(str, [1], options))
-    said = capsys.readouterr().err.splitlines()
-    assert said == [
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
         f"waiting, 0 s at most (HARCACHE_PATIENCE): the dask scheduler at {address} has no worker; "
         f"start some that have room for a shard: `dask worker {address} --memory-limit 0`"
     ]
@@ -206,7 +213,7 @@ class Paused:
 def test_workers_paused_for_memory_are_said_once_and_given_up(capsys: pytest.CaptureFixture[str]) -> None:
     """One that works in between begins the count anew, however long its shard takes."""
     looks = [["paused"], ["paused"], ["running", "paused"], ["paused"], ["paused"], ["paused", "paused"]]
-    watch = _Watch(Paused(*looks), Patience(say_after_seconds=0.01, give_up_after_seconds=0.03))
+    watch = _Watch(Paused(*looks), Patience(warn_after_seconds=0.01, give_up_after_seconds=0.03))
     with pytest.raises(RunError, match=r"none of the 2 workers at tcp://here:1 takes work, they are paused"):
         watch.next_of(SimpleQueue())
     assert len(capsys.readouterr().err.splitlines()) == 2

@@ -98,9 +98,9 @@ def test_it_costs_its_clip_this_time_only(
         summary = project.run("crop")
     assert (summary.unexpected, summary.made) == (1, len(whole.ids) - 1)
     assert "1 unexpectedly" in str(summary)
-    told = caplog.text
-    assert f"clip {clip_id}" in told
-    assert told.count("Traceback") == 1
+    output = caplog.text
+    assert f"clip {clip_id}" in output
+    assert output.count("Traceback") == 1
     failure = next(
         f for f in read_failures(project.paths.failures) if f.clip_id == clip_id and f.stage == "crop"
     )

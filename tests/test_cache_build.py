@@ -180,7 +180,7 @@ def test_the_index_is_rebuilt_from_the_records(cache: Cache, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("compute", "said"),
+    ("compute", "message"),
     [
         (lambda *_: iter([]), "got nothing more"),
         (lambda ids, _: ((i, content(i)) for i in reversed(ids)), "expected 'r000', got 'r001'"),
@@ -192,9 +192,9 @@ def test_the_index_is_rebuilt_from_the_records(cache: Cache, tmp_path: Path) -> 
         (lambda ids, _: ((i, {**content(i), "count": np.int64(1)}) for i in ids), "expected int32"),
     ],
 )
-def test_a_compute_that_misbehaves_is_told(cache: Cache, compute: Compute, said: str) -> None:
+def test_a_compute_that_misbehaves_is_told(cache: Cache, compute: Compute, message: str) -> None:
     (task,) = Build(cache, "test/store", SPEC, rows_of(0, 1)).tasks
-    with pytest.raises(BuildError, match=said):
+    with pytest.raises(BuildError, match=message):
         write_block(cache.root, task, compute)
     assert not [path for path in (cache.root / "shards").rglob("*") if path.is_file()]
 

@@ -98,9 +98,9 @@ def test_a_file_size_limit_is_told_like_a_full_disk(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    told, left = ran.stdout.splitlines()
-    assert "no room left" in told
-    assert "HARCACHE_DIR" in told
+    message, left = ran.stdout.splitlines()
+    assert "no room left" in message
+    assert "HARCACHE_DIR" in message
     assert left == "[]"
 
 

@@ -179,6 +179,6 @@ def test_what_a_killed_run_left_is_said_and_is_no_damage(cache: Cache) -> None:
     (cache.root / "work" / "adopting-frames.zarr-1").mkdir(parents=True)
     found = verify_cache(cache)
     assert (found.faults, found.exit_code) == ((), 0)
-    said = str(found)
+    output = str(found)
     for word in (record.stem, "the next build sweeps it", "index/", "work/adopting-frames.zarr-1"):
-        assert word in said
+        assert word in output

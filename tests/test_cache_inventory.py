@@ -21,11 +21,11 @@ def test_stores_here_stores_elsewhere_and_what_the_cache_holds(tmp_path: Path) -
         path for path in (tmp_path / "kept").rglob("*") if path.is_file() and path.name != "manifest.json"
     ]
     assert line.bytes == sum(path.stat().st_size for path in files)
-    head, told, *_, there, _ = str(found).splitlines()
+    head, first, *_, there, _ = str(found).splitlines()
     assert head.split() == ["store", "rows", "shards", "size", "from", "cache", "made", "by"]
-    assert told.split()[:3] == [str(tmp_path / "kept"), "11", "9"]
-    assert told[: head.index("made by")].split()[-1] == "90.9%"
-    assert told.index(" 11 ") + 3 == head.index(" rows") + 5  # numbers end where their heads do
+    assert first.split()[:3] == [str(tmp_path / "kept"), "11", "9"]
+    assert first[: head.index("made by")].split()[-1] == "90.9%"
+    assert first.index(" 11 ") + 3 == head.index(" rows") + 5  # numbers end where their heads do
     assert there.split()[:4] == [str(tmp_path / "gone"), "10", "9", "-"]
     assert "@" in line.made_by
     (gone,) = found.elsewhere

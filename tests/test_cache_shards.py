@@ -109,7 +109,7 @@ def test_empty_chunks_cost_nothing_and_minus_zero_is_not_empty(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"name": "1a"}, "name"),
         ({"dtype": "U4"}, "dtype"),
@@ -119,8 +119,8 @@ def test_empty_chunks_cost_nothing_and_minus_zero_is_not_empty(tmp_path: Path) -
         ({"chunk_rows": 0}, "chunk_rows"),
     ],
 )
-def test_an_impossible_array_is_refused(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(SpecError, match=said):
+def test_an_impossible_array_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
         ArraySpec(**{"name": "a", "dtype": "uint8", "row_shape": (2, 3), "dims": ("x", "y"), **change})
 
 

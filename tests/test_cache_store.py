@@ -104,13 +104,13 @@ def test_words_become_bytes_and_come_back(tmp_path: Path) -> None:
         write_block(cache.root, task, lambda ids, _: ((i, {"a": np.uint8(1)}) for i in ids))
     plan.finish(tmp_path / "out", {"name": np.array([b"one", b"three"])}, {})
     np.testing.assert_array_equal(open_store(tmp_path / "out").coord("name"), np.array([b"one", b"three"]))
-    for coords, said in (
+    for coords, message in (
         ({"name": np.array(["one", "two"])}, "encode words"),
         ({"name": np.arange(3)}, "2 rows"),
         ({"a": np.arange(2)}, "name two things"),
         ({"row_id": np.arange(2)}, "name two things"),
     ):
-        with pytest.raises(SpecError, match=said):
+        with pytest.raises(SpecError, match=message):
             plan.finish(tmp_path / "other", coords, {})
     with pytest.raises(SpecError, match="store's own"):
         plan.finish(tmp_path / "other", {}, {"failures": 1})
@@ -137,7 +137,7 @@ def _edit_manifest(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "harm", "said"),
+    ("name", "harm", "message"),
     [
         ("manifest.json", lambda path: path.unlink(), "never finished"),
         ("manifest.json", lambda path: path.write_bytes(path.read_bytes()[:-2]), "unreadable"),
@@ -158,21 +158,21 @@ def _edit_manifest(path: Path) -> None:
     ],
 )
 def test_a_store_that_is_not_whole_does_not_open(
-    store_with_one_hole: Path, name: str, harm: Callable[[Path], object], said: str
+    store_with_one_hole: Path, name: str, harm: Callable[[Path], object], message: str
 ) -> None:
     harm(store_with_one_hole / name)
-    with pytest.raises(StoreError, match=said) as caught:
+    with pytest.raises(StoreError, match=message) as caught:
         open_store(store_with_one_hole)
     assert "Fetch it again" in str(caught.value)
 
 
 def test_what_a_store_does_not_hold(store_with_one_hole: Path) -> None:
     store = open_store(store_with_one_hole)
-    for ask, said in (
+    for ask, message in (
         (lambda: store.read("colour"), "no array 'colour'; it has"),
         (lambda: store.read("count", ["r005"]), "no row 'r005'"),
         (lambda: store.key("count", "nobody"), "no row 'nobody'"),
         (lambda: store.coord("weight"), "no coordinate 'weight'"),
     ):
-        with pytest.raises(StoreError, match=said):
+        with pytest.raises(StoreError, match=message):
             ask()

@@ -223,10 +223,10 @@ def test_what_is_wrong_in_a_cache_is_named(cache: Cache, out: Path) -> None:
     record = cache.record(key)
     put(record, record.read_bytes().replace(b'"host":"', b'"host":"x'))
     put(cache.order("test/store"), b"{}")
-    said = "\n".join(map(str, verify_cache(cache).faults))
-    assert f"shards/{folder.name}/stranger" in said
-    assert f"{key}.json: the record is damaged" in said
-    assert "orders/test/store.json: row order" in said
+    output = "\n".join(map(str, verify_cache(cache).faults))
+    assert f"shards/{folder.name}/stranger" in output
+    assert f"{key}.json: the record is damaged" in output
+    assert "orders/test/store.json: row order" in output
     other = read_parts(out).documents("count", 0).key
     shutil.copyfile(cache.record(other), record.with_name("aside"))
     put(record, record.with_name("aside").read_bytes())

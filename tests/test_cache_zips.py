@@ -35,14 +35,14 @@ def patched(path: Path, header: bytes, name: bytes, offset: int, form: str, valu
     path.write_bytes(data)
 
 
-def refused_by_both(path: Path, said: str) -> None:
-    with path.open("rb") as file, pytest.raises(ArchiveError, match=said):
+def refused_by_both(path: Path, message: str) -> None:
+    with path.open("rb") as file, pytest.raises(ArchiveError, match=message):
         stored_infos(file, str(path))
-    refused_by_importer(path, said)
+    refused_by_importer(path, message)
 
 
-def refused_by_importer(path: Path, said: str) -> None:
-    with pytest.raises(ArchiveError, match=said):
+def refused_by_importer(path: Path, message: str) -> None:
+    with pytest.raises(ArchiveError, match=message):
         stored_entries(path)
 
 

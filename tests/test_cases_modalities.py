@@ -66,8 +66,8 @@ def test_s1_skeletons_alone_go_through_every_stage(tmp_path: Path) -> None:
 
 def test_s1_a_fusion_of_one_modality_is_refused_by_params(tmp_path: Path) -> None:
     made = odd_sets.project(tmp_path, **one_modality("video", methods=["video", "amfi"]))
-    told = r"train\.methods: 'amfi' needs skeleton features, and skeleton is empty; say \['video'\]"
-    with pytest.raises(ParamError, match=told):
+    message = r"train\.methods: 'amfi' needs skeleton features, and skeleton is empty; say \['video'\]"
+    with pytest.raises(ParamError, match=message):
         load_params(made.paths.params, "demo")
     both = odd_sets.project(tmp_path / "both", **one_modality("video", video=[]))
     with pytest.raises(ParamError, match=r"train\.video: empty as skeleton is"):
@@ -85,8 +85,8 @@ def test_s2_a_skeleton_without_its_video_is_listed(tmp_path: Path) -> None:
     line = odd_sets.failures(made)["S001C001P003R001A001"]
     assert (line["error"], line["counts"]) == ("VideoError", False)
     assert line["message"] == "video missing: its skeleton is there; fetch the video too"
-    told = made.cli("cache", "why", "S001C001P003R001A001")
-    assert "lost in index: VideoError: video missing" in told.stdout
+    result = made.cli("cache", "why", "S001C001P003R001A001")
+    assert "lost in index: VideoError: video missing" in result.stdout
 
 
 def test_s2_a_folder_of_skeletons_alone_goes_through_every_stage(tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ def test_nul_skeleton_messages_are_short_and_stores_count_them(tmp_path: Path) -
     (made.raw / "S001C001P001R001A001.skeleton").write_bytes(bytes(1_400_000))
     (made.raw / "S001C001P002R001A001.skeleton").write_bytes(b"[" + b"0.123," * 100_000 + b"]")
     made.run_all("index", "sample")
-    told = odd_sets.failures(made)
-    assert max(len(line["message"]) for line in told.values()) < 300
-    assert "(1,400,000 bytes)" in told["S001C001P001R001A001"]["message"]
+    failures = odd_sets.failures(made)
+    assert max(len(line["message"]) for line in failures.values()) < 300
+    assert "(1,400,000 bytes)" in failures["S001C001P001R001A001"]["message"]
     store = open_store(made.paths.store("samples"))
     [lost] = read_lost(store.attrs["lost"])  # type: ignore[arg-type]
     assert (lost.stage, lost.error, lost.clips) == ("index", "SkeletonError", 2)
@@ -171,8 +171,8 @@ def test_nan_features_fail_their_clip_with_the_cause(tmp_path: Path) -> None:
     (tmp_path / "w.pt").write_bytes(encode(state, WeightsCard("r3d18", options, pixels)))
     out = tmp_path / "f.zarr"
     asked = ["--backbone", "r3d18", "--weights", str(tmp_path / "w.pt"), "--out", str(out)]
-    told = made.cli("extract", str(made.raw), *asked)
-    assert told.returncode == 1, told.stderr
+    result = made.cli("extract", str(made.raw), *asked)
+    assert result.returncode == 1, result.stderr
     [failure] = open_store(out).failures
     assert failure["error"] == "FeatureError"
     assert "weights 'layer4.1.conv2.0.weight' hold values that are not finite" in str(failure["message"])

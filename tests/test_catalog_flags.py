@@ -79,9 +79,9 @@ def test_a_bit_without_a_name_is_refused(tmp_path: Path) -> None:
 def test_the_stage_writes_the_names_and_the_catalog_tells_them(finished: Project) -> None:
     store = open_store(finished.paths.store("skeletons"))
     assert store.attrs["flags"] == list(FLAGS)
-    told = {e.clip.clip_id: e.flags for e in read_catalog(finished.paths.catalog).entries if e.usable}
-    assert read_flags(store, list(told)) == told
-    assert any(told.values())
+    flags = {e.clip.clip_id: e.flags for e in read_catalog(finished.paths.catalog).entries if e.usable}
+    assert read_flags(store, list(flags)) == flags
+    assert any(flags.values())
 
 
 def test_flags_become_bits_by_their_places_and_unknown_ones_are_refused_with_the_nearest() -> None:

@@ -33,10 +33,10 @@ def test_every_stage_is_a_command_that_explains_itself() -> None:
     for stage in (*STAGES, "demo", "summary", "recipes"):
         assert stage in top.output
     for stage in STAGES:
-        told = runner.invoke(cli.app, [stage, "--help"])
-        assert told.exit_code == 0
-        assert "data/raw/NAME" in told.output
-        assert all(option in told.output for option in ("--preset", "--workers", "--scheduler"))
+        result = runner.invoke(cli.app, [stage, "--help"])
+        assert result.exit_code == 0
+        assert "data/raw/NAME" in result.output
+        assert all(option in result.output for option in ("--preset", "--workers", "--scheduler"))
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -101,10 +101,10 @@ def refused(project: Project, *words: str) -> str:
 
 
 def test_a_misspelt_param(project: Make) -> None:
-    told = refused(project(**{"crop.shard_row": 16}), "index", "demo")
-    assert "ParamError" in told
-    assert "params.yaml" in told
-    assert "presets.demo.crop.shard_row: unknown key (did you mean 'shard_rows'?)" in told
+    output = refused(project(**{"crop.shard_row": 16}), "index", "demo")
+    assert "ParamError" in output
+    assert "params.yaml" in output
+    assert "presets.demo.crop.shard_row: unknown key (did you mean 'shard_rows'?)" in output
 
 
 def test_a_misspelt_preset(project: Make) -> None:
@@ -117,22 +117,22 @@ def test_a_misspelt_adapter_and_its_options(project: Make) -> None:
     assert "no dataset 'ntuu' (did you mean 'ntu'?)" in refused(
         project("one", **{"index.adapter": "ntuu"}), "index", "demo"
     )
-    told = refused(project("two", **{"index.options": {"mising_list": "none"}}), "index", "demo")
-    assert "presets.demo.index.options.mising_list: unknown key (did you mean 'missing_list'?)" in told
+    output = refused(project("two", **{"index.options": {"mising_list": "none"}}), "index", "demo")
+    assert "presets.demo.index.options.mising_list: unknown key (did you mean 'missing_list'?)" in output
 
 
 def test_a_misspelt_protocol(project: Make) -> None:
-    told = refused(project(**{"index.protocol": "xsubb"}), "index", "demo")
-    assert "xsubb" in told
-    assert "'xsub'" in told
+    output = refused(project(**{"index.protocol": "xsubb"}), "index", "demo")
+    assert "xsubb" in output
+    assert "'xsub'" in output
 
 
 def test_a_missing_dataset_folder(project: Make) -> None:
     mine = project()
     shutil.rmtree(mine.raw)
-    told = refused(mine, "index", "demo")
-    assert str(mine.raw) in told
-    assert "DatasetError" in told
+    output = refused(mine, "index", "demo")
+    assert str(mine.raw) in output
+    assert "DatasetError" in output
 
 
 def test_an_empty_dataset_folder(project: Make) -> None:
@@ -144,15 +144,15 @@ def test_an_empty_dataset_folder(project: Make) -> None:
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_a_stage_before_its_time_names_the_one_to_run(project: Make, stage: str) -> None:
-    told = refused(project(), stage, "demo")
-    assert "is not there; make it first" in told
-    assert "index demo" in told
+    output = refused(project(), stage, "demo")
+    assert "is not there; make it first" in output
+    assert "index demo" in output
 
 
 def test_no_scheduler_at_the_address(project: Make) -> None:
-    told = refused(project(), "index", "demo", "--scheduler", "not-an-address")
-    assert "not-an-address" in told
-    assert "dask scheduler" in told
+    output = refused(project(), "index", "demo", "--scheduler", "not-an-address")
+    assert "not-an-address" in output
+    assert "dask scheduler" in output
 
 
 def test_no_room_is_told_before_the_first_clip(copied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,10 +192,10 @@ def test_weights_whose_sha256_differs(copied: Project) -> None:
 
 
 def test_summary_prints_the_accuracies(finished: Project) -> None:
-    told = invoke(finished, "summary", "demo")
-    assert told.exit_code == 0
+    result = invoke(finished, "summary", "demo")
+    assert result.exit_code == 0
     for word in ("demo, xsub", "video", "skeleton", "fused", str(finished.paths.reports / "index.html")):
-        assert word in told.output
+        assert word in result.output
 
 
 def test_summary_before_train(project: Make) -> None:

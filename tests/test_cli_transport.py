@@ -42,8 +42,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     return lab
 
 
-def said(*words: str, status: int = 0) -> str:
-    ran = CliRunner().invoke(cli.app, ["cache", *words])
+def output_of(*args: str, status: int = 0) -> str:
+    ran = CliRunner().invoke(cli.app, ["cache", *args])
     assert ran.exit_code == status, ran.output
     return ran.output
 
@@ -51,18 +51,18 @@ def said(*words: str, status: int = 0) -> str:
 def test_push_moves_a_dataset_s_stages_and_pull_brings_them_back(lab: Lab, tmp_path: Path) -> None:
     lab.run("dvc", "remote", "add", "--quiet", "--default", "shelf", str(tmp_path / "shelf"))
     before = bytes_of(lab.root / STORE)
-    told = said("push", "demo")
-    assert "push of features, pretrain: " in told
+    output = output_of("push", "demo")
+    assert "push of features, pretrain: " in output
     contents = {path.read_bytes() for path in (tmp_path / "shelf").rglob("*") if path.is_file()}
     assert set(before.values()) | {b"learned"} <= contents
     others = set(bytes_of(lab.root / "data/demo2/samples.zarr").values()) - set(before.values())
     assert others
     assert not others & contents
-    assert "up to date" in said("push", "demo", "--remote", "shelf")
+    assert "up to date" in output_of("push", "demo", "--remote", "shelf")
 
     for folder in ("data", "weights", ".dvc/cache"):
         shutil.rmtree(lab.root / folder)
-    assert "pull of features, pretrain: " in said("pull", "demo", "--remote", "shelf")
+    assert "pull of features, pretrain: " in output_of("pull", "demo", "--remote", "shelf")
     assert bytes_of(lab.root / STORE) == before
     assert not verify_store(lab.root / STORE).faults
     assert files_in(lab.root / "weights") == {"demo/backbones/video.safetensors": 7}
@@ -71,12 +71,12 @@ def test_push_moves_a_dataset_s_stages_and_pull_brings_them_back(lab: Lab, tmp_p
 
 def test_what_is_not_set_up_is_told_with_what_to_do(lab: Lab) -> None:
     for what in ("push", "pull"):
-        told = said(what, "demo", "--remote", "nowhere", status=2)
-        assert "remote 'nowhere' doesn't exist" in told
-        assert "dvc remote add" in told
-    assert "knows no stage that writes data/other/" in said("push", "other", status=2)
+        output = output_of(what, "demo", "--remote", "nowhere", status=2)
+        assert "remote 'nowhere' doesn't exist" in output
+        assert "dvc remote add" in output
+    assert "knows no stage that writes data/other/" in output_of("push", "other", status=2)
     (lab.root / "dvc.lock").unlink()
-    assert "`dvc repro` writes it" in said("push", "demo", status=2)
+    assert "`dvc repro` writes it" in output_of("push", "demo", status=2)
 
 
 @pytest.mark.parametrize("name", ["../demo", "a/b", "..", "a\\b"])

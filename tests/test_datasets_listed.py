@@ -102,8 +102,8 @@ def test_index_and_crop_run_on_them(trees: dict[str, Path], name: str, tmp_path:
     index: dict[str, Any] = {"adapter": name, "protocol": "split1", "max_frames": 64}
     made = project(tmp_path, index=index, **one_modality("video"))
     shutil.copytree(trees[name], made.raw, dirs_exist_ok=True)
-    told = made.run("index")
-    assert f"{OFFICIAL[name][0] - len(getattr(listed_trees, name.upper()))} clips of the" in told.note
+    summary = made.run("index")
+    assert f"{OFFICIAL[name][0] - len(getattr(listed_trees, name.upper()))} clips of the" in summary.note
     entries = read_catalog(made.paths.catalog).entries
     assert {side: sum(e.split == side for e in entries) for side in COUNTS[name]} == COUNTS[name]
     assert all(e.usable and e.num_frames == 12 for e in entries)
@@ -134,7 +134,7 @@ def test_a_folder_that_is_none_of_it_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "gone", "told"),
+    ("name", "gone", "message"),
     [
         ("ucf101", "ucfTrainTestlist/trainlist01.txt", r"no trainlist01\.txt below .*found classInd\.txt, testlist01"),
         ("hmdb51", "testTrainMulti_7030_splits/kiss_test_split1.txt", r"no kiss_test_split1\.txt below"),
@@ -142,17 +142,17 @@ def test_a_folder_that_is_none_of_it_is_refused(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_missing_list_is_named_with_what_was_found(
-    trees: dict[str, Path], name: str, gone: str, told: str, tmp_path: Path
+    trees: dict[str, Path], name: str, gone: str, message: str, tmp_path: Path
 ) -> None:
     root = copied(trees, name, tmp_path)
     path = root / gone
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(DatasetError, match=told):
+    with pytest.raises(DatasetError, match=message):
         first_split(opened(name, root))
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "text", "told"),
+    ("name", "file", "text", "message"),
     [
         ("ucf101", "ucfTrainTestlist/classInd.txt", "1 A\n3 B\n", r"line 2: expected 2 and a class's name, got '3 B'"),
         ("ucf101", "ucfTrainTestlist/trainlist01.txt", "ApplyEyeMakeup/v.avi 2\n", r"line 1: expected <class>/.*'A"),
@@ -162,11 +162,11 @@ def test_a_missing_list_is_named_with_what_was_found(
     ],
 )  # fmt: skip
 def test_a_line_out_of_form_is_named(
-    trees: dict[str, Path], name: str, file: str, text: str, told: str, tmp_path: Path
+    trees: dict[str, Path], name: str, file: str, text: str, message: str, tmp_path: Path
 ) -> None:
     root = copied(trees, name, tmp_path)
     (root / file).write_text(text)
-    with pytest.raises(DatasetError, match=told):
+    with pytest.raises(DatasetError, match=message):
         first_split(opened(name, root))
 
 

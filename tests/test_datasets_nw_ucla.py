@@ -198,7 +198,7 @@ def test_the_whole_must_have_its_owners_numbers(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("{", "expected JSON with 'skeletons'"),
         ("[1]", "expected JSON with 'skeletons'"),
@@ -207,11 +207,11 @@ def test_the_whole_must_have_its_owners_numbers(tmp_path: Path, monkeypatch: pyt
         (json.dumps({"skeletons": np.zeros((2, 20, 3)).tolist()}), "nobody is seen in any of its 2 frames"),
     ],
 )
-def test_json_out_of_form_is_refused(tmp_path: Path, content: str, told: str) -> None:
+def test_json_out_of_form_is_refused(tmp_path: Path, content: str, message: str) -> None:
     dataset = NwUcla(all_sqe(tmp_path))
     clip = dataset.listing().clips[0]
     (tmp_path / str(clip.skeleton)).write_text(content)
-    with pytest.raises(SkeletonError, match=rf"a01_s01_e00_v01\.json: .*{re.escape(told)}"):
+    with pytest.raises(SkeletonError, match=rf"a01_s01_e00_v01\.json: .*{re.escape(message)}"):
         dataset.read_skeleton(clip)
 
 

@@ -27,11 +27,11 @@ FRAMES = 60
 
 def joints(frames: int = FRAMES) -> np.ndarray:
     """(T, 2, 25, 3): x tells the frame; the second person is there from frame 30 on."""
-    told = np.zeros((frames, 2, 25, 3))
-    told[:, 0] = np.arange(25)[None, :, None] * 0.01 + [0, 0, 3]
-    told[:, 0, :, 0] += np.arange(frames)[:, None] / 100
-    told[30:, 1] = told[30:, 0] + [1, 0, 0]
-    return told
+    coordinates = np.zeros((frames, 2, 25, 3))
+    coordinates[:, 0] = np.arange(25)[None, :, None] * 0.01 + [0, 0, 3]
+    coordinates[:, 0, :, 0] += np.arange(frames)[:, None] / 100
+    coordinates[30:, 1] = coordinates[30:, 0] + [1, 0, 0]
+    return coordinates
 
 
 def listed(train: list[str], test: list[str], blank: str = "") -> str:
@@ -153,8 +153,8 @@ def test_crop_decodes_each_recording_once(indexed: Project, monkeypatch: pytest.
 def test_another_label_makes_that_clip_anew(indexed: Project) -> None:
     place = indexed.raw / "Label/Train_Label_PKU_final/0002-L.txt"
     place.write_text(LABELS.replace("3,18,30", "3,18,31"))
-    told = indexed.run("index")
-    assert (told.made, told.cached) == (1, 4 * len(RECORDINGS) - 1)
+    summary = indexed.run("index")
+    assert (summary.made, summary.cached) == (1, 4 * len(RECORDINGS) - 1)
 
 
 def test_lines_and_files_that_cannot_be_read_are_named(copy: Path) -> None:
@@ -214,21 +214,21 @@ def test_wrong_folders_and_lists_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("0002-L, 0003-L\n", "names stand before any line"),
         ("Training videos:\n0002-L\n", "expected 'Training videos:' and 'Validation videos:'"),
         (listed(["0002-L"], ["0002-L"]), "it puts 0002-L on two sides"),
     ],
 )
-def test_a_list_out_of_form_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_a_list_out_of_form_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "cross-subject.txt").write_text(text)
-    with pytest.raises(DatasetError, match=told):
+    with pytest.raises(DatasetError, match=message):
         read_sides(tmp_path / "cross-subject.txt")
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "got \\(0, 0\\)"),
         ("1 2 3\n", "got \\(1, 3\\)"),
@@ -236,7 +236,7 @@ def test_a_list_out_of_form_is_refused(tmp_path: Path, text: str, told: str) -> 
         ("1 2\n1 2 3\n", "expected 150 numbers a line"),
     ],
 )
-def test_a_skeleton_out_of_form_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_a_skeleton_out_of_form_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "0002-L.txt").write_text(text)
-    with pytest.raises(SkeletonError, match=rf"0002-L\.txt: .*{told}"):
+    with pytest.raises(SkeletonError, match=rf"0002-L\.txt: .*{message}"):
         read_joints(tmp_path / "0002-L.txt")

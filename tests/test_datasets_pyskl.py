@@ -123,12 +123,12 @@ def test_one_joint_layout_by_number_or_by_name(tmp_path: Path) -> None:
 
 
 def test_unknown_joints_spare_people_and_missing_scores() -> None:
-    told = annotation("a", people=3)
-    told["keypoint"][0, 2:] = 0  # the first person leaves after two frames
-    told["keypoint_score"][0, 2:] = 0
-    told["keypoint"][1, 0, 5] = np.nan
-    told["keypoint_score"][2] = 0.9
-    skeleton, flags = skeleton_of(told, COCO_17, 2)
+    given = annotation("a", people=3)
+    given["keypoint"][0, 2:] = 0  # the first person leaves after two frames
+    given["keypoint_score"][0, 2:] = 0
+    given["keypoint"][1, 0, 5] = np.nan
+    given["keypoint_score"][2] = 0.9
+    skeleton, flags = skeleton_of(given, COCO_17, 2)
     assert flags == {"third_body", "nan_joints"}
     np.testing.assert_array_equal(
         skeleton.joints_2d[0, :, 0], [[0, 11], [0, 21]]
@@ -136,8 +136,8 @@ def test_unknown_joints_spare_people_and_missing_scores() -> None:
     assert np.isnan(skeleton.joints_2d[0, 0, 5]).all()
     assert skeleton.score[0, 0, 5] == 0
     assert np.isnan(skeleton.joints_3d).all()
-    del told["keypoint_score"]
-    alone, _ = skeleton_of({**told, "keypoint": told["keypoint"][:1]}, COCO_17, 2)
+    del given["keypoint_score"]
+    alone, _ = skeleton_of({**given, "keypoint": given["keypoint"][:1]}, COCO_17, 2)
     np.testing.assert_array_equal(alone.score[:, 0].max(axis=1), [1, 1, 0, 0, 0, 0])
     np.testing.assert_array_equal(alone.present[:, 1], False)
 
@@ -224,12 +224,12 @@ def test_index_takes_it_and_export_gives_it_back(tmp_path: Path) -> None:
 def test_frame_maps_and_unknown_joints_survive_the_round_trip(tmp_path: Path) -> None:
     """What the format holds of a skeleton: one kind of joint, scores of known ones, our two own fields."""
     first = Paths(tmp_path, "first")
-    told = [annotation(name, axes=3, joints=25) for name in NTU]
-    for number, one in enumerate(told):
+    given = [annotation(name, axes=3, joints=25) for name in NTU]
+    for number, one in enumerate(given):
         one["video_frame"] = np.array([0, 1, 3, 4, 6, 7], np.int64)
         one["num_video_frames"] = 9
         one["keypoint"][0, number, 4] = np.nan
-    dumped(first.raw / "annotations.pkl", {"split": SPLIT, "annotations": told})
+    dumped(first.raw / "annotations.pkl", {"split": SPLIT, "annotations": given})
     indexed(tmp_path, "first")
     second = Paths(tmp_path, "second")
     export_pyskl(first, second.raw / "annotations.pkl", joints="3d")

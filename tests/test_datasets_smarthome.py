@@ -107,12 +107,12 @@ def test_protocols_are_the_papers(tmp_path: Path) -> None:
 
 
 def test_nobody_more_people_and_unknown_joints(tmp_path: Path) -> None:
-    told = document(5)
-    told["frames"][1] = []
-    told["frames"][2] = [{"pose2d": pose2d(2, person), "pose3d": pose3d(2)} for person in range(3)]
-    told["frames"][3][0]["pose2d"][0] = told["frames"][3][0]["pose2d"][13] = 0  # right ankle: x and y
+    poses = document(5)
+    poses["frames"][1] = []
+    poses["frames"][2] = [{"pose2d": pose2d(2, person), "pose3d": pose3d(2)} for person in range(3)]
+    poses["frames"][3][0]["pose2d"][0] = poses["frames"][3][0]["pose2d"][13] = 0  # right ankle: x and y
     path = tmp_path / "a.json"
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(poses))
     skeleton, flags = read_smarthome_skeleton(path, 2)
     assert flags == {"no_body_frames", "nan_joints", "third_body"}
     assert skeleton.score.sum(axis=2).tolist() == [[13, 0], [0, 0], [13, 13], [12, 0], [13, 0]]
@@ -128,7 +128,7 @@ def test_pixels_alone_are_enough(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("{", "no readable JSON"),
         ("[]", "expected an entry 'frames'"),
@@ -140,10 +140,10 @@ def test_pixels_alone_are_enough(tmp_path: Path) -> None:
         ('{"frames": [[], []]}', "nobody is seen in any of its 2 frames"),
     ],
 )
-def test_a_skeleton_out_of_form_is_refused(tmp_path: Path, content: str, told: str) -> None:
+def test_a_skeleton_out_of_form_is_refused(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "Walk_p03_r01_v16_c06.json"
     path.write_text(content)
-    with pytest.raises(SkeletonError, match=rf"^Walk_p03_r01_v16_c06\.json: .*{re.escape(told)}"):
+    with pytest.raises(SkeletonError, match=rf"^Walk_p03_r01_v16_c06\.json: .*{re.escape(message)}"):
         read_smarthome_skeleton(path, 2)
 
 

@@ -114,7 +114,7 @@ def test_a_dataset_that_is_not_there_is_refused(packages: Path, adapter: str) ->
 
 
 @pytest.mark.parametrize(
-    ("adapter", "told"),
+    ("adapter", "message"),
     [
         (
             "mine.own_dataset:Folder",
@@ -127,15 +127,15 @@ def test_a_dataset_that_is_not_there_is_refused(packages: Path, adapter: str) ->
         (":Folders", "Empty module name; install"),
     ],
 )
-def test_a_misspelt_class_is_no_missing_package(packages: Path, adapter: str, told: str) -> None:
-    with pytest.raises(ParamError, match=told):
+def test_a_misspelt_class_is_no_missing_package(packages: Path, adapter: str, message: str) -> None:
+    with pytest.raises(ParamError, match=message):
         open_dataset(IndexParams(adapter=adapter, protocol="even_odd"), packages)
-    with pytest.raises(ModelParamError, match=told):
+    with pytest.raises(ModelParamError, match=message):
         head_class(adapter)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (
             ('else "test"', 'else "tset"'),
@@ -148,7 +148,7 @@ def test_a_misspelt_class_is_no_missing_package(packages: Path, adapter: str, to
     ],
 )
 def test_a_side_or_axis_that_is_no_such_word_is_refused(
-    packages: Path, tmp_path: Path, wrong: tuple[str, str], told: str
+    packages: Path, tmp_path: Path, wrong: tuple[str, str], message: str
 ) -> None:
     """A clip on a side that nobody reads would be left out, and counted nowhere."""
     for name in ("p01_wave_1.avi", "p02_clap_1.avi"):
@@ -160,7 +160,7 @@ def test_a_side_or_axis_that_is_no_such_word_is_refused(
     assert wrong[0] in text
     code.write_text(text.replace(*wrong))
     del sys.modules["mine.own_dataset"]
-    with pytest.raises(DatasetError, match=told):
+    with pytest.raises(DatasetError, match=message):
         check_sides(open_dataset(params, tmp_path), "even_odd")
 
 
@@ -214,8 +214,8 @@ def test_a_head_of_ones_own_is_trained_named_and_kept(copied: Project, packages:
     )
     made = copied.run("train").made
     assert made == 3  # a selection run and two seeds; `video` is known from before
-    told = json.loads((copied.paths.weights / "heads" / "trainings.json").read_text())
-    assert {training["name"] for training in told} == {"video", head}
+    trainings = json.loads((copied.paths.weights / "heads" / "trainings.json").read_text())
+    assert {training["name"] for training in trainings} == {"video", head}
     kept = {path.name for path in (copied.paths.weights / "heads").glob("*.pt")}
     assert f"{head.replace(':', '.')}_0.pt" in kept
     assert not any(":" in name for name in kept)

@@ -91,12 +91,12 @@ def test_code_deps_are_what_the_stage_reaches(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_are_the_sections_that_the_stage_reads(stage: str) -> None:
-    told = {param.removeprefix("presets.${preset}").lstrip(".") for param in GRAPH[stage]["params"]}
+    listed = {param.removeprefix("presets.${preset}").lstrip(".") for param in GRAPH[stage]["params"]}
     known = set(Preset.model_fields)
-    assert told <= known | {""}  # "" is the whole preset
+    assert listed <= known | {""}  # "" is the whole preset
     reading = reached(f"stages.{stage}") - NO_BYTE
     read = {name for m in reading for name in sections_read(m)} & known - NOT_IN_PARAMS
-    assert read <= told or told == {""}
+    assert read <= listed or listed == {""}
 
 
 def test_a_stage_reads_what_an_earlier_one_writes() -> None:
@@ -157,7 +157,7 @@ def dvc(root: Path, *words: str, **variables: str) -> str:
     return ran.stdout
 
 
-def dvc_said(root: Path, *words: str) -> str:
+def dvc_output(root: Path, *words: str) -> str:
     """All that a `dvc` says that fails."""
     ran = _ran(root, *words)
     assert ran.returncode != 0, f"{ran.stdout}\n{ran.stderr}"
@@ -221,7 +221,7 @@ def test_an_experiment_in_a_folder_of_its_own_finds_recordings_and_cache(
         subprocess.run([*git, *words], cwd=root, check=True)
     cache = tmp_path / "cache"
     shutil.copytree(finished.root / ".harcache", cache, copy_function=link)
-    told = dvc(
+    output = dvc(
         root,
         "exp",
         "run",
@@ -231,6 +231,6 @@ def test_an_experiment_in_a_folder_of_its_own_finds_recordings_and_cache(
         "index",
         HARCACHE_DIR=str(cache),
     )
-    assert "index: 0 clips made, 58 from cache, 5 failed" in told
+    assert "index: 0 clips made, 58 from cache, 5 failed" in output
     assert not (root / "data/demo").exists()
     assert load_preset(root / "params.yaml", "demo").max_failed == 0.2

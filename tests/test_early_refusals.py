@@ -59,8 +59,8 @@ GAPS: dict[str, tuple[list[tuple[int, Split]], str]] = {
 
 @pytest.mark.parametrize("case", sorted(GAPS))
 def test_a_gap_is_told_with_what_to_do(case: str) -> None:
-    rows, told = GAPS[case]
-    with pytest.raises(AssertionError, match=told):
+    rows, message = GAPS[case]
+    with pytest.raises(AssertionError, match=message):
         raise AssertionError(*protocol_gaps(catalog(*(entry(i, *row) for i, row in enumerate(rows)))))
 
 
@@ -137,10 +137,10 @@ def test_one_subject_no_camera_no_set_up(tmp_path: Path) -> None:
     """s7: `index` runs and tells what `pretrain` will refuse; with the advice it prints, training ends in metrics."""
     backbones = {"video": tiny_params()["presets"]["demo"]["pretrain"]["backbones"]["video"]}
     mine = table_project(tmp_path / "own", ROWS, **VIDEO_ONLY, **{"pretrain.backbones": backbones})
-    code, told = command(mine, "index", "demo")
+    code, output = command(mine, "index", "demo")
     assert code == 0
-    assert "the training clips are of one subject" in told
-    assert "{by: clip}" in told
+    assert "the training clips are of one subject" in output
+    assert "{by: clip}" in output
     mine.run_all("sample", "crop", "heatmaps")
     with pytest.raises(DatasetError, match="by: clip"):
         mine.run("pretrain")
@@ -160,17 +160,17 @@ def test_one_subject_no_camera_no_set_up(tmp_path: Path) -> None:
 
 def test_nothing_to_test_ends_index_with_status_1_once_all_is_written(tmp_path: Path) -> None:
     mine = table_project(tmp_path / "own", [(label, "train") for label, _ in ROWS], **one_modality("video"))
-    code, told = command(mine, "index", "demo")
+    code, output = command(mine, "index", "demo")
     assert code == 1
-    assert "nothing to test: protocol 'table'" in told
+    assert "nothing to test: protocol 'table'" in output
     assert len(read_catalog(mine.paths.catalog).entries) == 6
     params = yaml.safe_load(mine.paths.params.read_text())
     params["presets"]["demo"]["index"]["protocol_gaps"] = "allow"
     mine.paths.params.write_text(yaml.safe_dump(params))
-    code, told = command(mine, "index", "demo")
+    code, output = command(mine, "index", "demo")
     assert code == 0
-    assert "6 from cache" in told  # which it is, decides no row
-    assert "nothing to test" in told
+    assert "6 from cache" in output  # which it is, decides no row
+    assert "nothing to test" in output
 
 
 def test_train_refuses_what_index_was_told_to_allow(copied: Project) -> None:
@@ -193,8 +193,10 @@ def test_a_clip_that_is_too_long_says_what_is(tmp_path: Path) -> None:
     index = {"adapter": "table", "protocol": "table", "max_frames": 5, "shard_rows": 64}
     mine = table_project(tmp_path / "own", ROWS, index=index, **one_modality("video"))
     mine.run("index")
-    told = mine.paths.failures.read_text()
-    assert "v0: 6 video frames (it has no skeleton), more than index.max_frames = 5: raise it to 6" in told
+    failures = mine.paths.failures.read_text()
+    assert (
+        "v0: 6 video frames (it has no skeleton), more than index.max_frames = 5: raise it to 6" in failures
+    )
 
 
 def test_a_backbone_renamed_in_params_is_told_by_name(copied: Project) -> None:
@@ -205,14 +207,14 @@ def test_a_backbone_renamed_in_params_is_told_by_name(copied: Project) -> None:
         "train.skeleton": ["joints"],
     }
     copied.set_params(**changes)
-    for stage, told in (
+    for stage, message in (
         (
             "features",
             "holds 'skeleton' that params.yaml does not name, and lacks 'joints' .* cli.py pretrain demo",
         ),
         ("train", "has no array 'joints_0_fold', which heads shall see; .* run `pretrain` and `features`"),
     ):
-        with pytest.raises(DatasetError, match=told):
+        with pytest.raises(DatasetError, match=message):
             copied.run(stage)
 
 
@@ -233,14 +235,14 @@ def test_what_pyskl_import_advises_runs_as_printed(tmp_path: Path, names: list[s
     assert refused[0] == 2
     assert "one of ['nw_ucla_20', 'utd_20']" in refused[1]
     assert "--layout" in refused[1]
-    code, told = command(mine, "pyskl", "import", str(tmp_path / "given.pkl"), "demo", "--layout", "utd_20")
-    assert code == 0, told
-    mine.paths.params.write_text(told[told.index("presets:") :])
+    code, output = command(mine, "pyskl", "import", str(tmp_path / "given.pkl"), "demo", "--layout", "utd_20")
+    assert code == 0, output
+    mine.paths.params.write_text(output[output.index("presets:") :])
     load_params(mine.paths.params, "demo")
-    code, told = command(mine, "index", "demo")
-    assert code == 0, told
-    assert "6 clips made, 0 from cache, 0 failed" in told
-    assert ("of one subject" in told) is (names is not NAMED)
+    code, output = command(mine, "index", "demo")
+    assert code == 0, output
+    assert "6 clips made, 0 from cache, 0 failed" in output
+    assert ("of one subject" in output) is (names is not NAMED)
     mine.run_all("sample", "heatmaps")
 
 
@@ -258,8 +260,8 @@ def test_the_preset_of_ones_own_in_the_docs_is_whole(tmp_path: Path) -> None:
     mine.raw.rename(mine.raw.with_name("own"))
     mine.paths.params.write_text(text)
     assert load_params(mine.paths.params, "own").train.methods == ("video",)
-    code, told = command(mine, "index", "own")
-    assert code == 0, told
+    code, output = command(mine, "index", "own")
+    assert code == 0, output
     for stage in ("sample", "crop", "heatmaps"):
         assert command(mine, stage, "own")[0] == 0
 
@@ -267,6 +269,6 @@ def test_the_preset_of_ones_own_in_the_docs_is_whole(tmp_path: Path) -> None:
 def test_a_table_without_a_protocol_says_which_column_to_fill(tmp_path: Path) -> None:
     mine = table_project(tmp_path / "own", ROWS)
     (mine.raw / "table.csv").write_text("video,label\nv0.avi,run\nv1.avi,jump\n")
-    code, told = command(mine, "index", "demo")
+    code, output = command(mine, "index", "demo")
     assert code == 2
-    assert "fill the column `split` with train or test" in told
+    assert "fill the column `split` with train or test" in output

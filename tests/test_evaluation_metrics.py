@@ -24,20 +24,20 @@ LABELS = np.array([0, 0, 1, 1])
 
 def four_clips() -> Predictions:
     """video: 50 and 75 %; skeleton: 75 and 75 %; fused: 100 and 75 %; concatenation: 75 and 75 %."""
-    said = {
+    predicted = {
         "video": {0: [0, 1, 1, 0], 1: [0, 0, 1, 0]},
         "skeleton": {0: [0, 0, 0, 1], 1: [0, 0, 0, 1]},
         "fused": {0: [0, 0, 1, 1], 1: [0, 0, 0, 1]},
         "concatenation": {0: [0, 0, 0, 1], 1: [1, 0, 1, 1]},
     }
-    arrays = {name: {seed: np.array(row) for seed, row in seeds.items()} for name, seeds in said.items()}
+    arrays = {name: {seed: np.array(row) for seed, row in seeds.items()} for name, seeds in predicted.items()}
     return Predictions(("a", "b", "c", "d"), LABELS, arrays)
 
 
 def test_accuracy_and_confusion_by_hand() -> None:
-    said = np.array([0, 1, 1, 1])
-    assert accuracy(LABELS, said) == 75
-    confusion = confusion_matrix(LABELS, said, 3)
+    predicted = np.array([0, 1, 1, 1])
+    assert accuracy(LABELS, predicted) == 75
+    confusion = confusion_matrix(LABELS, predicted, 3)
     assert confusion.tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
     assert confusion_over_seeds(four_clips(), "video", 2).tolist() == [[3, 1], [2, 2]]
 
@@ -70,9 +70,9 @@ def test_the_document_by_hand() -> None:
 def test_the_mean_over_classes_by_hand() -> None:
     """Class 0 has three clips, class 2 one, class 1 none: seeds 0 and 1 get 3/3 and 0/1, then 1/3 and 1/1."""
     labels = np.array([0, 0, 0, 2])
-    said = {0: np.array([0, 0, 0, 0]), 1: np.array([0, 1, 1, 2])}
+    predicted = {0: np.array([0, 0, 0, 0]), 1: np.array([0, 1, 1, 2])}
     document = metrics_document(
-        Predictions(("a", "b", "c", "d"), labels, {"video": said}),
+        Predictions(("a", "b", "c", "d"), labels, {"video": predicted}),
         dataset="demo",
         protocol="cs",
         clips=COUNTS,
@@ -104,8 +104,8 @@ def rows(predictions: Predictions) -> list[tuple[str, int, str, int, int]]:
     return [
         (clip, int(label), method, seed, int(answer))
         for method, seeds in predictions.predicted.items()
-        for seed, said in seeds.items()
-        for clip, label, answer in zip(predictions.clip_ids, predictions.labels, said, strict=True)
+        for seed, predicted in seeds.items()
+        for clip, label, answer in zip(predictions.clip_ids, predictions.labels, predicted, strict=True)
     ]
 
 

@@ -66,14 +66,14 @@ def test_imports_only_point_down(floor: str) -> None:
 
 def test_cache_knows_no_word_of_the_field() -> None:
     """Law 1: keys, arrays, records."""
-    said = [
+    found = [
         f"{module}: {line.strip()}"
         for module in names("cache")
         if not module.startswith("cache.reader")  # the researchers' face speaks their language
         for line in modules()[module].read_text().splitlines()
         if FIELD.search(line)
     ]
-    assert not said
+    assert not found
 
 
 def test_cache_imports_itself_relatively() -> None:

@@ -64,7 +64,7 @@ def test_today_adopts_imports_merges_and_extends_the_frozen_store(frozen: Path, 
     assert computer.asked == ["r020"]
     assert verify_store(out).faults == ()
     facts = json.loads((out / "manifest.json").read_bytes())["files"]
-    assert all("checksums" in told for name, told in facts.items() if name.startswith("count/c."))
+    assert all("checksums" in entry for name, entry in facts.items() if name.startswith("count/c."))
     build(Cache(tmp_path / "other"), tmp_path / "other.zarr", rows_of(7, 8))
     merged = merge_stores([frozen, tmp_path / "other.zarr"], tmp_path / "merged.zarr")
     assert (merged.rows, merged.total) == ((9, 2), 9)
@@ -119,8 +119,8 @@ def test_todays_store_is_what_the_old_reader_demands(tmp_path: Path) -> None:
     """By a frozen list, where the history isn't there to run the old reader itself."""
     build(Cache(tmp_path / "cache"), tmp_path / "out.zarr", rows_of(*range(6)))
     manifest = json.loads((tmp_path / "out.zarr" / "manifest.json").read_bytes())
-    told = manifest.pop("digest")
-    assert key_of(manifest) == told
+    digest = manifest.pop("digest")
+    assert key_of(manifest) == digest
     assert (manifest["format"], set(manifest)) == ("harcache-1", {"format", "files"})
     for name, facts in manifest["files"].items():
         data = (tmp_path / "out.zarr" / name).read_bytes()

@@ -137,8 +137,8 @@ def test_sizes_that_the_file_does_not_hold(files: Files, tmp_path: Path, watched
     del manifest["digest"]
     for size, match in ((1 << 62, "its manifest says"), (-1, "cannot be")):
         manifest["files"]["features/c.0.0"]["size"] = size
-        told = canonical({**manifest, "digest": key_of(manifest)}) + b"\n"
-        refused(zipped(tmp_path / "source.zip", {**files, "manifest.json": told}), watched, match)
+        manifest_bytes = canonical({**manifest, "digest": key_of(manifest)}) + b"\n"
+        refused(zipped(tmp_path / "source.zip", {**files, "manifest.json": manifest_bytes}), watched, match)
 
 
 def test_entries_twice(files: Files, tmp_path: Path, watched: Path) -> None:
@@ -162,9 +162,18 @@ def test_no_zip_no_store_no_manifest(files: Files, tmp_path: Path, watched: Path
     (tmp_path / "source.zip").write_bytes(b"PK\x03\x04 and then nothing")
     refused(tmp_path / "source.zip", watched, "is no zip that can be read")
     refused(zipped(tmp_path / "source.zip", {"a.zarr/zarr.json": b"{}"}), watched, "holds no manifest.json")
-    for told in (b"", b"[]", b"{}", b'{"files": 3}', b"[" * 100_000, b'{"digest": "x", "files": {}}'):
+    for manifest_bytes in (
+        b"",
+        b"[]",
+        b"{}",
+        b'{"files": 3}',
+        b"[" * 100_000,
+        b'{"digest": "x", "files": {}}',
+    ):
         refused(
-            zipped(tmp_path / "source.zip", {**files, "manifest.json": told}), watched, "manifest.json is "
+            zipped(tmp_path / "source.zip", {**files, "manifest.json": manifest_bytes}),
+            watched,
+            "manifest.json is ",
         )
 
 
@@ -266,9 +275,9 @@ def test_a_shard_that_no_reader_could_read(files: Files, tmp_path: Path, watched
 
 def test_documents_that_unpack_without_end(files: Files, tmp_path: Path, watched: Path) -> None:
     """A zstd frame of a few bytes that claims a terabyte: refused by its header."""
-    told = files["features/documents.0"]
+    documents = files["features/documents.0"]
     frame = b"\x28\xb5\x2f\xfd" + b"\xe0" + struct.pack("<Q", 1 << 40) + bytes(Zstd().encode(b"x" * 64))[6:]
-    body = frame + told[-24:-4]
+    body = frame + documents[-24:-4]
     bomb = body + int(google_crc32c.value(body)).to_bytes(4, "little")
     refused(
         zipped(tmp_path / "source.zip", sealed({**files, "features/documents.0": bomb})),

@@ -47,8 +47,8 @@ def test_no_command_takes_an_exchanged_shard(
     exchange(copied, "features", "video_0", times_set_back=True)
     shutil.copytree(STORE, "copy.zarr")
     files = sorted(Path().rglob("*"))
-    said = refused(copied, "cache", *EXCHANGED[name])
-    assert "video_0" in said
+    output = refused(copied, "cache", *EXCHANGED[name])
+    assert "video_0" in output
     assert sorted(Path().rglob("*")) == files
 
 
@@ -90,8 +90,8 @@ def test_a_garbled_history_of_an_older_harcache_is_told(
     facts = json.loads((folder / "trainings.json").read_bytes())
     HISTORIES[garbled](facts[0])
     replace_file(folder / "trainings.json", json.dumps(facts).encode())
-    said = [refused(copied, stage, "demo") for stage in ("train", "features")]
-    assert all("trainings.json" in words and "`python cli.py pretrain demo`" in words for words in said)
+    output = [refused(copied, stage, "demo") for stage in ("train", "features")]
+    assert all("trainings.json" in words and "`python cli.py pretrain demo`" in words for words in output)
     run(copied, "pretrain", "train")
     assert differing(copied, finished) == []
 
@@ -109,9 +109,9 @@ def test_garbled_curves_are_told_by_report(copied: Project, finished: Project, g
     replace_file(copied.paths.reports / "curves.csv", CURVES[garbled])
     assert "curves.csv" in refused(copied, "report", "demo")
     (copied.paths.reports / f"train.{SEALS}").unlink()
-    said = refused(copied, "report", "demo")
-    assert "curves.csv" in said
-    assert "train demo" in said
+    output = refused(copied, "report", "demo")
+    assert "curves.csv" in output
+    assert "train demo" in output
     run(copied, "train", "report")
     assert differing(copied, finished) == []
 
@@ -121,8 +121,8 @@ def test_a_garbled_history_in_the_cache_is_learned_again(
     copied: Project, finished: Project, stage: str
 ) -> None:
     kind = {"pretrain": "backbones", "train": "heads"}[stage]
-    told = json.loads((copied.paths.weights / kind / "trainings.json").read_bytes())
-    for fact in told:
+    trainings = json.loads((copied.paths.weights / kind / "trainings.json").read_bytes())
+    for fact in trainings:
         blob = copied.root / ".harcache/blobs" / fact["key"][:2] / fact["key"]
         replace_file(blob / "history.json", b'{"epochs": [')
     shutil.rmtree(copied.paths.weights / kind)
@@ -150,7 +150,7 @@ def test_a_full_disk_ends_a_stage_with_its_own_words(copied: Project, finished: 
     elif stage != "report":
         shutil.rmtree(copied.root / ".harcache")
 
-    def told() -> None:
+    def run_stage() -> None:
         done = invoke(copied, stage, "demo")
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert done.exit_code in (0, 2), done.output
@@ -159,7 +159,7 @@ def test_a_full_disk_ends_a_stage_with_its_own_words(copied: Project, finished: 
             assert "again" in done.output
             raise OSError("as the command ended")
 
-    results = {ended(told, at, "full") for at in FULL[stage]}
+    results = {ended(run_stage, at, "full") for at in FULL[stage]}
     assert "told" in results
     run(copied, stage)
     assert differing(copied, finished) == []
@@ -210,6 +210,6 @@ def test_two_trains_at_once_publish_no_mix(copied: Project, finished: Project) -
         subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    output = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], output
     assert differing(copied, finished) == []

@@ -192,7 +192,7 @@ def test_adopted_rows_are_proven_where_their_store_keeps_checksums(
 ) -> None:
     other = Cache(tmp_path / "other")
     adopt_store(store, other)
-    told = [read_record_document(other.record(key))["inputs_proven"] for key in of_array(other, "features")]
-    assert told == [True, True]
+    proven = [read_record_document(other.record(key))["inputs_proven"] for key in of_array(other, "features")]
+    assert proven == [True, True]
     exchange_features(cache)
     assert named(cache) == frozenset()

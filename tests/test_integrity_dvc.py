@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from house import HOUSE
-from test_dvc import copy, dvc, dvc_said
+from test_dvc import copy, dvc, dvc_output
 from test_integrity_derived import all_older
 from test_integrity_end_to_end import launder
 from tiny import Project, content, replace_file, tiny_params
@@ -74,11 +74,11 @@ def damaged_copies(root: Path) -> list[str]:
     ]
 
 
-def advised(said: str) -> str:
+def advised(output: str) -> str:
     """The command between the backticks of what was printed."""
-    found = re.search(r"`python cli\.py (cache repair)`", said)
-    assert found is not None, said
-    assert "`dvc repro`" in said
+    found = re.search(r"`python cli\.py (cache repair)`", output)
+    assert found is not None, output
+    assert "`dvc repro`" in output
     return found[1]
 
 
@@ -105,7 +105,7 @@ def test_the_advice_ends_the_loop(reproduced: Path, tmp_path: Path) -> None:
     shutil.rmtree(root / "data/demo/heatmaps.zarr")
     (root / "dvc.lock").write_text(without_stage(root / "dvc.lock", "heatmaps"))
     shutil.rmtree(root / ".dvc/cache/runs")
-    refused = dvc_said(root, "repro", "heatmaps", "--single-item")
+    refused = dvc_output(root, "repro", "heatmaps", "--single-item")
     assert "is damaged" in refused
     follow(root, advised(refused))
     assert damaged_copies(root) == []
@@ -179,6 +179,6 @@ def test_what_an_older_harcache_made_of_an_exchange_leaves_dvcs_cache(
 
 
 def without_stage(lock: Path, stage: str) -> str:
-    told = yaml.safe_load(lock.read_text())
-    del told["stages"][stage]
-    return str(yaml.safe_dump(told))
+    document = yaml.safe_load(lock.read_text())
+    del document["stages"][stage]
+    return str(yaml.safe_dump(document))

@@ -59,8 +59,8 @@ def launder(project: Project, store: str, array: str) -> None:
 
 def forget_heads(project: Project) -> None:
     """What `train` learned, so that it learns it again."""
-    told = json.loads((project.paths.weights / "heads" / "trainings.json").read_bytes())
-    for key in (fact["key"] for fact in told):
+    trainings = json.loads((project.paths.weights / "heads" / "trainings.json").read_bytes())
+    for key in (fact["key"] for fact in trainings):
         shutil.rmtree(project.root / ".harcache/blobs" / key[:2] / key)
     shutil.rmtree(project.paths.weights / "heads")
 
@@ -129,10 +129,10 @@ def test_what_an_older_harcache_made_of_it_goes_down_to_the_metrics(
         older_blob(path.parent)
     exchange(copied, "frames", "r4")
 
-    told = invoke(copied, "cache", "verify")
-    assert told.exit_code == 1
-    assert "made of rows of a shard that held another's" in told.output
-    assert "learned from rows that were another's" in told.output
+    result = invoke(copied, "cache", "verify")
+    assert result.exit_code == 1
+    assert "made of rows of a shard that held another's" in result.output
+    assert "learned from rows that were another's" in result.output
     mended = invoke(copied, "cache", "repair")
     assert mended.exit_code == 0, mended.output
     for out in ("data/demo/features.zarr", "weights/demo/heads", "reports/demo/metrics.json"):

@@ -34,39 +34,39 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said(*words: str, status: int = 0) -> str:
-    ran: Result = CliRunner().invoke(cli.app, list(words))
+def output_of(*args: str, status: int = 0) -> str:
+    ran: Result = CliRunner().invoke(cli.app, list(args))
     assert ran.exit_code == status, ran.output
     return ran.output
 
 
 def test_the_snippets_read_what_was_exported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for ending in ("zip", "h5"):
-        assert "digest" in said("cache", "export", "data/demo/features.zarr", f"features.{ending}")
+        assert "digest" in output_of("cache", "export", "data/demo/features.zarr", f"features.{ending}")
     capsys.readouterr()
     assert len(SNIPPETS) == 2
     for snippet in SNIPPETS:
         exec(compile(snippet, "interchange.md", "exec"), {})
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("small {")
-    assert "'features': (6, 5)" in told[0]
-    assert told[1:] == ["small (6, 5) ['clip', 'channel']", "r001 1 [1. 2. 3. 4. 5.]"]
+    output = capsys.readouterr().out.splitlines()
+    assert output[0].startswith("small {")
+    assert "'features': (6, 5)" in output[0]
+    assert output[1:] == ["small (6, 5) ['clip', 'channel']", "r001 1 [1. 2. 3. 4. 5.]"]
     assert sorted(path.name for path in project.glob("features*")) == ["features.h5", "features.zip"]
 
 
 def test_export_import_and_diff(project: Path) -> None:
-    said("cache", "export", "data/demo/features.zarr", "features.zip")
-    told = said("cache", "import", "features.zip", "--to", "data/other/features.zarr")
-    assert "6 rows" in told
-    assert "6 known already" in told
+    output_of("cache", "export", "data/demo/features.zarr", "features.zip")
+    output = output_of("cache", "import", "features.zip", "--to", "data/other/features.zarr")
+    assert "6 rows" in output
+    assert "6 known already" in output
     assert bytes_of(project / "data/other/features.zarr") == bytes_of(project / "data/demo/features.zarr")
     assert (project / ".harcache/orders/other/features.json").exists()
-    assert "agree" in said("cache", "diff", "data/demo/features.zarr", "data/other/features.zarr")
-    said("cache", "import", "features.zip", "--to", "elsewhere/a.zarr", "--no-adopt")
+    assert "agree" in output_of("cache", "diff", "data/demo/features.zarr", "data/other/features.zarr")
+    output_of("cache", "import", "features.zip", "--to", "elsewhere/a.zarr", "--no-adopt")
     build(Cache(project / "lab"), project / "b.zarr", rows_of(*range(5)))
-    told = said("cache", "diff", "--json", "data/demo/features.zarr", "b.zarr", status=1)
-    assert json.loads(told)["only_a"] == ["r005"]
-    refused = said("cache", "import", "features.zip", "--to", "c.zarr", "--digest", "0" * 40, status=2)
+    output = output_of("cache", "diff", "--json", "data/demo/features.zarr", "b.zarr", status=1)
+    assert json.loads(output)["only_a"] == ["r005"]
+    refused = output_of("cache", "import", "features.zip", "--to", "c.zarr", "--digest", "0" * 40, status=2)
     assert "is another store" in refused
 
 
@@ -77,38 +77,40 @@ def test_merge_and_its_refusal(project: Path) -> None:
             for row in rows_of(*numbers)
         ]
         build(Cache(project / name), project / f"{name}.zarr", rows)
-    assert "5 rows from 2 + 2 + 2" in said("cache", "merge", "a.zarr", "b.zarr", "c.zarr", "--to", "out.zarr")
-    told = said("cache", "merge", "a.zarr", "data/demo/features.zarr", "--to", "no.zarr", status=2)
-    assert "made by other recipes" in told
+    assert "5 rows from 2 + 2 + 2" in output_of(
+        "cache", "merge", "a.zarr", "b.zarr", "c.zarr", "--to", "out.zarr"
+    )
+    output = output_of("cache", "merge", "a.zarr", "data/demo/features.zarr", "--to", "no.zarr", status=2)
+    assert "made by other recipes" in output
     assert not (project / "no.zarr").exists()
 
 
 def test_a_pickle_becomes_a_dataset_and_leaves_again(project: Path) -> None:
     ntu_file(project / "given")
-    told = said("pyskl", "import", "given/annotations.pkl", "hrnet")
-    assert "6 clips of coco_17, 0 unusable; protocols: xsub" in told
-    params, printed = tiny_params(), yaml.safe_load(told[told.index("presets:") :])
+    output = output_of("pyskl", "import", "given/annotations.pkl", "hrnet")
+    assert "6 clips of coco_17, 0 unusable; protocols: xsub" in output
+    params, printed = tiny_params(), yaml.safe_load(output[output.index("presets:") :])
     params["presets"] = {"hrnet": {**params["presets"]["demo"], **printed["presets"]["hrnet"]}}
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cache.recipes.Recipes.check", lambda *_: None)  # another test's business
-        assert "6 clips made" in said("index", "hrnet")
-    assert "6 annotations" in said("pyskl", "export", "hrnet", "--out", "back.pkl")
+        assert "6 clips made" in output_of("index", "hrnet")
+    assert "6 annotations" in output_of("pyskl", "export", "hrnet", "--out", "back.pkl")
     found = pickle.loads((project / "back.pkl").read_bytes())
     assert [one["frame_dir"] for one in found["annotations"]] == NTU
-    assert "joints must be one of ['2d', '3d']" in said(
+    assert "joints must be one of ['2d', '3d']" in output_of(
         "pyskl", "export", "hrnet", "--out", "no.pkl", "--joints", "4d", status=2
     )
-    assert "is there already" in said("pyskl", "import", "given/annotations.pkl", "hrnet", status=2)
+    assert "is there already" in output_of("pyskl", "import", "given/annotations.pkl", "hrnet", status=2)
 
 
 def test_a_hostile_file_ends_in_a_message(project: Path) -> None:
     with zipfile.ZipFile(project / "bad.zip", "w") as archive:
         archive.writestr("../x", b"x")
-    told = said("cache", "import", "bad.zip", "--to", "c.zarr", status=2)
-    assert told.startswith("ArchiveError: bad.zip: '../x' is no name of a store's file")
+    output = output_of("cache", "import", "bad.zip", "--to", "c.zarr", status=2)
+    assert output.startswith("ArchiveError: bad.zip: '../x' is no name of a store's file")
     (project / "bad.pkl").write_bytes(pickle.dumps({"annotations": np.array([Path("x")], object)}))
-    assert "PickleError: bad.pkl: byte" in said("pyskl", "import", "bad.pkl", "bad", status=2)
+    assert "PickleError: bad.pkl: byte" in output_of("pyskl", "import", "bad.pkl", "bad", status=2)
     assert not (project / "data/raw/bad").exists()
 
 
@@ -120,5 +122,5 @@ def test_two_labs_that_index_half_each(project: Path) -> None:
         dumped(Paths(project / lab, "ntu").raw / "annotations.pkl", found)
         indexed(project / lab, "ntu")
     stores = [f"{lab}/data/ntu/skeletons.zarr" for lab in halves]
-    assert "6 rows from 3 + 5" in said("cache", "merge", *stores[:2], "--to", "both.zarr")
-    assert "agree: 30 rows of 5 arrays compared" in said("cache", "diff", "both.zarr", stores[2])
+    assert "6 rows from 3 + 5" in output_of("cache", "merge", *stores[:2], "--to", "both.zarr")
+    assert "agree: 30 rows of 5 arrays compared" in output_of("cache", "diff", "both.zarr", stores[2])

@@ -116,13 +116,13 @@ def later(value: Keyed, new: int) -> Any:
     """`value` as of a later release: with one more field, `added`, whose default is 3."""
     kind: Any = type(value)
     if is_dataclass(value):
-        told = {field.name: getattr(value, field.name) for field in fields(value)}
+        values = {field.name: getattr(value, field.name) for field in fields(value)}
         options = {"frozen": True, "kw_only": True, "slots": "__slots__" in vars(kind)}
         grown: Any = make_dataclass(f"Later{kind.__name__}", [("added", int, 3)], bases=(kind,), **options)
-        return grown(**told, added=new)
-    told = {name: getattr(value, name) for name in kind.model_fields}
+        return grown(**values, added=new)
+    values = {name: getattr(value, name) for name in kind.model_fields}
     model: Any = create_model(f"Later{kind.__name__}", __base__=kind, added=(int, 3))
-    return model(**told, added=new)
+    return model(**values, added=new)
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)

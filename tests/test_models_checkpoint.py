@@ -177,6 +177,6 @@ def test_what_needs_code_is_refused_in_our_words(tmp_path: Path) -> None:
     torch.save({"w": HistoryBuffer([1.0])}, path, _use_new_zipfile_serialization=False)
     with pytest.raises(
         CheckpointError, match=r"old.pth holds more than tensors .* save its state dict alone"
-    ) as told:
+    ) as caught:
         read_torch(path)
-    assert "weights_only" not in str(told.value)
+    assert "weights_only" not in str(caught.value)

@@ -16,7 +16,16 @@ from models.cssi.resnet import FrameResNet
 from models.cuts import Backbone
 from models.errors import ModelParamError, ShapeError
 from models.graph.stgcn import STGCN
-from models.head import KIND_DIMS, CutHead, HeadOutput, Source, decided_by_data, head_for, head_inputs
+from models.head import (
+    KIND_DIMS,
+    CutHead,
+    HeadOutput,
+    Source,
+    decided_by_data,
+    head_for,
+    head_inputs,
+    is_trained,
+)
 from models.interaction.laterals import Lateral
 from models.interaction.two_path import TwoPath
 from pipeline.skeleton.layouts import NTU_25
@@ -104,8 +113,10 @@ def test_sf_heads_losses_leave_out_people_without_data(monkeypatch: pytest.Monke
     torch.testing.assert_close(extra, part(head, "block").extra_loss())  # type: ignore[operator]
     assert float(extra.detach()) != 0
     bare = head_for("last_block", 3, sources, {}).train()
-    said = bare(*rows)
-    torch.testing.assert_close(bare.loss(said, LABELS), nn.functional.cross_entropy(said.logits, LABELS))
+    predicted = bare(*rows)
+    torch.testing.assert_close(
+        bare.loss(predicted, LABELS), nn.functional.cross_entropy(predicted.logits, LABELS)
+    )
 
 
 def test_a_network_without_a_last_block_is_refused() -> None:
@@ -153,16 +164,18 @@ def test_what_cssi_takes_follows_from_its_options() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "told"),
+    ("kind", "given", "message"),
     [
         ("interaction", ((2, 16, 2, 1, 1), (2, 4, 6, 1, 1)), r"dense_map must be \(2, 4, 8, 1, 1\)"),
         ("epam", ((2, 6, 4, 2, 2), (2, 3), (2, 2, 3, 2, 2)), "must agree in clips, frames and places"),
     ],
 )
-def test_rows_of_other_shapes_are_refused(kind: str, given: tuple[tuple[int, ...], ...], told: str) -> None:
+def test_rows_of_other_shapes_are_refused(
+    kind: str, given: tuple[tuple[int, ...], ...], message: str
+) -> None:
     whole = {"interaction": ((16, 2, 1, 1), (4, 8, 1, 1)), "epam": ((6, 4, 2, 2), (3,), (2, 4, 2, 2))}[kind]
     head = head_for(kind, 3, [Source(shape) for shape in whole], {})
-    with pytest.raises(ShapeError, match=told):
+    with pytest.raises(ShapeError, match=message):
         head(*(torch.zeros(shape) for shape in given))
 
 
@@ -187,6 +200,16 @@ def test_maps_that_do_not_share_a_grid_are_refused() -> None:
 
 
 def test_every_input_has_a_kind_of_known_axes() -> None:
-    for kind in ("epam", "interaction", "last_block", "cssi", "linear", "amfi"):
+    for kind in ("epam", "interaction", "last_block", "cssi", "linear", "classifier", "amfi"):
         assert {one.kind for one in head_inputs(kind, {})} <= KIND_DIMS.keys()
         assert "num_classes" in decided_by_data(kind)
+
+
+def test_a_networks_own_classifier_has_nothing_to_learn() -> None:
+    head, logits = head_for("classifier", 3, [Source((3,))], {}), torch.rand(2, 3)
+    assert torch.equal(head(logits).logits, logits)
+    assert (list(head.parameters()), is_trained("classifier"), is_trained("linear")) == ([], False, True)
+    with pytest.raises(ModelParamError, match="logits are of 4 classes, and there are 3"):
+        head_for("classifier", 3, [Source((4,))], {})
+    with pytest.raises(ShapeError, match="logits must be"):
+        head(torch.rand(2, 4))

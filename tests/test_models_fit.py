@@ -121,7 +121,7 @@ def test_one_step_of_adam_by_hand() -> None:
     nn.init.constant_(model.weight, 2.0)
     plan = FitPlan(epochs=1, lr=0.1, optimiser="adam", weight_decay=0.5)
     batch = ((torch.ones(1, 1),), torch.zeros(1, dtype=torch.int64))
-    fit(model, lambda _: iter([batch]), plan, loss=lambda said, _: -1.5 * said.sum())
+    fit(model, lambda _: iter([batch]), plan, loss=lambda logits, _: -1.5 * logits.sum())
     assert model.weight.item() == pytest.approx(2.0 + 0.1)  # g = -1.5 + 0.5 · 2 < 0: a whole step up
 
 

@@ -199,7 +199,7 @@ def test_half_precision_stays_near() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "said"),
+    ("shape", "message"),
     [
         ((1, 4, 8, 32, 32), r"clips must be \(B, 3, T ≥ 4, H ≥ 32, W ≥ 32\).*got \(1, 4, 8, 32, 32\)"),
         ((1, 3, 3, 32, 32), r"T ≥ 4.*got \(1, 3, 3, 32, 32\)"),
@@ -208,8 +208,8 @@ def test_half_precision_stays_near() -> None:
         ((1, 3, 10, 32, 32), "a multiple of 4 frames.*got 10"),
     ],
 )
-def test_wrong_clips_are_refused(shape: tuple[int, ...], said: str) -> None:
-    with pytest.raises(ShapeError, match=said):
+def test_wrong_clips_are_refused(shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
         small()(torch.zeros(shape))
 
 
@@ -219,7 +219,7 @@ def test_integers_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (
             {"variant": "triple"},
@@ -236,8 +236,8 @@ def test_integers_are_refused() -> None:
         ({"in_channels": 0}, "in_channels and width of a path must be 1 or more"),
     ],
 )
-def test_options_that_cannot_be_are_refused(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ModelParamError, match=said):
+def test_options_that_cannot_be_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelParamError, match=message):
         TwoPath(**options)
 
 

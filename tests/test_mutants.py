@@ -26,5 +26,5 @@ def test_sound_inputs_are_read(kind: str, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")  # the libraries' own, about what is spoilt
 def test_mutants_are_read_flagged_or_refused(kind: str) -> None:
     sound = KINDS[kind].sound()
-    told = {number: verdict(kind, number, sound) for number in range(EACH)}
-    assert {number: said for number, said in told.items() if said not in GOOD} == {}
+    verdicts = {number: verdict(kind, number, sound) for number in range(EACH)}
+    assert {number: outcome for number, outcome in verdicts.items() if outcome not in GOOD} == {}

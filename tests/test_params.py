@@ -174,9 +174,9 @@ def test_refused_with_place_and_hint(tmp_path: Path, case: str) -> None:
     assert "params.yaml" in str(caught.value)
 
 
-def places(told: str) -> list[str]:
+def places(message: str) -> list[str]:
     """What stands before the first colon of each line: where in params.yaml to look."""
-    return [line.strip().split(": ")[0] for line in told.splitlines()[1:]]
+    return [line.strip().split(": ")[0] for line in message.splitlines()[1:]]
 
 
 def at(document: Any, place: str) -> Any:
@@ -220,7 +220,7 @@ def test_a_section_that_lacks_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "message"),
     [
         ("presets: [", "is not YAML"),
         ("- 1\n", "needs a mapping called `presets`"),
@@ -229,8 +229,8 @@ def test_a_section_that_lacks_is_named(tmp_path: Path) -> None:
         ({"presets": {"demo": None}}, "presets.demo"),
     ],
 )
-def test_a_file_that_is_no_params_file(tmp_path: Path, document: Any, told: str) -> None:
-    with pytest.raises(ParamError, match=told):
+def test_a_file_that_is_no_params_file(tmp_path: Path, document: Any, message: str) -> None:
+    with pytest.raises(ParamError, match=message):
         load_preset(written(tmp_path, document), "demo")
 
 

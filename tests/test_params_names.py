@@ -75,12 +75,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("case", sorted(REFUSED))
 def test_refused_with_its_place_and_the_nearest_name(tmp_path: Path, case: str) -> None:
-    changes, where, told = REFUSED[case]
+    changes, where, message = REFUSED[case]
     document = tiny_params(**changes)
     with pytest.raises(ParamError) as caught:
         load_params(written(tmp_path, document), "demo")
     assert places(str(caught.value)) == [f"presets.demo.{where}"]
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     at(document, f"presets.demo.{where}")
 
 

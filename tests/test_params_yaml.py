@@ -52,7 +52,7 @@ def test_what_they_agree_on_is_read_so(tmp_path: Path, scalar: str, value: Any) 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("a: 1\nb: 2\na: 3\n", r"line 3: 'a' stands a second time \(first in line 1\)"),
         ("a: {1: 2}\n", "line 1: a key must be a word, got '1'"),
@@ -63,8 +63,8 @@ def test_what_they_agree_on_is_read_so(tmp_path: Path, scalar: str, value: Any) 
         ("[" * 5000, "is nested too deeply"),
     ],
 )
-def test_what_is_no_params_at_all(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(ParamError, match=told):
+def test_what_is_no_params_at_all(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ParamError, match=message):
         read(tmp_path, text)
 
 
@@ -78,9 +78,9 @@ def test_shared_values_are_read_and_reported(tmp_path: Path, caplog: pytest.LogC
     with caplog.at_level(logging.WARNING):
         found = read(tmp_path, "a: &x {lr: 1}\nb: *x\nc: {<<: *x, epochs: 2}\n")
     assert found == {"a": {"lr": 1}, "b": {"lr": 1}, "c": {"lr": 1, "epochs": 2}}
-    (told,) = [record.getMessage() for record in caplog.records]
-    assert "line 2 (*x), line 3 (*x): shared by anchor" in told
-    assert "--set-param" in told
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "line 2 (*x), line 3 (*x): shared by anchor" in message
+    assert "--set-param" in message
 
 
 def tracked_yaml() -> list[str]:
@@ -209,8 +209,8 @@ def test_a_small_number_set_by_dvc_stays_a_number(tmp_path: Path) -> None:
 def test_the_presets_of_ntu_differ_where_they_say() -> None:
     presets = read_yaml(PARAMS)["presets"]
     ntu = {name: preset for name, preset in presets.items() if name.startswith("ntu")}
-    told = {name: (p["index"].pop("protocol"), p["index"].pop("options")) for name, p in ntu.items()}
-    assert told == {
+    options = {name: (p["index"].pop("protocol"), p["index"].pop("options")) for name, p in ntu.items()}
+    assert options == {
         "ntu60_xsub": ("xsub", {"version": 60}),
         "ntu60_xview": ("xview", {"version": 60}),
         "ntu120_xsub": ("xsub", {"version": 120}),

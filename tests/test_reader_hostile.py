@@ -181,11 +181,11 @@ def zarr_of(document: dict[str, Any], name: str = "video_0") -> Any:
 
 @pytest.mark.parametrize("lie", sorted(LIES))
 def test_a_description_that_lies(store: Path, lie: str) -> None:
-    change, said = LIES[lie]
+    change, message = LIES[lie]
     edited(store, change)
     tracemalloc.start()
     try:
-        with pytest.raises(StoreError, match=said):
+        with pytest.raises(StoreError, match=message):
             open(store)
         assert tracemalloc.get_traced_memory()[1] < 8 << 20  # no room was made for what was claimed
     finally:

@@ -21,7 +21,7 @@ def entries(*names: str) -> list[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         (entries("../outside"), "is no name of a store's file"),
         (entries("/etc/passwd"), "is no name of a store's file"),
@@ -33,13 +33,13 @@ def entries(*names: str) -> list[tuple[str, bytes]]:
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_zips_with_entries_that_no_store_has(
-    sound: Path, tmp_path: Path, more: list[tuple[str, bytes]], said: str
+    sound: Path, tmp_path: Path, more: list[tuple[str, bytes]], message: str
 ) -> None:
     path = zipped(sound, tmp_path / "bad.zip")
     with zipfile.ZipFile(path, "a") as archive:
         for name, data in more:
             archive.writestr(name, data)
-    with pytest.raises(StoreError, match=said):
+    with pytest.raises(StoreError, match=message):
         open(path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["bad.zip"]
 

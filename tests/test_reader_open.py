@@ -105,7 +105,7 @@ def test_choosing_clips(local: Reader) -> None:
     assert UNMADE not in local.clips(made_in="skeleton_0")
     assert UNMADE in local.clips(made_in=["video_0"])
     np.testing.assert_array_equal(local.coord("label", ["c020", "c001"]), [2, 1])
-    for ask, said in (
+    for ask, message in (
         (lambda: local.clips(split="validation"), "no 'validation' among the splits"),
         (lambda: local.clips(label="jump"), r"no 'jump' among the classes \['wave'"),
         (lambda: local.clips(colour=1), "no coordinate 'colour'; it has"),
@@ -113,7 +113,7 @@ def test_choosing_clips(local: Reader) -> None:
         (lambda: local.coord("label", [GONE]), "no row 'c005'"),
         (lambda: local["colour"], "no array 'colour'; it has"),
     ):
-        with pytest.raises(StoreError, match=said):
+        with pytest.raises(StoreError, match=message):
             ask()
 
 
@@ -235,7 +235,7 @@ def test_zarr_and_xarray_need_nothing_of_ours(home: Path, local: Reader) -> None
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "message"),
     [
         (lambda home: home / "nothing", "there is no store at"),
         (lambda home: home, "has no manifest.json: no store, or never finished"),
@@ -244,6 +244,6 @@ def test_zarr_and_xarray_need_nothing_of_ours(home: Path, local: Reader) -> None
         (lambda _: "memory://nowhere/features.zip", "there is no memory://nowhere/features.zip"),
     ],
 )
-def test_what_is_no_store(home: Path, address: Callable[[Path], Any], said: str) -> None:
-    with pytest.raises(StoreError, match=said):
+def test_what_is_no_store(home: Path, address: Callable[[Path], Any], message: str) -> None:
+    with pytest.raises(StoreError, match=message):
         open(address(home))

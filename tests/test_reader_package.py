@@ -98,9 +98,9 @@ def test_the_example_of_the_docs_learns_from_a_store(
     address = {
         "folder": home / "features.zarr", "zip": home / "features.zip", "http": f"{served.url}/features.zarr",
     }[place]  # fmt: skip
-    said = ran(installed, f"address = {str(address)!r}\n{example[1]}\nstore.close()")
-    assert re.search(r"^licence +CC0", said, re.MULTILINE)
-    accuracy = re.search(r"accuracy (\d\.\d+) on (\d+) clips", said)
+    output = ran(installed, f"address = {str(address)!r}\n{example[1]}\nstore.close()")
+    assert re.search(r"^licence +CC0", output, re.MULTILINE)
+    accuracy = re.search(r"accuracy (\d\.\d+) on (\d+) clips", output)
     assert accuracy is not None
     assert float(accuracy[1]) > 0.8  # three classes, far apart
     assert int(accuracy[2]) == 15

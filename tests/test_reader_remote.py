@@ -84,11 +84,11 @@ def test_a_connection_that_ends_is_made_anew_and_moved_files_are_followed(home: 
 
 
 @pytest.mark.parametrize(
-    ("target", "said"), [("file:///etc/passwd", "is not followed"), ("/manifest", "moved on and on")]
+    ("target", "message"), [("file:///etc/passwd", "is not followed"), ("/manifest", "moved on and on")]
 )
-def test_where_it_does_not_follow(home: Path, target: str, said: str) -> None:
+def test_where_it_does_not_follow(home: Path, target: str, message: str) -> None:
     moved = {"/features.zarr/manifest.json": target, "/manifest": "/manifest"}
-    with serving(home, moved=moved) as server, pytest.raises(StoreError, match=said):
+    with serving(home, moved=moved) as server, pytest.raises(StoreError, match=message):
         open(f"{server.url}/features.zarr")
 
 

@@ -42,7 +42,7 @@ def publish(store: Path, home: Path, at_second: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("validator", "said"),
+    ("validator", "message"),
     [
         ("etag", "the server no longer has the version"),
         ("deaf etag", "its ETag is"),
@@ -52,14 +52,14 @@ def publish(store: Path, home: Path, at_second: int) -> None:
     ],
 )
 def test_a_store_replaced_between_two_reads_of_one_shard_is_refused(
-    versions: tuple[Path, Path], tmp_path: Path, validator: Validator, said: str
+    versions: tuple[Path, Path], tmp_path: Path, validator: Validator, message: str
 ) -> None:
     """Even where a server tells nothing of versions: then by the checksums of the shard's chunks."""
     publish(versions[0], tmp_path, 0)
     with serving(tmp_path, validator=validator) as server, open(f"{server.url}/features.zarr") as reader:
         np.testing.assert_array_equal(reader["video_0"].of(IDS[:4]), expected(IDS[:4]))
         publish(versions[1], tmp_path, 10)
-        with pytest.raises((StoreError, ShardError), match=said) as caught:
+        with pytest.raises((StoreError, ShardError), match=message) as caught:
             reader["video_0"].of([f"c{n:03d}" for n in range(16)])
         assert "pen the store again" in str(caught.value) or "open it again" in str(caught.value)
         sent = [headers.get("If-Match") for headers in server.headers]
@@ -157,9 +157,9 @@ def test_patience_ends(versions: tuple[Path, Path], pauses: list[float]) -> None
         open("http://127.0.0.1:1/features.zarr", attempts=0)
 
 
-@pytest.mark.parametrize("told", ["", "soon", "-3", "1.5", "²"])
-def test_what_is_no_retry_after(told: str) -> None:
-    assert retry_after_seconds({"retry-after": told}) is None
+@pytest.mark.parametrize("header", ["", "soon", "-3", "1.5", "²"])
+def test_what_is_no_retry_after(header: str) -> None:
+    assert retry_after_seconds({"retry-after": header}) is None
 
 
 def test_a_date_that_has_passed_is_now() -> None:

@@ -36,9 +36,9 @@ def test_every_stage_that_caches_is_a_step() -> None:
 @pytest.mark.parametrize("step", sorted(STEPS))
 def test_a_step_reaches_what_its_imports_reach(step: str) -> None:
     """Two readers of the same imports, written apart; tables of names are followed by neither."""
-    told = set(recipes(HOUSE).files(f"stages.{step}"))
+    listed = set(recipes(HOUSE).files(f"stages.{step}"))
     names = reached(f"stages.{step}") - {where.partition(":")[0] for where in TABLES.values()}
-    assert told == {modules()[name].relative_to(HOUSE).as_posix() for name in names}
+    assert listed == {modules()[name].relative_to(HOUSE).as_posix() for name in names}
 
 
 HELPERS = {

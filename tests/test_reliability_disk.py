@@ -241,11 +241,11 @@ def test_sigterm_midway(project: Project, undisturbed: dict[str, bytes]) -> None
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         wait_for_second_block(project.root / ".harcache", process)
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=PATIENCE_SECONDS)
+        _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == cli.TERMINATED
-    assert "Terminated: whole shards stay" in told
-    assert "run the same command again" in told
-    assert "Traceback" not in told
+    assert "Terminated: whole shards stay" in stderr
+    assert "run the same command again" in stderr
+    assert "Traceback" not in stderr
     assert leftovers(project.root) == []
     assert not project.paths.store("heatmaps").exists()
     resumed(project, undisturbed, ALL - BLOCK)

@@ -153,14 +153,14 @@ def test_every_operation_fails_once(tmp_path: Path, kind: type[Scene], how: How)
     undisturbed = moved(start, tmp_path / "undisturbed")
     undisturbed.again()
     right = bytes_of(undisturbed.out)
-    told = 0
+    count = 0
     first = 2 if how == "broken" else 1
     for at in range(first, 1_000, 1 if EVERY or how == "kill" else 2):
         scene = moved(start, tmp_path / "failed")
         result = ended(scene.work, at, how)
         if result == "untouched":
             break
-        told += result in ("told", "killed")
+        count += result in ("told", "killed")
         scene.check_failed()
         scene.again()
         assert bytes_of(scene.out) == right, at
@@ -168,8 +168,8 @@ def test_every_operation_fails_once(tmp_path: Path, kind: type[Scene], how: How)
         assert leftovers(scene.folder) == [], at
         open_store(scene.out).read("features")
     assert result == "untouched"
-    assert told >= 4  # helps may fail, and a folder that is there need not be made
-    print(f"{kind.__name__}, {how}: {at - 1} operations, {told} told or killed")
+    assert count >= 4  # helps may fail, and a folder that is there need not be made
+    print(f"{kind.__name__}, {how}: {at - 1} operations, {count} told or killed")
 
 
 def moved(scene: Scene, folder: Path) -> Scene:

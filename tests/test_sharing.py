@@ -62,8 +62,8 @@ def lab_b(lab_a: Lab) -> Lab:
 def test_lab_b_trains_heads_without_any_recording(lab_b: Lab, finished: Project) -> None:
     assert not (lab_b.root / "data" / "raw").exists()
     assert not lab_b.project.paths.store("frames").exists()
-    said = lab_b.run("dvc", "repro", "--allow-missing", "train")
-    assert [stage for stage in STAGES if f"Running stage '{stage}'" in said] == ["train"]
+    output = lab_b.run("dvc", "repro", "--allow-missing", "train")
+    assert [stage for stage in STAGES if f"Running stage '{stage}'" in output] == ["train"]
     for name in ("metrics.json", "predictions.parquet"):
         ours, theirs = (project.paths.reports / name for project in (lab_b.project, finished))
         assert ours.read_bytes() == theirs.read_bytes()
@@ -77,8 +77,8 @@ def test_lab_b_adds_clips_of_its_own_and_publishes(
     own.run_all("index", "sample", "crop", "features")
     both = lab_b.root / "shared" / "features.zarr"
     theirs = lab_b.project.paths.store("features")
-    told = merge_stores([theirs, own.paths.store("features")], both)
-    assert told.total == len(open_store(theirs)) + len(OWN)
+    merged = merge_stores([theirs, own.paths.store("features")], both)
+    assert merged.total == len(open_store(theirs)) + len(OWN)
 
     before = md5s_on(shelf)
     lab_b.run("dvc", "add", "--quiet", "shared/features.zarr")
@@ -87,8 +87,8 @@ def test_lab_b_adds_clips_of_its_own_and_publishes(
     assert moved == set(md5s(both).values()) - before
     arrays = open_store(both).arrays
     shards = [digest for name, digest in md5s(both).items() if name.split("/")[1] in arrays and "/c." in name]
-    assert sum(digest in moved for digest in shards) == told.written
-    assert sum(digest not in moved for digest in shards) == told.linked > 0
+    assert sum(digest in moved for digest in shards) == merged.written
+    assert sum(digest not in moved for digest in shards) == merged.linked > 0
 
     lab_b.run("git", "add", "--all")
     lab_b.run("git", "commit", "--quiet", "--message", "Three clips more")
@@ -138,9 +138,9 @@ def test_lab_d_changes_one_clip_and_moves_one_shard(lab_a: Lab, shelf: Path, tmp
     videos = lab.project.raw / "nturgb+d_rgb"
     first, third = (videos / f"S001C002P002R001A00{n}_rgb.avi" for n in (1, 3))  # of one length, other pixels
     replace_file(first, third.read_bytes())
-    said = lab.run("dvc", "repro", "crop")
-    assert "index: 1 clips made, 57 from cache" in said
-    assert "crop: 1 clips made, 57 from cache" in said
+    output = lab.run("dvc", "repro", "crop")
+    assert "index: 1 clips made, 57 from cache" in output
+    assert "crop: 1 clips made, 57 from cache" in output
 
     before = md5s_on(shelf)
     lab.run("dvc", "push", "--quiet", "--remote", "shelf", "crop")

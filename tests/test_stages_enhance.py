@@ -172,15 +172,15 @@ def test_depth_videos_cannot_be_lit(mine: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"kind": "mdife"}, r"kind must be one of \['zero_dce'\], got 'mdife'"),
         ({"share_curves": "clip"}, r"share_curves must be one of \['clip_mean', 'frame'\], got 'clip'"),
         ({"sha256": "abc"}, "must be 64 hex digits, got 'abc'"),
     ],
 )
-def test_a_rule_that_cannot_be_is_refused(wrong: dict[str, str], said: str) -> None:
-    with pytest.raises(ParamError, match=said):
+def test_a_rule_that_cannot_be_is_refused(wrong: dict[str, str], message: str) -> None:
+    with pytest.raises(ParamError, match=message):
         EnhanceRule(**{"weights": "night.pt", "sha256": "0" * 64, **wrong})  # type: ignore[arg-type]
 
 

@@ -74,10 +74,10 @@ def test_the_file_carries_how_its_input_is_made(
     weights, out = written(tmp_path, card, shape), tmp_path / "net.onnx"
     done = run(card.model, weights, out)
     assert done.shape == shape
-    told = metadata(out)
-    assert told["backbone"] == {"kind": card.model, **card.options}
-    assert told["preprocessing"].items() >= {**card.normalisation, "shape": list(shape)}.items()
-    assert len(told["weights_sha256"]) == 64
+    facts = metadata(out)
+    assert facts["backbone"] == {"kind": card.model, **card.options}
+    assert facts["preprocessing"].items() >= {**card.normalisation, "shape": list(shape)}.items()
+    assert len(facts["weights_sha256"]) == 64
     clips = torch.rand(3, *shape)
     edges = NTU_25.bones if card is JOINTS else ()
     network = build_backbone({"kind": card.model, **card.options}, shape=shape, edges=edges)
@@ -89,14 +89,14 @@ def test_the_file_carries_how_its_input_is_made(
 
 def test_the_command_says_what_it_wrote_and_what_it_refuses(tmp_path: Path) -> None:
     weights, out = written(tmp_path, VIDEO, (3, 4, 32, 32)), tmp_path / "net.onnx"
-    said = CliRunner().invoke(cli.app, ["export", "r3d18", "--weights", str(weights), "--out", str(out)])
-    assert said.exit_code == 0, said.output
-    assert "r3d18 for clips of (any number, 3, 4, 32, 32)" in said.stdout
+    result = CliRunner().invoke(cli.app, ["export", "r3d18", "--weights", str(weights), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "r3d18 for clips of (any number, 3, 4, 32, 32)" in result.stdout
     assert metadata(out)["preprocessing"]["mean"] == [0.4, 0.4, 0.4]
     other = tmp_path / "other.onnx"
-    said = CliRunner().invoke(cli.app, ["export", "agcn", "--weights", str(weights), "--out", str(other)])
-    assert said.exit_code == 2
-    assert "holds weights of 'r3d18', asked for is 'agcn'" in said.output
+    result = CliRunner().invoke(cli.app, ["export", "agcn", "--weights", str(weights), "--out", str(other)])
+    assert result.exit_code == 2
+    assert "holds weights of 'r3d18', asked for is 'agcn'" in result.output
     assert not other.exists()
 
 

@@ -75,8 +75,8 @@ def test_a_file_that_is_no_video_is_told_and_the_others_go_on(
 ) -> None:
     broken = tmp_path / "broken.avi"
     broken.write_bytes(b"no video")
-    said = extracted([*videos, broken], Request("r3d18", weights), tmp_path)
-    assert said == "3 made, 0 cached, 1 failed, exit 1"
+    summary = extracted([*videos, broken], Request("r3d18", weights), tmp_path)
+    assert summary == "3 made, 0 cached, 1 failed, exit 1"
     (failure,) = open_store(tmp_path / "out.zarr").failures
     assert failure["id"].endswith("broken")
     assert failure["error"] == "VideoError"

@@ -15,7 +15,7 @@ from pipeline.catalog.catalog import Catalog, read_catalog, write_catalog
 from pipeline.errors import DatasetError, ParamError
 from pipeline.params.parts import parts_in_use
 from pipeline.training import splits
-from pipeline.training.trainings import told_trainings
+from pipeline.training.trainings import listed_trainings
 from stages.load_params import load_params
 
 BACKBONES = TINY["pretrain"]["backbones"]
@@ -45,8 +45,8 @@ def test_a_pickle_of_skeletons_goes_from_index_to_report(tmp_path: Path) -> None
     load_params(made.paths.params, "demo")
     summaries = made.run_all()
     assert [summary.exit_code for summary in summaries.values()] == [0] * 8
-    told = metrics(made)
-    assert told["clips"] == {"train": 4, "val": 2, "test": 6, "failed": 0, "unused": 0}
+    document = metrics(made)
+    assert document["clips"] == {"train": 4, "val": 2, "test": 6, "failed": 0, "unused": 0}
     absent = [
         "video",
         "average",
@@ -57,7 +57,7 @@ def test_a_pickle_of_skeletons_goes_from_index_to_report(tmp_path: Path) -> None
         "score_sum",
         "weighted_product",
     ]
-    assert told["left_out"] == {"methods": absent, "for_want_of": "video"}
+    assert document["left_out"] == {"methods": absent, "for_want_of": "video"}
     line = f"left out, for there are no video features: {', '.join(absent)}"
     assert line in summaries["train"].note
     assert line in (made.paths.reports / "index.html").read_text()
@@ -82,7 +82,7 @@ def test_heatmaps_alone_and_a_linear_layer_on_any_vector(copied: Project) -> Non
 
 
 def test_one_head_with_other_options_is_a_method_of_its_own(copied: Project) -> None:
-    before = {t.key for t in told_trainings(copied.paths.weights / "heads") if t.name == "amfi"}
+    before = {t.key for t in listed_trainings(copied.paths.weights / "heads") if t.name == "amfi"}
     copied.set_params(
         **{
             "train.methods": ["skeleton", "amfi", "amfi@lambda_0"],
@@ -91,9 +91,12 @@ def test_one_head_with_other_options_is_a_method_of_its_own(copied: Project) -> 
     )
     load_params(copied.paths.params, "demo")
     assert copied.run("train").made == 3
-    told = {t.array: t for t in told_trainings(copied.paths.weights / "heads")}
-    assert {t.key for t in told.values() if t.name == "amfi"} == before
-    assert told["amfi@lambda_0_0"].history[0]["train_loss"] < told["amfi_0"].history[0]["train_loss"] - 0.5
+    trainings = {t.array: t for t in listed_trainings(copied.paths.weights / "heads")}
+    assert {t.key for t in trainings.values() if t.name == "amfi"} == before
+    assert (
+        trainings["amfi@lambda_0_0"].history[0]["train_loss"]
+        < trainings["amfi_0"].history[0]["train_loss"] - 0.5
+    )
     assert "amfi@lambda_0" in metrics(copied)
 
 
@@ -118,7 +121,7 @@ TWO_VIDEOS = {"pretrain.backbones": {**BACKBONES, "other": BACKBONES["video"]}}
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (
             {"train.methods": ["amfi", "linear"]},
@@ -157,9 +160,9 @@ TWO_VIDEOS = {"pretrain.backbones": {**BACKBONES, "other": BACKBONES["video"]}}
     ],
 )  # fmt: skip
 def test_what_cannot_be_fed_is_refused_before_anything_runs(
-    tmp_path: Path, changes: dict[str, Any], told: str
+    tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    assert told in refused(tmp_path, **changes)
+    assert message in refused(tmp_path, **changes)
 
 
 def test_a_stream_may_be_named(tmp_path: Path) -> None:
@@ -173,8 +176,10 @@ def test_features_of_other_weights_are_refused(copied: Project) -> None:
     """`pretrain` ran again, with another plan, and `features` did not."""
     copied.set_params(**{"pretrain.backbones.video.plan": {**PLAN, "lr": 0.03}})
     copied.run("pretrain")
-    told = r"features\.zarr was not computed with the weights in .*\(video_0_fold, video_0\): run `features`"
-    with pytest.raises(DatasetError, match=told):
+    message = (
+        r"features\.zarr was not computed with the weights in .*\(video_0_fold, video_0\): run `features`"
+    )
+    with pytest.raises(DatasetError, match=message):
         copied.run("train")
 
 
@@ -192,8 +197,8 @@ def test_a_class_whose_training_clips_were_all_lost_is_refused(copied: Project) 
     parts = splits.tested_parts(
         found, {e.clip.clip_id for e in found.usable()} - lost, copied.preset.pretrain
     )
-    told = rf"\d+ test clips are of {found.classes[lone]}, of which no training clip has features"
-    with pytest.raises(DatasetError, match=told):
+    message = rf"\d+ test clips are of {found.classes[lone]}, of which no training clip has features"
+    with pytest.raises(DatasetError, match=message):
         splits.refuse_untaught(found, parts)
     rewritten(copied, entries=tuple(e for e in found.entries if e.clip.clip_id not in lost))
     splits.refuse_untaught(read_catalog(copied.paths.catalog), parts)  # never there: `index` has told of it

@@ -21,7 +21,7 @@ def refused(tmp_path: Path, **more: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (
             {"pretrain.backbones.other": {**BACKBONES["rgb"], "cuts": ["map", "features"]}},
@@ -61,9 +61,9 @@ def refused(tmp_path: Path, **more: Any) -> str:
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_before_anything_runs(
-    tmp_path: Path, more: dict[str, Any], told: str
+    tmp_path: Path, more: dict[str, Any], message: str
 ) -> None:
-    assert told in refused(tmp_path, **more)
+    assert message in refused(tmp_path, **more)
 
 
 def test_equally_long_strided_windows_of_one_box_may_be_laid_over_each_other(tmp_path: Path) -> None:

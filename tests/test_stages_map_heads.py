@@ -19,7 +19,7 @@ from models.head import Source, head_for
 from models.training.checkpoint import decode
 from pipeline.catalog.catalog import read_catalog
 from pipeline.inputs.head_input import HeadBatches, HeadRows, MapInput, VectorInput
-from pipeline.training.trainings import read_trainings, told_trainings
+from pipeline.training.trainings import listed_trainings, read_trainings
 from stages.load_params import load_params
 
 ONCE = {**PLAN, "epochs": 1}
@@ -115,10 +115,10 @@ def metrics(project: Project) -> dict[str, Any]:
 
 
 def test_every_head_of_the_five_systems_is_a_row_of_the_table(whole: Project) -> None:
-    told = metrics(whole)
-    assert {*METHODS} - {"epam"} <= told.keys()
-    assert told["fused"]["by_seed"]
-    assert told["fusion"] == "epam"
+    document = metrics(whole)
+    assert {*METHODS} - {"epam"} <= document.keys()
+    assert document["fused"]["by_seed"]
+    assert document["fusion"] == "epam"
     assert "epam@rival" in (whole.paths.reports / "index.html").read_text()
 
 
@@ -137,8 +137,8 @@ def test_the_same_seed_learns_the_same_weights(whole: Project, tmp_path: Path) -
     train = {**TRAIN, "methods": ["video", "epam", "last_block@sf"]}
     again.set_params(**changes(train=train))
     assert again.run("train").made == 6
-    before = {t.array: t.sha256 for t in told_trainings(whole.paths.weights / "heads")}
-    after = {t.array: t.sha256 for t in told_trainings(again.paths.weights / "heads")}
+    before = {t.array: t.sha256 for t in listed_trainings(whole.paths.weights / "heads")}
+    after = {t.array: t.sha256 for t in listed_trainings(again.paths.weights / "heads")}
     assert after == {array: before[array] for array in after}
 
 
@@ -182,8 +182,8 @@ def test_the_document_names_each_clips_rows_of_every_input(whole: Project, store
 
 def test_a_head_with_losses_of_its_own_learns_by_them(whole: Project) -> None:
     """SF-Head's losses come on top of cross-entropy, of ten classes about 2.3."""
-    told = {t.array: t.history[0]["train_loss"] for t in told_trainings(whole.paths.weights / "heads")}
-    assert told["last_block@sf_0"] != pytest.approx(told["last_block_0"], abs=0.01)
+    losses = {t.array: t.history[0]["train_loss"] for t in listed_trainings(whole.paths.weights / "heads")}
+    assert losses["last_block@sf_0"] != pytest.approx(losses["last_block_0"], abs=0.01)
 
 
 class Counted:

@@ -129,6 +129,6 @@ def test_pictures_lie_beside_the_page(finished: Project) -> None:
 
 
 def test_results_in_words(finished: Project, metrics: dict[str, Any]) -> None:
-    told = describe_results(finished.paths)
-    assert f"{metrics['fused']['mean']:5.1f}" in told
-    assert "index.html" in told
+    output = describe_results(finished.paths)
+    assert f"{metrics['fused']['mean']:5.1f}" in output
+    assert "index.html" in output

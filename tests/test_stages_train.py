@@ -2,13 +2,13 @@
 
 from tiny import TINY, Project
 
-from pipeline.training.trainings import told_trainings
+from pipeline.training.trainings import listed_trainings
 
 
 def first_losses(project: Project) -> dict[tuple[str, int, str], float]:
     """Each training's mean loss over its first epoch, by head, seed and phase."""
-    told = told_trainings(project.paths.weights / "heads")
-    return {(one.name, one.seed, one.phase): one.history[0]["train_loss"] for one in told}
+    trainings = listed_trainings(project.paths.weights / "heads")
+    return {(one.name, one.seed, one.phase): one.history[0]["train_loss"] for one in trainings}
 
 
 def test_every_head_smooths_labels_where_its_plan_says_so(copied: Project) -> None:

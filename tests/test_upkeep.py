@@ -59,17 +59,17 @@ def flip(path: Path, at: int) -> None:
 
 def test_ls_and_verify_from_the_command_line(copied: Project) -> None:
     assert re.search(r"frames\.zarr +58 +8 ", invoke(copied, "cache", "ls").output)
-    told = invoke(copied, "cache", "verify", str(copied.paths.store("samples")))
-    assert told.exit_code == 0
-    assert "samples.zarr: whole" in told.output
+    result = invoke(copied, "cache", "verify", str(copied.paths.store("samples")))
+    assert result.exit_code == 0
+    assert "samples.zarr: whole" in result.output
     flip(copied.paths.store("samples") / "r4" / "c.0.0.0", 5)
-    told = invoke(copied, "cache", "verify", str(copied.paths.store("samples")))
-    assert told.exit_code == 1
+    result = invoke(copied, "cache", "verify", str(copied.paths.store("samples")))
+    assert result.exit_code == 1
     assert (
         "r4/c.0.0.0 (array r4): its content is not what the manifest says: chunks fail their crc32c"
-        in told.output
+        in result.output
     )
-    assert CLIP in told.output
+    assert CLIP in result.output
 
 
 def test_repair_computes_the_damaged_clip_alone_and_gives_the_bytes_back(
@@ -123,7 +123,7 @@ def test_repair_refuses_what_the_stage_would_make_otherwise(
 
 
 def test_why_a_hit_is_one(copied: Project) -> None:
-    told = why(copied, "r4")
+    output = why(copied, "r4")
     for word in (
         "params.size: [32, 32]",
         "step: crop",
@@ -131,9 +131,9 @@ def test_why_a_hit_is_one(copied: Project) -> None:
         "inputs.samples: ",
         "(samples.zarr r4)",
     ):
-        assert word in told
-    assert "hit: present params and files give the same key" in told
-    assert "miss" not in told
+        assert word in output
+    assert "hit: present params and files give the same key" in output
+    assert "miss" not in output
     lost = next(json.loads(line)["clip_id"] for line in copied.paths.failures.read_text().splitlines())
     assert "lost in index: " in why(copied, clip=lost)
     with pytest.raises(DatasetError, match="has a clip 'nobody'"):
@@ -142,10 +142,10 @@ def test_why_a_hit_is_one(copied: Project) -> None:
 
 def test_why_a_miss_says_what_differs_from_the_nearest_entry(copied: Project) -> None:
     copied.set_params(**{"crop.recipes": {"r4": recipe(size=[48, 48])}})
-    told = why(copied, "r4")
-    assert "miss: r4 of" in told
-    assert "params.size [32, 32] → [48, 48]" in told
-    differing = told.partition("differs in")[2].strip().splitlines()
+    output = why(copied, "r4")
+    assert "miss: r4 of" in output
+    assert "params.size [32, 32] → [48, 48]" in output
+    differing = output.partition("differs in")[2].strip().splitlines()
     assert len([line for line in differing if "→" in line]) == 1
     copied.run("crop")
     assert "hit: present" in why(copied, "r4")
@@ -157,10 +157,10 @@ def test_why_a_changed_file_is_a_miss(copied: Project) -> None:
     video = copied.raw / "nturgb+d_rgb" / f"{CLIP}_rgb.avi"
     other = copied.raw / "nturgb+d_rgb" / "S001C002P002R001A005_rgb.avi"
     put(video, other.read_bytes())
-    told = why(copied, "facts")
+    output = why(copied, "facts")
     old, new = (open_store(copied.paths.store("samples")).coord("video_sha256")[row].tobytes().hex()[:12]
                 for row in (place(copied, CLIP), place(copied, other.name[:20])))  # fmt: skip
-    assert f"inputs.video {old}… → {new}…" in told
+    assert f"inputs.video {old}… → {new}…" in output
 
 
 def place(project: Project, clip: str) -> int:
@@ -188,8 +188,8 @@ def test_every_store_tells_code_params_weights_sources_and_decoder(finished: Pro
     import hashlib
 
     video = finished.raw / "nturgb+d_rgb" / f"{CLIP}_rgb.avi"
-    told = store.coord("video_sha256")[store.ids.index(CLIP)].tobytes()
-    assert told == hashlib.sha256(video.read_bytes()).digest()
+    stored = store.coord("video_sha256")[store.ids.index(CLIP)].tobytes()
+    assert stored == hashlib.sha256(video.read_bytes()).digest()
 
 
 def test_no_key_knows_where_the_data_lie_how_many_work_and_on_what(
@@ -217,15 +217,15 @@ def recipe(**changes: object) -> dict[str, object]:
 def test_what_is_not_there_is_told_with_what_is(copied: Project) -> None:
     for command in ("verify", "repair", "adopt"):
         for folder in ("nothing.zarr", "data/demo"):
-            told = invoke(copied, "cache", command, str(copied.root / folder))
-            assert told.exit_code == 2
-            assert "is no store: expected a folder with a manifest.json" in told.output
+            result = invoke(copied, "cache", command, str(copied.root / folder))
+            assert result.exit_code == 2
+            assert "is no store: expected a folder with a manifest.json" in result.output
     for words, expected in (
         ((CLIP[:-1] + "Z",), f"did you mean {CLIP[:-2]}"),
         (("nobody",), "ids look like S001C0"),
         ((CLIP, "--array", "r5"), "there are box_r4"),
         ((CLIP, "--dataset", "dmo"), "datasets that have some: demo"),
     ):
-        told = invoke(copied, "cache", "why", *words)
-        assert told.exit_code == 2
-        assert expected in told.output
+        result = invoke(copied, "cache", "why", *words)
+        assert result.exit_code == 2
+        assert expected in result.output

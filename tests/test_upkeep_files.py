@@ -84,9 +84,9 @@ def test_what_is_damaged_is_refused_where_it_is_read_with_the_way_on(copied: Pro
         seals.unlink()
     if not name.endswith(SEALS):
         put(copied.root / name, b"\x00\xffgarbage, not what is looked for")
-        with pytest.raises(DatasetError, match=r"cannot be read|is not the file|fails its") as told:
+        with pytest.raises(DatasetError, match=r"cannot be read|is not the file|fails its") as caught:
             READERS[name](copied)
-        assert "make" in str(told.value)
+        assert "make" in str(caught.value)
 
 
 @pytest.mark.parametrize(

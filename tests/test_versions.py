@@ -20,14 +20,14 @@ def forgetting() -> None:
 @pytest.fixture
 def two_opencvs(monkeypatch: pytest.MonkeyPatch) -> None:
     """opencv-python 5.0 whose files opencv-python-headless 4.14 has overwritten."""
-    told = {"opencv-python": "5.0.0.93", "opencv-python-headless": "4.14.0.90"}
+    stated = {"opencv-python": "5.0.0.93", "opencv-python-headless": "4.14.0.90"}
 
-    def told_version(package: str) -> str:
-        if package not in told:
+    def stated_version(package: str) -> str:
+        if package not in stated:
             raise PackageNotFoundError(package)
-        return told[package]
+        return stated[package]
 
-    monkeypatch.setattr(versions, "version", told_version)
+    monkeypatch.setattr(versions, "version", stated_version)
     monkeypatch.setattr(cv2, "__version__", "4.14.0")
 
 
@@ -48,9 +48,9 @@ def test_two_opencvs_are_told_by_name_once_at_the_stages_start(
     finished: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert finished.copy(tmp_path / "mine").run("crop").failed == 0
-    told = capsys.readouterr().err
-    assert told.count("opencv-python 5.0.0.93 and opencv-python-headless 4.14.0.90 are both installed") == 1
-    assert "what runs is OpenCV 4.14" in told
+    output = capsys.readouterr().err
+    assert output.count("opencv-python 5.0.0.93 and opencv-python-headless 4.14.0.90 are both installed") == 1
+    assert "what runs is OpenCV 4.14" in output
 
 
 def test_one_opencv_is_no_news() -> None:

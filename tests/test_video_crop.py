@@ -46,7 +46,7 @@ def samples_of(*views: list[int]) -> Samples:
     return Samples(np.array(views, dtype=np.int32), 1000)
 
 
-def said_by_store(recipe: CropRecipe) -> dict[str, Any]:
+def stated_by_store(recipe: CropRecipe) -> dict[str, Any]:
     return {"recipes": {"video": asdict(recipe)}}
 
 
@@ -152,7 +152,7 @@ def test_jpeg_rows_have_one_length_and_come_back_nearly_the_same(channels: int) 
     crops = smooth_frames(channels)
     rows = encode_jpeg(crops, quality=recipe.jpeg_quality)
     assert rows.shape == (1, 2, jpeg_bytes(recipe.size, channels))
-    again = unpack_frames(rows, said_by_store(recipe), "video")
+    again = unpack_frames(rows, stated_by_store(recipe), "video")
     assert again.shape == crops.shape
     assert np.abs(again.astype(int) - crops).mean() < 4
 
@@ -161,14 +161,14 @@ def test_a_jpeg_that_does_not_fit_loses_quality_not_its_end() -> None:
     recipe = CropRecipe(sampling="r16", size=(96, 96), storage="jpeg", jpeg_quality=100)
     noise = np.random.default_rng(0).integers(0, 256, (1, 1, 96, 96, 3), dtype=np.uint8)
     rows = encode_jpeg(noise, quality=recipe.jpeg_quality)
-    assert unpack_frames(rows, said_by_store(recipe), "video").shape == noise.shape
+    assert unpack_frames(rows, stated_by_store(recipe), "video").shape == noise.shape
     assert np.array_equal(rows, encode_jpeg(noise, quality=recipe.jpeg_quality))
 
 
 def test_a_broken_jpeg_row_is_refused() -> None:
     recipe = CropRecipe(sampling="r16", size=(32, 32), storage="jpeg")
     with pytest.raises(VideoError, match="verify the store"):
-        unpack_frames(np.zeros((1, 1, 99), dtype=np.uint8), said_by_store(recipe), "video")
+        unpack_frames(np.zeros((1, 1, 99), dtype=np.uint8), stated_by_store(recipe), "video")
 
 
 def test_bytes_of_a_clip_are_those_of_the_paper_sizes() -> None:
@@ -181,13 +181,13 @@ def test_bytes_of_a_clip_are_those_of_the_paper_sizes() -> None:
 
 def test_pixels_are_kept_as_they_are() -> None:
     crops = smooth_frames(3)
-    assert unpack_frames(crops, said_by_store(TINY), "video") is crops
+    assert unpack_frames(crops, stated_by_store(TINY), "video") is crops
 
 
 def test_clips_are_unpacked_together() -> None:
     recipe = CropRecipe(sampling="r16", size=(32, 32), storage="jpeg")
     rows = np.stack([encode_jpeg(smooth_frames(1), quality=recipe.jpeg_quality)] * 3)
-    assert unpack_frames(rows, said_by_store(recipe), "video").shape == (3, 1, 2, 32, 32, 1)
+    assert unpack_frames(rows, stated_by_store(recipe), "video").shape == (3, 1, 2, 32, 32, 1)
 
 
 @pytest.mark.parametrize(

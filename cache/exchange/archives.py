@@ -73,14 +73,14 @@ def write_zip(out: Path, files: Mapping[str, tuple[Path, str | None]]) -> int:
     return size
 
 
-def _add(archive: zipfile.ZipFile, name: str, path: Path, told: str | None) -> None:
+def _add(archive: zipfile.ZipFile, name: str, path: Path, expected: str | None) -> None:
     info = zipfile.ZipInfo(name, _EPOCH)
     info.external_attr = (stat.S_IFREG | 0o644) << 16
     info.create_system = 3  # Unix, on every machine: the bytes shall be the same
     info.file_size = path.stat().st_size
     with path.open("rb") as source, archive.open(info, "w") as target:
         digest = copy_hashed(source, target)
-    if told is not None and digest != told:
+    if expected is not None and digest != expected:
         raise StoreError(
             f"{path} is not what its manifest says; mend the store first: python cli.py cache repair"
         )

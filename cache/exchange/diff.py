@@ -27,8 +27,8 @@ class Reason:
     rows: tuple[str, ...]
 
     def __str__(self) -> str:
-        told = ", ".join(map(str, self.differences))
-        return f"{self.array}: {told} ({_several(self.rows)})"
+        listed = ", ".join(map(str, self.differences))
+        return f"{self.array}: {listed} ({_several(self.rows)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class StoreDiff:
     @property
     def agrees(self) -> bool:
         """Whether the same rows hold the same, made of the same; their order may differ."""
-        told = (self.only_a, self.only_b, self.attributes, self.layout, self.recipes, self.reasons)
-        return not any((*told, self.coordinates)) and all(found.agrees for found in self.contents)
+        unequal = (self.only_a, self.only_b, self.attributes, self.layout, self.recipes, self.reasons)
+        return not any((*unequal, self.coordinates)) and all(found.agrees for found in self.contents)
 
     @property
     def exit_code(self) -> int:

@@ -36,20 +36,20 @@ class ContentDiff:
         return not (self.differing or self.failed_in_one)
 
     def __str__(self) -> str:
-        told = []
+        parts = []
         if self.differing:
             rows = ", ".join(self.differing[:_SHOWN]) + (" …" if len(self.differing) > _SHOWN else "")
             far = (
                 "NaN only" if self.max_abs_difference is None else f"by {self.max_abs_difference:.3g} at most"
             )
-            told.append(
+            parts.append(
                 f"{len(self.differing)} of {self.compared} rows made of the same differ, {far}: {rows}"
             )
         if self.unlike_nan:
-            told.append(f"{len(self.unlike_nan)} rows have NaN in one only")
+            parts.append(f"{len(self.unlike_nan)} rows have NaN in one only")
         if self.failed_in_one:
-            told.append(f"{', '.join(self.failed_in_one[:_SHOWN])} failed in one only")
-        return f"{self.array}: " + ("; ".join(told) or f"{self.compared} rows agree")
+            parts.append(f"{', '.join(self.failed_in_one[:_SHOWN])} failed in one only")
+        return f"{self.array}: " + ("; ".join(parts) or f"{self.compared} rows agree")
 
 
 def content_diff(

@@ -38,8 +38,8 @@ class Imported:
     adopted: Adopted | None
 
     def __str__(self) -> str:
-        told = f"{self.path}: {self.rows} rows, {self.files} files, {self.bytes:,} bytes, all as published"
-        lines = [f"{told}; digest {self.digest}", *([str(self.adopted)] if self.adopted else [])]
+        summary = f"{self.path}: {self.rows} rows, {self.files} files, {self.bytes:,} bytes, all as published"
+        lines = [f"{summary}; digest {self.digest}", *([str(self.adopted)] if self.adopted else [])]
         return "\n".join(lines)
 
 

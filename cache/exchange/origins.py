@@ -147,12 +147,12 @@ def origin_of(source: str, beside: Path) -> Iterator[Origin]:
 def _fetch(url: str, target: Path) -> None:
     """As many bytes as were announced, no more."""
     with answered(url) as answer:
-        told = getattr(answer, "length", None)
-        if told is None:
+        length = getattr(answer, "length", None)
+        if length is None:
             raise StoreError(
                 f"{url}: the server does not say how large it is; fetch it by hand and import the file"
             )
         with full_disk_explained(target, url), target.open("xb") as file:
-            copy_hashed(answer, file, told)
-            if file.tell() != told:
-                raise StoreError(f"{url} ended after {file.tell():,} of {told:,} bytes; fetch it again")
+            copy_hashed(answer, file, length)
+            if file.tell() != length:
+                raise StoreError(f"{url} ended after {file.tell():,} of {length:,} bytes; fetch it again")

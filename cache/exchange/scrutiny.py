@@ -37,7 +37,7 @@ def scrutinise(folder: Path, where: str, hashes: Hashes) -> int:
         _refuse_rows(rows)
         for part in (*parts.arrays.values(), *parts.coords.values()):
             _refuse_chunks(parts, part)
-        _refuse_told(parts, rows)
+        _refuse_card(parts, rows)
     except ArchiveError:
         raise
     except (StoreError, ShardError, SpecError) as error:
@@ -75,7 +75,7 @@ def _refuse_chunks(parts: Parts, part: Part) -> None:
             reader.close()
 
 
-def _refuse_told(parts: Parts, rows: _Rows) -> None:
+def _refuse_card(parts: Parts, rows: _Rows) -> None:
     """`made_of` and `failures`, which people read, against the documents, which keys are made of."""
     failed: set[tuple[str | None, str]] = set()
     for array in sorted(parts.arrays):
@@ -86,17 +86,17 @@ def _refuse_told(parts: Parts, rows: _Rows) -> None:
             failed |= {(rows.ids[span[row]], array) for row in read.failures}
         if key_of(parts.attrs[LAYOUT]["made_of"].get(array)) != key_of(factored(docs)[0]):
             raise ArchiveError(f"its card tells of another recipe for {array!r} than its documents do")
-    told = _told_failures(parts, rows)
-    if told != failed:
-        row_id, array = min(told ^ failed, key=str)
+    stated = _card_failures(parts, rows)
+    if stated != failed:
+        row_id, array = min(stated ^ failed, key=str)
         raise ArchiveError(f"its card and its documents disagree whether {row_id!r} failed in {array!r}")
 
 
-def _told_failures(parts: Parts, rows: _Rows) -> set[tuple[str | None, str]]:
+def _card_failures(parts: Parts, rows: _Rows) -> set[tuple[str | None, str]]:
     """(id, array); an entry without an array stands for all arrays that the row has."""
     number = {row_id: row for row, row_id in enumerate(rows.ids)}
-    told: set[tuple[str | None, str]] = set()
+    failed: set[tuple[str | None, str]] = set()
     for entry in parts.attrs["failures"]:
         having = [array for array, keys in rows.keys.items() if keys[number[entry["id"]]] is not None]
-        told |= {(entry["id"], array) for array in ([entry["array"]] if "array" in entry else having)}
-    return told
+        failed |= {(entry["id"], array) for array in ([entry["array"]] if "array" in entry else having)}
+    return failed

@@ -130,8 +130,8 @@ def blob_damage(folder: Path) -> str | None:
     try:
         data = (folder / _RECORD).read_bytes()
         document: dict[str, Any] = json.loads(data)
-        told = document.pop("digest")
-        if key_of(document) != told or _spelled({**document, "digest": told}) != data:
+        digest = document.pop("digest")
+        if key_of(document) != digest or _spelled({**document, "digest": digest}) != data:
             return f"{_RECORD} does not match its own digest"
         if not key_of(document["doc"]) == document["key"] == folder.name:
             return f"{_RECORD} is that of blob {document['key']}"

@@ -54,8 +54,8 @@ class Digests:
         """64 hex digits; reads the file only where its size, times or inode differ from the last time."""
         name = os.path.realpath(path)
         facts = _facts(Path(name).stat())
-        told, digest, seal = self._known.get(name, ("", "", ""))
-        if told == facts and seal == key_of([name, facts, digest]):
+        known_facts, digest, seal = self._known.get(name, ("", "", ""))
+        if known_facts == facts and seal == key_of([name, facts, digest]):
             return digest
         began = time.time_ns()
         with Path(name).open("rb") as file:

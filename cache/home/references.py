@@ -77,8 +77,8 @@ def _use(path: Path) -> Use:
             f"{path} is damaged: `python cli.py cache repair` takes it away, and notes again what the project's own "
             "stores and weights need"
         )
-    told: dict[str, Any] = json.loads(data)
+    document: dict[str, Any] = json.loads(data)
     return Use(
-        Path(told["out"]), told["host"], told["user"], datetime.fromisoformat(told["made_at"]),
-        frozenset(told["shards"]), frozenset(told["blobs"]), told["facts"],
+        Path(document["out"]), document["host"], document["user"], datetime.fromisoformat(document["made_at"]),
+        frozenset(document["shards"]), frozenset(document["blobs"]), document["facts"],
     )  # fmt: skip

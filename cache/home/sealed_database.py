@@ -38,10 +38,10 @@ class SealedDatabase:
     def damage(self) -> str | None:
         """Describe what is wrong with its bytes; None where nothing is, or where it was not sealed yet."""
         try:
-            told = self.seal.read_text("ascii", "replace")
+            sealed = self.seal.read_text("ascii", "replace")
         except FileNotFoundError:
             return None
-        return None if told == self._digest() else f"its content and {self.seal.name} disagree"
+        return None if sealed == self._digest() else f"its content and {self.seal.name} disagree"
 
     @contextmanager
     def alone(self) -> Iterator[sqlite3.Connection]:

@@ -12,7 +12,7 @@ from ..store.rows import Rows
 
 SPLITS = ("train", "test")
 """Names of the numbers in the coordinate `split`."""
-_TOLD = ("title", "dataset", "protocol", "stage", "licence", "citation", "url")
+_TEXTS = ("title", "dataset", "protocol", "stage", "licence", "citation", "url")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Card:
     """All attributes of the store, the above among them."""
 
     def __str__(self) -> str:
-        width = max(map(len, ("digest", *_TOLD, *self.recipe)))
-        lines = [f"{name:{width}} {value}" for name in _TOLD if (value := getattr(self, name)) is not None]
+        width = max(map(len, ("digest", *_TEXTS, *self.recipe)))
+        lines = [f"{name:{width}} {value}" for name in _TEXTS if (value := getattr(self, name)) is not None]
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
         lines.append(f"{'counts':{width}} {counts}")
         lines += [
@@ -61,8 +61,8 @@ class Card:
 def card_of(rows: Rows) -> Card:
     """Read it, and refuse what the content belies. Raises StoreError."""
     contents, attrs = rows.contents, rows.contents.attrs
-    told = {name: attrs.get(name) for name in _TOLD}
-    for name, value in told.items():
+    texts = {name: attrs.get(name) for name in _TEXTS}
+    for name, value in texts.items():
         if not isinstance(value, str | None):
             raise contents.broken(f"its card's {name} is {value!r:.80}, no text")
     classes = attrs.get("classes", [])
@@ -72,7 +72,7 @@ def card_of(rows: Rows) -> Card:
     weights = {array: dict(doc["weights"]) for array, doc in made.items() if doc.get("weights")}
     _refuse_lies(contents, weights)
     return Card(
-        **told, classes=tuple(classes),
+        **texts, classes=tuple(classes),
         recipe={array: _without(doc, "weights", "runtime", "version") for array, doc in made.items()},
         weights=weights,
         versions={array: {**doc.get("runtime", {}), "step": doc.get("version")} for array, doc in made.items()},
@@ -93,10 +93,10 @@ def _without(doc: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def _refuse_lies(contents: Contents, weights: Mapping[str, Mapping[str, str]]) -> None:
     """Weights that the card names must be those that the rows were made with."""
-    told = contents.attrs.get("weights", {})
-    if not isinstance(told, dict):
-        raise contents.broken(f"its card's weights are {told!r:.80}, not sha256 by array")
-    for array, sha256 in told.items():
+    stated = contents.attrs.get("weights", {})
+    if not isinstance(stated, dict):
+        raise contents.broken(f"its card's weights are {stated!r:.80}, not sha256 by array")
+    for array, sha256 in stated.items():
         made = weights.get(array)
         if array not in contents.arrays or (made is not None and sha256 not in made.values()):
             raise contents.broken(

@@ -43,6 +43,6 @@ def dataset_of(
         name: ((row_dim, *(f"{name}_{axis}" for axis in range(1, values.ndim))), values)
         for name, values in coords.items()
     }
-    told = {field.name: getattr(card, field.name) for field in fields(card)}
-    attrs = {name: value for name, value in told.items() if isinstance(value, str)}
+    facts = {field.name: getattr(card, field.name) for field in fields(card)}
+    attrs = {name: value for name, value in facts.items() if isinstance(value, str)}
     return xarray.Dataset(data, coords=beside, attrs=attrs)

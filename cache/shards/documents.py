@@ -96,10 +96,10 @@ def parse_documents(data: bytes, where: str) -> Documents:
         found = documents_from(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ShardError(f"{where}: the documents are unreadable ({error!r})") from error
-    told = data[-_TAIL:-_CRC_BYTES].hex()
+    stated = data[-_TAIL:-_CRC_BYTES].hex()
     found = replace(found, checksums=tail_checksums(data))
-    if found.key != told:
-        raise ShardError(f"{where}: the documents give the shard the key {found.key}, the file says {told}")
+    if found.key != stated:
+        raise ShardError(f"{where}: the documents give the shard the key {found.key}, the file says {stated}")
     return found
 
 

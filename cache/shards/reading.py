@@ -20,7 +20,9 @@ from .zstd import unpacked
 Check: TypeAlias = Literal["first", "always"]
 """When a chunk's crc32c is computed: when it is first read through this reader, or whenever it is."""
 
-_Picked: TypeAlias = "int | slice | list[int]"
+_Picked: TypeAlias = int | slice | list[int]
+_Groups: TypeAlias = dict[int, tuple[_Picked, _Picked]]
+"""Chunk group to (places in out, rows within the chunk)."""
 _BATCH_BYTES = 1 << 20
 """Read at a time, and still in the processor's cache when its checksums are computed."""
 _KNOWN_BATCH_BYTES = 1 << 22
@@ -41,7 +43,7 @@ class ShardReader:
         self._row_bytes = math.prod(spec.row_shape) * spec.stored.itemsize
         self._chunk_bytes = math.prod(spec.chunk_shape) * spec.stored.itemsize
         self._index = self._read_index(index_bytes(spec, rows_per_shard))
-        self._told = None if checksums is None else self._told_checksums(checksums)
+        self._expected = None if checksums is None else self._expected_checksums(checksums)
         self._seen = np.zeros(self._index.shape[:2], bool) if check == "first" else None
         self._zstd = Zstd()
         whole_rows = spec.codec == "raw" and spec.inner == spec.row_shape
@@ -61,7 +63,7 @@ class ShardReader:
         if self._local is not None and out.flags.c_contiguous and out.shape[1:] == self.spec.row_shape:
             runs = self._runs(places, rows)
         if runs is None:
-            self._read_cells(out, places, rows, start, stop)
+            self._read_groups(out, self._grouped(list(map(int, places)), list(map(int, rows))), start, stop)
         else:
             for place, row, count in runs:
                 self._read_rows(out[place : place + count], row)
@@ -71,7 +73,7 @@ class ShardReader:
         if self._local is not None:
             self._read_rows(out, first)
         else:
-            self._read_cells(out, range(len(out)), range(first, first + len(out)), 0, None)
+            self._read_groups(out, self._consecutive(first, len(out)), 0, None)
 
     def group(self, number: int) -> NDArray[np.generic]:
         """(chunk_rows, *row_shape): the rows that share their chunks."""
@@ -100,13 +102,9 @@ class ShardReader:
         for _ in self._stored([(group, chunk) for chunk in range(self.spec.chunks_per_row)]):
             pass
 
-    def _read_cells(
-        self, out: NDArray[np.generic], places: Sequence[int] | NDArray[np.intp],
-        rows: Sequence[int] | NDArray[np.intp], start: int, stop: int | None,
-    ) -> None:  # fmt: skip
-        """Chunk by chunk, whatever the codec and the cut."""
+    def _read_groups(self, out: NDArray[np.generic], groups: _Groups, start: int, stop: int | None) -> None:
+        """Chunk by chunk, each once, whatever the codec and the cut."""
         wanted = cells(self.spec, start, stop)
-        groups = self._grouped(list(map(int, places)), list(map(int, rows)))
         targets = [(picked, cell) for picked in groups.values() for cell in wanted]
         stored = self._stored([(group, cell.number) for group in groups for cell in wanted])
         for ((at, within), cell), data in zip(targets, stored, strict=True):
@@ -115,8 +113,8 @@ class ShardReader:
             else:
                 out[(at, *cell.row)] = self._decoded(data)[(within, *cell.chunk)]
 
-    def _grouped(self, places: list[int], rows: list[int]) -> dict[int, tuple[_Picked, _Picked]]:
-        """Chunk group to (places in out, rows within the chunk): each chunk is read once."""
+    def _grouped(self, places: list[int], rows: list[int]) -> _Groups:
+        """The chunk groups that hold the rows."""
         size = self.spec.chunk_rows
         if size == 1 and len(set(rows)) == len(rows):
             return {row: (place, 0) for place, row in zip(places, rows, strict=True)}
@@ -126,6 +124,14 @@ class ShardReader:
             at.append(place)
             within.append(row % size)
         return {group: (_picked(at), _picked(within)) for group, (at, within) in groups.items()}
+
+    def _consecutive(self, first: int, count: int) -> _Groups:
+        """As `_grouped`, of rows that follow each other at places from 0 on."""
+        size, last, groups = self.spec.chunk_rows, first + count, _Groups()
+        for start in range(first // size * size, last, size):
+            low, high = max(first, start), min(last, start + size)
+            groups[start // size] = (slice(low - first, high - first), slice(low - start, high - start))
+        return groups
 
     def _runs(
         self, places: Sequence[int] | NDArray[np.intp], rows: Sequence[int] | NDArray[np.intp]
@@ -151,7 +157,7 @@ class ShardReader:
         if first < head:
             self._read_part(out[: head - first], first)
         if head < tail:
-            self._read_groups(out[head - first : tail - first], head // size)
+            self._read_whole_groups(out[head - first : tail - first], head // size)
         if tail < last:
             self._read_part(out[tail - first :], tail)
 
@@ -166,16 +172,14 @@ class ShardReader:
         (data,) = self._stored([(group, 0)])
         out[...] = self.spec.fill if data is None else self._decoded(data)[within : within + len(out)]
 
-    def _read_groups(self, out: NDArray[np.generic], first: int) -> None:
+    def _read_whole_groups(self, out: NDArray[np.generic], first: int) -> None:
         """All rows of whole chunks: one system call a batch, straight into `out`."""
         flat = out.reshape(-1).view(np.uint8).reshape(-1, self._chunk_bytes)
         offsets = self._index[first : first + len(flat), 0, 0]
         stride = self._chunk_bytes + CRC_BYTES
         known = self._seen is not None and bool(self._seen[first : first + len(flat)].all())
         batch = max(1, min((_KNOWN_BATCH_BYTES if known else _BATCH_BYTES) // stride, _MAX_BUFFERS // 2))
-        breaks = (
-            np.flatnonzero(np.diff(offsets) != stride) + 1
-        )  # empty chunks all break: their offsets are alike
+        breaks = np.flatnonzero(np.diff(offsets) != stride) + 1  # empty chunks all break
         for low, high in zip([0, *breaks.tolist()], [*breaks.tolist(), len(flat)], strict=True):
             if offsets[low] == EMPTY:
                 out[low * self.spec.chunk_rows : high * self.spec.chunk_rows] = self.spec.fill
@@ -199,8 +203,8 @@ class ShardReader:
         wrong = np.flatnonzero(crcs != np.frombuffer(tails, "<u4"))
         if len(wrong):
             raise self._damaged(f"chunk ({first + int(wrong[0])}, 0) fails its crc32c")
-        if self._told is not None:
-            strange = np.flatnonzero(crcs != self._told[first : first + num, 0])
+        if self._expected is not None:
+            strange = np.flatnonzero(crcs != self._expected[first : first + num, 0])
             if len(strange):
                 raise self._exchanged(first + int(strange[0]), 0)
         if self._seen is not None:
@@ -223,8 +227,8 @@ class ShardReader:
         if len(stored) != length or not (known or crc_holds(stored)):
             raise self._damaged(f"chunk ({group}, {number}) fails its crc32c")
         if (
-            self._told is not None
-            and int.from_bytes(stored[-CRC_BYTES:], "little") != self._told[group, number]
+            self._expected is not None
+            and int.from_bytes(stored[-CRC_BYTES:], "little") != self._expected[group, number]
         ):
             raise self._exchanged(group, number)
         if self._seen is not None:
@@ -257,16 +261,16 @@ class ShardReader:
             raise self._damaged("its index names chunks that cannot be there")
         return index
 
-    def _told_checksums(self, table: bytes) -> NDArray[np.uint32]:
+    def _expected_checksums(self, table: bytes) -> NDArray[np.uint32]:
         """(groups, chunks_per_row); chunks that the index calls empty must be so by the table too."""
         num_chunks = self._index[..., 0].size
         if len(table) != num_chunks * CRC_BYTES:
             raise self._damaged(f"{len(table)} bytes of checksums are kept of its {num_chunks} chunks")
-        told = checksum_array(table, self.spec.chunks_per_row)
-        strange = np.argwhere((self._index[..., 0] == EMPTY) & (told != 0))
+        expected = checksum_array(table, self.spec.chunks_per_row)
+        strange = np.argwhere((self._index[..., 0] == EMPTY) & (expected != 0))
         if len(strange):
             raise self._exchanged(int(strange[0, 0]), int(strange[0, 1]))
-        return told
+        return expected
 
     def _exchanged(self, group: int, number: int) -> ShardError:
         self._source.distrust()

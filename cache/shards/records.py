@@ -145,8 +145,8 @@ def _record(document: dict[str, Any]) -> Record:
 
 def recorded_checksums(document: Mapping[str, Any]) -> bytes | None:
     """The table of chunks' crc32c that a record holds, if any. Raises ValueError."""
-    told = document.get("checksums")
-    return None if told is None else b64decode(told, validate=True)
+    encoded = document.get("checksums")
+    return None if encoded is None else b64decode(encoded, validate=True)
 
 
 def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:

@@ -71,9 +71,9 @@ def parse_manifest(data: bytes) -> Manifest:
     """Check a manifest against its own digest, byte for byte, and each of its entries; never raises."""
     try:
         content = parsed(data)
-        told = content.pop("digest")
+        digest = content.pop("digest")
         body = canonical(content)
-        sound = digest_of(body) == told and data == b'{"digest":"%b",%b\n' % (told.encode(), body[1:])
+        sound = digest_of(body) == digest and data == b'{"digest":"%b",%b\n' % (digest.encode(), body[1:])
         entries = content["files"].items()
         if content["format"] != FORMAT:
             return Manifest({}, f"of the format {content['format']!r:.40}, this code reads {FORMAT!r}")
@@ -87,7 +87,7 @@ def parse_manifest(data: bytes) -> Manifest:
             files[name] = facts
         else:
             refused[name] = facts
-    return Manifest(files, None if sound else "not what its own digest says", str(told), refused)
+    return Manifest(files, None if sound else "not what its own digest says", str(digest), refused)
 
 
 def sealed_manifest(files: Mapping[str, FileFacts]) -> bytes:

@@ -50,8 +50,8 @@ class Parts:
 
     def ids(self) -> tuple[str | None, ...]:
         """Every row's id, None for a hole. Raises OSError or ShardError."""
-        words = self.coordinate(f"{self.row_dim}_id")
-        return tuple(bytes(word).rstrip(b"\0").decode("ascii") or None for word in words)
+        stored = self.coordinate(f"{self.row_dim}_id")
+        return tuple(bytes(value).rstrip(b"\0").decode("ascii") or None for value in stored)
 
     def row_keys(self, array: str) -> tuple[str | None, ...]:
         """Every row's key in that array, as the coordinate `key` has it. Raises OSError or ShardError."""
@@ -75,10 +75,9 @@ class Parts:
         if swollen(part, size):
             raise ShardError(f"{part.shard(0)}: {size:,} bytes can't hold {part.rows_per_shard:,} rows")
         out = np.empty((part.rows_per_shard, *part.spec.row_shape), part.spec.stored)
-        everything = range(part.rows_per_shard)
         reader = ShardReader(self.folder / part.shard(0), part.spec, part.rows_per_shard)
         try:
-            reader.read_into(out, everything, everything)
+            reader.read_run(out, 0)
         finally:
             reader.close()
         return out
@@ -104,9 +103,9 @@ def read_parts(folder: Path) -> Parts:
 
 def _refuse_absurd(parts: Parts) -> None:
     """Numbers that no store has would have a reader make room, or a list, without end. Raises ValueError."""
-    rows, words = parts.num_rows, parts.coords[f"{parts.row_dim}_id"]
-    if type(rows) is not int or rows < 1 or words.rows_per_shard != rows:
-        raise ValueError(f"{rows!r:.40} rows, {words.rows_per_shard!r:.40} ids")
+    rows, ids = parts.num_rows, parts.coords[f"{parts.row_dim}_id"]
+    if type(rows) is not int or rows < 1 or ids.rows_per_shard != rows:
+        raise ValueError(f"{rows!r:.40} rows, {ids.rows_per_shard!r:.40} ids")
     shards = sum(len(parts.blocks(array)) for array in parts.arrays)
     if shards > _MAX_SHARDS:
         raise ValueError(f"{rows:,} rows would lie in {shards:,} shards")
@@ -120,7 +119,7 @@ def damaged_rows(path: Path, part: Part, checksums: bytes | None = None) -> tupl
     try:
         reader = ShardReader(path, part.spec, part.rows_per_shard, checksums=checksums)
     except (ShardError, OSError) as error:
-        return _told(error), range(part.rows_per_shard)
+        return _described(error), range(part.rows_per_shard)
     bad: set[int] = set()
     try:
         for group in range(part.rows_per_shard // part.spec.chunk_rows):
@@ -133,5 +132,5 @@ def damaged_rows(path: Path, part: Part, checksums: bytes | None = None) -> tupl
     return "chunks fail their crc32c" if bad else "every chunk's crc32c holds", frozenset(bad)
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     return "its index fails its crc32c" if isinstance(error, ShardError) else f"unreadable ({error})"

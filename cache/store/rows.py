@@ -144,9 +144,8 @@ class Rows:
         """(N, ...), holes included."""
         part = self.contents.coords[name]
         out = np.empty((part.rows_per_shard, *part.spec.row_shape), part.spec.stored)
-        everything = np.arange(part.rows_per_shard)
         held = Held(f"{self.contents.where}: {part.shard(0)}", self._proven(part.shard(0)))
-        ShardReader(held, part.spec, part.rows_per_shard).read_into(out, everything, everything)
+        ShardReader(held, part.spec, part.rows_per_shard).read_run(out, 0)
         if part.attrs.get("encoding") == "ascii":
             return out.view(f"S{out.shape[-1]}")[..., 0]
         return out
@@ -236,12 +235,12 @@ class Rows:
         return data
 
     def _read_ids(self) -> dict[str, int]:
-        words = self._whole_coord(f"{self.contents.row_dim}_id").tolist()
+        ids = self._whole_coord(f"{self.contents.row_dim}_id").tolist()
         try:
-            found = {word.decode("ascii"): row for row, word in enumerate(words) if word}
+            found = {row_id.decode("ascii"): row for row, row_id in enumerate(ids) if row_id}
         except UnicodeDecodeError as error:
             raise self.contents.broken(f"an id is no ASCII ({error})") from error
-        if len(found) != sum(map(bool, words)) or not all(map(str.isprintable, found)):
+        if len(found) != sum(map(bool, ids)) or not all(map(str.isprintable, found)):
             raise self.contents.broken("its ids are not printable, or one stands twice")
         return found
 

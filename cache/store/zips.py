@@ -61,8 +61,8 @@ def data_offset(read: Callable[[int, int], bytes], info: zipfile.ZipInfo, where:
     name = info.orig_filename.encode()
     head = read(info.header_offset, _LOCAL.size + len(name))
     fields: tuple[Any, ...] = _LOCAL.unpack(head[: _LOCAL.size].ljust(_LOCAL.size, b"\0"))
-    told = fields[0], fields[3], fields[9], head[_LOCAL.size :]
-    if told != (_LOCAL_MAGIC, zipfile.ZIP_STORED, len(name), name):
+    header = fields[0], fields[3], fields[9], head[_LOCAL.size :]
+    if header != (_LOCAL_MAGIC, zipfile.ZIP_STORED, len(name), name):
         raise ArchiveError(f"{where}: entry {info.filename!r} is another one in its own header")
     return info.header_offset + _LOCAL.size + int(fields[9]) + int(fields[10])
 

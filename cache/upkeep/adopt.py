@@ -20,7 +20,7 @@ from .faults import Fault, Hashes
 from .verify import verify_store
 
 _WRITABLE = 0o222
-_TOLD = 5
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def adopt_store(folder: Path, cache: Cache, name: str | None = None, hashes: Has
     verified = verify_store(folder, hashes)
     if verified.faults:
         raise StoreError(
-            f"store {folder} is not adopted: {_told(verified.faults)}. Fetch it again, or mend it: "
+            f"store {folder} is not adopted: {_listed(verified.faults)}. Fetch it again, or mend it: "
             f"python cli.py cache repair {folder}"
         )
     mark(cache.root)
@@ -148,6 +148,6 @@ def _keep_order(cache: Cache, name: str, ids: tuple[str | None, ...]) -> bool:
     return True
 
 
-def _told(faults: tuple[Fault, ...]) -> str:
-    more = f" and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
-    return "; ".join(str(fault) for fault in faults[:_TOLD]) + more
+def _listed(faults: tuple[Fault, ...]) -> str:
+    more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    return "; ".join(str(fault) for fault in faults[:_SHOWN]) + more

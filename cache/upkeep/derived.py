@@ -40,12 +40,12 @@ class _Found:
     """Row key to all that the row was made of; of a blob, "" to its document."""
     blob: Path | None = None
 
-    def made_of(self, words: Collection[str]) -> list[str]:
-        """Keys of the rows that name one of the words."""
-        return [key for key, told in self.rows.items() if any(word in words for word in _words(told))]
+    def made_of(self, identifiers: Collection[str]) -> list[str]:
+        """Keys of the rows that name one of the identifiers."""
+        return [key for key, docs in self.rows.items() if any(text in identifiers for text in _strings(docs))]
 
-    def words(self, row_keys: Iterable[str]) -> set[str]:
-        """By which what was made of these rows names it."""
+    def identifiers(self, row_keys: Iterable[str]) -> set[str]:
+        """Keys, or weights' digests, by which what was made of these rows names them."""
         return set(row_keys) if self.blob is None else _weights(self.blob)
 
 
@@ -56,18 +56,18 @@ def derived_faults(cache: Cache, faults: Collection[Fault], strays: Strays) -> l
     damaged/ since an earlier repair or build, and `strays`, which were found in stores.
     """
     strays = {**_strays(cache, faults), **strays}
-    words = {word for key, rows in strays.items() for word in (key, *rows)}
-    records = dict([*_records(cache), *_blobs(cache)]) if words else {}
+    identifiers = {one for key, rows in strays.items() for one in (key, *rows)}
+    records = dict([*_records(cache), *_blobs(cache)]) if identifiers else {}
     found: dict[str, Fault] = {}
     first = True
-    while words:
+    while identifiers:
         more = {
-            name: record.made_of(words) for name, record in records.items()
+            name: record.made_of(identifiers) for name, record in records.items()
             if name not in found and name not in strays and not (first and record.proven)
         }  # fmt: skip
         more = {name: rows for name, rows in more.items() if rows}
         found |= {name: records[name].fault for name in more}
-        words = {word for name, rows in more.items() for word in (name, *records[name].words(rows))}
+        identifiers = {one for name, rows in more.items() for one in (name, *records[name].identifiers(rows))}
         first = False
     named = {fault.place for fault in faults}
     return [found[name] for name in sorted(found) if found[name].place not in named]
@@ -110,11 +110,11 @@ def _strays(cache: Cache, faults: Iterable[Fault]) -> dict[str, Sequence[str]]:
 def _rows_of_stray(shard: Path, record: Path) -> list[str] | None:
     """Its rows' keys where its content is another shard's; a flipped byte was found by whoever read it, at any time."""
     try:
-        told = read_record_document(record)
-        part = Part(ArraySpec.from_document(told["spec"]), told["rows_per_shard"], {})
-        if digest_of_file(shard) == told["digest"] or damaged_rows(shard, part)[1]:
+        document = read_record_document(record)
+        part = Part(ArraySpec.from_document(document["spec"]), document["rows_per_shard"], {})
+        if digest_of_file(shard) == document["digest"] or damaged_rows(shard, part)[1]:
             return None
-        return [row["key"] for row in told["rows"] if row is not None]
+        return [row["key"] for row in document["rows"] if row is not None]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # nothing can have been made of it, or nothing tells
 
@@ -122,22 +122,25 @@ def _rows_of_stray(shard: Path, record: Path) -> list[str] | None:
 def _records(cache: Cache) -> Iterator[tuple[str, _Found]]:
     for path in sorted((cache.root / "shards").glob("*/*.json")):
         try:
-            told = read_record_document(path)
-            rows = [row for row in told["rows"] if row is not None]
+            document = read_record_document(path)
+            rows = [row for row in document["rows"] if row is not None]
             place = cache.shard(path.stem).relative_to(cache.root).as_posix()
-            fault = Fault(place, _SHARD, told["spec"]["array"], tuple(row["id"] for row in rows))
+            fault = Fault(place, _SHARD, document["spec"]["array"], tuple(row["id"] for row in rows))
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a damaged record, told as such
-        made_of = {row["key"]: (told["common"], row["doc"], row.get("copied_from")) for row in rows}
-        yield path.stem, _Found(fault, bool(told.get(PROVEN)), made_of)
+        made_of = {row["key"]: (document["common"], row["doc"], row.get("copied_from")) for row in rows}
+        yield path.stem, _Found(fault, bool(document.get(PROVEN)), made_of)
 
 
 def _blobs(cache: Cache) -> Iterator[tuple[str, _Found]]:
     for path in sorted((cache.root / "blobs").glob("*/*/record.json")):
         try:
-            told = json.loads(path.read_bytes())
+            document = json.loads(path.read_bytes())
             fault = Fault(path.parent.relative_to(cache.root).as_posix(), _BLOB)
-            yield path.parent.name, _Found(fault, bool(told.get(PROVEN)), {"": told["doc"]}, path.parent)
+            yield (
+                path.parent.name,
+                _Found(fault, bool(document.get(PROVEN)), {"": document["doc"]}, path.parent),
+            )
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             continue  # damaged, and told as such
 
@@ -147,13 +150,13 @@ def _weights(folder: Path) -> set[str]:
     return {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
 
 
-def _words(document: Any) -> Iterable[str]:
+def _strings(document: Any) -> Iterable[str]:
     """Every string in it."""
     if isinstance(document, str):
         yield document
     elif isinstance(document, dict):
         for inner in document.values():
-            yield from _words(inner)
+            yield from _strings(inner)
     elif isinstance(document, list | tuple):
         for inner in document:
-            yield from _words(inner)
+            yield from _strings(inner)

@@ -56,9 +56,9 @@ class Collected:
         for item in self.items:
             kinds.setdefault(item.kind, []).append(item)
         what = ", ".join(f"{len(found)} {_NAMES[kind]}" for kind, found in sorted(kinds.items())) or "nothing"
-        told = "removed" if self.deleted else "would be removed (a dry run: --delete does it)"
+        outcome = "removed" if self.deleted else "would be removed (a dry run: --delete does it)"
         return (
-            f"{self.root}: {what} {told}: {self.bytes:,} bytes, {self.freed:,} of them free on the disk. "
+            f"{self.root}: {what} {outcome}: {self.bytes:,} bytes, {self.freed:,} of them free on the disk. "
             f"Kept: what {self.uses} folders need, and all that is younger than {self.days:g} days"
         )
 

@@ -65,8 +65,8 @@ class Inventory:
             ("in work", self.work),
             ("damaged", self.damaged),
         )
-        told = ", ".join(f"{number:,} {what} ({_size(size)})" for what, (number, size) in counts)
-        return "\n".join([*lines, f"cache {self.root}: {told}"])
+        totals = ", ".join(f"{number:,} {what} ({_size(size)})" for what, (number, size) in counts)
+        return "\n".join([*lines, f"cache {self.root}: {totals}"])
 
 
 def inventory(cache: Cache, stores: Iterable[Path]) -> Inventory:

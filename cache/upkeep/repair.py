@@ -126,12 +126,12 @@ class _Repair:
                 self._set_aside(fault.place)
             return
         wanted = facts.size, facts.digest
-        for copy, told in (
+        for copy, names in (
             (self._in_cache(fault.place), self.done.linked),
             (self.fetch(fault.place), self.done.refetched),
         ):
             if copy is not None and copy.exists() and Hashes().of(copy) == wanted:
-                self._put(copy, fault.place, told)
+                self._put(copy, fault.place, names)
                 return
 
     def rebuilt(self, left: Verified, rebuild: Callable[[], object]) -> Verified:
@@ -202,7 +202,7 @@ class _Repair:
                 return self.cache.shard(key) if name == part.shard(block) else self.cache.documents(key)
         return None
 
-    def _put(self, copy: Path, name: str, told: list[str]) -> None:
+    def _put(self, copy: Path, name: str, names: list[str]) -> None:
         """Link a good copy under the name, in one step."""
         target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -210,7 +210,7 @@ class _Repair:
         remove(aside)
         link_or_copy(copy, aside)
         aside.replace(target)
-        told.append(name)
+        names.append(name)
 
     def _set_aside(self, name: str) -> None:
         """Nothing is thrown away: it may be somebody's only copy."""

@@ -85,9 +85,9 @@ class _Check:
         span = self._parts.span(array, block)
         if name != part.shard(block) or every:
             return Fault(name, what, array, self._named(span))
-        told, bad = damaged_rows(self.folder / name, part)
+        description, bad = damaged_rows(self.folder / name, part)
         rows = [row for within, row in enumerate(span) if within in bad]
-        return Fault(name, f"{what}: {told}", array, self._named(rows or span))
+        return Fault(name, f"{what}: {description}", array, self._named(rows or span))
 
     def _named(self, rows: "list[int] | range") -> tuple[str, ...]:
         """Ids of rows; holes have no name, and where the ids can't be read numbers stand for them."""
@@ -192,9 +192,9 @@ class _Check:
                 continue
             span = parts.span(array, block)
             wrong = [row for row, key in zip(span, found.row_keys, strict=False) if key != keys[row]]
-            told = shard_key(part.spec, part.rows_per_shard, keys[span.start : span.stop])
-            if wrong or found.key != told:
-                what = f"documents of shard {found.key}, its rows' keys say {told}"
+            expected = shard_key(part.spec, part.rows_per_shard, keys[span.start : span.stop])
+            if wrong or found.key != expected:
+                what = f"documents of shard {found.key}, its rows' keys say {expected}"
                 yield Fault(name, what, array, self._named(wrong or span))
             elif part.shard(block) not in damaged and not self._checksums_hold(part, block, found.checksums):
                 yield Fault(name, "its checksums are not those of its shard", array, self._named(span))

@@ -119,9 +119,9 @@ def _shard(
         yield Fault(place, f"unreadable ({error.strerror})", part.spec.name, tuple(filter(None, every)))
         return
     if (size, digest) != (document["size"], document["digest"]):
-        told, bad = damaged_rows(cache.shard(key), part)
+        description, bad = damaged_rows(cache.shard(key), part)
         rows = tuple(row for n, row in enumerate(every) if row is not None and (n in bad or not bad))
-        yield Fault(place, f"its content is not what its record says: {told}", part.spec.name, rows)
+        yield Fault(place, f"its content is not what its record says: {description}", part.spec.name, rows)
 
 
 def _documents(path: Path, made_of: Documents, fault: Fault, hashes: Hashes) -> Iterator[Fault]:

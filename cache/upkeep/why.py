@@ -35,14 +35,14 @@ class RowProvenance:
         names: key of another entry to what it is, shown where the document speaks of it.
         """
         head = f"{self.array} of {self.row_id}: key {self.key}"
-        told = [
+        lines = [
             f"  {place}: {_shown(value)}{_named(names or {}, value)}" for place, value in leaves(self.doc)
         ]
         if self.failed is not None:
-            told.append(f"  failed: {self.failed.error}: {self.failed.message}")
+            lines.append(f"  failed: {self.failed.error}: {self.failed.message}")
         if self.record is not None:
-            told.append(f"  made: {_story(self.record)}")
-        return [head, *told]
+            lines.append(f"  made: {_story(self.record)}")
+        return [head, *lines]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def graph_layout(choice: LayoutChoice) -> tuple[GraphBlock, ...]:
     return tuple(block if isinstance(block, GraphBlock) else _block(block) for block in choice)
 
 
-def _block(told: Sequence[int]) -> GraphBlock:
-    if isinstance(told, str) or len(told) != 2:
-        raise ModelParamError(f"a block of a layout is [width, stride], got {told!r}")
-    return GraphBlock(*told)
+def _block(block: Sequence[int]) -> GraphBlock:
+    if isinstance(block, str) or len(block) != 2:
+        raise ModelParamError(f"a block of a layout is [width, stride], got {block!r}")
+    return GraphBlock(*block)

@@ -92,8 +92,8 @@ def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
         source |= {fact: card[fact] for fact in SOURCE if fact in card}
         origins |= card.get(ORIGINS, {})
         origins[name] = {"code": card.get(CODE), "made_of": _recipes(store.made_of)}
-    told = [one.document for one in sorted(lost, key=lambda one: (one.stage, one.error, one.clips))]
-    facts = {LOST: told, ORIGINS: origins, CODE: code_facts(job.stage, job.parts)}
+    documents = [one.document for one in sorted(lost, key=lambda one: (one.stage, one.error, one.clips))]
+    facts = {LOST: documents, ORIGINS: origins, CODE: code_facts(job.stage, job.parts)}
     return replace(job, attrs={**source, **job.attrs, **facts})
 
 
@@ -181,10 +181,10 @@ def _card(job: StoreJob, unexpected: Iterable[Failure]) -> dict[str, Any]:
 def _nothing(job: StoreJob) -> str:
     """Why no store can be made: nothing is left to make it of."""
     reasons = [f"{one.clips} {one.error}, {one.first[0]} first" for one in lost_of(job.failures)]
-    told = (
+    why = (
         f": {'; '.join(reasons)}, all in failures.jsonl" if reasons else ": the stages before left none over"
     )
-    return f"{job.stage}: no clip to make {job.name}.zarr of{told}"
+    return f"{job.stage}: no clip to make {job.name}.zarr of{why}"
 
 
 def lost_on_the_way(store: Store) -> tuple[Lost, ...]:
@@ -193,7 +193,7 @@ def lost_on_the_way(store: Store) -> tuple[Lost, ...]:
     return (*read_lost(card[LOST]), *lost_of(_own(store, card["stage"])))
 
 
-def told_failures(paths: Paths) -> list[Failure]:
+def recorded_failures(paths: Paths) -> list[Failure]:
     """Return all failures of the dataset, from failures.jsonl and from each store.
 
     Stores name what failed while they were made, also where they were fetched and failures.jsonl was not.

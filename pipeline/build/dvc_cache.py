@@ -96,9 +96,9 @@ def dvc_stages(root: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def _md5_of(root: Path, out: Path) -> str | None:
-    for told in _outs(root):
-        if root / told["path"] == out:
-            return str(told["md5"]) if "md5" in told else None
+    for entry in _outs(root):
+        if root / entry["path"] == out:
+            return str(entry["md5"]) if "md5" in entry else None
     return None
 
 
@@ -133,9 +133,9 @@ def _cache_folder(root: Path) -> Path:
 
     dvc = next((f / ".dvc" for f in (root, *root.absolute().parents) if (f / ".dvc").is_dir()), root / ".dvc")
     try:
-        told = Config(dvc_dir=str(dvc))["cache"].get("dir")
+        setting = Config(dvc_dir=str(dvc))["cache"].get("dir")
     except ConfigError as error:
         raise DatasetError(
             f"DVC's settings cannot be read: {error}; `dvc config --list` tells more"
         ) from error
-    return Path(told) if told else dvc / "cache"
+    return Path(setting) if setting else dvc / "cache"

@@ -59,7 +59,7 @@ class Summary:
     """Share of the clips that may fail."""
     note: str = ""
     unit: str = "clips"
-    told_in: str = "failures.jsonl"
+    listed_in: str = "failures.jsonl"
     """File that lists each failure with its reason."""
     unexpected: int = 0
     """Clips that failed by an error that nobody foresaw: tracebacks are in the log, the next run tries again."""
@@ -86,7 +86,7 @@ class Summary:
         if self.note:
             line += f"; {self.note}"
         if self.too_many_failed:
-            line += f"; more than max_failed = {self.max_failed:.1%} failed: see {self.told_in}"
+            line += f"; more than max_failed = {self.max_failed:.1%} failed: see {self.listed_in}"
         return "\n".join((line, *self.gaps))
 
 
@@ -135,8 +135,8 @@ def _failure(line: bytes) -> Failure | None:
     """One line's; None where it is not as it was written. Lines of an older harcache have no digest."""
     try:
         fields = json.loads(line)
-        told = fields.pop(SEAL, None)
-        spelled = _spelled(fields) if told is None else _sealed(fields)
+        seal = fields.pop(SEAL, None)
+        spelled = _spelled(fields) if seal is None else _sealed(fields)
         return Failure(**fields) if spelled == line else None
     except (ValueError, TypeError, AttributeError):
         return None

@@ -24,8 +24,8 @@ Receipt = TypeVar("Receipt")
 class Patience:
     """With a cluster on which no worker can work: none there, or all of them paused for lack of memory."""
 
-    say_after_seconds: float = 5.0
-    """Say so after so long, and then again each time the reason changes."""
+    warn_after_seconds: float = 5.0
+    """Warn after so long, and then again each time the reason changes."""
     give_up_after_seconds: float = 300.0
     """Stop the run after so long without any worker; what is done stays."""
 
@@ -163,26 +163,26 @@ class _Watch:
         self.address = client.scheduler.address
         self._client = client
         self._patience = patience
-        self._said = ""
+        self._reported = ""
 
     def next_of(self, finished: "SimpleQueue[Any]") -> Any:
         """The next future that is done. Raises RunError where no worker could work for too long."""
         idle_seconds = 0.0
         while True:
             try:
-                return finished.get(timeout=self._patience.say_after_seconds)
+                return finished.get(timeout=self._patience.warn_after_seconds)
             except Empty:
                 why = self._why_idle()
-            idle_seconds = idle_seconds + self._patience.say_after_seconds if why else 0.0
+            idle_seconds = idle_seconds + self._patience.warn_after_seconds if why else 0.0
             if idle_seconds >= self._patience.give_up_after_seconds:
                 raise RunError(f"given up after {idle_seconds:.0f} s: {why}; {self._advice}, {_AGAIN}")
-            if why and why != self._said:
+            if why and why != self._reported:
                 limit = self._patience.give_up_after_seconds
                 print(
                     f"waiting, {limit:.0f} s at most (HARCACHE_PATIENCE): {why}; {self._advice}",
                     file=sys.stderr,
                 )
-            self._said = why
+            self._reported = why
 
     def _why_idle(self) -> str:
         """Why nothing can come; "" where a worker is able to work, however long its shard takes."""

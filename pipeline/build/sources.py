@@ -48,9 +48,9 @@ class SourceFiles:
             facts = path.stat()
             found = self._digests.sha256(path)
         except FileNotFoundError as error:
-            raise InputsChangedError(_told(path)) from error
+            raise InputsChangedError(_message(path)) from error
         if found != sha256:
-            raise InputsChangedError(_told(path))
+            raise InputsChangedError(_message(path))
         return facts
 
 
@@ -58,14 +58,14 @@ def _refuse_touched(path: Path, sha256: str, before: os.stat_result, began: int)
     try:
         after = path.stat()
     except FileNotFoundError as error:
-        raise InputsChangedError(_told(path)) from error
+        raise InputsChangedError(_message(path)) from error
     same = [
         getattr(after, fact) == getattr(before, fact)
         for fact in ("st_ino", "st_dev", "st_size", "st_mtime_ns")
     ]
     settled = after.st_ctime_ns == before.st_ctime_ns and after.st_ctime_ns < began - _RACY_NS
     if not all(same) or not (settled or _sha256(path) == sha256):  # ctime alone: a link or rights, most often
-        raise InputsChangedError(_told(path))
+        raise InputsChangedError(_message(path))
 
 
 def _sha256(path: Path) -> str:
@@ -73,7 +73,7 @@ def _sha256(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _told(path: Path) -> str:
+def _message(path: Path) -> str:
     return (
         f"{path} changed after it was hashed: nothing made of it is recorded; whole shards stay. Run `index` again "
         "where it belongs to a dataset, then the same command: it goes on with what is there then"

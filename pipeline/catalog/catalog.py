@@ -151,10 +151,10 @@ class Catalog:
         }
 
 
-def _digests(words: Sequence[str | None]) -> NDArray[np.uint8]:
+def _digests(digests: Sequence[str | None]) -> NDArray[np.uint8]:
     """(N, 32) of N sha256 in hexadecimal."""
-    joined = b"".join(bytes.fromhex(word or "00" * 32) for word in words)
-    return np.frombuffer(joined, np.uint8).reshape(len(words), 32)
+    joined = b"".join(bytes.fromhex(digest or "00" * 32) for digest in digests)
+    return np.frombuffer(joined, np.uint8).reshape(len(digests), 32)
 
 
 def write_catalog(path: Path, catalog: Catalog) -> None:

@@ -29,20 +29,20 @@ class Leaks:
 
     def __str__(self) -> str:
         """A sentence each; empty where nothing leaks."""
-        told = []
+        sentences = []
         if self.clips:
             some = ", ".join(f"{test} is {train}" for test, train in list(self.clips.items())[:SHOWN])
-            told.append(
+            sentences.append(
                 f"{len(self.clips)} of {self.num_test} test clips are byte for byte the same recording as a training "
                 f"clip ({some}{_more(len(self.clips))})"
             )
         if self.subjects:
             some = ", ".join(str(subject) for subject in self.subjects[:SHOWN])
-            told.append(
+            sentences.append(
                 f"{len(self.subjects)} people are on both sides of a split by subject "
                 f"({some}{_more(len(self.subjects))})"
             )
-        return "; ".join(told)
+        return "; ".join(sentences)
 
 
 def leaks_of(clips: Iterable[tuple[Clip, Split, Iterable[str | None]]], axis: Axis) -> Leaks:

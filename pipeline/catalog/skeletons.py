@@ -68,7 +68,7 @@ def pack(
         name: _padded(np.asarray(getattr(skeleton, name)), max_frames)
         for name in ("joints_3d", "joints_2d", "score", "video_frame")
     }
-    told = {
+    values = {
         "num_frames": facts.num_frames,
         "height": facts.height,
         "width": facts.width,
@@ -78,7 +78,7 @@ def pack(
         "flags": flag_bits(flags),
         "undecodable_frames": facts.undecodable_frames,
     }
-    rows["facts"] = np.array([told[name] for name in FACTS], np.int64)
+    rows["facts"] = np.array([values[name] for name in FACTS], np.int64)
     return rows
 
 

@@ -98,16 +98,16 @@ def check_sides(dataset: Dataset, protocol: str) -> None:
     A side that is no `Split` would be left out of everything, and counted nowhere. Raises ParamError for a protocol
     that the dataset does not have, DatasetError for a side or an axis that is no such word.
     """
-    _check_word(dataset.axis(protocol), get_args(Axis), f"{dataset.name}: axis({protocol!r})")
+    _check_choice(dataset.axis(protocol), get_args(Axis), f"{dataset.name}: axis({protocol!r})")
     for clip in dataset.listing().clips:
         where = f"{dataset.name}: split of clip {clip.clip_id!r} for protocol {protocol!r}"
-        _check_word(dataset.split(clip, protocol), get_args(Split), where)
+        _check_choice(dataset.split(clip, protocol), get_args(Split), where)
 
 
-def _check_word(said: object, words: tuple[str, ...], where: str) -> None:
-    if said not in words:
+def _check_choice(value: object, choices: tuple[str, ...], where: str) -> None:
+    if value not in choices:
         raise DatasetError(
-            f"{where} must be one of {list(words)}, got {said!r}{nearest(str(said), list(words))}"
+            f"{where} must be one of {list(choices)}, got {value!r}{nearest(str(value), list(choices))}"
         )
 
 

@@ -124,8 +124,8 @@ def _by_ticks(path: Path, packets: Sequence[PacketFacts], facts: _Stream) -> Num
         "shared_packets": facts.must_decode and len(frames) != len(packets),
         "empty_packets": end - first > shown or (first > 0 and not late),
     }
-    told = frozenset(flag for flag, is_so in flags.items() if is_so)
-    return Numbering(end, None, tuple(frames[skipped:]), skipped, fps=facts.fps / every, flags=told)
+    set_flags = frozenset(flag for flag, is_so in flags.items() if is_so)
+    return Numbering(end, None, tuple(frames[skipped:]), skipped, fps=facts.fps / every, flags=set_flags)
 
 
 def _ticks(packets: Sequence[PacketFacts], start: int) -> tuple[list[int], int]:

@@ -42,7 +42,7 @@ def confusion_matrix(labels: Ints, predicted: Ints, num_classes: int) -> Ints:
 def confusion_over_seeds(predictions: Predictions, method: str, num_classes: int) -> Ints:
     """Sum the confusion matrices of all seeds of a method: (K, K)."""
     seeds = predictions.predicted[method].values()
-    matrices = np.stack([confusion_matrix(predictions.labels, said, num_classes) for said in seeds])
+    matrices = np.stack([confusion_matrix(predictions.labels, predicted, num_classes) for predicted in seeds])
     return np.asarray(matrices.sum(axis=0))
 
 

@@ -30,7 +30,7 @@ class Predictions(ShownByShape):
             raise RunError("clip_ids must be sorted and each stand there once")
         arrays = [("labels", self.labels)]
         arrays += [
-            (f"{m}, seed {s}", said) for m, seeds in self.predicted.items() for s, said in seeds.items()
+            (f"{m}, seed {s}", values) for m, seeds in self.predicted.items() for s, values in seeds.items()
         ]
         for name, array in arrays:
             if array.shape != (len(self.clip_ids),):
@@ -61,9 +61,9 @@ def join(
     Raises an error where a method or seed has other clips than the rest, one clip twice, or another label.
     """
     labels: dict[str, int] = {}
-    said: dict[str, dict[int, dict[str, int]]] = {}
+    by_method: dict[str, dict[int, dict[str, int]]] = {}
     for clip, truth, name, number, answer in zip(clip_id, label, method, seed, predicted, strict=True):
-        answers = said.setdefault(str(name), {}).setdefault(int(number), {})
+        answers = by_method.setdefault(str(name), {}).setdefault(int(number), {})
         if clip in answers:
             raise RunError(f"{name}, seed {number}: two predictions for clip {clip!r}")
         if labels.setdefault(str(clip), int(truth)) != int(truth):
@@ -72,20 +72,20 @@ def join(
             )
         answers[str(clip)] = int(answer)
     ids = sorted(labels)
-    _refuse_other_clips(said, labels)
+    _refuse_other_clips(by_method, labels)
     columns = {
         name: {
             number: np.array([answers[clip] for clip in ids], np.int64) for number, answers in seeds.items()
         }
-        for name, seeds in said.items()
+        for name, seeds in by_method.items()
     }
     return Predictions(tuple(ids), np.array([labels[clip] for clip in ids], np.int64), columns)
 
 
 def _refuse_other_clips(
-    said: Mapping[str, Mapping[int, Mapping[str, int]]], labels: Mapping[str, int]
+    by_method: Mapping[str, Mapping[int, Mapping[str, int]]], labels: Mapping[str, int]
 ) -> None:
-    for name, seeds in said.items():
+    for name, seeds in by_method.items():
         for number, answers in seeds.items():
             missing = sorted(set(labels) - set(answers))
             if missing:

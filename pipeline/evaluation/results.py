@@ -22,7 +22,7 @@ from pipeline.files import write_whole
 from pipeline.paths import Paths
 from pipeline.seals import parsed, seals_of, write_seals
 from pipeline.training.splits import SplitParts
-from pipeline.training.trainings import Training, told_trainings
+from pipeline.training.trainings import Training, listed_trainings
 
 if TYPE_CHECKING:
     from pipeline.params.params import PretrainParams
@@ -48,14 +48,14 @@ def selected_on(how: "PretrainParams") -> str:
 
 
 def prediction_columns(
-    ids: Sequence[str], labels: NDArray[np.int64], said: Sequence[Scores]
+    ids: Sequence[str], labels: NDArray[np.int64], scored: Sequence[Scores]
 ) -> dict[str, list[Any]]:
     """Return columns with one row for each method, seed and clip.
 
     Columns: clip_id, label, method, seed, predicted, probabilities (one a class).
     """
     columns: dict[str, list[Any]] = {name: [] for name in PREDICTION_COLUMNS}
-    for one in said:
+    for one in scored:
         columns["clip_id"] += list(ids)
         columns["label"] += labels.tolist()
         columns["method"] += [one.method] * len(ids)
@@ -147,7 +147,7 @@ def write_results(
     paths: Paths,
     catalog: Catalog,
     parts: SplitParts,
-    said: Sequence[Scores],
+    scored: Sequence[Scores],
     heads: Sequence[Training],
     facts: Mapping[str, Any],
 ) -> None:
@@ -157,7 +157,7 @@ def write_results(
     to all clips;
     the final runs fit train and val.
     """
-    columns, sink = prediction_columns(parts.test, catalog.labels(parts.test), said), io.BytesIO()
+    columns, sink = prediction_columns(parts.test, catalog.labels(parts.test), scored), io.BytesIO()
     pq.write_table(pa.table(columns), sink, compression="zstd")
     write_whole(paths.reports / "predictions.parquet", sink.getvalue())
     predictions = join(**{name: columns[name] for name in PREDICTION_COLUMNS[:-1]})
@@ -171,7 +171,7 @@ def write_results(
     )
     write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
     write_confusion(paths.reports / "confusion.csv", predictions, main_method(predictions), catalog.classes)
-    backbones = told_trainings(paths.weights / "backbones")
+    backbones = listed_trainings(paths.weights / "backbones")
     runs = [(f"pretrain, {t.phase}", t.name, t.seed, t.history) for t in backbones]
     runs += [(f"train, {t.phase}", t.name, t.seed, t.history) for t in heads]
     write_curves(paths.reports / "curves.csv", runs)
@@ -209,10 +209,11 @@ def describe_results(paths: Paths) -> str:
     lines = [
         f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"
     ]
+    width = max(16, *(len(score.method) for score in scores(document)))
     for score in scores(document):
         spread = "one seed" if score.std is None else f"± {score.std:.1f}"
         lines.append(
-            f"  {score.method:16} {score.mean:5.1f} {spread:8} [{score.interval[0]:.1f}, {score.interval[1]:.1f}]"
+            f"  {score.method:{width}} {score.mean:5.1f} {spread:8} [{score.interval[0]:.1f}, {score.interval[1]:.1f}]"
         )
     for line in differences(document):
         lines.append(

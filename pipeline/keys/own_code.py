@@ -34,8 +34,8 @@ def own_code(where: str) -> str:
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     if len(digests) == 1:
         return digests[module]
-    told = "".join(f"{name} {digest}\n" for name, digest in sorted(digests.items()))
-    return hashlib.sha256(told.encode()).hexdigest()
+    listing = "".join(f"{name} {digest}\n" for name, digest in sorted(digests.items()))
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def _files(start: str) -> dict[str, Path]:

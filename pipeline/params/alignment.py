@@ -22,10 +22,10 @@ def mixed_recipes(
         return
     (first, second), *_ = [(a, b) for a in recipes.values() for b in recipes.values() if a < b]
     if not _one_window(preset, first, second):
-        told = ", ".join(f"{name!r} of recipe {recipe!r}" for name, recipe in recipes.items())
+        maps = ", ".join(f"{name!r} of recipe {recipe!r}" for name, recipe in recipes.items())
         yield (
             ("train", "methods"),
-            f"{method!r} lays maps of two recipes over each other: {told}; give both one recipe, or two with the same "
+            f"{method!r} lays maps of two recipes over each other: {maps}; give both one recipe, or two with the same "
             "box and `strided` samplings over equally long windows",
         )
 

@@ -42,11 +42,11 @@ class TrainingPlan(Section):
     milestones: tuple[int, ...] = ()
     """Epochs, counted from 0, at whose start the rate falls to a tenth."""
     warmup_epochs: int = Field(default=0, ge=0)
-    warmup_end: Literal["after", "last"] = Field(default="after", exclude_if=lambda said: said == "after")
+    warmup_end: Literal["after", "last"] = Field(default="after", exclude_if=lambda value: value == "after")
     """Whether the first epoch after the warm-up is the first with all of lr, or (CTR-GCN's code) its last one."""
-    lr_min: float = Field(default=0.0, ge=0, exclude_if=lambda said: said == 0)
+    lr_min: float = Field(default=0.0, ge=0, exclude_if=lambda value: value == 0)
     """Final rate of schedule cosine; SF-Head's paper has 1e-4."""
-    grad_clip: float | None = Field(default=None, gt=0, exclude_if=lambda said: said is None)
+    grad_clip: float | None = Field(default=None, gt=0, exclude_if=lambda value: value is None)
     """Largest norm of all gradients together, above which they are scaled down; EPAM-Net's code has 40."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
@@ -81,13 +81,14 @@ class _Backbone(Section):
     `package.module:Class`; the rest are its keywords."""
     plan: TrainingPlan
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Before the classifier that trains the backbone and is then dropped."""
+    """Before the linear classifier that trains the backbone."""
     classifier_init: Literal["normal_0.01", "sqrt_2_over_k"] | None = None
     """Standard deviation of that classifier's first weights: 0.01, or sqrt(2 / classes); None takes the network's
     own: sqrt(2 / classes) of graph networks, as in 2s-AGCN's and CTR-GCN's code, 0.01 of all others."""
     pretrained: Pretrained | None = None
     cuts: tuple[str, ...] = Field(default=(FEATURES,), min_length=1)
-    """Cuts of the network that `features` keeps, by name (`python cli.py models`); decides no training."""
+    """Cuts of the network that `features` keeps, by name (docs/models.md), `logits` of its classifier among them;
+    decides no training."""
 
 
 class VideoBackbone(_Backbone):

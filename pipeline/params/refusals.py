@@ -16,13 +16,13 @@ def place_in(document: Any, keys: tuple[int | str, ...]) -> str:
 
     pydantic puts words of its own between keys (the tag of a union, a validator's name): they are left out.
     """
-    told, here = "", document
+    path, here = "", document
     for key in keys:
         if isinstance(here, dict) and key in here:
-            told, here = f"{told}.{key}", here[key]
+            path, here = f"{path}.{key}", here[key]
         elif isinstance(here, list) and isinstance(key, int) and key < len(here):
-            told, here = f"{told}[{key}]", here[key]
-    return told.removeprefix(".")
+            path, here = f"{path}[{key}]", here[key]
+    return path.removeprefix(".")
 
 
 def lines_of(error: ValidationError, document: Any, preset: str) -> Iterator[str]:

@@ -66,5 +66,7 @@ def _verdicts(catalog: Catalog, predictions: Predictions, clip_id: str) -> tuple
     """What each method's lowest seed said."""
     place = predictions.clip_ids.index(clip_id)
     label = int(predictions.labels[place])
-    said = {m: int(seeds[min(seeds)][place]) for m, seeds in predictions.predicted.items()}
-    return tuple(Verdict(method, catalog.classes[answer], answer == label) for method, answer in said.items())
+    answers = {m: int(seeds[min(seeds)][place]) for m, seeds in predictions.predicted.items()}
+    return tuple(
+        Verdict(method, catalog.classes[answer], answer == label) for method, answer in answers.items()
+    )

@@ -168,7 +168,7 @@ def curves(runs: Sequence[Curve]) -> bytes:
             axes.set_xlabel("epoch", color=FAINT, fontsize=9)
             _plain(axes, "y")
         if all(np.isnan(run.val_accuracy).all() for run in chosen):
-            _words(accuracy, "nothing held out: all of the training part")
+            _text(accuracy, "nothing held out: all of the training part")
         handles = [
             Line2D([], [], color=COLOURS[i % len(COLOURS)], label=name) for i, name in enumerate(methods)
         ]
@@ -178,10 +178,10 @@ def curves(runs: Sequence[Curve]) -> bytes:
     return png(figure)
 
 
-def _words(axes: Axes, words: str) -> None:
-    """Words where there is nothing to draw."""
+def _text(axes: Axes, text: str) -> None:
+    """Text where there is nothing to draw."""
     axes.set_axis_off()
-    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=FAINT, fontsize=9)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=FAINT, fontsize=9)
 
 
 def feature_map(
@@ -203,7 +203,7 @@ def feature_map(
     grid = figure.subplots(1, len(features), squeeze=False)[0]
     for axes, (name, values) in zip(grid, features.items(), strict=True):
         if (why := not_embeddable(values[chosen])) is not None:
-            _words(axes, why)
+            _text(axes, why)
         else:
             _scatter(axes, embed(values[chosen], seed=seed), labels[chosen], len(names))
         axes.set_title(name, fontsize=11, color=INK)

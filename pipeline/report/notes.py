@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from pipeline.build.build import told_failures
+from pipeline.build.build import recorded_failures
 from pipeline.build.steps import STEPS
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.indexing import catalog_leaks
-from pipeline.evaluation.late_fusion import told_left_out
+from pipeline.evaluation.late_fusion import left_out_note
 from pipeline.evaluation.results import FUSED, LEAKS
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.skeleton.layouts import WHOLE_FRAME
-from pipeline.training.trainings import told_trainings
+from pipeline.training.trainings import listed_trainings
 from pipeline.versions import major_minor
 
 PACKAGES = ("torch", "torchvision", "numpy", "zarr", "av", "opencv-python")
@@ -21,7 +21,7 @@ def notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
     """Say how often what was trained, and what selected."""
     seeds, heads = preset.pretrain.seeds, preset.train.seeds
     once = "were trained once" if len(seeds) == 1 else f"were trained with each of {len(seeds)} seeds"
-    trainings = told_trainings(paths.weights / "backbones")
+    trainings = listed_trainings(paths.weights / "backbones")
     selected = [
         f"{t.name} {t.val_accuracy:.1f} % at epoch {t.best_epoch + 1}"
         for t in trainings
@@ -34,20 +34,31 @@ def notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         if document["selected_on"] == LEAKS
         else f"Selected on {document['selected_on']}, held out of the training part; never on test clips.",
         "Accuracy of the selection runs on the clips that select: " + ", ".join(selected) + ".",
-        _fused(document) if FUSED in document else _alone(document),
+        _fused(preset, document) if FUSED in document else _alone(document),
+        *_classifiers(preset),
     ]
 
 
 def _alone(document: dict[str, Any]) -> str:
-    told = told_left_out(document)
-    return f"One modality, {document['fusion']}: nothing is fused" + (f"; {told}." if told else ".")
+    note = left_out_note(document)
+    return f"One modality, {document['fusion']}: nothing is fused" + (f"; {note}." if note else ".")
 
 
-def _fused(document: dict[str, Any]) -> str:
+def _fused(preset: Preset, document: dict[str, Any]) -> str:
     return (
-        f"Fused is {document['fusion']}; score_sum is the mean of the two single modalities' class probabilities, "
+        f"Fused is {document['fusion']}; score_sum is the mean of the class probabilities of "
+        f"{' and '.join(preset.train.late_fusion)}, "
         f"weighted_product their product, {document['skeleton_weight']:.2f} on the skeleton as held-out clips have it."
     )
+
+
+def _classifiers(preset: Preset) -> list[str]:
+    """Say what the rows of the networks' own classifiers are, where there are some."""
+    rows = [method for method in preset.train.methods if method.partition("@")[0] == "classifier"]
+    meaning = (
+        "the classifier that its backbone was trained with, no head on its features, one figure a seed of it"
+    )
+    return [f"{', '.join(rows)}: {meaning}."] if rows else []
 
 
 def warnings(paths: Paths, catalog: Catalog, incomplete: int) -> list[str]:
@@ -63,7 +74,7 @@ def warnings(paths: Paths, catalog: Catalog, incomplete: int) -> list[str]:
         found.append(f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out.")
     if incomplete:
         found.append(f"{incomplete} recordings lie there in part; failures.jsonl names them.")
-    unnamed = catalog.unlisted - sum(f.stage == "index" and f.counts for f in told_failures(paths))
+    unnamed = catalog.unlisted - sum(f.stage == "index" and f.counts for f in recorded_failures(paths))
     if unnamed > 0:
         found.append(
             f"{unnamed} recordings were refused by `index` on another machine, which has their names."
@@ -74,7 +85,7 @@ def warnings(paths: Paths, catalog: Catalog, incomplete: int) -> list[str]:
 def provenance(paths: Paths) -> dict[str, str]:
     """Return versions of steps and packages, and the digest of each backbone's weights."""
     weights = {
-        f"weights {t.array}": f"sha256 {t.sha256}" for t in told_trainings(paths.weights / "backbones")
+        f"weights {t.array}": f"sha256 {t.sha256}" for t in listed_trainings(paths.weights / "backbones")
     }
     steps = ", ".join(f"{step.name} {step.version}" for step in STEPS.values())
     return {

@@ -173,22 +173,22 @@ def _failures(failures: Sequence[tuple[str, str, str]]) -> str:
     rows = [(f"<code>{escape(c)}</code>", escape(e), escape(m)) for c, e, m in failures[:SHOWN_FAILURES]]
     more = len(failures) - len(rows)
     rest = f"<p>{more:,} more stand in failures.jsonl.</p>" if more > 0 else ""
-    return _table(("clip", "error", "reason"), rows, "Clips that failed, and why", words=True) + rest
+    return _table(("clip", "error", "reason"), rows, "Clips that failed, and why", text=True) + rest
 
 
 def _provenance(entries: Mapping[str, str]) -> str:
     rows = [(escape(name), f"<code>{escape(value)}</code>") for name, value in entries.items()]
-    return _table(("what", "value"), rows, "What these numbers were made of", words=True) if rows else ""
+    return _table(("what", "value"), rows, "What these numbers were made of", text=True) if rows else ""
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, *, words: bool = False) -> str:
-    """Cells come escaped. `words`: columns of text rather than numbers."""
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, *, text: bool = False) -> str:
+    """Cells come escaped. `text`: columns of text rather than numbers."""
     columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     lines = "".join(
         f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>"
         for row in rows
     )
-    look = ' class="words"' if words else ""
+    look = ' class="words"' if text else ""
     return (
         f'<div class="scroll"><table{look}><caption>{escape(caption)}</caption>'
         f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>"
@@ -203,7 +203,7 @@ def _figure(picture: Picture) -> str:
     """A PNG names its width and height in bytes 16 to 24; wide ones get a row of their own."""
     width, height = (int.from_bytes(picture.png[at : at + 4], "big") for at in (16, 20))
     source = f"data:image/png;base64,{b64encode(picture.png).decode()}"
-    words = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
+    caption = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
     look = ' class="wide"' if width > WIDE_PIXELS else ""
     image = f'<img src="{source}" alt="{escape(picture.alt)}" width="{width}" height="{height}">'
-    return f"<figure{look}>{image}{words}</figure>"
+    return f"<figure{look}>{image}{caption}</figure>"

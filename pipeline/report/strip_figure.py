@@ -35,7 +35,7 @@ class Verdict:
     """One method's prediction for the clip."""
 
     method: str
-    said: str
+    predicted: str
     """Name of the predicted class."""
     right: bool
 
@@ -186,7 +186,7 @@ def _verdicts(axes: Axes, verdicts: Sequence[Verdict], middle: float) -> None:
             va="center",
             parse_math=False,
         )
-        text = _cut(f"{sign} {verdict.said}", int(share / LETTER))
+        text = _cut(f"{sign} {verdict.predicted}", int(share / LETTER))
         axes.text(place * share, middle + 0.03, text, fontsize=9, color=colour, va="center", parse_math=False)
 
 

@@ -21,18 +21,26 @@ def cached_training(
     document: dict[str, Any],
     train: Callable[[Path], Mapping[str, bytes]],
     record: dict[str, Any],
+    *,
+    needs: tuple[str, ...] = (),
 ) -> TrainedFiles:
     """Return the files trained for `document`; where the cache has none, `train(folder)` makes them.
 
     `folder` outlives a killed run: the next run continues from what `train` left there. Of two processes
     that want the same, one trains and the other waits.
+
+    `needs` are files that older trainings do not have. Such a one is left as it is, and trained again under a document
+    that names them.
     """
     with cache.blobs.alone(document):
         found = cache.blobs.find(document)
-        if found is not None:
+        if found is None:
+            files = train(cache.blobs.workdir(document))
+            return TrainedFiles(cache.blobs.put(document, files, record), from_cache=False)
+        if all((found / name).exists() for name in needs):
             return TrainedFiles(found, from_cache=True)
-        files = train(cache.blobs.workdir(document))
-        return TrainedFiles(cache.blobs.put(document, files, record), from_cache=False)
+    kept = {**document, "params": {**document["params"], "keeps": list(needs)}}
+    return cached_training(cache, kept, train, record, needs=needs)
 
 
 def training_inputs(

@@ -70,7 +70,7 @@ def forget_out(root: Path, out: Path) -> str:
 def _whole(copy: Path, name: str, manifest: Manifest, hashes: Hashes) -> bool:
     facts = manifest.files.get(name) if manifest.damage is None else None
     if facts is None:
-        return _md5(copy) == _told(copy)
+        return _md5(copy) == _expected_md5(copy)
     return hashes.of(copy) == (facts.size, facts.digest)
 
 
@@ -80,7 +80,7 @@ def _manifest(copy: Path | None) -> Manifest:
     )
 
 
-def _told(copy: Path) -> str:
+def _expected_md5(copy: Path) -> str:
     """The md5 that DVC named it by."""
     return copy.parent.name + copy.name
 

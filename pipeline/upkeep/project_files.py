@@ -129,12 +129,12 @@ def _damage(path: Path, hashes: Hashes) -> str | None:
             read_seals(path)
             return None
         seals = list_of(path)
-        told = None if seals is None else read_seals(seals).get(path.name)
+        expected = None if seals is None else read_seals(seals).get(path.name)
     except DatasetError:
         return "it fails its own seal" if path.name.endswith(SEALS) else None  # the list is told
-    if seals is None or told == facts:
+    if seals is None or expected == facts:
         return None
-    return f"its content is not what {seals.name} says" if told else f"{seals.name} does not name it"
+    return f"its content is not what {seals.name} says" if expected else f"{seals.name} does not name it"
 
 
 def _missing(folder: Path) -> Iterator[Fault]:

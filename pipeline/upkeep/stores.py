@@ -26,7 +26,7 @@ from pipeline.errors import DatasetError
 from pipeline.keys.lock import HOUSE, recipes
 from pipeline.paths import Paths
 from pipeline.training.adopted_weights import adopt_before_training, adopt_learned
-from pipeline.training.trainings import TRAININGS, told_trainings
+from pipeline.training.trainings import TRAININGS, listed_trainings
 from pipeline.upkeep.dvc_copies import forget_out, mend_copies
 from pipeline.upkeep.project_files import repair_files, reported, verify_files
 
@@ -111,7 +111,7 @@ def collected(project: Path, *, delete: bool, days: float) -> Collected:
     """`cache gc`: what the project's own stores and weights need stays, whoever made them."""
     needed = [key for folder in stores_of(project) for key in read_parts(folder).shard_keys()]
     for folder in _learned(project):
-        keys = [training.key for training in told_trainings(folder)]
+        keys = [training.key for training in listed_trainings(folder)]
         if delete and "" in keys:
             raise DatasetError(
                 f"{folder} is of an older harcache and does not say which blobs it needs: run its stage "
@@ -128,7 +128,7 @@ def _repaired_cache(project: Path, cache: Cache) -> tuple[object, ...]:
     made: list[tuple[Path, set[str]]] = []
     if done.derived:
         made += [(folder, set(read_parts(folder).shard_keys())) for folder in stores_of(project)]
-        made += [(of, {training.key for training in told_trainings(of)}) for of in _learned(project)]
+        made += [(of, {training.key for training in listed_trainings(of)}) for of in _learned(project)]
     gone = [out for out, keys in made if keys & done.derived]
     datasets = {out.parent.name for out in gone}  # data/demo/features.zarr, weights/demo/heads
     gone += [out for dataset in sorted(datasets) for out in reported(Paths(project.absolute(), dataset))]

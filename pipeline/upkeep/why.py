@@ -95,12 +95,12 @@ def _store(
     if isinstance(docs, str):
         yield f"  {docs}"
     for name in sorted(stored.keys() | wanted.keys()):
-        head, told = _lines(stored.get(name), names)
+        head, details = _lines(stored.get(name), names)
         yield from (f"  {line}" for line in head)
         yield from (
             f"    {line}" for line in _verdict(stored.get(name), wanted.get(name), name, clip, cache, docs)
         )
-        yield from (f"  {line}" for line in told)
+        yield from (f"  {line}" for line in details)
 
 
 def _lines(made: RowProvenance | None, names: Mapping[str, str]) -> tuple[list[str], list[str]]:

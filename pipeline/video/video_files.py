@@ -54,9 +54,9 @@ class NamedVideos:
         if not self.skipped:
             return ""
         kinds = Counter(file.suffix.lower() or "without suffix" for file in self.skipped)
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         return (
-            f"{len(self.skipped)} files skipped, their suffix is no video's: {told}; "
+            f"{len(self.skipped)} files skipped, their suffix is no video's: {counts}; "
             "name one by itself to have it read"
         )
 

@@ -76,19 +76,19 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
     None where it does not say, or says it unreadably.
     """
-    told = headers.get("retry-after", "").strip()
-    if told.isascii() and told.isdigit():
-        return float(told)
-    until = _date(told)
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    until = _date(value)
     if until is None:
         return None
     now = _date(headers.get("date", "")) or datetime.now(UTC)
     return max(0.0, (until - now).total_seconds())
 
 
-def _date(told: str) -> datetime | None:
+def _date(text: str) -> datetime | None:
     try:
-        found = parsedate_to_datetime(told)
+        found = parsedate_to_datetime(text)
     except ValueError:
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -61,16 +61,16 @@ def checked(url: str, answer: Answer, offset: int, known: Version | None) -> tup
             f"requests: asked for a part of {redacted(url)}, it sends all of it. Serve the store with a server that "
             "knows ranges (nginx, Apache, Caddy, aiohttp, S3), or download it and open the copy"
         )
-    told = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+    match = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     coded = answer.headers.get("content-encoding", "identity") != "identity"
-    if answer.status != 206 or told is None or coded:
+    if answer.status != 206 or match is None or coded:
         raise StoreError(
             f"{redacted(url)}: expected 206 and a range of bytes, the server answers {answer.status}"
         )
-    first, last, total = map(int, told.groups())
+    first, last, total = map(int, match.groups())
     if first != offset or len(answer.body) != last - first + 1 or last >= total:
         raise StoreError(
-            f"{redacted(url)}: asked for bytes from {offset:,}, got {len(answer.body):,} of {told[0]!r}"
+            f"{redacted(url)}: asked for bytes from {offset:,}, got {len(answer.body):,} of {match[0]!r}"
         )
     now = Version(total, answer.headers.get("etag", ""), answer.headers.get("last-modified", ""))
     if known is not None and known.change(now):

@@ -71,7 +71,7 @@ class WebClient:
                 answer = self._once(parts, headers, length)
                 if answer.status not in _BUSY:
                     return answer
-                told, asked_seconds = (
+                problem, asked_seconds = (
                     f"the server answers {answer.status}",
                     retry_after_seconds(answer.headers),
                 )
@@ -82,10 +82,10 @@ class WebClient:
                     "or try another server"
                 ) from error
             except (HTTPException, OSError) as error:
-                told = repr(error)
+                problem = repr(error)
             why_not = pauses.wait(asked_seconds)
             if why_not:
-                raise StoreError(f"{redacted(parts.geturl())} cannot be read: {told}; {why_not}")
+                raise StoreError(f"{redacted(parts.geturl())} cannot be read: {problem}; {why_not}")
 
     def _once(self, parts: SplitResult, headers: Mapping[str, str], length: int) -> Answer:
         """One request; on a kept connection that went stale, again on a fresh one."""

@@ -79,7 +79,7 @@ def bodies_of(text: str, name: str) -> list[tuple[str, Joints]]:
 
 def _joint(line: str, name: str) -> tuple[float, ...]:
     try:
-        x, y, z = (float(word) for word in line.split(",")[:3])
+        x, y, z = (float(field) for field in line.split(",")[:3])
     except ValueError as error:
         raise SkeletonError(
             f"{name}: expected a joint as x,y,z,…, got {line!r:.60}; fetch it again"

@@ -36,8 +36,8 @@ def read_labels(path: Path) -> Iterator[Action | ClipError]:
     for number, line in enumerate(path.read_text(encoding="ascii", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
-        words = [word.strip() for word in line.split(",")]
-        numbers = [int(word) for word in words[:3] if word.isdecimal() and len(word) < 10]
+        fields = [field.strip() for field in line.split(",")]
+        numbers = [int(field) for field in fields[:3] if field.isdecimal() and len(field) < 10]
         if len(numbers) == 3 and 1 <= numbers[0] <= NUM_ACTIONS and numbers[1] < numbers[2]:
             yield Action(numbers[0] - 1, numbers[1], numbers[2])
         else:
@@ -58,7 +58,7 @@ def read_sides(path: Path) -> dict[str, Split]:
         names = RECORDING.findall(line)
         if not names:
             began = line.strip().lower()
-            side = next((told for word, told in SECTIONS.items() if began.startswith(word)), side)
+            side = next((split for prefix, split in SECTIONS.items() if began.startswith(prefix)), side)
         elif side is None:
             raise DatasetError(
                 f"pku_mmd: {path.name}: names stand before any line that says whether they train: {line!r:.60}"

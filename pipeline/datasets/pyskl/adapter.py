@@ -165,14 +165,14 @@ class Pyskl:
         if self._named_classes and label >= len(self._named_classes):
             raise ClipError(f"label {label}, but the option classes names {len(self._named_classes)} labels")
         match = self._names.fullmatch(frame_dir)
-        told = match.groupdict() if match else {}
+        groups = match.groupdict() if match else {}
         return Clip(
             clip_id=clip_id,
             label=label,
             video=self.videos.replace("{frame_dir}", frame_dir) if self.videos else self.file,
             skeleton=self.file,
             name=name_beside(clip_id, frame_dir),
-            **{axis: _number(told.get(axis), axis) for axis in AXES},
+            **{axis: _number(groups.get(axis), axis) for axis in AXES},
         )
 
     def _classes(self) -> tuple[str, ...]:

@@ -214,8 +214,8 @@ def _video_frame(annotation: Mapping[str, Any], num_frames: int) -> NDArray[np.i
 def _numbers(annotation: Mapping[str, Any], name: str, axes: int) -> NDArray[Any]:
     values = annotation.get(name)
     if not isinstance(values, np.ndarray) or values.ndim != axes or values.dtype.kind not in "iuf":
-        told = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise SkeletonError(f"{name} must be an array of numbers with {axes} axes, got {told}")
+        actual = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+        raise SkeletonError(f"{name} must be an array of numbers with {axes} axes, got {actual}")
     return values
 
 
@@ -243,8 +243,8 @@ def _names(ids: Any, name: Any, where: str, failures: list[tuple[str, str]]) -> 
     """The frame_dirs that a split lists; what else stands there goes to `failures`."""
     if not isinstance(ids, list | tuple):
         raise DatasetError(f"{where}: split {name!r:.40} must list frame_dirs")
-    for place, word in enumerate(ids):
-        if not isinstance(word, str):
-            told = f"{where}: split {name!r:.40} must list frame_dirs, got a {type(word).__name__}"
-            failures.append((f"split {name!r:.40}, {place}", told))
-    return frozenset(word for word in ids if isinstance(word, str))
+    for place, frame_dir in enumerate(ids):
+        if not isinstance(frame_dir, str):
+            message = f"{where}: split {name!r:.40} must list frame_dirs, got a {type(frame_dir).__name__}"
+            failures.append((f"split {name!r:.40}, {place}", message))
+    return frozenset(frame_dir for frame_dir in ids if isinstance(frame_dir, str))

@@ -70,8 +70,8 @@ class Array:
 
 def _dtype(code: Any, align: Any = False, copy: Any = True) -> Dtype:
     if not isinstance(code, str) or code not in _CODES or align not in (False, 0) or copy not in (True, 1):
-        told = f"dtype {code!r:.40}" if isinstance(code, str) else f"a dtype named by {kind_of(code)}"
-        raise NotPlainError(f"{told}: arrays hold numbers, one of {', '.join(sorted(_CODES))}")
+        actual = f"dtype {code!r:.40}" if isinstance(code, str) else f"a dtype named by {kind_of(code)}"
+        raise NotPlainError(f"{actual}: arrays hold numbers, one of {', '.join(sorted(_CODES))}")
     return Dtype(code)
 
 

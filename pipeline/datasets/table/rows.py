@@ -78,9 +78,9 @@ def clips_of(rows: Sequence[Row]) -> TableClips:
         else:
             clips[clip.clip_id] = clip
             splits[clip.clip_id] = SPLITS[row.get("split", "")]
-    told = splits if {"train", "test"} & set(splits.values()) else {}
+    known_splits = splits if {"train", "test"} & set(splits.values()) else {}
     lost = tuple((place, *why) for place, why in failures.items())
-    return TableClips(tuple(clips[clip_id] for clip_id in sorted(clips)), tuple(labels), told, lost)
+    return TableClips(tuple(clips[clip_id] for clip_id in sorted(clips)), tuple(labels), known_splits, lost)
 
 
 def _mistake(row: Row) -> str | None:
