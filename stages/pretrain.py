@@ -23,7 +23,7 @@ from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
-from pipeline.training.cached_training import cached_training, training_inputs
+from pipeline.training.cached_training import cached_training, known_training, training_inputs
 from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.splits import parts_of
 from pipeline.training.trainings import (
@@ -60,7 +60,7 @@ class BackboneTraining:
             self._document(seed, fit_on, select_on, epochs),
             lambda folder: fitting.fit(folder, seed, fit_on, select_on, epochs=epochs),
             dict(fitting.network.made_with),
-            needs=(CLASSIFIER,) if LOGITS in self.params.cuts else (),
+            needs=self._needs,
         )
         phase: Phase = "selection" if select_on else "final"
         return training_of(learned.folder, self.name, seed, phase, len(fit_on), from_cache=learned.from_cache)
@@ -68,7 +68,13 @@ class BackboneTraining:
     def foreseen(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Return what `learn` would find in the cache, or a blank training where it would train."""
         document = self._document(seed, fit_on, select_on, epochs)
-        return foreseen(self.paths.open_cache(), document, self.name, seed, fit_on, select_on, epochs)
+        known = known_training(self.paths.open_cache(), document, self._needs)
+        return foreseen(known, self.name, seed, fit_on, select_on, epochs)
+
+    @property
+    def _needs(self) -> tuple[str, ...]:
+        """Files that a training must have kept beside its weights."""
+        return (CLASSIFIER,) if LOGITS in self.params.cuts else ()
 
     @property
     def params(self) -> "BackboneParams":

@@ -46,7 +46,7 @@ from pipeline.keys.part_facts import part_facts
 from pipeline.params.streams import Streams, sound_streams
 from pipeline.paths import Paths
 from pipeline.skeleton.layouts import LAYOUTS
-from pipeline.training.cached_training import cached_training
+from pipeline.training.cached_training import cached_training, known_training
 from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.splits import SplitParts, refuse_untaught, tested_parts
 from pipeline.training.trainings import (
@@ -152,7 +152,8 @@ class HeadTraining:
     def _foreseen(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         rows = self.rows(seed, selection=bool(select_on))
         document = self._document(rows, seed, fit_on, select_on, epochs)
-        return foreseen(self.paths.open_cache(), document, self.method, seed, fit_on, select_on, epochs)
+        known = known_training(self.paths.open_cache(), document)
+        return foreseen(known, self.method, seed, fit_on, select_on, epochs)
 
     def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
@@ -215,11 +216,14 @@ def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
+    runs = [HeadTraining(paths, preset, catalog, method, Pinned()) for method in _methods(preset)]
     return TrainingOutlook.over(
-        training
-        for method in (*preset.train.methods, *preset.train.single_backbones)
-        for training in HeadTraining(paths, preset, catalog, method, Pinned()).heads(parts, only_look=True)
+        training for one in runs if one.is_trained for training in one.heads(parts, only_look=True)
     )
+
+
+def _methods(preset: "Preset") -> tuple[str, ...]:
+    return (*preset.train.methods, *preset.train.single_backbones)
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
@@ -238,10 +242,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
     refuse_untaught(catalog, parts)
-    runs = [
-        HeadTraining(paths, preset, catalog, method, inputs)
-        for method in (*preset.train.methods, *preset.train.single_backbones)
-    ]
+    runs = [HeadTraining(paths, preset, catalog, method, inputs) for method in _methods(preset)]
     heads, scores, held_out = _scored(runs, parts)
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())

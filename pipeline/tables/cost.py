@@ -11,6 +11,7 @@ from pipeline.build.runner import RunOptions
 from pipeline.errors import RunError
 from pipeline.params.params import Preset, PretrainParams
 from pipeline.paths import Paths
+from pipeline.tables.spec import OWN_CLASSIFIER
 
 STAGES = ("index", "sample", "crop", "heatmaps", "pretrain", "features", "train")
 """Stages that a table runs, in order."""
@@ -119,7 +120,8 @@ def trainings_at_most(stage: str, preset: Preset) -> int | None:
     pretrain, train = preset.pretrain, preset.train
     if stage == "pretrain":
         return len(pretrain.backbones) * _runs(len(pretrain.seeds), pretrain)
-    return len(train.methods) * _runs(len(train.seeds), pretrain)
+    trained = [method for method in train.methods if method.partition("@")[0] != OWN_CLASSIFIER]
+    return len(trained) * _runs(len(train.seeds), pretrain)
 
 
 def _runs(seeds: int, how: PretrainParams) -> int:

@@ -11,7 +11,7 @@ from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone, TrainingPlan
 from pipeline.params.params import MODALITIES, SIDE_MODALITIES, HeadParams, Preset
 from pipeline.params.sections import Mistake, MistakesError
-from pipeline.tables.spec import Row, Scale, Setup, Table
+from pipeline.tables.spec import LOGITS, OWN_CLASSIFIER, Row, Scale, Setup, Table
 
 Check = Callable[[Preset], Iterable[Mistake]]
 """A function that finds what only floors above this one know to be wrong with a preset."""
@@ -107,7 +107,7 @@ class _Maker:
     def preset_of(self, rows: Sequence[Row]) -> Preset:
         """The preset with nothing but the methods of these rows. Raises ParamError and ValidationError."""
         own, setup = self.preset, self.setup
-        backbones = self._backbones(rows)
+        backbones = self._with_logits(self._backbones(rows), rows)
         by_seed = {"seeds": self.seeds} if self.table.networks_by_seed else {}
         heatmaps = _changed(own.heatmaps, **setup.heatmaps)
         seen = {heatmaps.recipe, *(one.recipe for one in backbones.values() if one.modality == "video")}
@@ -140,6 +140,16 @@ class _Maker:
         needed = dict.fromkeys(name for row in rows for name in row.needs)
         return {name: self._backbone(name, self.setup.backbones[name]) for name in needed}
 
+    def _with_logits(self, backbones: dict[str, Backbone], rows: Sequence[Row]) -> dict[str, Backbone]:
+        """Backbones that are scored by their own classifier keep its logits too."""
+        scored = {name for row in rows if row.head == OWN_CLASSIFIER for name in self._streams(row).values()}
+        return {
+            name: one.model_copy(update={"cuts": tuple(dict.fromkeys((*one.cuts, LOGITS)))})
+            if name in scored
+            else one
+            for name, one in backbones.items()
+        }
+
     def _backbone(self, name: str, given: Mapping[str, Any]) -> Backbone:
         modality = given["modality"]
         like = self._like(modality)
@@ -169,10 +179,21 @@ class _Maker:
 
     def _streams(self, row: Row) -> dict[str, str]:
         """Streams of the row, over those that the preset names for its head where its own backbones are taken."""
-        named = {} if self.setup.backbones else self.preset.train.streams.get(_head(row), {})
-        return {**named, **row.streams}
+        if self.setup.backbones:
+            return dict(row.streams)
+        sides = {stream: self._of_side(name) for stream, name in row.streams.items()}
+        return {**self.preset.train.streams.get(row.head, {}), **sides}
 
-    def _sides(self, backbones: Mapping[str, Backbone]) -> dict[str, tuple[str, ...]]:
+    def _of_side(self, side: str) -> str:
+        """The one backbone that the preset's `train` names as its video or skeleton."""
+        names: tuple[str, ...] = getattr(self.preset.train, side)
+        if len(names) != 1:
+            raise ParamError(
+                f"train.{side} names {len(names)} backbones ({', '.join(names)}), and the row is of one"
+            )
+        return names[0]
+
+    def _sides(self, backbones: Mapping[str, Backbone]) -> dict[str, Any]:
         """The preset's own sides; of a set-up's backbones the first of each, as far as its features are kept."""
         if not self.setup.backbones:
             return {side: getattr(self.preset.train, side) for side in MODALITIES}
@@ -209,12 +230,8 @@ def _shortened(taken: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any
     return taken
 
 
-def _head(row: Row) -> str:
-    return row.method.partition("@")[0]
-
-
 def _options(own: HeadParams, row: Row) -> dict[str, Any]:
     """Options of the preset for that head, with those of the row."""
-    given = dict(own.options.get(_head(row), {}))
+    given = dict(own.options.get(row.head, {}))
     usual = {name: value for name, value in row.usual.items() if given.get(name, value) != value}
     return {**given, **usual, **row.options}

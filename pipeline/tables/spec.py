@@ -12,8 +12,11 @@ Scale = Literal["small", "paper"]
 
 Options = Mapping[str, Any]
 
-LINEAR = "its classifier is a linear layer trained anew on the frozen features"
-"""Difference of a row whose network is judged by a linear layer on what it computes."""
+OWN_CLASSIFIER = "classifier"
+"""Head of a row that is a network with the classifier that it was trained with: nothing is trained for it."""
+
+LOGITS = "logits"
+"""Cut that such a row reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,8 @@ class Row:
     usual: Options = field(default_factory=dict)
     """Options that the head has by default; set where the preset says otherwise, so that keys stay as they are."""
     streams: Mapping[str, str] = field(default_factory=dict)
-    """Stream of the head to the backbone that feeds it."""
+    """Stream of the head to the backbone that feeds it; of the preset's own, `video` and `skeleton` are those that
+    `train` names so."""
     needs: tuple[str, ...] = ()
     """Backbones of the table's set-up that the row takes; none where it takes the preset's own."""
     level: Level = "frozen trunk"
@@ -45,6 +49,11 @@ class Row:
     """Name in `python cli.py models` of the network whose parameters and FLOPs are told; "" for none."""
     sizes: Mapping[str, float] = field(default_factory=dict)
     """Printed `parameters` and `gflops`, where `models` has no row for the network."""
+
+    @property
+    def head(self) -> str:
+        """The head of its method: what stands before @."""
+        return self.method.partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +77,7 @@ class Setup:
 
 
 def features_alone(setups: Mapping[Scale, Setup]) -> dict[Scale, Setup]:
-    """Return the set-ups for a table whose rows read no cut but `features`: no map is then made or kept."""
+    """Return the set-ups for a table whose rows read no map: none is then made or kept."""
     return {
         scale: replace(
             setup,
@@ -76,6 +85,17 @@ def features_alone(setups: Mapping[Scale, Setup]) -> dict[Scale, Setup]:
         )
         for scale, setup in setups.items()
     }
+
+
+def network_row(label: str, backbone: str, paper: Mapping[str, float], **more: Any) -> Row:
+    """Return a row of one network, trained end to end and scored by its own classifier."""
+    return Row(
+        label=label,
+        paper=paper,
+        method=f"{OWN_CLASSIFIER}@{backbone}",
+        streams={"backbone": backbone},
+        **{"needs": (backbone,), "level": "end to end", **more},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +110,8 @@ class Table:
     reference: str
     """Label of the row that the others are compared with."""
     setups: Mapping[Scale, Setup] = field(default_factory=lambda: {"small": Setup()})
-    level: Level = "frozen trunk"
-    """Level of training in the paper."""
+    level: str = "frozen trunk"
+    """Level of training in the paper, in words."""
     networks_by_seed: bool = False
     """Whether the backbones are trained with each seed too, so that the spread is that of whole networks."""
     note: str = ""

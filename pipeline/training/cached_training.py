@@ -39,8 +39,20 @@ def cached_training(
             return TrainedFiles(cache.blobs.put(document, files, record), from_cache=False)
         if all((found / name).exists() for name in needs):
             return TrainedFiles(found, from_cache=True)
-    kept = {**document, "params": {**document["params"], "keeps": list(needs)}}
-    return cached_training(cache, kept, train, record, needs=needs)
+    return cached_training(cache, _keeping(document, needs), train, record, needs=needs)
+
+
+def known_training(cache: Cache, document: dict[str, Any], needs: tuple[str, ...] = ()) -> Path | None:
+    """Return the folder that `cached_training` would find; None where it would train."""
+    found = cache.blobs.find(document)
+    if found is None or all((found / name).exists() for name in needs):
+        return found
+    return known_training(cache, _keeping(document, needs), needs)
+
+
+def _keeping(document: dict[str, Any], needs: tuple[str, ...]) -> dict[str, Any]:
+    """The document of a training that was made again for the files that the first one lacks."""
+    return {**document, "params": {**document["params"], "keeps": list(needs)}}
 
 
 def training_inputs(

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-from cache import Cache
 from pipeline.training.trainings import Ids, Phase, Training, training_of
 
 
@@ -22,15 +21,12 @@ class TrainingOutlook:
         return cls(known.count(False), known.count(True))
 
 
-def foreseen(
-    cache: Cache, document: dict[str, Any], name: str, seed: int, fit_on: Ids, select_on: Ids, epochs: int
-) -> Training:
-    """Return the training made of `document` as the cache holds it, else a blank one of all `epochs`.
+def foreseen(folder: Path | None, name: str, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
+    """Return the training in a blob's folder, or a blank one of all `epochs` where there is none.
 
     A blank one's best epoch is its last: a final run after it is looked for with as many epochs as there may be.
     """
     phase: Phase = "selection" if select_on else "final"
-    folder = cache.blobs.find(document)
     if folder is not None:
         return training_of(folder, name, seed, phase, len(fit_on), from_cache=True)
     return Training(name, seed, phase, len(fit_on), epochs - 1, (), "", "", b"", from_cache=False)

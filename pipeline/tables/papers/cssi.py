@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipeline.tables.spec import LINEAR, Row, Scale, Setup, Table, features_alone
+from pipeline.tables.spec import Row, Scale, Setup, Table, features_alone, network_row
 
 SUBJECT_60, SUBJECT_120 = "NTU60 X-Sub", "NTU120 X-Sub"
 
@@ -96,7 +96,7 @@ def _rival(part: Part, name: str, ntu60: float, ntu120: float) -> Row:
 def _rivals(number: int, part: Part, caption: str, *percent: tuple[float, float]) -> Table:
     rows = tuple(_rival(part, name, *both) for name, both in zip(RIVALS, percent, strict=True))
     note = "" if part == "video" else f"{_DINET}; it trains beside the module, on cached joints."
-    level: Any = "end to end" if part == "skeleton" else "frozen trunk"
+    level = "end to end" if part == "skeleton" else "frozen trunk"
     return _table(number, caption, rows, rows[-1].label, note=note, level=level)
 
 
@@ -113,14 +113,10 @@ def _augmented(label: str, word: str, percent: float, remark: str) -> Row:
 
 
 def _image_network(label: str, backbone: str, percent: float, parameters: float, gflops: float) -> Row:
-    return Row(
-        label=label,
-        paper={"Kinetics-400": percent},
-        method=f"linear@{backbone}",
-        streams={"features": backbone},
-        needs=(backbone,),
-        level="end to end",
-        remark=LINEAR,
+    return network_row(
+        label,
+        backbone,
+        {"Kinetics-400": percent},
         sizes={"parameters": parameters, "gflops": gflops},
         network="cssi_resnet18_frame" if backbone == "images" else "",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.tables.spec import LINEAR, Row, Scale, Setup, Table, features_alone
+from pipeline.tables.spec import Row, Scale, Setup, Table, features_alone, network_row
 
 NTU = ("NTU60 X-Sub", "NTU60 X-View", "NTU120 X-Sub", "NTU120 X-Set")
 SUBJECT, VIEW, *_ = NTU
@@ -96,20 +96,6 @@ def _table(number: int, caption: str, rows: tuple[Row, ...], reference: str, **m
     )
 
 
-def _network(label: str, backbone: str, paper: Mapping[str, float], **more: Any) -> Row:
-    """A row of one network: trained end to end, then judged by a linear layer on its features."""
-    return Row(
-        label=label,
-        paper=paper,
-        method=f"linear@{backbone}",
-        streams={"features": backbone},
-        needs=(backbone,),
-        level="end to end",
-        remark=LINEAR,
-        **more,
-    )
-
-
 def _fused(label: str, method: str, paper: Mapping[str, float], **options: Any) -> Row:
     streams = {"rgb": "rgb", "pose": "pose"}
     return Row(
@@ -135,8 +121,8 @@ EPAM_TABLES: tuple[Table, ...] = (
         3,
         "ablations of the architecture's components",
         (
-            _network("Pose-X-ShiftNet", "pose", _every(92.72, 96.39, 84.0, 87.26, 65.74, 59.30)),
-            _network("RGB-X-ShiftNet", "rgb", _every(94.83, 98.04, 90.13, 91.58, 62.73, 58.81)),
+            network_row("Pose-X-ShiftNet", "pose", _every(92.72, 96.39, 84.0, 87.26, 65.74, 59.30)),
+            network_row("RGB-X-ShiftNet", "rgb", _every(94.83, 98.04, 90.13, 91.58, 62.73, 58.81)),
             _fused(
                 "Score fusion", "epam@none", _every(96.0, 98.77, 91.40, 93.41, 70.29, 64.78), attention="none"
             ),
@@ -155,10 +141,10 @@ EPAM_TABLES: tuple[Table, ...] = (
         4,
         "the share of channels that X-ShiftNet shifts",
         (
-            _network("RGB, 1/4", "rgb", {SUBJECT: 94.83, VIEW: 98.04}),
-            _network("RGB, 1/2", "rgb_half", {SUBJECT: 95.03, VIEW: 97.98}),
-            _network("Pose, 1/4", "pose_quarter", {SUBJECT: 92.6, VIEW: 95.7}, against="Pose, 1/2"),
-            _network("Pose, 1/2", "pose", {SUBJECT: 92.7, VIEW: 96.4}, against="Pose, 1/2"),
+            network_row("RGB, 1/4", "rgb", {SUBJECT: 94.83, VIEW: 98.04}),
+            network_row("RGB, 1/2", "rgb_half", {SUBJECT: 95.03, VIEW: 97.98}),
+            network_row("Pose, 1/4", "pose_quarter", {SUBJECT: 92.6, VIEW: 95.7}, against="Pose, 1/2"),
+            network_row("Pose, 1/2", "pose", {SUBJECT: 92.7, VIEW: 96.4}, against="Pose, 1/2"),
         ),
         "RGB, 1/4",
     ),
@@ -169,8 +155,8 @@ EPAM_TABLES: tuple[Table, ...] = (
             _absent("TSM, 8 frames", 92.3, 23.6e6, 33.0),
             _absent("TSM, 16 frames", 93.7, 23.6e6, 65.9),
             _absent("SlowOnly", 94.9, 31.9e6, 42.0),
-            _network("X3D", "rgb_x3d", {SUBJECT: 94.0}, network="x3d_m"),
-            _network("RGB-X-ShiftNet", "rgb", {SUBJECT: 94.8}, network="rgb_xshift"),
+            network_row("X3D", "rgb_x3d", {SUBJECT: 94.0}, network="x3d_m"),
+            network_row("RGB-X-ShiftNet", "rgb", {SUBJECT: 94.8}, network="rgb_xshift"),
         ),
         "RGB-X-ShiftNet",
     ),
@@ -180,8 +166,8 @@ EPAM_TABLES: tuple[Table, ...] = (
         (
             _absent("C3D", 92.5, 3.4e6, 16.8),
             _absent("SlowOnly", 93.1, 2.0e6, 15.9),
-            _network("X3D", "pose_x3d", {SUBJECT: 92.84}, network="x3d_s_pose"),
-            _network("Pose-X-ShiftNet", "pose", {SUBJECT: 92.72}, network="pose_xshift"),
+            network_row("X3D", "pose_x3d", {SUBJECT: 92.84}, network="x3d_s_pose"),
+            network_row("Pose-X-ShiftNet", "pose", {SUBJECT: 92.72}, network="pose_xshift"),
         ),
         "Pose-X-ShiftNet",
     ),

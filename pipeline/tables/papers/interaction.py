@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.tables.spec import LINEAR, Row, Scale, Setup, Table
+from pipeline.tables.spec import Row, Scale, Setup, Table, network_row
 
 VARIANTS = ("dense", "sparse", "both", "full")
 """Networks of Table 3's four rows, as the option `variant` has them."""
@@ -43,16 +43,7 @@ ARID = "ARID"
 
 
 def _row(label: str, variant: str, ucf: float, hmdb: float) -> Row:
-    backbone = f"paths_{variant}"
-    return Row(
-        label=label,
-        paper={"UCF101": ucf, "HMDB51": hmdb},
-        method=f"linear@{backbone}",
-        streams={"features": backbone},
-        needs=(backbone,),
-        level="end to end",
-        remark=LINEAR,
-    )
+    return network_row(label, f"paths_{variant}", {"UCF101": ucf, "HMDB51": hmdb})
 
 
 def _night(label: str, percent: float) -> Row:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.tables.spec import LINEAR, Row, Scale, Setup, Table
+from pipeline.tables.spec import Row, Scale, Setup, Table, network_row
 
 SUBJECT, SET = "NTU120 X-Sub", "NTU120 X-Set"
 GATES = ("channel", "temporal", "spatial")
@@ -149,23 +149,12 @@ _TABLE_3: tuple[tuple[tuple[str, ...], float], ...] = (
 
 def _network(label: str, backbone: str, subject: float, of_set: float, parameters: float, **more: Any) -> Row:
     """A row of Table 4, trained end to end where the network is built here."""
-    built = backbone.removesuffix("_sf") in _KINDS
-    trained: dict[str, Any] = {
-        "method": f"linear@{backbone}",
-        "streams": {"features": backbone},
-        "needs": (backbone,),
-        "level": "end to end",
-        "remark": LINEAR,
-        "network": backbone.replace("_sf", "_sf_head"),
-    }
-    absent = {"why_not": "another paper's network, not built here"}
-    return Row(
-        label=label,
-        paper={SUBJECT: subject, SET: of_set},
-        sizes={"parameters": parameters},
-        **(trained if built else absent),
-        **more,
-    )
+    paper, sizes = {SUBJECT: subject, SET: of_set}, {"parameters": parameters}
+    if backbone.removesuffix("_sf") in _KINDS:
+        network = backbone.replace("_sf", "_sf_head")
+        return network_row(label, backbone, paper, sizes=sizes, network=network, **more)
+    absent = "another paper's network, not built here"
+    return Row(label=label, paper=paper, sizes=sizes, why_not=absent, **more)
 
 
 def _pair(name: str, backbone: str, plain: Sequence[float], headed: Sequence[float]) -> tuple[Row, Row]:
