@@ -157,14 +157,14 @@ def test_a_row_that_cannot_run_says_why(copied: Project) -> None:
     train = {**TINY["train"], "video": []}
     copied.set_params(**{"pretrain.backbones": {"skeleton": skeleton}, "train": train})
     told = run(copied, "amfi-4").stdout
-    why = "train.methods: 'amfi' needs skeleton features"
     rows = rows_of(copied, "amfi-4")
     assert rows["Only RGB"]["mean"] is None
-    assert "video is empty" in rows["Only RGB"]["not_run"]
-    assert "video is empty" in rows["Ours"]["not_run"], why
+    why = "the row is of the one backbone that train.video names, and it names none"
+    assert rows["Only RGB"]["not_run"] == why
+    assert "train.methods: 'amfi' needs video features, and video is empty" in rows["Ours"]["not_run"]
     assert rows["Only skeleton"]["mean"] is not None
     assert rows["Only skeleton"]["difference"] is None  # what it is compared with did not run
-    assert "- Only RGB: train.methods: 'video' needs video features, and video is empty" in told
+    assert f"- Only RGB: {why}\n" in told
     assert "| Only RGB | – | – | – | – | 88.67 |" in told
 
 

@@ -188,9 +188,8 @@ class _Maker:
         """The one backbone that the preset's `train` names as its video or skeleton."""
         names: tuple[str, ...] = getattr(self.preset.train, side)
         if len(names) != 1:
-            raise ParamError(
-                f"train.{side} names {len(names)} backbones ({', '.join(names)}), and the row is of one"
-            )
+            found = ", ".join(names) or "none"
+            raise ParamError(f"the row is of the one backbone that train.{side} names, and it names {found}")
         return names[0]
 
     def _sides(self, backbones: Mapping[str, Backbone]) -> dict[str, Any]:
