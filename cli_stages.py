@@ -1,9 +1,12 @@
-"""The commands of the graph, one a stage of dvc.yaml; each imports its own stage, so that --help answers at once."""
+"""The commands of the graph, one a stage of dvc.yaml, and `table`, which runs them for a table of a paper.
+
+Each imports its own stage, so that --help answers at once.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -40,17 +43,23 @@ class _Asked:
 def _run(asked: _Asked, stage: str, run: Run, **more: bool) -> None:
     """Read the params, check the recipes, run the stage, print its summary."""
     from pipeline.build.runner import RunOptions
-    from pipeline.build.steps import STEPS
-    from pipeline.keys.lock import recipes
-    from pipeline.params.parts import parts_in_use
     from pipeline.paths import Paths
     from stages.load_params import load_params
 
     paths = Paths(asked.shell.project, asked.dataset)
     params = load_params(paths.params, asked.preset or asked.dataset)
+    _check_recipes(stage, params)
+    end(run(paths, params, RunOptions(asked.workers, asked.scheduler), **more))
+
+
+def _check_recipes(stage: str, params: Any) -> None:
+    """Refuse a stage whose code changed while its version did not."""
+    from pipeline.build.steps import STEPS
+    from pipeline.keys.lock import recipes
+    from pipeline.params.parts import parts_in_use
+
     if stage in STEPS:
         recipes(HOUSE).check(stage, parts_in_use(stage, params))
-    end(run(paths, params, RunOptions(asked.workers, asked.scheduler), **more))
 
 
 @stages_app.command()
@@ -143,3 +152,59 @@ def report() -> Run:
     from stages.report import run
 
     return run
+
+
+@stages_app.command()
+def table(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A table of a paper, as amfi-3; docs/tables.md lists them.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Dataset; default: the one that params.yaml names.")
+    ] = None,
+    preset: PresetName = None,
+    scale: Annotated[
+        Literal["small", "paper"], typer.Option(help="Sizes and plans: the preset's, or the paper's.")
+    ] = "small",
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of every row.")] = 3,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say the cost; compute and train nothing.")
+    ] = False,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+) -> None:
+    """Run a table of a paper and print it as Markdown, ours beside the printed figures: reports/NAME/tables."""
+    with context.obj.explained():
+        from pipeline.build.runner import RunOptions
+        from pipeline.params.presets import chosen
+        from pipeline.paths import Paths
+        from pipeline.tables.papers.names import table_of
+        from pipeline.tables.run import Request, run_table
+        from stages.load_params import load_params
+
+        project, wanted = context.obj.project, table_of(name)
+        dataset, preset = chosen(Paths(project, "").params, dataset, preset)
+        paths, asked = Paths(project, dataset), Request(wanted, dataset, preset, scale, seeds)
+        params, options = load_params(paths.params, preset), RunOptions(workers, scheduler)
+        typer.echo(run_table(paths, params, asked, _house(), options, _aside, dry_run=dry_run))
+
+
+def _aside(line: str) -> None:
+    """Say something beside the result."""
+    typer.echo(line, err=True)
+
+
+def _house() -> Any:
+    """What `table` needs of the floors above pipeline."""
+    from importlib import import_module
+
+    from models.figures import table as figures
+    from pipeline.skeleton.layouts import NTU_25
+    from pipeline.tables.run import House
+    from stages.load_params import mistakes_in
+
+    return House(
+        module=lambda stage: import_module(f"stages.{stage}"),
+        check=mistakes_in,
+        ready=_check_recipes,
+        counted=lambda: figures.rows(NTU_25.bones, NTU_25.num_joints),
+    )

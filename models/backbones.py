@@ -10,6 +10,7 @@ from models.errors import ModelParamError
 from models.lookup import found_by_name
 from models.names import BACKBONES
 from models.preprocessing import JointInput
+from models.training.classifier import Classifier
 
 if TYPE_CHECKING:
     from models.graph.graphs import Edges
@@ -39,14 +40,22 @@ def build_backbone(options: Mapping[str, Any], *, shape: Sequence[int], edges: "
 
 
 def cuts_of(
-    options: Mapping[str, Any], names: Sequence[str], *, shape: Sequence[int], edges: "Edges" = ()
+    options: Mapping[str, Any],
+    names: Sequence[str],
+    *,
+    shape: Sequence[int],
+    edges: "Edges" = (),
+    num_classes: int | None = None,
 ) -> list[tuple[Cut, tuple[int, ...]]]:
     """Return each named cut and the shape of one clip's row of it, without memory for the network.
 
-    `options`, `shape` and `edges` are those of `build_backbone`. Raises ModelParamError where there is no such cut.
+    `options`, `shape` and `edges` are those of `build_backbone`; `num_classes` are its own classifier's, None where it
+    has none and therefore no logits. Raises ModelParamError where there is no such cut.
     """
     with without_values():
         network = build_backbone(options, shape=shape, edges=edges)
+        if num_classes is not None:
+            network = Classifier(network, num_classes)
     cuts = [network.cut(name) for name in names]
     shapes = cut_shapes(network, shape, names)
     return [(cut, shapes[cut.name]) for cut in cuts]

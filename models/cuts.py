@@ -14,6 +14,9 @@ from models.preprocessing import Preprocessing
 FEATURES = "features"
 """Every backbone's first cut: (B, num_features), the input of a classifier or a fusion head."""
 
+LOGITS = "logits"
+"""The cut of a trained backbone's own classifier: (B, num_classes), its scores before softmax."""
+
 ClassifierInit = Literal["normal_0.01", "sqrt_2_over_k"]
 """Standard deviation of a linear classifier's first weights: 0.01, or sqrt(2 / K) of K classes.
 
@@ -27,7 +30,7 @@ class Cut:
 
     name: str
     dims: tuple[str, ...]
-    """Axes of one clip's row, each one of: channel, frame, person, joint, y, x."""
+    """Axes of one clip's row, each one of: channel, frame, person, joint, y, x, class."""
     serves: str
     """The layers that can be trained on frozen values of this cut, and those that cannot."""
     dtype: Literal["float32", "float16"] = "float32"
@@ -76,6 +79,11 @@ class Backbone(nn.Module):
                 return cut
         raise ModelParamError(
             f"{type(self).__name__} has no cut {name!r}; it has {[cut.name for cut in self.cuts]}"
+            + (
+                "; logits are of a backbone that `pretrain` trained, with its classifier"
+                if name == LOGITS
+                else ""
+            )
         )
 
 

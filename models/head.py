@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checks import check_input
-from models.cuts import FEATURES, Backbone
+from models.cuts import FEATURES, LOGITS, Backbone
 from models.errors import ModelParamError, ShapeError
 from models.lookup import found_by_name
 from models.names import HEADS
@@ -20,7 +20,7 @@ UnequalDims = Literal["refuse", "project"]
 
 Modality = Literal["video", "skeleton", "heatmaps"]
 
-Kind = Literal["vector", "frames", "map", "joint_map", "joints"]
+Kind = Literal["vector", "frames", "map", "joint_map", "joints", "logits"]
 """Kinds of input that a head takes of one clip; `joints` are a skeleton network's own input, kept as a cut."""
 
 KIND_DIMS: dict[Kind, tuple[str, ...]] = {
@@ -29,6 +29,7 @@ KIND_DIMS: dict[Kind, tuple[str, ...]] = {
     "map": ("channel", "frame", "y", "x"),
     "joint_map": ("person", "channel", "frame", "joint"),
     "joints": ("channel", "frame", "joint", "person"),
+    "logits": ("class",),
 }
 """Axes of one clip's row that a cut of each kind must have, as `models.cuts.Cut.dims` names them."""
 
@@ -80,6 +81,9 @@ class CutHead(nn.Module):
     from_data: ClassVar[frozenset[str]] = frozenset()
     """Keywords that `sizes` gives; all others are options in params."""
 
+    is_trained: ClassVar[bool] = True
+    """Whether it learns anything; a head that does not is asked once for each seed of its backbone."""
+
     label_smoothing: float = 0.0
     """Label smoothing of the cross-entropy in `loss`; training sets it from the plan."""
 
@@ -124,6 +128,36 @@ class Linear(CutHead):
         """(B, dim) → logits (B, K). Raises ShapeError."""
         check_input("features", features, ("B", f"D={self.dim}"))
         return HeadOutput(self.fc(features))
+
+
+class CachedClassifier(CutHead):
+    """The classifier that a backbone was trained with: its cached logits, as they are. Nothing is trained."""
+
+    from_data = frozenset({"num_logits"})
+    is_trained = False
+
+    def __init__(self, num_classes: int, *, num_logits: int) -> None:
+        """Build the head. Raises ModelParamError where the logits are of another number of classes."""
+        super().__init__()
+        check_classes(num_classes)
+        if num_logits != num_classes:
+            raise ModelParamError(f"the logits are of {num_logits} classes, and there are {num_classes}")
+        self.num_classes = num_classes
+
+    @classmethod
+    def inputs(cls, **_: Any) -> tuple[HeadInput, ...]:
+        """Return the logits, of a backbone of any modality."""
+        return (HeadInput("backbone", ("video", "skeleton", "heatmaps"), kind="logits", cut=LOGITS),)
+
+    @classmethod
+    def sizes(cls, *sources: Source) -> dict[str, Any]:
+        """Return the number of logits."""
+        return {"num_logits": sources[0].shape[0]}
+
+    def forward(self, logits: Tensor) -> HeadOutput:
+        """(B, K) logits → the same. Raises ShapeError."""
+        check_input("logits", logits, ("B", f"K={self.num_classes}"))
+        return HeadOutput(logits)
 
 
 class Head(CutHead):
@@ -213,6 +247,11 @@ def head_inputs(kind: str, options: Mapping[str, Any]) -> tuple[HeadInput, ...]:
     """Return what the head named `kind` takes with these options. Raises ModelParamError."""
     make, given = _class_of(kind)
     return make.inputs(**{**given, **options})
+
+
+def is_trained(kind: str) -> bool:
+    """Return whether the head named `kind` learns anything. Raises ModelParamError where there is none."""
+    return _class_of(kind)[0].is_trained
 
 
 def decided_by_data(kind: str) -> frozenset[str]:

@@ -15,6 +15,8 @@ class Paths:
     """The project's folder: it holds params.yaml."""
     dataset: str
     """Its name, which is the name of its folders; "" where none is meant."""
+    apart: str = ""
+    """Folder below tables/<dataset> for results that are not the project's own; "" for the project itself."""
 
     def __post_init__(self) -> None:
         if self.dataset in (".", "..") or {"/", "\\", "\0"} & set(self.dataset):
@@ -30,7 +32,7 @@ class Paths:
     @property
     def data(self) -> Path:
         """Folder of the stages' results."""
-        return self.root / "data" / self.dataset
+        return self._results("data")
 
     @property
     def catalog(self) -> Path:
@@ -49,12 +51,12 @@ class Paths:
     @property
     def weights(self) -> Path:
         """Folder of trained weights."""
-        return self.root / "weights" / self.dataset
+        return self._results("weights")
 
     @property
     def reports(self) -> Path:
         """Metrics, predictions, plots and the page."""
-        return self.root / "reports" / self.dataset
+        return self._results("reports")
 
     @property
     def params(self) -> Path:
@@ -66,6 +68,11 @@ class Paths:
         if not path.exists():
             raise DatasetError(f"{path} is not there; make it first: python cli.py {stage} {self.dataset}")
         return path
+
+    def _results(self, kind: str) -> Path:
+        if self.apart:
+            return self.root / "tables" / self.dataset / self.apart / kind
+        return self.root / kind / self.dataset
 
     def open_cache(self) -> Cache:
         """Open $HARCACHE_DIR, which several people may share, or `.harcache` beside params.yaml."""

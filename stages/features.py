@@ -63,14 +63,14 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     trainings = trainings_of(paths, preset.pretrain.backbones)
     sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
-    made = _planned(preset, trainings, sources)
+    made = _planned(preset, trainings, sources, len(catalog.classes))
     documents = _documents(catalog, made, sources, selection_on_all=not preset.pretrain.refit)
     return StoreJob(
         stage="features",
         name="features",
         spec=cut_arrays_spec([array.kept for array in made], most_rows=preset.features.shard_rows),
         rows=[Row(clip_id, docs) for clip_id, docs in documents.items()],
-        work=FeatureWork(paths, preset, Inference(options.threads)),
+        work=FeatureWork(paths, preset, Inference(options.threads), len(catalog.classes)),
         coords=catalog.coords,
         attrs={
             "dataset": paths.dataset,
@@ -102,7 +102,7 @@ def _documents(
         documents[clip_id] = {
             array.name: FEATURES.document(
                 params=array.params(sources),
-                weights={"backbone": array.training.sha256},
+                weights=array.training.weights_of(array.cut.name),
                 inputs={"clip": keys[array.training.name][clip_id]},
             )
             for array in made
@@ -112,7 +112,7 @@ def _documents(
 
 
 def _planned(
-    preset: "Preset", trainings: tuple[Training, ...], sources: Mapping[str, ClipInput]
+    preset: "Preset", trainings: tuple[Training, ...], sources: Mapping[str, ClipInput], num_classes: int
 ) -> list[Planned]:
     """Every array; a selection's too, since heads on any cut are selected on it."""
     found = []
@@ -121,6 +121,8 @@ def _planned(
         code = part_facts(params.model["kind"], BACKBONES)
         found += [
             Planned(training, cut, (source.num_views, *shape), code)
-            for cut, shape in cuts_of(params.model, params.cuts, shape=source.shape, edges=source.edges)
+            for cut, shape in cuts_of(
+                params.model, params.cuts, shape=source.shape, edges=source.edges, num_classes=num_classes
+            )
         ]
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models.backbones import DATASET_DECIDES, backbone_class, build_backbone
-from models.cuts import FEATURES, Backbone, cut_shapes
+from models.cuts import FEATURES, LOGITS, Backbone, cut_shapes
 from models.device import without_values
 from models.errors import ModelError, ModelParamError
 from models.head import (
@@ -25,6 +25,7 @@ from models.head import (
 )
 from models.names import HEADS
 from models.preprocessing import JointInput
+from models.training.classifier import Classifier
 from models.training.plan import FitPlan
 from pipeline.datasets.opened import dataset_class
 from pipeline.errors import ParamError
@@ -40,6 +41,9 @@ from pipeline.skeleton.layouts import NTU_25
 
 STAND_IN_DIM = 16
 """Size of the features that a head is tried on."""
+
+STAND_IN_CLASSES = 2
+"""Number of classes of the classifiers and heads that are tried: the recordings tell the true one."""
 
 
 def load_params(path: Path, name: str) -> Preset:
@@ -95,10 +99,14 @@ def _built(params: BackboneParams) -> Iterator[Mistake]:
     shape = (3, 1, NTU_25.num_joints, people)
     try:
         with without_values():
-            network = build_backbone(params.model, shape=shape, edges=NTU_25.bones)
-    except (ModelError, TypeError, ValueError) as error:
+            network = Classifier(
+                build_backbone(params.model, shape=shape, edges=NTU_25.bones), STAND_IN_CLASSES
+            )
+    except (ModelError, TypeError, ValueError, AttributeError) as error:
         yield ("model",), str(error)
         return
+    if LOGITS in params.cuts and [cut.name for cut in network.cuts].count(LOGITS) > 1:
+        yield ("cuts",), f"{LOGITS!r} is the cut of the classifier; call the network's own cut otherwise"
     for cut in params.cuts:
         yield from _cut(network, cut)
 
@@ -173,7 +181,7 @@ def _fed(preset: Preset, method: str) -> Iterator[Mistake]:
     try:
         sources = [_source(preset, streams[one.stream], one) for one in inputs]
         with without_values():
-            head_for(kind, 2, sources, options)
+            head_for(kind, STAND_IN_CLASSES, sources, options)
     except (ModelError, TypeError, ValueError) as error:
         yield ("train", "methods"), f"{method!r}: {error}"
 
@@ -184,7 +192,7 @@ def _built_of_vectors(kind: str, options: Options) -> Iterator[Mistake]:
         inputs = head_inputs(kind, options)
         if all(one.kind == "vector" for one in inputs):
             with without_values():
-                head_for(kind, 2, [Source((STAND_IN_DIM,)) for _ in inputs], options)
+                head_for(kind, STAND_IN_CLASSES, [Source((STAND_IN_DIM,)) for _ in inputs], options)
     except (ModelError, TypeError, ValueError) as error:
         yield (), str(error)
 
@@ -204,7 +212,7 @@ def _of_backbone(preset: Preset, name: str, wanted: HeadInput) -> Source:
         return build_backbone({**params.model, **options}, shape=shape, edges=NTU_25.bones)
 
     with without_values():
-        network = made({})
+        network = Classifier(made({}), STAND_IN_CLASSES)
     if (dims := network.cut(wanted.cut).dims) != KIND_DIMS[wanted.kind]:
         raise ModelParamError(
             f"the cut {wanted.cut!r} of {name!r} is ({', '.join(dims)}) a clip, and a {wanted.kind} is "

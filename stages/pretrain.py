@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.backbones import backbone_class, cuts_of
-from models.cuts import ClassifierInit
+from models.cuts import LOGITS, ClassifierInit
 from models.device import use_cores
 from models.names import BACKBONES
 from models.training.trainable_backbone import TrainableBackbone
@@ -23,9 +23,18 @@ from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
-from pipeline.training.cached_training import cached_training, training_inputs
+from pipeline.training.cached_training import cached_training, known_training, training_inputs
+from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.splits import parts_of
-from pipeline.training.trainings import Ids, Phase, Training, training_of, training_schedule, write_trainings
+from pipeline.training.trainings import (
+    CLASSIFIER,
+    Ids,
+    Phase,
+    Training,
+    training_of,
+    training_schedule,
+    write_trainings,
+)
 
 if TYPE_CHECKING:
     from pipeline.params.backbones import Backbone as BackboneParams
@@ -51,9 +60,21 @@ class BackboneTraining:
             self._document(seed, fit_on, select_on, epochs),
             lambda folder: fitting.fit(folder, seed, fit_on, select_on, epochs=epochs),
             dict(fitting.network.made_with),
+            needs=self._needs,
         )
         phase: Phase = "selection" if select_on else "final"
         return training_of(learned.folder, self.name, seed, phase, len(fit_on), from_cache=learned.from_cache)
+
+    def foreseen(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
+        """Return what `learn` would find in the cache, or a blank training where it would train."""
+        document = self._document(seed, fit_on, select_on, epochs)
+        known = known_training(self.paths.open_cache(), document, self._needs)
+        return foreseen(known, self.name, seed, fit_on, select_on, epochs)
+
+    @property
+    def _needs(self) -> tuple[str, ...]:
+        """Files that a training must have kept beside its weights."""
+        return (CLASSIFIER,) if LOGITS in self.params.cuts else ()
 
     @property
     def params(self) -> "BackboneParams":
@@ -106,8 +127,24 @@ class BackboneTraining:
         )
 
 
+def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
+    """Count the trainings that `run` would make and those that the cache has; trains nothing.
+
+    An upper bound where a selection run must be made: how long the final runs are is then unknown.
+    """
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    return TrainingOutlook.over(
+        training
+        for name in preset.pretrain.backbones
+        for training in _backbone(paths, preset, catalog, name, Pinned(), only_look=True)
+    )
+
+
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
-    """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json."""
+    """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json.
+
+    Beside each lies its classifier, <name>_<seed>_classifier.pt.
+    """
     with one_builder(paths, "pretrain"):
         return _run(paths, preset, options)
 
@@ -117,7 +154,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     began = time.monotonic()
     inputs = pinned(paths.catalog, *(paths.store(name) for name in ("skeletons", "frames", "heatmaps")))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    _refuse_unknown_cuts(paths, preset)
+    _refuse_unknown_cuts(paths, preset, len(catalog.classes))
     refuse_withdrawn(paths.open_cache(), inputs)
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
     trainings = [
@@ -139,24 +176,23 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     )
 
 
-def _refuse_unknown_cuts(paths: Paths, preset: "Preset") -> None:
+def _refuse_unknown_cuts(paths: Paths, preset: "Preset", num_classes: int) -> None:
     """Before hours of training, what `features` would refuse after them."""
     for params in preset.pretrain.backbones.values():
         source = input_of(paths, preset, params)
-        cuts_of(params.model, params.cuts, shape=source.shape, edges=source.edges)
+        cuts_of(params.model, params.cuts, shape=source.shape, edges=source.edges, num_classes=num_classes)
 
 
 def _backbone(
-    paths: Paths, preset: "Preset", catalog: Catalog, name: str, inputs: Pinned
+    paths: Paths, preset: "Preset", catalog: Catalog, name: str, inputs: Pinned, *, only_look: bool = False
 ) -> Iterator[Training]:
-    """Every training of one backbone."""
+    """Every training of one backbone, or what is known of each."""
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
     training_run = BackboneTraining(paths, preset, name, source, catalog, inputs)
     parts = parts_of(catalog, source.keys(), preset.pretrain)
-    return training_schedule(
-        preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, training_run.learn
-    )
+    learn = training_run.foreseen if only_look else training_run.learn
+    return training_schedule(preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, learn)
 
 
 def _note(trainings: Sequence[Training]) -> str:

@@ -1,7 +1,7 @@
 """Stage `train`: heads on the cached cuts that each declares; then one test."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from models.backbones import build_backbone
 from models.cuts import Backbone
 from models.device import use_cores
 from models.errors import FitError
-from models.head import HeadInput, Source, head_inputs, kind_of
+from models.head import HeadInput, Source, head_inputs, is_trained, kind_of
 from models.names import HEADS
 from models.training.trainable_head import TrainableHead
 from pipeline.build.aside import adopt_learned, refuse_withdrawn
@@ -37,6 +37,7 @@ from pipeline.inputs.head_input import (
     HeadRows,
     OneInput,
     arrays_of,
+    backbone_seed,
     features_there,
     input_from,
 )
@@ -45,7 +46,8 @@ from pipeline.keys.part_facts import part_facts
 from pipeline.params.streams import Streams, sound_streams
 from pipeline.paths import Paths
 from pipeline.skeleton.layouts import LAYOUTS
-from pipeline.training.cached_training import cached_training
+from pipeline.training.cached_training import cached_training, known_training
+from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.splits import SplitParts, refuse_untaught, tested_parts
 from pipeline.training.trainings import (
     Ids,
@@ -73,16 +75,25 @@ class HeadTraining:
     inputs: Pinned
     """Inputs of the training: nothing is stored that was trained on a replaced store."""
 
-    def heads(self, parts: SplitParts) -> Iterator[Training]:
-        """The selection run, on features of backbones that never saw the held-out clips; then the final runs."""
+    def heads(self, parts: SplitParts, *, only_look: bool = False) -> Iterator[Training]:
+        """The selection run, on features of backbones that never saw the held-out clips; then the final runs.
+
+        With `only_look` nothing is trained: what the cache lacks is a blank training.
+        """
+        learn = self._foreseen if only_look else self._learn
         return training_schedule(
-            self.params.seeds, parts, self.params.plan.epochs, self.preset.pretrain, self._learn
+            self.params.seeds, parts, self.params.plan.epochs, self.preset.pretrain, learn
         )
 
     @property
     def params(self) -> "HeadParams":
         """The section `train`."""
         return self.preset.train
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is anything to train; a network's own classifier is asked as it is."""
+        return is_trained(self._kind)
 
     @property
     def _kind(self) -> str:
@@ -108,7 +119,9 @@ class HeadTraining:
 
     def _input(self, store: Store, one: HeadInput, seed: int, selection: bool) -> OneInput:
         names, pretrain = self._streams[one.stream], self.preset.pretrain
-        arrays = arrays_of(store, names, one.cut, self.params, pretrain, seed, selection=selection)
+        if self.is_trained:
+            seed = backbone_seed(self.params, pretrain, seed, selection=selection)
+        arrays = arrays_of(store, names, one.cut, pretrain, seed, selection=selection)
         return input_from(store, one, arrays)
 
     def _seen(self, rows: HeadRows, ids: Ids) -> list[list[str | int]]:
@@ -116,10 +129,11 @@ class HeadTraining:
         labels = self.catalog.labels(ids).tolist()
         return [[*keys, label] for keys, label in zip(rows.keys(ids), labels, strict=True)]
 
-    def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
-        """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
-        fitting = self._fitting(seed, selection=bool(select_on))
-        document = TRAIN.document(
+    def _document(
+        self, rows: HeadRows, seed: int, fit_on: Ids, select_on: Ids, epochs: int
+    ) -> dict[str, Any]:
+        """All that decides the weights, whose key is its digest."""
+        return TRAIN.document(
             params={
                 "method": self.method,
                 "options": self._options,
@@ -129,11 +143,22 @@ class HeadTraining:
                 **part_facts(self._kind, HEADS),
             },
             inputs={
-                "fit": self._seen(fitting.rows, fit_on),
-                "select": self._seen(fitting.rows, select_on),
+                "fit": self._seen(rows, fit_on),
+                "select": self._seen(rows, select_on),
                 "classes": len(self.catalog.classes),
             },
         )
+
+    def _foreseen(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
+        rows = self.rows(seed, selection=bool(select_on))
+        document = self._document(rows, seed, fit_on, select_on, epochs)
+        known = known_training(self.paths.open_cache(), document)
+        return foreseen(known, self.method, seed, fit_on, select_on, epochs)
+
+    def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
+        """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
+        fitting = self._fitting(seed, selection=bool(select_on))
+        document = self._document(fitting.rows, seed, fit_on, select_on, epochs)
         try:
             learned = cached_training(
                 self.paths.open_cache(),
@@ -150,10 +175,22 @@ class HeadTraining:
 
     def scores(self, training: Training, ids: Ids, *, selection: bool) -> Scores:
         """Class probabilities that a trained head gives to clips."""
-        is_fusion = self.method == self.params.fused and self.method not in SINGLE
+        return self._scores_of(training.weights, training.seed, ids, selection=selection)
+
+    def untrained_scores(self, ids: Ids, *, selection: bool) -> list[Scores]:
+        """Class probabilities that a head that learns nothing gives to clips, for each seed of its backbones."""
+        pretrain = self.preset.pretrain
+        seeds = pretrain.seeds[:1] if selection and pretrain.refit else pretrain.seeds
+        return [self._scores_of(None, seed, ids, selection=selection) for seed in seeds]
+
+    def _scores_of(self, weights: bytes | None, seed: int, ids: Ids, *, selection: bool) -> Scores:
+        is_fusion = self.method == self.params.fused and self.method not in (
+            *SINGLE,
+            *self.params.late_fusion,
+        )
         name = FUSED if is_fusion else self.method
-        fitting = self._fitting(training.seed, selection=selection)
-        return Scores(name, training.seed, fitting.probabilities(training, ids))
+        fitting = self._fitting(seed, selection=selection)
+        return Scores(name, seed, fitting.probabilities(weights, seed, ids))
 
     def _fitting(self, seed: int, *, selection: bool) -> HeadFitting:
         rows = self.rows(seed, selection=selection)
@@ -174,6 +211,21 @@ class HeadTraining:
         return lambda options: build_backbone({**params.model, **options}, shape=shape, edges=layout.bones)
 
 
+def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
+    """Count the trainings that `run` would make on features.zarr as it is, and those that the cache has."""
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    features = opened_store(paths.need(paths.store("features"), "features"))
+    parts = tested_parts(catalog, features_there(features), preset.pretrain)
+    runs = [HeadTraining(paths, preset, catalog, method, Pinned()) for method in _methods(preset)]
+    return TrainingOutlook.over(
+        training for one in runs if one.is_trained for training in one.heads(parts, only_look=True)
+    )
+
+
+def _methods(preset: "Preset") -> tuple[str, ...]:
+    return (*preset.train.methods, *preset.train.single_backbones)
+
+
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/heads, and under reports/<dataset> predictions, metrics, curves and confusion."""
     with one_builder(paths, "train"):
@@ -191,21 +243,12 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
     refuse_untaught(catalog, parts)
-    heads: list[Training] = []
-    scores: list[Scores] = []
-    held_out: list[Scores] = []
-    for method in (*preset.train.methods, *preset.train.single_backbones):
-        training_run = HeadTraining(paths, preset, catalog, method, inputs)
-        for head in training_run.heads(parts):
-            heads.append(head)
-            if head.phase == "selection":
-                held_out.append(training_run.scores(head, parts.select, selection=True))
-            if head.phase == "final" or not preset.pretrain.refit:
-                scores.append(training_run.scores(head, parts.test, selection=False))
+    runs = [HeadTraining(paths, preset, catalog, method, inputs) for method in _methods(preset)]
+    heads, scores, held_out = _scored(runs, parts)
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
-    weight = skeleton_weight(held_out, catalog.labels(parts.select))
-    scored = [*scores, *late_fusions(scores, weight)]
+    weight = skeleton_weight(held_out, catalog.labels(parts.select), preset.train.late_fusion)
+    scored = [*scores, *late_fusions(scores, weight, preset.train.late_fusion)]
     absent = methods_left_out(preset.train, {one.method for one in scored})
     facts = {**_facts(preset, catalog), "skeleton_weight": weight, **absent}
     write_results(paths, catalog, parts, scored, heads, facts)
@@ -220,6 +263,27 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         note="; ".join(filter(None, (left_out(catalog, features), left_out_note(absent)))),
         unit="heads",
     )
+
+
+def _scored(
+    runs: Sequence[HeadTraining], parts: SplitParts
+) -> tuple[list[Training], list[Scores], list[Scores]]:
+    """Every training, and the scores of the test clips and, by the selection runs, of those held out."""
+    heads: list[Training] = []
+    scores: list[Scores] = []
+    held_out: list[Scores] = []
+    for one in runs:
+        if not one.is_trained:
+            held_out += one.untrained_scores(parts.select, selection=True)
+            scores += one.untrained_scores(parts.test, selection=False)
+            continue
+        for head in one.heads(parts):
+            heads.append(head)
+            if head.phase == "selection":
+                held_out.append(one.scores(head, parts.select, selection=True))
+            if head.phase == "final" or not one.preset.pretrain.refit:
+                scores.append(one.scores(head, parts.test, selection=False))
+    return heads, scores, held_out
 
 
 def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:

@@ -115,6 +115,7 @@ def _from(node: ast.ImportFrom, package: str) -> list[str]:
 
 ORDER = {
     "pipeline": (
+        "tables",
         "report",
         "evaluation",
         "upkeep",

@@ -48,3 +48,12 @@ def test_modalities_that_each_tell_half_of_it_share_the_weight() -> None:
 
 def test_a_modality_that_was_not_asked_leaves_even_shares() -> None:
     assert skeleton_weight(held_out()[:1], np.array([0, 0])) == 0.5
+
+
+def test_any_two_methods_may_be_put_together() -> None:
+    methods = ("classifier@video", "classifier@skeleton")
+    scores = [*held_out(), Scores(methods[0], 0, SKELETON), Scores(methods[1], 0, VIDEO)]
+    summed, multiplied = late_fusions(scores, 0.75, methods)
+    assert summed.probabilities == pytest.approx((VIDEO + SKELETON) / 2)
+    assert multiplied.probabilities == pytest.approx(product(SKELETON, VIDEO, 0.75))
+    assert skeleton_weight(scores, np.array([0, 0]), methods) == 1.0  # the second is the video here

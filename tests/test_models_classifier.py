@@ -1,4 +1,4 @@
-"""models.training.classifier: the linear layer that trains a backbone and is then dropped."""
+"""models.training.classifier: the linear layer that trains a backbone, and its scores as a cut."""
 
 from math import sqrt
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from models.amfi.r3d import R3D18
 from models.cssi.dinet import DINetR
-from models.cuts import Backbone, ClassifierInit
+from models.cuts import FEATURES, LOGITS, Backbone, ClassifierInit, cut_shapes
 from models.errors import ModelParamError
 from models.graph.aagcn import AAGCN
 from models.graph.agcn import AGCN
@@ -49,3 +49,21 @@ def test_what_is_asked_for_wins(init: ClassifierInit, std: float) -> None:
 def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ModelParamError, match="must"):
         Classifier(R3D18(width=8), **wrong)  # type: ignore[arg-type]
+
+
+def test_logits_are_one_more_cut_and_change_no_other() -> None:
+    torch.manual_seed(0)
+    backbone = R3D18(width=8).eval()
+    model = Classifier(backbone, 5, dropout=0.5).eval()
+    clips = torch.rand(2, 3, 4, 32, 32)
+    with torch.inference_mode():
+        alone, both = model.at(clips, ("map",)), model.at(clips, ("map", LOGITS))
+        expected = model.fc(backbone(clips))
+        assert torch.equal(both[LOGITS], expected)
+        assert torch.equal(model(clips), expected)
+    assert (alone.keys(), both.keys()) == ({"map"}, {"map", LOGITS})
+    assert torch.equal(alone["map"], both["map"])
+    assert cut_shapes(model, clips.shape[1:], (FEATURES, LOGITS)) == {FEATURES: (64,), LOGITS: (5,)}
+    assert [cut.name for cut in model.cuts] == [*(cut.name for cut in backbone.cuts), LOGITS]
+    with pytest.raises(ModelParamError, match=r"R3D18 has no cut 'mpa'; it has \['features', 'map'\]"):
+        model.cut("mpa")

@@ -16,7 +16,16 @@ from models.cssi.resnet import FrameResNet
 from models.cuts import Backbone
 from models.errors import ModelParamError, ShapeError
 from models.graph.stgcn import STGCN
-from models.head import KIND_DIMS, CutHead, HeadOutput, Source, decided_by_data, head_for, head_inputs
+from models.head import (
+    KIND_DIMS,
+    CutHead,
+    HeadOutput,
+    Source,
+    decided_by_data,
+    head_for,
+    head_inputs,
+    is_trained,
+)
 from models.interaction.laterals import Lateral
 from models.interaction.two_path import TwoPath
 from pipeline.skeleton.layouts import NTU_25
@@ -191,6 +200,16 @@ def test_maps_that_do_not_share_a_grid_are_refused() -> None:
 
 
 def test_every_input_has_a_kind_of_known_axes() -> None:
-    for kind in ("epam", "interaction", "last_block", "cssi", "linear", "amfi"):
+    for kind in ("epam", "interaction", "last_block", "cssi", "linear", "classifier", "amfi"):
         assert {one.kind for one in head_inputs(kind, {})} <= KIND_DIMS.keys()
         assert "num_classes" in decided_by_data(kind)
+
+
+def test_a_networks_own_classifier_has_nothing_to_learn() -> None:
+    head, logits = head_for("classifier", 3, [Source((3,))], {}), torch.rand(2, 3)
+    assert torch.equal(head(logits).logits, logits)
+    assert (list(head.parameters()), is_trained("classifier"), is_trained("linear")) == ([], False, True)
+    with pytest.raises(ModelParamError, match="logits are of 4 classes, and there are 3"):
+        head_for("classifier", 3, [Source((4,))], {})
+    with pytest.raises(ShapeError, match="logits must be"):
+        head(torch.rand(2, 4))

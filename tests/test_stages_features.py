@@ -19,7 +19,7 @@ def test_a_clip_alone_has_the_features_it_has_among_others(finished: Project, ne
     ids = list(reversed(store.ids))[: neighbours + 1]
     threads = torch.get_num_threads()
     made = dict(
-        FeatureWork(finished.paths, finished.preset, Inference(RunOptions().threads)).compute(ids, arrays)
+        FeatureWork(finished.paths, finished.preset, Inference(RunOptions().threads), 10).compute(ids, arrays)
     )
     torch.set_num_threads(threads)
     for clip_id in ids:

@@ -13,6 +13,7 @@ from tiny import PLAN, TINY, Project, tiny_params
 from cache import open_store
 from pipeline.catalog.catalog import Catalog, read_catalog, write_catalog
 from pipeline.errors import DatasetError, ParamError
+from pipeline.params.parts import parts_in_use
 from pipeline.training import splits
 from pipeline.training.trainings import listed_trainings
 from stages.load_params import load_params
@@ -97,6 +98,15 @@ def test_one_head_with_other_options_is_a_method_of_its_own(copied: Project) -> 
         < trainings["amfi_0"].history[0]["train_loss"] - 0.5
     )
     assert "amfi@lambda_0" in metrics(copied)
+
+
+def test_a_method_with_a_word_is_locked_as_its_head_is(tmp_path: Path) -> None:
+    """Were `amfi@lambda_0` taken for a user's own, changed code of AMFI-Net's head would stop nobody."""
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        yaml.safe_dump(tiny_params(**{"train.methods": ["amfi", "amfi@lambda_0", "average@two"]}))
+    )
+    assert parts_in_use("train", load_params(path, "demo")) == ("head:amfi", "head:average")
 
 
 def refused(tmp_path: Path, **changes: Any) -> str:

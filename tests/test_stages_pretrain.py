@@ -72,6 +72,7 @@ def test_what_lies_in_the_weights_folder(finished: Project) -> None:
         "documents.json",
         "seals.json",
     }
+    names |= {name.replace(".pt", "_classifier.pt") for name in names if name.endswith(".pt")}
     assert {path.name for path in folder.iterdir()} == names
     for training in read_trainings(folder):
         assert [record["epoch"] for record in training.history] == list(range(len(training.history)))

@@ -16,6 +16,7 @@ from models.cuts import Backbone
 from models.device import best_device
 from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
 from models.training.checkpoint import WeightsCard, WeightsKind, decode, load_pretrained, load_state
+from models.training.classifier import Classifier
 from models.training.seeding import seeded
 
 if TYPE_CHECKING:
@@ -60,14 +61,26 @@ class Inference:
         return {"device": best_device(), "threads": self.threads, "inference_batch": self.batch_size}
 
     def learned(
-        self, options: Mapping[str, Any], weights: bytes, *, shape: Sequence[int], edges: "Edges", name: str
+        self,
+        options: Mapping[str, Any],
+        weights: bytes,
+        *,
+        shape: Sequence[int],
+        edges: "Edges",
+        name: str,
+        classifier: bytes = b"",
+        num_classes: int = 0,
     ) -> "FrozenNetwork":
         """Return the backbone that `options` describe, with weights that `pretrain` wrote, `name` in errors.
 
-        Raises CheckpointError where the weights are another network's.
+        With the weights of its `classifier` of `num_classes`, it has the cut `logits` too. Raises CheckpointError where
+        weights are another network's.
         """
         network = build_backbone(options, shape=shape, edges=edges)
         load_state(network, decode(weights).state, name)
+        if classifier:
+            network = Classifier(network, num_classes)
+            load_state(network.fc, decode(classifier).state, f"the classifier of {name}")
         return FrozenNetwork(network, self)
 
 

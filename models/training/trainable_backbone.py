@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from models.backbones import build_backbone
 from models.cuts import Backbone, ClassifierInit
-from models.training.checkpoint import WeightsCard, WeightsKind, load_pretrained
+from models.training.checkpoint import WeightsCard, WeightsKind, encode, load_pretrained
 from models.training.classifier import Classifier, classifier_loss
 from models.training.fit import EpochRecord, cross_entropy
 from models.training.plan import FitPlan
@@ -67,7 +67,7 @@ class TrainableBackbone:
         accuracy: Accuracy | None,
         progress: Callable[[EpochRecord], None] | None = None,
     ) -> dict[str, bytes]:
-        """Return weights.pt of the backbone alone and history.json; the classifier is left behind.
+        """Return weights.pt of the backbone alone, classifier.pt of the linear layer on top, and history.json.
 
         `plan` holds the fields of a FitPlan. Raises CheckpointError where the weights to start from are other
         than params say, FitError where the loss is not finite.
@@ -81,7 +81,8 @@ class TrainableBackbone:
         result = fit_arrays(
             model, batches, fit_plan, loss=loss, resume=resume, accuracy=accuracy, progress=progress
         )
-        return files_of(model.backbone, self._card, result)
+        files = files_of(model.backbone, self._card, result)
+        return {**files, "classifier.pt": encode(model.fc.state_dict(), self._card)}
 
     def _network(self) -> Backbone:
         """A new backbone, or one that starts from given weights."""

@@ -58,13 +58,17 @@ class TrainableHead:
         )
         return files_of(head, WeightsCard(self.method, self.options, {"features": "as cached"}), result)
 
-    def logits(self, weights: bytes, blocks: Iterable[Arrays], *, seed: int, batch: int) -> NDArray[Any]:
+    def logits(
+        self, weights: bytes | None, blocks: Iterable[Arrays], *, seed: int, batch: int
+    ) -> NDArray[Any]:
         """Return (N, K) float32 logits of all clips of the blocks, `batch` of them seen at once.
 
-        `weights` and `seed` are those of a training. Raises CheckpointError where the weights are another head's.
+        `weights` and `seed` are those of a training; None are of a head that learns nothing. Raises
+        CheckpointError where they are another head's.
         """
         head = self._head(seed)
-        load_state(head, decode(weights).state, f"head {self.method}")
+        if weights is not None:
+            load_state(head, decode(weights).state, f"head {self.method}")
         found = embed(
             head,
             map(tensors, blocks),

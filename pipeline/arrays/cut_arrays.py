@@ -20,6 +20,9 @@ SHARD_BYTES = 256_000_000
 FEATURES = "features"
 """Every backbone's first cut, whose array bears the training's name alone."""
 
+LOGITS = "logits"
+"""The cut of the classifier that a backbone was trained with; it is made of the classifier's weights too."""
+
 
 def cut_array(training: str, cut: str) -> str:
     """Return the array that keeps a training's cut: video_0 of the features, video_0_map of the cut `map`."""

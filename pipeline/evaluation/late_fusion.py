@@ -1,4 +1,4 @@
-"""Late fusion: the class probabilities of the two single modalities, combined with at most one learned number."""
+"""Late fusion: the class probabilities of two methods, one a modality, combined with at most one learned number."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,13 +36,14 @@ class Scores(ShownByShape):
     """(N, K) in [0, 1]: N clips, K classes."""
 
 
-def late_fusions(scores: Sequence[Scores], weight: float) -> list[Scores]:
-    """For each seed that both modalities have: their mean, and their product with `weight` on the skeleton."""
+def late_fusions(scores: Sequence[Scores], weight: float, methods: tuple[str, str] = SINGLE) -> list[Scores]:
+    """For each seed that both of `methods` have: their mean, and their product with `weight` on the second."""
+    video_method, skeleton_method = methods
     by_name = {(one.method, one.seed): one.probabilities for one in scores}
     pairs = {
-        seed: (by_name[SINGLE[0], seed], by_name[SINGLE[1], seed])
+        seed: (by_name[video_method, seed], by_name[skeleton_method, seed])
         for method, seed in by_name
-        if method == SINGLE[0] and (SINGLE[1], seed) in by_name
+        if method == video_method and (skeleton_method, seed) in by_name
     }
     sums = [Scores(SCORE_SUM, seed, (video + skeleton) / 2) for seed, (video, skeleton) in pairs.items()]
     products = [Scores(WEIGHTED_PRODUCT, seed, product(*pair, weight)) for seed, pair in pairs.items()]
@@ -56,16 +57,18 @@ def product(video: Floats, skeleton: Floats, weight: float) -> Floats:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
-def skeleton_weight(held_out: Sequence[Scores], labels: NDArray[np.int64]) -> float:
-    """Choose the skeleton's weight in `product` by likelihood on held-out clips; ½ where a modality is missing.
+def skeleton_weight(
+    held_out: Sequence[Scores], labels: NDArray[np.int64], methods: tuple[str, str] = SINGLE
+) -> float:
+    """Choose the weight of the second of `methods` in `product` by likelihood on held-out clips; ½ where one lacks.
 
     Held-out clips only: a backbone is always sure on clips that it was fitted to, and the weight would not
     know which modality to trust.
     """
     by_name = {one.method: one.probabilities for one in held_out}
-    if not set(SINGLE) <= by_name.keys():
+    if not set(methods) <= by_name.keys():
         return 0.5
-    video, skeleton = (by_name[name] for name in SINGLE)
+    video, skeleton = (by_name[name] for name in methods)
     rows = np.arange(len(labels))
     likelihoods = [np.log(product(video, skeleton, w)[rows, labels] + LEAST).mean() for w in WEIGHTS]
     return float(WEIGHTS[int(np.argmax(likelihoods))])

@@ -209,10 +209,11 @@ def describe_results(paths: Paths) -> str:
     lines = [
         f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"
     ]
+    width = max(16, *(len(score.method) for score in scores(document)))
     for score in scores(document):
         spread = "one seed" if score.std is None else f"± {score.std:.1f}"
         lines.append(
-            f"  {score.method:16} {score.mean:5.1f} {spread:8} [{score.interval[0]:.1f}, {score.interval[1]:.1f}]"
+            f"  {score.method:{width}} {score.mean:5.1f} {spread:8} [{score.interval[0]:.1f}, {score.interval[1]:.1f}]"
         )
     for line in differences(document):
         lines.append(

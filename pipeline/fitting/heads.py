@@ -14,7 +14,7 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.fitting.networks import Arrays, Classify, Labels, Trainable
 from pipeline.inputs.head_input import HeadBatches, HeadBlocks, HeadRows, softmax
 from pipeline.inputs.prefetch import prefetched
-from pipeline.training.trainings import Ids, Training
+from pipeline.training.trainings import Ids
 
 if TYPE_CHECKING:
     from pipeline.params.backbones import TrainingPlan
@@ -26,8 +26,13 @@ INFERENCE_BATCH = 256
 class Head(Trainable, Protocol):
     """A head that is built afresh for each training, and asked with the weights of one."""
 
-    def logits(self, weights: bytes, blocks: Iterable[Arrays], *, seed: int, batch: int) -> NDArray[Any]:
-        """Return (N, K) logits of all clips of the blocks; the head always sees exactly `batch` of them."""
+    def logits(
+        self, weights: bytes | None, blocks: Iterable[Arrays], *, seed: int, batch: int
+    ) -> NDArray[Any]:
+        """Return (N, K) logits of all clips of the blocks; the head always sees exactly `batch` of them.
+
+        `weights` and `seed` are those of a training; None are of a head that learns nothing.
+        """
         ...
 
 
@@ -63,13 +68,13 @@ class HeadFitting:
                 accuracy=(lambda classify: _accuracy(classify, blocks, labels)) if select_on else None,
             )
 
-    def probabilities(self, training: Training, ids: Ids) -> NDArray[np.float64]:
-        """Return (N, K) class probabilities that the trained head gives to `ids`."""
+    def probabilities(self, weights: bytes | None, seed: int, ids: Ids) -> NDArray[np.float64]:
+        """Return (N, K) class probabilities that the head with these weights of a training gives to `ids`."""
         batch = self.plan.batch
         logits = self.network.logits(
-            training.weights,
+            weights,
             HeadBlocks(self.rows, ids, batch),
-            seed=training.seed,
+            seed=seed,
             batch=batch if self.rows.streamed else INFERENCE_BATCH,
         )
         return softmax(logits)

@@ -52,7 +52,7 @@ class OneInput(Protocol):
 
 @dataclass(frozen=True)
 class VectorInput:
-    """One vector a clip: the mean over views, with several backbones concatenated."""
+    """One vector a clip, features or logits: the mean over views, with several backbones concatenated."""
 
     store: Store
     arrays: tuple[str, ...]
@@ -116,27 +116,27 @@ class HeadRows:
         return [[clip_id, *(keys[clip_id] for keys in columns)] for clip_id in ids]
 
 
-def arrays_of(
-    store: Store,
-    names: Sequence[str],
-    cut: str,
-    heads: "HeadParams",
-    pretrain: "PretrainParams",
-    head_seed: int,
-    *,
-    selection: bool,
-) -> tuple[str, ...]:
-    """Return the arrays of a cut of the backbones `names`: of those with the head's seed, else of the first ones.
+def backbone_seed(heads: "HeadParams", pretrain: "PretrainParams", head_seed: int, *, selection: bool) -> int:
+    """Return the seed of the backbones that a head sees: its own where both have as many seeds, else the first.
 
-    `selection` asks for the backbones that were not trained on the held-out clips. Raises DatasetError where the
-    store lacks one.
+    `selection` asks for the backbones that were not trained on the held-out clips.
     """
     paired = len(pretrain.seeds) == len(heads.seeds)
-    seed = (
+    return (
         pretrain.seeds[heads.seeds.index(head_seed)]
         if paired and not (selection and pretrain.refit)
         else pretrain.seeds[0]
     )
+
+
+def arrays_of(
+    store: Store, names: Sequence[str], cut: str, pretrain: "PretrainParams", seed: int, *, selection: bool
+) -> tuple[str, ...]:
+    """Return the arrays of a cut of the backbones `names`, trained with `seed`.
+
+    `selection` asks for the backbones that were not trained on the held-out clips. Raises DatasetError where the
+    store lacks one.
+    """
     tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
     found = tuple(cut_array(name + tail, cut) for name in names)
     for name in found:
@@ -150,7 +150,9 @@ def arrays_of(
 
 def input_from(store: Store, declared: "DeclaredInput", arrays: tuple[str, ...]) -> OneInput:
     """Return one declared input, read from these arrays of the store."""
-    return VectorInput(store, arrays) if declared.kind == "vector" else MapInput(store, arrays[0])
+    if declared.kind in ("vector", "logits"):
+        return VectorInput(store, arrays)
+    return MapInput(store, arrays[0])
 
 
 @dataclass(frozen=True, repr=False)

@@ -81,13 +81,14 @@ class _Backbone(Section):
     `package.module:Class`; the rest are its keywords."""
     plan: TrainingPlan
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Before the classifier that trains the backbone and is then dropped."""
+    """Before the linear classifier that trains the backbone."""
     classifier_init: Literal["normal_0.01", "sqrt_2_over_k"] | None = None
     """Standard deviation of that classifier's first weights: 0.01, or sqrt(2 / classes); None takes the network's
     own: sqrt(2 / classes) of graph networks, as in 2s-AGCN's and CTR-GCN's code, 0.01 of all others."""
     pretrained: Pretrained | None = None
     cuts: tuple[str, ...] = Field(default=(FEATURES,), min_length=1)
-    """Cuts of the network that `features` keeps, by name (`python cli.py models`); decides no training."""
+    """Cuts of the network that `features` keeps, by name (docs/models.md), `logits` of its classifier among them;
+    decides no training."""
 
 
 class VideoBackbone(_Backbone):

@@ -157,13 +157,16 @@ class HeadParams(Section):
         "amfi",
     )
     """Names of `models.names.HEADS`, or a user's own as `package.module:Class`; `amfi@any_word` is one more `amfi`,
-    with options of its own."""
+    with options of its own, `classifier@video` the classifier that the backbone `video` was trained with."""
     streams: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Method to stream of its head to the backbone that feeds it, where more than one could."""
     single_backbones: tuple[str, ...] = ()
     """Further backbones, each with a linear head of its own: one more row of the table."""
     fused: str = "amfi"
     """The method that `metrics.json` calls fused."""
+    late_fusion: tuple[str, str] = MODALITIES
+    """The two methods whose class probabilities `score_sum` and `weighted_product` combine, the video's first: the
+    linear heads, or the networks' own classifiers (`classifier@…`)."""
     options: dict[str, Options] = Field(default_factory=dict)
     """Keyword options of each method's head, by method."""
     seeds: tuple[int, ...] = Field(min_length=1)
@@ -238,6 +241,10 @@ class Preset(Section):
             if FEATURES not in backbones[name].cuts:
                 place = ("pretrain", "backbones", name, "cuts")
                 yield place, f"heads are trained on {name!r}, so its cuts must hold {FEATURES!r}"
+        if train.late_fusion != MODALITIES:
+            known = [*train.methods, *train.single_backbones]
+            for name in train.late_fusion:
+                yield from _none_of(("train", "late_fusion"), name, "methods", known)
         if train.fused not in train.methods:
             known = sorted(train.methods)
             yield (

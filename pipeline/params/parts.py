@@ -28,7 +28,8 @@ def _backbones(preset: "Preset") -> tuple[str, ...]:
 
 def _heads(preset: "Preset") -> tuple[str, ...]:
     alone = ("skeleton",) if preset.train.single_backbones else ()
-    return tuple(f"head:{method}" for method in sorted({*preset.train.methods, *alone}))
+    kinds = {method.partition("@")[0] for method in (*preset.train.methods, *alone)}
+    return tuple(f"head:{kind}" for kind in sorted(kinds))
 
 
 _PARTS: dict[str, tuple[Callable[["Preset"], tuple[str, ...]], ...]] = {

@@ -38,6 +38,16 @@ def load_preset(path: Path, name: str, check: Callable[[Preset], Iterable[Mistak
     return preset
 
 
+def chosen(path: Path, dataset: str | None, preset: str | None) -> tuple[str, str]:
+    """Return dataset and preset: what is not given is what params.yaml names; of another dataset, its namesake."""
+    if dataset is not None:
+        return dataset, preset or dataset
+    document = _document(path)
+    if not isinstance(document.get("dataset"), str):
+        raise ParamError(f"{path} names no `dataset`: say which, with --dataset")
+    return document["dataset"], preset or document.get("preset") or document["dataset"]
+
+
 def _document(path: Path) -> dict[str, Any]:
     try:
         document = read_yaml(path)

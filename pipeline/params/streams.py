@@ -53,7 +53,8 @@ def streams_of(
     """Return the backbones of each stream of a method's head, and what is wrong with them, placed below the preset.
 
     A stream's backbone is the one that `train.streams` names; else, of vectors, those of `train.video` or
-    `train.skeleton` where it bears that name; else the only one whose modality fits and that keeps the cuts.
+    `train.skeleton` where it bears that name; else the one that the method names behind @, or the only one whose
+    modality fits and that keeps the cuts.
     """
     streams = {one.stream: [other for other in inputs if other.stream == one.stream] for one in inputs}
     given = preset.train.streams.get(method, {})
@@ -100,16 +101,18 @@ def _of_stream(
         if not names and wanted[0].needed:
             return (), [(("train", "methods"), _empty(train, method, stream))]
     else:
-        names = _fitting(preset, stream, wanted)
+        names = _fitting(preset, method, stream, wanted)
         if len(names) != 1:
             return (), [_not_one(method, stream, wanted[0], names)]
     return names, list(_cuts_not_kept(preset, method, names, wanted))
 
 
-def _fitting(preset: "Preset", stream: str, wanted: Sequence[DeclaredInput]) -> Names:
-    """The backbones whose modality fits; of several the one that keeps every cut, or that `train` names itself."""
+def _fitting(preset: "Preset", method: str, stream: str, wanted: Sequence[DeclaredInput]) -> Names:
+    """The backbones whose modality fits; of several the one behind @, that keeps every cut, or that `train` names."""
     backbones = preset.pretrain.backbones
     fitting = tuple(name for name, b in backbones.items() if b.modality in wanted[0].modalities)
+    if (named := method.partition("@")[2]) in fitting:
+        return (named,)
     keeping = tuple(name for name in fitting if {one.cut for one in wanted} <= {*backbones[name].cuts})
     of_side: Names = getattr(preset.train, stream) if stream in SIDES else ()
     return next((names for names in (keeping, of_side) if len(names) == 1), keeping or fitting)

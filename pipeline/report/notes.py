@@ -34,7 +34,8 @@ def notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         if document["selected_on"] == LEAKS
         else f"Selected on {document['selected_on']}, held out of the training part; never on test clips.",
         "Accuracy of the selection runs on the clips that select: " + ", ".join(selected) + ".",
-        _fused(document) if FUSED in document else _alone(document),
+        _fused(preset, document) if FUSED in document else _alone(document),
+        *_classifiers(preset),
     ]
 
 
@@ -43,11 +44,21 @@ def _alone(document: dict[str, Any]) -> str:
     return f"One modality, {document['fusion']}: nothing is fused" + (f"; {note}." if note else ".")
 
 
-def _fused(document: dict[str, Any]) -> str:
+def _fused(preset: Preset, document: dict[str, Any]) -> str:
     return (
-        f"Fused is {document['fusion']}; score_sum is the mean of the two single modalities' class probabilities, "
+        f"Fused is {document['fusion']}; score_sum is the mean of the class probabilities of "
+        f"{' and '.join(preset.train.late_fusion)}, "
         f"weighted_product their product, {document['skeleton_weight']:.2f} on the skeleton as held-out clips have it."
     )
+
+
+def _classifiers(preset: Preset) -> list[str]:
+    """Say what the rows of the networks' own classifiers are, where there are some."""
+    rows = [method for method in preset.train.methods if method.partition("@")[0] == "classifier"]
+    meaning = (
+        "the classifier that its backbone was trained with, no head on its features, one figure a seed of it"
+    )
+    return [f"{', '.join(rows)}: {meaning}."] if rows else []
 
 
 def warnings(paths: Paths, catalog: Catalog, incomplete: int) -> list[str]:

@@ -12,7 +12,7 @@ from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import confusion_over_seeds, scores
 from pipeline.evaluation.predictions import Predictions, telling_clips
 from pipeline.evaluation.results import FUSED, main_method, read_curves, read_probabilities
-from pipeline.inputs.head_input import VectorInput, arrays_of
+from pipeline.inputs.head_input import VectorInput, arrays_of, backbone_seed
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.clip_strip import strip_of
@@ -62,15 +62,15 @@ def strips(
 
 def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions) -> Picture:
     ids = predictions.clip_ids
-    seed = preset.train.seeds[0]
     store = opened_store(paths.store("features"))
     main = main_method(predictions)
     scored = read_probabilities(paths.reports / "predictions.parquet", main, ids)
     heads, backbones = preset.train, preset.pretrain
+    seed = backbone_seed(heads, backbones, heads.seeds[0], selection=False)
     values = {
-        side: VectorInput(
-            store, arrays_of(store, names, FEATURES, heads, backbones, seed, selection=False)
-        ).read(ids)
+        side: VectorInput(store, arrays_of(store, names, FEATURES, backbones, seed, selection=False)).read(
+            ids
+        )
         for side in SINGLE
         if (names := getattr(heads, side))
     }

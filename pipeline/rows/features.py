@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arrays.cut_arrays import cut_array
+from pipeline.arrays.cut_arrays import LOGITS, cut_array
 from pipeline.build.work import ClipArrays, ClipResult, together
 from pipeline.errors import FeatureError
 from pipeline.inputs.inputs import ClipInput, input_of
 from pipeline.paths import Paths
 from pipeline.rows.networks import Floats, Inference, Network, finite, rows_of
-from pipeline.training.trainings import read_trainings
+from pipeline.training.trainings import Training, read_trainings
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
@@ -32,8 +32,13 @@ class LearnedInference(Inference, Protocol):
         shape: tuple[int, ...],
         edges: tuple[tuple[int, int], ...],
         name: str,
+        classifier: bytes = b"",
+        num_classes: int = 0,
     ) -> Network:
-        """Return the backbone that `options` describe, for clips of `shape`; `name` says in errors whose weights."""
+        """Return the backbone that `options` describe, for clips of `shape`; `name` says in errors whose weights.
+
+        With the weights of its `classifier` of `num_classes`, it has the cut `logits` too.
+        """
         ...
 
 
@@ -44,6 +49,8 @@ class FeatureWork:
     paths: Paths
     preset: "Preset"
     inference: LearnedInference
+    num_classes: int
+    """Number of the catalog's classes, which the logits are of."""
 
     @property
     def made_with(self) -> Mapping[str, Any]:
@@ -52,7 +59,7 @@ class FeatureWork:
 
     def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's (A, …) row of each array."""
-        networks = _Networks(self.paths, self.preset, arrays, self.inference)
+        networks = _Networks(self.paths, self.preset, arrays, self.inference, self.num_classes)
         networks.load()
         remaining = iter(ids)
         while block := list(islice(remaining, self.inference.clips_at_once)):
@@ -68,6 +75,7 @@ class _Networks:
     preset: "Preset"
     arrays: frozenset[str]
     inference: LearnedInference
+    num_classes: int
 
     @cached_property
     def _wanted(self) -> list[tuple[ClipInput, Network, dict[str, str]]]:
@@ -80,11 +88,19 @@ class _Networks:
             }
             if kept:
                 source = input_of(self.paths, self.preset, params)
-                network = self.inference.learned(
-                    params.model, training.weights, shape=source.shape, edges=source.edges, name=training.file
-                )
-                found.append((source, network, kept))
+                found.append((source, self._network(training, source, with_logits=LOGITS in kept), kept))
         return found
+
+    def _network(self, training: Training, source: ClipInput, *, with_logits: bool) -> Network:
+        return self.inference.learned(
+            self.preset.pretrain.backbones[training.name].model,
+            training.weights,
+            shape=source.shape,
+            edges=source.edges,
+            name=training.file,
+            classifier=training.classifier if with_logits else b"",
+            num_classes=self.num_classes,
+        )
 
     def load(self) -> None:
         """Load the networks now: what is wrong with one is no clip's fault."""

@@ -11,7 +11,14 @@ from cache.home.withdrawn import undamaged_notes
 from pipeline.build.adoption import at_hand
 from pipeline.errors import DatasetError
 from pipeline.seals import list_of
-from pipeline.training.trainings import DOCUMENTS, TRAININGS, Training, read_documents, read_trainings
+from pipeline.training.trainings import (
+    CLASSIFIER,
+    DOCUMENTS,
+    TRAININGS,
+    Training,
+    read_documents,
+    read_trainings,
+)
 from pipeline.training.withdrawn_inputs import withdrawn_by
 
 log = logging.getLogger(__name__)
@@ -56,5 +63,7 @@ def _adopt_one(blobs: Blobs, folder: Path, training: Training, document: dict[st
             f"{folder / training.file} is not the file that {TRAININGS} tells of: fetch the folder again"
         )
     files = {"weights.pt": weights, "history.json": training.history_json}
+    if training.classifier:
+        files[CLASSIFIER] = training.classifier
     blobs.put(document, files, {"adopted": True}, proven=list_of(folder / TRAININGS) is not None)
     return True

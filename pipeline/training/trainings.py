@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cache import Cache, Store
 from cache.home.blobs import blob_document
 from cache.home.references import remember_use
+from pipeline.arrays.cut_arrays import LOGITS
 from pipeline.errors import DatasetError
 from pipeline.files import replaced_folder
 from pipeline.paths import Paths
@@ -26,6 +27,8 @@ Ids = tuple[str, ...]
 
 TRAININGS = "trainings.json"
 DOCUMENTS = "documents.json"
+CLASSIFIER = "classifier.pt"
+"""File in a backbone's blob that holds the weights of the classifier that trained it."""
 _FIELDS = ("name", "seed", "phase", "num_clips", "best_epoch", "history", "sha256", "key")
 """What trainings.json tells of each."""
 
@@ -51,6 +54,10 @@ class Training(ShownByShape):
     from_cache: bool
     made_of: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Document that the key is the digest of; empty where read from a folder, whose documents.json has it."""
+    classifier: bytes = b""
+    """Weights of the linear classifier on top; none of a head, or where `pretrain` ran before it kept them."""
+    classifier_sha256: str = ""
+    """Digest of those weights; empty where there are none."""
 
     @property
     def array(self) -> str:
@@ -61,6 +68,29 @@ class Training(ShownByShape):
     def file(self) -> str:
         """Name of its file in weights/<dataset>/backbones."""
         return f"{self.array.replace(':', '.')}.pt"
+
+    @property
+    def classifier_file(self) -> str:
+        """Name of its classifier's file beside it."""
+        return f"{self.file.removesuffix('.pt')}_classifier.pt"
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Its weights, by the names of their files."""
+        return {self.file: self.weights} | (
+            {self.classifier_file: self.classifier} if self.classifier else {}
+        )
+
+    def weights_of(self, cut: str) -> dict[str, str]:
+        """Return the digests of the weights that make a cut, by role. Raises DatasetError where logits lack theirs."""
+        if cut != LOGITS:
+            return {"backbone": self.sha256}
+        if not self.classifier_sha256:
+            raise DatasetError(
+                f"{self.file} lies there without the classifier that the cut {cut!r} of {self.name!r} is made by: run "
+                "`pretrain` with the present params"
+            )
+        return {"backbone": self.sha256, "classifier": self.classifier_sha256}
 
     @property
     def history_json(self) -> bytes:
@@ -82,10 +112,11 @@ Learn = Callable[[int, Ids, Ids, int], Training]
 def training_of(
     folder: Path, name: str, seed: int, phase: Phase, num_clips: int, *, from_cache: bool
 ) -> Training:
-    """Read a training from the files in a blob's `folder`: weights.pt and history.json."""
+    """Read a training from the files in a blob's `folder`: weights.pt, history.json, and a backbone's classifier.pt."""
     history = json.loads((folder / "history.json").read_text())
     weights = (folder / "weights.pt").read_bytes()
     made_of: Any = blob_document(folder)
+    classifier = (folder / CLASSIFIER).read_bytes() if (folder / CLASSIFIER).exists() else b""
     return Training(
         name,
         seed,
@@ -98,6 +129,8 @@ def training_of(
         weights=weights,
         from_cache=from_cache,
         made_of=made_of,
+        classifier=classifier,
+        classifier_sha256=hashlib.sha256(classifier).hexdigest() if classifier else "",
     )
 
 
@@ -124,14 +157,22 @@ def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -
 
     The documents let another machine's cache take the weights over: see `adopt_learned`.
     """
-    facts = [{name: getattr(training, name) for name in _FIELDS} for training in trainings]
+    facts = [_facts(training) for training in trainings]
     documents = {training.array: training.made_of for training in trainings}
     with replaced_folder(folder) as aside:
         for training in trainings:
-            (aside / training.file).write_bytes(training.weights)
+            for name, data in training.files.items():
+                (aside / name).write_bytes(data)
         (aside / TRAININGS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
         (aside / DOCUMENTS).write_text(json.dumps(documents, sort_keys=True, separators=(",", ":")) + "\n")
     remember_use(cache, folder, blobs=[training.key for training in trainings])
+
+
+def _facts(training: Training) -> dict[str, Any]:
+    """Its entry in trainings.json."""
+    facts = {name: getattr(training, name) for name in _FIELDS}
+    classifier = {"classifier_sha256": training.classifier_sha256}
+    return facts | (classifier if training.classifier_sha256 else {})
 
 
 def trainings_of(paths: Paths, names: Collection[str]) -> tuple[Training, ...]:
@@ -157,8 +198,7 @@ def read_trainings(folder: Path) -> tuple[Training, ...]:
     Raises DatasetError where the bytes of a file do not have the sha256 that trainings.json states: results
     computed from them would carry another training's key.
     """
-    listed = listed_trainings(folder)
-    return tuple(replace(training, weights=_weights(folder / training.file, training)) for training in listed)
+    return tuple(_with_weights(folder, training) for training in listed_trainings(folder))
 
 
 def listed_trainings(folder: Path) -> tuple[Training, ...]:
@@ -178,11 +218,18 @@ def refuse_other_weights(features: Store, folder: Path) -> None:
         )
 
 
-def _weights(path: Path, training: Training) -> bytes:
+def _with_weights(folder: Path, training: Training) -> Training:
+    weights = _weights(folder / training.file, training.sha256)
+    sha256 = training.classifier_sha256
+    classifier = _weights(folder / training.classifier_file, sha256) if sha256 else b""
+    return replace(training, weights=weights, classifier=classifier)
+
+
+def _weights(path: Path, sha256: str) -> bytes:
     weights = proven_bytes(path) if path.exists() else b""
-    if hashlib.sha256(weights).hexdigest() != training.sha256:
+    if hashlib.sha256(weights).hexdigest() != sha256:
         raise DatasetError(
-            f"{path} is not the file that {TRAININGS} beside it tells of (sha256 {training.sha256}): it was replaced "
+            f"{path} is not the file that {TRAININGS} beside it tells of (sha256 {sha256}): it was replaced "
             f"or damaged; {way_on(path)}"
         )
     return weights

@@ -1,0 +1,1 @@
+"""Tables of the papers as commands: their rows as data, what each costs, and ours beside the printed figures."""

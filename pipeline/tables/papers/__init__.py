@@ -1,0 +1,1 @@
+"""The tables of the five papers as data: a module a paper."""
