@@ -52,9 +52,9 @@ def read_withdrawn(cache: Cache) -> Withdrawn:
         if not seal_holds(data):
             damaged.append(path)
             continue
-        told: dict[str, Any] = json.loads(data)
-        who = f"{told['user']}@{told['host']}, {told['made_at']}"
-        noted |= {(key, digest): who for key, digests in told["contents"].items() for digest in digests}
+        document: dict[str, Any] = json.loads(data)
+        who = f"{document['user']}@{document['host']}, {document['made_at']}"
+        noted |= {(key, digest): who for key, digests in document["contents"].items() for digest in digests}
     return Withdrawn(cache, noted, tuple(damaged))
 
 

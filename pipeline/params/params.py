@@ -134,6 +134,9 @@ class FeatureParams(Section):
     shard_rows: int = Field(default=4096, gt=0, multiple_of=16)
 
 
+OWN_CLASSIFIER = "classifier"
+"""The head that is a network's own classifier: it trains nothing."""
+
 MODALITIES = ("video", "skeleton")
 
 SIDE_MODALITIES = {"video": ("video",), "skeleton": ("skeleton", "heatmaps")}

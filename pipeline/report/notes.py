@@ -8,7 +8,7 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.indexing import catalog_leaks
 from pipeline.evaluation.late_fusion import left_out_note
 from pipeline.evaluation.results import FUSED, LEAKS
-from pipeline.params.params import Preset
+from pipeline.params.params import OWN_CLASSIFIER, Preset
 from pipeline.paths import Paths
 from pipeline.skeleton.layouts import WHOLE_FRAME
 from pipeline.training.trainings import listed_trainings
@@ -54,7 +54,7 @@ def _fused(preset: Preset, document: dict[str, Any]) -> str:
 
 def _classifiers(preset: Preset) -> list[str]:
     """Say what the rows of the networks' own classifiers are, where there are some."""
-    rows = [method for method in preset.train.methods if method.partition("@")[0] == "classifier"]
+    rows = [method for method in preset.train.methods if method.partition("@")[0] == OWN_CLASSIFIER]
     meaning = (
         "the classifier that its backbone was trained with, no head on its features, one figure a seed of it"
     )

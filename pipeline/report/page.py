@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from html import escape
 
 from pipeline.evaluation.metrics import Difference, Score
+from pipeline.report.numbers import MINUS, edges, points
 from pipeline.report.page_style import STYLE
 from pipeline.shown import ShownByShape
 
 SHOWN_FAILURES = 200
 """Failures listed one by one; further ones are only counted, and failures.jsonl has all."""
 
-MINUS = "−"
 WIDE_PIXELS = 850
 """Width in pixels from which pictures are not set side by side."""
 
@@ -138,7 +138,7 @@ def _differences(differences: Sequence[Difference]) -> str:
     rows = [
         (
             f"{escape(line.method)} {MINUS} {escape(line.than)}",
-            f"<b>{line.mean:+.2f}</b>".replace("-", MINUS),
+            f"<b>{points(line.mean)}</b>",
             _interval(line.interval, signed=True),
             _verdict(line),
         )
@@ -156,8 +156,7 @@ def _verdict(line: Difference) -> str:
 
 
 def _interval(interval: tuple[float, float], *, signed: bool = False) -> str:
-    low, high = (f"{edge:+.1f}" if signed else f"{edge:.1f}" for edge in interval)
-    return f"{low} to {high}".replace("-", MINUS)
+    return " to ".join(edges(interval, signed=signed))
 
 
 def _clips(report: Report) -> str:

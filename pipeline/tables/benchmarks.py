@@ -47,8 +47,11 @@ def benchmark_of(params: "IndexParams", catalog: Catalog) -> str | None:
     """Return the benchmark that the recordings are, nearly all of its clips being there; None for any other set."""
     there = len(catalog.entries) + catalog.unlisted
     for name, known in BENCHMARKS.items():
-        told = {key: params.options.get(key, value) for key, value in known.options.items()}
-        same = (known.adapter, known.protocol) == (params.adapter, catalog.protocol) and told == known.options
+        options = {key: params.options.get(key, value) for key, value in known.options.items()}
+        same = (known.adapter, known.protocol) == (
+            params.adapter,
+            catalog.protocol,
+        ) and options == known.options
         if same and there >= WHOLE * known.clips:
             return name
     return None

@@ -9,9 +9,8 @@ from pipeline.build.build import StoreJob
 from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.errors import RunError
-from pipeline.params.params import Preset, PretrainParams
+from pipeline.params.params import OWN_CLASSIFIER, Preset, PretrainParams
 from pipeline.paths import Paths
-from pipeline.tables.spec import OWN_CLASSIFIER
 
 STAGES = ("index", "sample", "crop", "heatmaps", "pretrain", "features", "train")
 """Stages that a table runs, in order."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.arrays.cut_arrays import FEATURES
+from pipeline.arrays.cut_arrays import FEATURES, LOGITS
 from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone, TrainingPlan
-from pipeline.params.params import MODALITIES, SIDE_MODALITIES, HeadParams, Preset
+from pipeline.params.params import MODALITIES, OWN_CLASSIFIER, SIDE_MODALITIES, HeadParams, Preset
 from pipeline.params.sections import Mistake, MistakesError
-from pipeline.tables.spec import LOGITS, OWN_CLASSIFIER, Row, Scale, Setup, Table
+from pipeline.tables.spec import Row, Scale, Setup, Table
 
 Check = Callable[[Preset], Iterable[Mistake]]
 """A function that finds what only floors above this one know to be wrong with a preset."""
@@ -69,11 +69,11 @@ def derived(preset: Preset, table: Table, scale: Scale, *, seeds: int, check: Ch
 def _why_not(make: "_Maker", rows: Sequence[Row], check: Check) -> str:
     """Why rows cannot run together; "" where they can."""
     try:
-        return _told(check(make.preset_of(rows)))
+        return _listed(check(make.preset_of(rows)))
     except ParamError as error:
         return str(error)
     except ValidationError as error:
-        return _told(mistake for problem in error.errors() for mistake in _mistakes(problem))
+        return _listed(mistake for problem in error.errors() for mistake in _mistakes(problem))
 
 
 def _mistakes(problem: Any) -> Iterable[Mistake]:
@@ -84,7 +84,7 @@ def _mistakes(problem: Any) -> Iterable[Mistake]:
     return [(place, str(problem["msg"]))]
 
 
-def _told(mistakes: Iterable[Mistake]) -> str:
+def _listed(mistakes: Iterable[Mistake]) -> str:
     return "; ".join(f"{'.'.join(place)}: {message}" for place, message in mistakes)
 
 

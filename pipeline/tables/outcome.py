@@ -107,8 +107,8 @@ class Outcome:
         ours = dict.fromkeys(row.level for row in self.derived.running)
         yield f"Level of training: {_levels(ours)}; the paper's: {self.table.level}."
         if self.table.selection:
-            told = selected_on(self.preset.pretrain)
-            yield f"Epochs are selected on {told}; the paper selects {self.table.selection}."
+            chosen = selected_on(self.preset.pretrain)
+            yield f"Epochs are selected on {chosen}; the paper selects {self.table.selection}."
         seeds = self.preset.train.seeds
         yield f"Seeds: {len(seeds)} here; the paper prints one run."
         if self.table.note:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.report.numbers import edges, points
 from pipeline.tables.outcome import COUNTS, Outcome
 
-MINUS = "−"
 NOTHING = "–"
 
 
@@ -80,7 +80,7 @@ def _printed(name: str) -> Any:
 
 
 def _points(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:+.2f}".replace("-", MINUS)
+    return NOTHING if value is None else points(value)
 
 
 def _base(record: Mapping[str, Any], *, alone: bool) -> str:
@@ -88,10 +88,7 @@ def _base(record: Mapping[str, Any], *, alone: bool) -> str:
 
 
 def _interval(span: Sequence[float] | None, *, signed: bool = False) -> str:
-    if span is None:
-        return NOTHING
-    low, high = (f"{edge:+.1f}" if signed else f"{edge:.1f}" for edge in span)
-    return f"[{low}, {high}]".replace("-", MINUS)
+    return NOTHING if span is None else f"[{', '.join(edges(span, signed=signed))}]"
 
 
 def _count(value: float | None, unit: float, word: str) -> str:
@@ -102,15 +99,15 @@ def as_csv(outcome: Outcome) -> str:
     """Format one line a row; the paper's figures have a column for each benchmark."""
     benchmarks, text = outcome.table.benchmarks, io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    told = ("mean", "std", "mean_class", "difference", "paper_difference", "minus_paper", "level", "method")
-    edges = ("low", "high", "difference_low", "difference_high")
-    writer.writerow(["row", *told, *edges, *(f"paper {name}" for name in benchmarks), *COUNTS, "not_run"])
+    fields = ("mean", "std", "mean_class", "difference", "paper_difference", "minus_paper", "level", "method")
+    bounds = ("low", "high", "difference_low", "difference_high")
+    writer.writerow(["row", *fields, *bounds, *(f"paper {name}" for name in benchmarks), *COUNTS, "not_run"])
     for record in outcome.records:
         spans = (*(record["interval"] or (None, None)), *(record["difference_interval"] or (None, None)))
         papers = (record["paper"].get(name) for name in benchmarks)
         counts = (record[name] for name in COUNTS)
         writer.writerow(
-            [record["row"], *(record[name] for name in told), *spans, *papers, *counts, record["not_run"]]
+            [record["row"], *(record[name] for name in fields), *spans, *papers, *counts, record["not_run"]]
         )
     return text.getvalue()
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pipeline.params.params import OWN_CLASSIFIER
+
 Level = Literal["frozen trunk", "last block", "end to end"]
 """Share of a network that learns in a row: a head on frozen features, the last block and a head, or everything."""
 
@@ -11,12 +13,6 @@ Scale = Literal["small", "paper"]
 """Sizes and plans: those of the preset (with small networks where it has none of a kind), or the paper's."""
 
 Options = Mapping[str, Any]
-
-OWN_CLASSIFIER = "classifier"
-"""Head of a row that is a network with the classifier that it was trained with: nothing is trained for it."""
-
-LOGITS = "logits"
-"""Cut that such a row reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

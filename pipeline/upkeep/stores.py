@@ -75,12 +75,12 @@ def verified(project: Path, stores: Sequence[Path] | None) -> CommandResult:
     """`cache verify`: these stores, or every store, all that lies beside them, and the whole cache."""
     cache, hashes = _cache(project), Hashes()
     found = [verify_store(folder, hashes) for folder in _asked(project, stores)]
-    told = [with_withdrawn(cache, one) for one in found]
+    known = [with_withdrawn(cache, one) for one in found]
     if stores:
-        return CommandResult(tuple(told))
+        return CommandResult(tuple(known))
     whole = verify_cache(cache, hashes, _strays(found))
     return CommandResult(
-        (*told, *verify_files(project.absolute(), hashes), *_withdrawn_weights(project, cache), whole)
+        (*known, *verify_files(project.absolute(), hashes), *_withdrawn_weights(project, cache), whole)
     )
 
 

@@ -67,9 +67,9 @@ SETUPS: Mapping[Scale, Setup] = {
 
 
 def _table(number: int, caption: str, rows: tuple[Row, ...], reference: str, **more: Any) -> Table:
-    told: dict[str, Any] = {"setups": SETUPS, **more}
+    fields: dict[str, Any] = {"setups": SETUPS, **more}
     title = f"CSSIModel, Table {number}: {caption}"
-    return Table(name=f"cssi-{number}", title=title, rows=rows, reference=reference, **told)
+    return Table(name=f"cssi-{number}", title=title, rows=rows, reference=reference, **fields)
 
 
 Part = Literal["skeleton", "video", "both"]

@@ -104,14 +104,14 @@ _HYPER = tuple(_losses(number, *values) for number, values in enumerate(_TABLE_1
 
 def _parts(number: int, parts: str, percent: float) -> Row:
     """A row of Table 2, by the letters of its parts: S of SSTE, A of AC-FA, F of the losses F-RCL."""
-    told = " + ".join(
+    names = " + ".join(
         name for letter, name in (("S", "SSTE"), ("A", "AC-FA"), ("F", "F-RCL")) if letter in parts
     )
     if not parts:
         return _last(f"{number}: CTR-GCN", "", percent)
     loss = {} if "F" in parts else {"lambda_con": 0.0, "lambda_red": 0.0}
     gates = list(GATES) if "A" in parts else []
-    return _last(f"{number}: {told}", f"parts_{parts}", percent, sste="S" in parts, gates=gates, loss=loss)
+    return _last(f"{number}: {names}", f"parts_{parts}", percent, sste="S" in parts, gates=gates, loss=loss)
 
 
 _TABLE_2 = (
