@@ -2,6 +2,8 @@
 
 import re
 from html.parser import HTMLParser
+from itertools import combinations
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from pipeline.errors import ClipError
 from pipeline.evaluation.metrics import Difference, Score
-from pipeline.report import figures
+from pipeline.report import figures, strip_figure
 from pipeline.report.page import Picture, Report, render
 from pipeline.report.strip_figure import RIGHT, WRONG, Strip, Verdict, clip_strip
 from pipeline.values import Box
@@ -127,6 +129,19 @@ def test_a_strip_shows_box_skeleton_heat_and_verdicts() -> None:
     assert colour_count(clip_strip(strip(verdicts=())), WRONG) == 0
     hot = clip_strip(strip(heat=np.ones((4, 16, 16), np.float32)))
     assert colour_count(hot, "#ffbe28") > colour_count(whole, "#ffbe28") + 10_000
+
+
+def test_many_methods_with_long_names_do_not_run_into_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = [
+        Verdict(f"classifier@skeleton_{n:02d}", "a class of some length", n % 2 > 0) for n in range(13)
+    ]
+    monkeypatch.setattr(strip_figure, "png", lambda figure: figure)
+    figure: Any = clip_strip(strip(verdicts=verdicts))
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert sum(text.get_text().startswith("classifier@") for text in figure.axes[0].texts) == 13
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert all(box.x1 <= figure.bbox.x1 and box.y0 >= 0 for box in boxes)
 
 
 def test_a_strip_of_depth_without_people_box_or_heat() -> None:

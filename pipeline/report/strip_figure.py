@@ -28,6 +28,8 @@ GAP = 0.04
 """Space between cells, in cell widths."""
 LETTER = 0.055
 """Width of a letter, in cell widths."""
+VERDICT_HEIGHT = 0.28
+"""Height of a line of verdicts, in cell widths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,9 @@ def clip_strip(strip: Strip, *, columns: int = 8) -> bytes:
     )
     source, crop = _aspect(strip.frames), _aspect(strip.crops)
     heights = [source, crop] + ([crop] if strip.heat is not None else [])
-    tall = sum(heights) + GAP * len(heights) + 0.62
     wide = len(chosen) * (1 + GAP)
+    lines = _lines(strip.verdicts, wide)
+    tall = sum(heights) + GAP * len(heights) + 0.34 + VERDICT_HEIGHT * max(len(lines), 1)
     figure = Figure(figsize=(1.32 * wide, 1.32 * tall))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_xlim(-GAP, wide)
@@ -92,7 +95,8 @@ def clip_strip(strip: Strip, *, columns: int = 8) -> bytes:
         _picture(axes, strip.crops[frame], left, below)
         if strip.heat is not None:
             _picture(axes, _glow(strip.crops[frame], strip.heat[frame]), left, below + crop + GAP)
-    _verdicts(axes, strip.verdicts, tall - 0.13)
+    for number, line in enumerate(reversed(lines)):
+        _verdicts(axes, line, wide / len(lines[0]), tall - 0.13 - VERDICT_HEIGHT * number)
     return png(figure)
 
 
@@ -172,9 +176,15 @@ def _glow(crop: Frames, heat: NDArray[np.float32]) -> Frames:
     return np.asarray(mixed.clip(0, 255).astype(np.uint8))
 
 
-def _verdicts(axes: Axes, verdicts: Sequence[Verdict], middle: float) -> None:
-    """Side by side in equal shares: a sign and a colour for right and wrong."""
-    share = axes.get_xlim()[1] / max(len(verdicts), 1)
+def _lines(verdicts: Sequence[Verdict], wide: float) -> list[Sequence[Verdict]]:
+    """The verdicts in lines of equal shares, each wide enough for the longest method's name."""
+    letters = max((len(verdict.method) for verdict in verdicts), default=0) + 2
+    share = max(1, min(len(verdicts), int(wide / (letters * LETTER))))
+    return [verdicts[start : start + share] for start in range(0, len(verdicts), share)]
+
+
+def _verdicts(axes: Axes, verdicts: Sequence[Verdict], share: float, middle: float) -> None:
+    """One line, side by side in equal shares: a sign and a colour for right and wrong."""
     for place, verdict in enumerate(verdicts):
         sign, colour = ("✓", RIGHT) if verdict.right else ("✗", WRONG)
         axes.text(
