@@ -1,14 +1,30 @@
 """What several test files stand on, made once: the small demo, and a project that ran every stage on it."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import one_thread  # noqa: F401
 import pytest
+from memory_disk import memory_folder
+from slow_first import place
 from tiny import Project
 
 from pipeline.demo import SMALL, make_demo
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest files first, each file's tests in its own order."""
+    items.sort(key=lambda item: place(item.path))
+
+
+@pytest.fixture
+def memory_path() -> Iterator[Path]:
+    """A folder in memory, gone after the test."""
+    folder = memory_folder("test-")
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
