@@ -18,6 +18,7 @@ from pipeline.paths import Paths
 from pipeline.report.notes import notes, provenance, warnings
 from pipeline.report.page import Report, render
 from pipeline.report.pictures import pictures, strips
+from pipeline.report.quality_pictures import quality_section
 from pipeline.seals import seals_of, write_seals
 from pipeline.training.trainings import TRAININGS
 
@@ -35,6 +36,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     predictions = read_predictions(paths.reports / "predictions.parquet")
     drawn = pictures(paths, preset, catalog, predictions, document)
     shown, lacking = strips(paths, preset, catalog, predictions)
+    quality, flaws = quality_section(paths, preset, catalog)
     lost = recorded_failures(paths)
     page = Report(
         dataset=paths.dataset,
@@ -46,6 +48,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         flags=Counter(flag for entry in catalog.entries for flag in entry.flags),
         failures=[(f.clip_id, f.error, f"{f.stage}: {f.message}") for f in lost if f.counts],
         warnings=[*warnings(paths, catalog, sum(not f.counts for f in lost)), *lacking],
+        quality=quality,
         accuracies=drawn["accuracies"],
         confusions=[picture for name, picture in drawn.items() if name.startswith("confusion_")],
         features=drawn["features"],
@@ -55,7 +58,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     )
     inputs.check()
     with replaced_folder(paths.reports / "pictures") as folder:
-        for name, picture in (drawn | shown).items():
+        for name, picture in (drawn | shown | flaws).items():
             (folder / f"{name}.png").write_bytes(picture.png)
     write_whole(paths.reports / "index.html", render(page))
     write_seals(paths.reports / seals_of("report"), [paths.reports / "index.html"])
