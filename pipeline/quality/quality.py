@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found, and the motions that pictures are drawn of."""
+    """Findings, and the motions that pictures are drawn of."""
 
     quality: Quality
     moved: tuple[Moved, ...] = ()
