@@ -108,7 +108,8 @@ def _curves(one: Moved) -> bytes:
     axes.set_xlabel("frame", fontsize=8, color=FAINT)
     axes.set_yticks([])
     axes.tick_params(labelsize=8, colors=FAINT)
-    axes.legend(fontsize=8, frameon=False, loc="upper right")
+    axes.legend(fontsize=8, frameon=False, loc="upper right", ncols=3)
+    axes.set_ylim(0, 1.5)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     return png(figure)

@@ -82,7 +82,7 @@ def clip_strip(strip: Strip, *, columns: int = 8) -> bytes:
     heights = [source, *([crop] * ((strip.crops is not None) + (strip.heat is not None)))]
     wide = len(chosen) * (1 + GAP)
     lines = _lines(strip.verdicts, wide)
-    tall = sum(heights) + GAP * len(heights) + 0.34 + VERDICT_HEIGHT * max(len(lines), 1)
+    tall = sum(heights) + GAP * len(heights) + 0.34 + VERDICT_HEIGHT * len(lines)
     figure = Figure(figsize=(1.32 * wide, 1.32 * tall))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_xlim(-GAP, wide)
@@ -113,7 +113,7 @@ def _headline(axes: Axes, strip: Strip) -> None:
     axes.text(
         axes.get_xlim()[1] - GAP,
         0.17,
-        f"is: {strip.label}",
+        f"is: {strip.label}" if strip.verdicts else strip.label,
         fontsize=11,
         color=INK,
         va="center",
