@@ -130,6 +130,7 @@ ORDER = {
         "demo",
         "keys",
         "arrays",
+        "pose",
         "skeleton",
         "video",
         "decoding",

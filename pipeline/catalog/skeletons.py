@@ -58,12 +58,8 @@ def pack(
 ) -> dict[str, Any]:
     """One clip's rows; raises SkeletonError where it is longer than the padded size."""
     length = skeleton.num_frames
-    if length > max_frames:
-        frames = "skeleton frames" if skeleton.present.any() else "video frames (it has no skeleton)"
-        raise SkeletonError(
-            f"{clip_id}: {length} {frames}, more than index.max_frames = {max_frames}: raise it to {length}, or cut "
-            "the clip"
-        )
+    frames = "skeleton frames" if skeleton.present.any() else "video frames (it has no skeleton)"
+    check_length(clip_id, length, max_frames, frames)
     rows = {
         name: _padded(np.asarray(getattr(skeleton, name)), max_frames)
         for name in ("joints_3d", "joints_2d", "score", "video_frame")
@@ -80,6 +76,15 @@ def pack(
     }
     rows["facts"] = np.array([values[name] for name in FACTS], np.int64)
     return rows
+
+
+def check_length(clip_id: str, length: int, max_frames: int, frames: str) -> None:
+    """Raise SkeletonError where a clip's `frames`, as the message calls them, are more than the padded size."""
+    if length > max_frames:
+        raise SkeletonError(
+            f"{clip_id}: {length} {frames}, more than index.max_frames = {max_frames}: raise it to {length}, or cut "
+            "the clip"
+        )
 
 
 def read_skeleton(store: Store, clip_id: str) -> Skeleton:
