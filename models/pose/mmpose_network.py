@@ -76,6 +76,11 @@ class MMPoseNetwork:
             yield np.reshape(joints, (len(its), -1, 2)), np.reshape(score, (len(its), -1))
 
 
+def untrained(config: str, root: Path) -> nn.Module:
+    """Build the network of a config with the values that it starts training from. Raises ModelParamError."""
+    return _built(_config(MMPoseNetwork(root, "", root, config)))
+
+
 @dataclass(frozen=True)
 class _Loaded:
     """A network in memory, and how its pictures are prepared."""
@@ -123,12 +128,18 @@ def _loaded(of: MMPoseNetwork) -> _Loaded:
     content, _ = weights_content(of.weights, of.sha256)
     document = read_torch(content, str(of.weights))
     from mmengine.dataset import Compose
+
+    network = _built(config)
+    load_state(network, document.get("state_dict", document), str(of.weights))
+    return _Loaded(network.to(device).eval(), Compose(_pipeline(config)), _joints(config), device)
+
+
+def _built(config: Any) -> nn.Module:
     from mmpose.models import build_pose_estimator
 
     with _no_warnings():
-        network = build_pose_estimator(config.model)
-    load_state(network, document.get("state_dict", document), str(of.weights))
-    return _Loaded(network.to(device).eval(), Compose(_pipeline(config)), _joints(config), device)
+        network: nn.Module = build_pose_estimator(config.model)
+    return network
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ import sys
 import warnings
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -42,6 +43,8 @@ class _Operators(ModuleType):
 @cache
 def mmpose() -> ModuleType:
     """Import mmpose with its networks and transforms registered. Raises ModelParamError where it is not installed."""
+    if find_spec("mmpose") is None:
+        raise ModelParamError(f"mmpose is not there; {INSTALL}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

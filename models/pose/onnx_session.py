@@ -65,10 +65,9 @@ def onnx_file(weights: Path, sha256: str) -> OnnxFile:
     ort = _onnxruntime()
     content, _ = weights_content(weights, sha256)
     options = ort.SessionOptions()
-    options.intra_op_num_threads = (
-        1  # sums split among threads differ in the last bits; processes are the workers
+    options.intra_op_num_threads = options.inter_op_num_threads = (
+        1  # sums may differ with threads; processes work
     )
-    options.inter_op_num_threads = 1
     available = [name for name in (GPU, "CPUExecutionProvider") if name in ort.get_available_providers()]
     try:
         session = ort.InferenceSession(content, options, providers=available)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import ParamError
 from pipeline.pose.networks import Floats, PersonDetector, Picture, PoseNetwork
 from pipeline.pose.tracking import People, Track, TrackRule, follow
 from pipeline.skeleton.layouts import Layout
@@ -75,10 +76,19 @@ class PoseEstimator:
 
     def _found(self, frames: Sequence[Picture]) -> Iterator[People]:
         for joints, score in self.network.people(frames, self._boxes(frames)):
+            self._check(joints, score)
             known = np.isfinite(joints).all(axis=2) & (score > 0)
             yield People(
                 np.where(known[..., None], joints, np.nan).astype(np.float32),
                 np.where(known, np.clip(score, 0, 1), 0).astype(np.float32),
+            )
+
+    def _check(self, joints: NDArray[Any], score: NDArray[Any]) -> None:
+        """Refuse joints of another layout: no clip's fault, so it stops the stage."""
+        if len(score) and joints.shape[1:] != (self.layout.num_joints, 2):
+            raise ParamError(
+                f"index.pose: the network finds {joints.shape[1]} joints, and the layout {self.layout.name} has "
+                f"{self.layout.num_joints}: name its layout, or take a network of that many joints"
             )
 
     def _boxes(self, frames: Sequence[Picture]) -> list[Floats]:
