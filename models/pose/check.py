@@ -5,9 +5,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.errors import ModelError
 from models.pose.mmpose_network import MMPoseNetwork, untrained
@@ -74,7 +76,7 @@ def _file(folder: Path, content: bytes) -> tuple[Path, str, Path]:
     return folder / digest, digest, folder
 
 
-def _picture() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _picture() -> NDArray[np.uint8]:
     """(240, 320, 3) RGB: dark but for a dot of 4 x 4 in each colour."""
     picture = np.zeros((240, 320, 3), np.uint8)
     for colour, (x, y) in enumerate(PLACES):
@@ -82,7 +84,7 @@ def _picture() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return picture
 
 
-def _compare(what: str, found: np.ndarray, expected: np.ndarray, far: float) -> None:  # type: ignore[type-arg]
+def _compare(what: str, found: NDArray[Any], expected: NDArray[Any], far: float) -> None:
     distance = np.abs(found - expected).max() if found.shape == expected.shape else np.inf
     if not distance <= far:
         raise ModelError(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from models.errors import ModelParamError
 
@@ -43,19 +43,21 @@ def vitpose_like(height: int = 256, width: int = 192) -> bytes:
     return _model(("batch", 3, height, width), nodes, outputs, {**_scale(), "joints": _colours()})
 
 
-def rtmo_like(boxes: Sequence[Sequence[float]], joints: NDArray[Any], *, side: int = 640) -> bytes:
+def rtmo_like(boxes: ArrayLike, joints: ArrayLike, *, side: int = 640) -> bytes:
     """An ONNX network with RTMO's outputs: always the same boxes (P, 5) and joints (P, 17, 3), in input pixels."""
-    return _constant(side, {"dets": np.array(boxes, np.float32), "poses": np.asarray(joints, np.float32)})
+    return _constant(side, {"dets": np.asarray(boxes, np.float32), "poses": np.asarray(joints, np.float32)})
 
 
-def yolox_like(boxes: Sequence[Sequence[float]], *, side: int = 640) -> bytes:
+def yolox_like(boxes: ArrayLike, *, side: int = 640) -> bytes:
     """An ONNX network with a YOLOX's output behind its suppression: always these (P, 5) boxes, in input pixels."""
-    return _constant(side, {"dets": np.array(boxes, np.float32)})
+    return _constant(side, {"dets": np.asarray(boxes, np.float32)})
 
 
 def _constant(side: int, answers: dict[str, NDArray[np.float32]]) -> bytes:
     """Answers of (P, …), one for each picture."""
-    nodes, given, outputs = [], {"zero": np.array([0.0], np.float32)}, {}
+    nodes: list[Any] = []
+    outputs: dict[str, tuple[Any, ...]] = {}
+    given: dict[str, NDArray[Any]] = {"zero": np.array([0.0], np.float32)}
     nodes.append(_node("ReduceMean", ["images"], "mean", axes=[1, 2, 3], keepdims=0))
     nodes.append(_node("Mul", ["mean", "zero"], "zeros"))
     for name, answer in answers.items():
