@@ -35,7 +35,7 @@ from pipeline.params.modalities import refuse_absent, refuse_blind
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 from pipeline.pose.estimate import TRACKING, PoseEstimator
-from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME, Layout
+from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
@@ -56,14 +56,14 @@ class _Found:
     """None where the dataset's own skeletons are read."""
 
     @property
-    def layout(self) -> Layout:
-        """Layout of the skeletons."""
-        return self.dataset.layout if self.poses is None else self.poses.estimator.layout
+    def estimator(self) -> PoseEstimator | None:
+        """What estimates the skeletons, if anything does."""
+        return None if self.poses is None else self.poses.estimator
 
     @property
-    def max_persons(self) -> int:
-        """M of every skeleton."""
-        return self.dataset.max_persons if self.poses is None else self.poses.estimator.max_persons
+    def people(self) -> PoseEstimator | Dataset:
+        """What tells the skeletons' layout and their largest number of people."""
+        return self.dataset if self.estimator is None else self.estimator
 
 
 @dataclass(frozen=True)
@@ -158,19 +158,14 @@ def _network(
 def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
     dataset, params = found.dataset, preset.index
     spec = skeleton_spec(
-        found.layout,
+        found.people.layout,
         max_frames=params.max_frames,
-        max_persons=found.max_persons,
+        max_persons=found.people.max_persons,
         shard_rows=params.shard_rows,
     )
-    key_params = {**in_key(params), **part_facts(params.adapter, DATASETS)}
-    if found.poses is not None:
-        key_params |= {"pose": found.poses.in_key}
-    runtime = () if found.poses is None else found.poses.runtime
-    documents = {
-        clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id], runtime=runtime)
-        for clip in found.listing.clips
-    }
+    estimated = {} if found.poses is None else {"pose": found.poses.in_key}
+    key_params = {**in_key(params), **part_facts(params.adapter, DATASETS), **estimated}
+    documents = _documents(found, key_params)
     return StoreJob(
         stage="index",
         name="skeletons",
@@ -184,12 +179,12 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
             paths.raw,
             listing_key(found.listing, found.digests),
             paths.open_cache(),
-            pose=None if found.poses is None else found.poses.estimator,
+            pose=found.estimator,
         ),
         coords=lambda _: {},
         attrs={
             "dataset": paths.dataset,
-            "layout": found.layout.name,
+            "layout": found.people.layout.name,
             "params": key_params,
             "flags": list(FLAGS),
             **dataset.card.attrs,
@@ -197,3 +192,12 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
         failures=(*listing_failures(found.listing), *listing_incomplete(found.listing)),
         parts=parts_in_use("index", preset),
     )
+
+
+def _documents(found: _Found, key_params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """For each clip, what its rows are made of."""
+    runtime = () if found.poses is None else found.poses.runtime
+    return {
+        clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id], runtime=runtime)
+        for clip in found.listing.clips
+    }
