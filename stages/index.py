@@ -72,7 +72,7 @@ class _Poses:
 
     estimator: PoseEstimator
     in_key: Mapping[str, Any]
-    """What names its results beside each clip's video."""
+    """Facts that name its results beside each clip's video."""
     runtime: tuple[str, ...]
     """Packages that decide its results."""
 

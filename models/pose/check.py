@@ -25,7 +25,7 @@ SIDE = 640
 PLACES = ((100, 60), (160, 120), (220, 200))
 """x and y of the red, the green and the blue dot of the picture that is looked at."""
 FAR_PIXELS = 5.0
-"""How far from its dot a joint may be found: half a step of ViTPose's maps, in pixels of the picture."""
+"""Distance from its dot at which a joint may be found: half a step of ViTPose's maps, in pixels of the picture."""
 
 
 def check_engines() -> tuple[list[str], bool]:

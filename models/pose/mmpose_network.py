@@ -48,7 +48,7 @@ class MMPoseNetwork:
 
     @property
     def in_key(self) -> dict[str, Any]:
-        """What of the options names results: a digest of the config's network, preparation and joints."""
+        """Return the options that name results, as a digest of the config's network, preparation and joints."""
         config = _config(self)
         deciding = {"model": config.model.to_dict(), "pipeline": _pipeline(config), "joints": _joints(config)}
         text = json.dumps(deciding, sort_keys=True, default=str)

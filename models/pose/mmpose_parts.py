@@ -1,4 +1,4 @@
-"""mmpose, imported where parts that inference does not need may be missing: xtcocotools, and mmcv's compiled operators.
+"""Import of mmpose where parts that inference does not need may be missing: xtcocotools and mmcv's compiled operators.
 
 mmpose 1.3 asks for both at import. xtcocotools' wheels are built for NumPy 1, and pycocotools has the same modules;
 mmcv's operators (mmcv-lite has none) serve bottom-up heads with deformable convolutions, and mmdet's detectors.

@@ -54,7 +54,7 @@ class RtmlibDetector:
 
     @property
     def in_key(self) -> dict[str, Any]:
-        """What of the options names results; the file's digest stands beside it."""
+        """Return the options that name results; the file's digest stands beside them."""
         size = input_size(self.weights, self.sha256, self.size)
         return {
             "rtmlib": rtmlib_version(),

@@ -66,7 +66,7 @@ class RtmlibNetwork:
 
     @property
     def in_key(self) -> dict[str, Any]:
-        """What of the options names results; the file's digest stands beside it."""
+        """Return the options that name results; the file's digest stands beside them."""
         own = {"box_score": self.box_score} if self.finds_people else {}
         options = {"model": self.model, "size": list(self._size), "channels": self._channels, **own}
         return {"rtmlib": rtmlib_version(), **options}

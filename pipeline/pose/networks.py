@@ -1,4 +1,4 @@
-"""What pose estimation asks of a network and of a detector of people: arrays in, arrays out."""
+"""Faces of a pose network and of a detector of people: arrays in, arrays out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol

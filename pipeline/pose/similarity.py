@@ -1,4 +1,4 @@
-"""How much two poses in one picture are alike: by their joints (OKS) or by their boxes (IoU)."""
+"""Similarity of two poses in one picture: by their joints (OKS) or by their boxes (IoU)."""
 
 import numpy as np
 from numpy.typing import NDArray

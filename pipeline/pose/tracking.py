@@ -34,7 +34,7 @@ class TrackRule:
     min_score: float = 0.3
     """Mean score of the joints below which nobody is there."""
     rank: Rank = "score"
-    """Which bodies stay where there are more than slots: the surest over all frames, or those that move most."""
+    """Bodies that stay where there are more than slots: the surest over all frames, or those that move most."""
 
     def __post_init__(self) -> None:
         for name, known in (("similarity", Measure), ("rank", Rank)):
