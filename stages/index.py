@@ -120,16 +120,29 @@ def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
     )
     with Digests(paths.open_cache()) as known:
         digests = source_digests(
-            dataset, listing.clips, known.sha256, workers=options.workers, with_skeletons=poses is None
+            dataset,
+            listing.clips,
+            known.sha256,
+            workers=options.workers,
+            with_skeletons=_reads_skeletons(preset),
         )
     return _Found(dataset, listing, digests, listing_leaks(dataset, preset.index.protocol, digests), poses)
+
+
+def _reads_skeletons(preset: "Preset") -> bool:
+    """Whether the dataset's own skeletons decide what is written."""
+    return preset.index.pose is None or preset.index.pose.boxes == "skeleton"
 
 
 def _poses(paths: Paths, params: "PoseParams | None", dataset: Dataset) -> _Poses | None:
     """The networks that params name, their weights read. Raises ParamError, ModelParamError or CheckpointError."""
     if params is None:
         return None
-    refuse_blind(dataset.modality, paths.dataset)
+    refuse_blind(
+        dataset.modality,
+        paths.dataset,
+        without_boxes=params.boxes == "skeleton" and dataset.layout is WHOLE_FRAME,
+    )
     network = _network(paths, params, POSE_NETWORKS, "pose network")
     made_by = {"network": {**part_facts(params.engine, POSE_NETWORKS), **network.in_key}}
     runtime, detector = network.runtime, None
@@ -138,7 +151,14 @@ def _poses(paths: Paths, params: "PoseParams | None", dataset: Dataset) -> _Pose
         made_by["detector"] = {**part_facts(params.detector.engine, PERSON_DETECTORS), **detector.in_key}
         runtime = (*runtime, *detector.runtime)
     return _Poses(
-        PoseEstimator(network, detector, LAYOUTS[params.layout], params.max_persons, params.track),
+        PoseEstimator(
+            network,
+            detector,
+            LAYOUTS[params.layout],
+            params.max_persons,
+            params.track,
+            around_own=params.boxes == "skeleton",
+        ),
         {**in_key(params), "tracking": TRACKING, "made_by": made_by},
         tuple(dict.fromkeys(runtime)),
     )

@@ -44,7 +44,7 @@ class Dots:
             yield joints, np.array([score for _, score in found]).reshape(len(its), self.joints)
 
     def _person(self, frame: NDArray[np.uint8], box: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        left, top, right, bottom = box
+        left, top, right, bottom = np.maximum(box, 0)
         part = frame[top:bottom, left:right].reshape(-1, 3)
         place = part.argmax(axis=0)[np.arange(self.joints) % 3]
         y, x = divmod(place, right - left)

@@ -16,6 +16,7 @@ from pipeline.build.failures import Summary
 from pipeline.catalog.catalog import read_catalog
 from pipeline.catalog.skeletons import read_flags, read_skeleton
 from pipeline.errors import ParamError
+from pipeline.pose.own_boxes import boxes_around
 from pipeline.values import Skeleton
 from stages.load_params import load_params
 
@@ -145,6 +146,7 @@ def test_a_key_names_network_weights_boxes_and_tracking_and_no_file(walked: Proj
     assert pose.keys() == {
         "engine",
         "sha256",
+        "boxes",
         "detector",
         "layout",
         "max_persons",
@@ -264,3 +266,43 @@ def test_params_are_refused_with_their_place(
         load_params(made.paths.params, "demo")
     assert f"presets.demo.index.{place}:" in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_a_network_looks_in_given_boxes_around_own_skeletons(tmp_path: Path) -> None:
+    """Two people; the skeleton knows the right one, in every other frame."""
+    frames = pose_clips.pictures((10, 8), (80, 8), step=0)
+    made = posed(tmp_path, dict.fromkeys(CLIPS, frames))
+    corners = np.full((6, 1, 17, 2), np.nan)
+    corners[:, 0, :2] = [[76, 4], [88, 64]]
+    for clip in CLIPS:
+        np.savez(made.raw / f"{clip}.npz", joints_2d=corners, video_frame=np.arange(0, 12, 2))
+    header, *rows = (made.raw / "table.csv").read_text().splitlines()
+    rows = [f"{row},{row.split('.')[0]}.npz" for row in rows]
+    (made.raw / "table.csv").write_text("\n".join([f"{header},skeleton", *rows]) + "\n")
+    coco = {**TABLE, "options": {"layout": "coco_17"}}
+    made.set_params(**{"index": {**coco, "pose": {**DOTS, "boxes": "skeleton"}}})
+    made.run("index")
+    skeleton, flags = found(made, "a_walk")
+    assert skeleton.joints_2d[:, 0, 0].tolist() == [[80, 8]] * 12
+    assert flags == set()
+    assert named(made)["inputs"].keys() == {"video", "skeleton"}
+
+
+def test_boxes_around_a_body_reach_a_tenth_beyond_it() -> None:
+    joints = np.full((2, 2, 17, 2), np.nan, np.float32)
+    joints[0, 0, :2] = [[10, 20], [30, 60]]
+    score = np.isfinite(joints).all(axis=3).astype(np.float32)
+    unknown = np.full((2, 2, 17, 3), np.nan, np.float32)
+    one, none = boxes_around(Skeleton(unknown, joints, score, np.array([0, 3], np.int32)), 4)[::3]
+    assert one.tolist() == [[8, 16, 32, 64]]
+    assert none.shape == (0, 4)
+
+
+def test_boxes_of_nobody_or_of_two_are_refused(walked: Project, tmp_path: Path) -> None:
+    mine = walked.copy(tmp_path / "mine")
+    changed(mine, boxes="skeleton")
+    with pytest.raises(ParamError, match="has no skeletons: take a detector"):
+        mine.run("index")
+    changed(mine, boxes="skeleton", detector=STRIPS)
+    with pytest.raises(ParamError, match="a detector finds the boxes"):
+        mine.run("index")

@@ -21,12 +21,12 @@ from pipeline.catalog.skeletons import check_length, pack, read_facts, read_flag
 from pipeline.datasets.opened import clip_of, dataset_of, files_to_prove, need_video
 from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video, without_absurd
 from pipeline.errors import SkeletonError
-from pipeline.pose.estimate import PoseEstimator
 from pipeline.values import Clip, Skeleton
 from pipeline.video.video import VideoFacts, VideoSource
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # only `index` runs what estimates poses, and crop imports this too
     from pipeline.params.params import IndexParams
+    from pipeline.pose.estimate import PoseEstimator
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class IndexWork:
     cache: Cache
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """sha256 of each clip's sources, by which its row is named."""
-    pose: PoseEstimator | None = None
+    pose: "PoseEstimator | None" = None
     """Estimates the skeletons; None reads the dataset's own."""
 
     @property
@@ -79,7 +79,8 @@ class IndexWork:
         """The clip's own skeleton and its flags, or the estimated ones: somebody must be in the former."""
         if self.pose is not None:
             check_length(clip.clip_id, facts.num_frames, self.params.max_frames, "video frames")
-            return self.pose.skeleton(video, facts)
+            own = dataset.read_skeleton(clip)[0] if self.pose.around_own else None
+            return self.pose.skeleton(video, facts, own)
         skeleton, flags = dataset.read_skeleton(clip)
         if clip.skeleton is not None and not skeleton.present.any():
             raise SkeletonError(

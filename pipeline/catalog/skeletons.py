@@ -136,17 +136,3 @@ def _padded(array: NDArray[Any], length: int) -> NDArray[Any]:
     padded = np.zeros((length, *array.shape[1:]), array.dtype)
     padded[: len(array)] = array
     return padded
-
-
-def joints_at(
-    skeleton: Skeleton, frames: NDArray[np.integer]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the 2-D joints and scores shown in video `frames` (...,): (..., M, V, 2) and (..., M, V).
-
-    A frame that the skeleton does not have takes the nearest one's joints; ties go to the earlier.
-    """
-    known = skeleton.video_frame.astype(np.int64)
-    later = np.clip(np.searchsorted(known, frames), 0, len(known) - 1)
-    earlier = np.maximum(later - 1, 0)
-    nearest = np.where(np.abs(known[earlier] - frames) <= np.abs(known[later] - frames), earlier, later)
-    return skeleton.joints_2d[nearest], skeleton.score[nearest]

@@ -1,6 +1,6 @@
 """Section `index.pose`: joints estimated from the videos by a network of the user's."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -33,11 +33,14 @@ class PoseParams(PoseNetworkParams):
     """Network that finds joints, where people are looked for, and how they are followed."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
-        *("engine", "sha256", "detector", "layout", "max_persons", "track"),
+        *("engine", "sha256", "boxes", "detector", "layout", "max_persons", "track"),
     )
 
+    boxes: Literal["frame", "skeleton"] = "frame"
+    """Boxes of a network that takes boxes, where there is no detector: the whole frame as the one box, or those around
+    the joints in pixels of the dataset's own skeletons."""
     detector: PoseNetworkParams | None = None
-    """Network that finds the people's boxes; None takes the whole frame as the one box."""
+    """Network that finds the people's boxes; None where `boxes` says them."""
     layout: str = "coco_17"
     """Layout of the network's joints, a key of `pipeline.skeleton.layouts.LAYOUTS`."""
     max_persons: int = Field(default=2, gt=0)
@@ -45,7 +48,9 @@ class PoseParams(PoseNetworkParams):
     track: Tracking = TrackRule()
 
     @model_validator(mode="after")
-    def _layout_exists(self) -> "PoseParams":
+    def _fits_together(self) -> "PoseParams":
+        if self.detector is not None and self.boxes == "skeleton":
+            raise MistakesError([(("boxes",), "a detector finds the boxes; leave one of them out")])
         known = sorted(set(LAYOUTS) - {WHOLE_FRAME.name})
         if self.layout not in known:
             message = f"no layout {self.layout!r}{nearest(self.layout, known)}; there are {known}"

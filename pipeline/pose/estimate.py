@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ParamError
 from pipeline.pose.networks import Floats, PersonDetector, Picture, PoseNetwork
+from pipeline.pose.own_boxes import boxes_around
 from pipeline.pose.tracking import People, Track, TrackRule, follow
 from pipeline.skeleton.layouts import Layout
 from pipeline.skeleton.slots import slots_of
@@ -29,11 +30,13 @@ class PoseEstimator:
 
     network: PoseNetwork
     detector: PersonDetector | None
-    """None: the whole frame is the one box of a network that takes boxes."""
+    """None: boxes are given, or the whole frame is the one box."""
     layout: Layout
     """Layout of the network's joints."""
     max_persons: int
     rule: TrackRule
+    around_own: bool = False
+    """Whether people are looked for around the dataset's own skeletons."""
 
     @property
     def stops(self) -> tuple[type[Exception], ...]:
@@ -45,13 +48,16 @@ class PoseEstimator:
         """Device, threads and batch, for the record."""
         return self.network.made_with
 
-    def skeleton(self, video: VideoSource, facts: VideoFacts) -> tuple[Skeleton, frozenset[str]]:
+    def skeleton(
+        self, video: VideoSource, facts: VideoFacts, own: Skeleton | None = None
+    ) -> tuple[Skeleton, frozenset[str]]:
         """Return the joints of every frame, pixels alone, and the flags found.
 
+        own: the dataset's own skeleton, around whose bodies people are looked for; None looks elsewhere.
         Flags: `nobody_found` (in any frame), `no_body_frames`, `joined_bodies` (two tracks in one slot), `third_body`
         (no slot was left for one), `nan_joints`. Raises VideoError where the video does not decode.
         """
-        ranked = follow(self._people(video, facts), self.rule, self.layout)
+        ranked = follow(self._people(video, facts, own), self.rule, self.layout)
         places = slots_of(
             [track.frames for track in ranked], num_frames=facts.num_frames, max_persons=self.max_persons
         )
@@ -67,15 +73,17 @@ class PoseEstimator:
         }
         return skeleton, frozenset(flag for flag, is_found in found.items() if is_found)
 
-    def _people(self, video: VideoSource, facts: VideoFacts) -> Iterator[People]:
+    def _people(self, video: VideoSource, facts: VideoFacts, own: Skeleton | None) -> Iterator[People]:
         """People of each frame in turn."""
+        given = None if own is None else iter(boxes_around(own, facts.num_frames))
         pictures = (np.asarray(frame) for _, frame in video.frames(range(facts.num_frames)))
         at_once = max(1, BLOCK_BYTES // (3 * facts.height * facts.width))
         while block := list(islice(pictures, at_once)):
-            yield from self._found(block)
+            its = self._boxes(block) if given is None else list(islice(given, len(block)))
+            yield from self._found(block, its)
 
-    def _found(self, frames: Sequence[Picture]) -> Iterator[People]:
-        for joints, score in self.network.people(frames, self._boxes(frames)):
+    def _found(self, frames: Sequence[Picture], boxes: Sequence[Floats]) -> Iterator[People]:
+        for joints, score in self.network.people(frames, boxes):
             self._check(joints, score)
             known = np.isfinite(joints).all(axis=2) & (score > 0)
             yield People(
