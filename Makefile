@@ -28,7 +28,7 @@ pose: $(INSTALLED)
 	$(RUN) python cli.py pose check
 
 test: $(INSTALLED)
-	$(RUN) python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(RUN) python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy

@@ -29,6 +29,10 @@ if TYPE_CHECKING:  # only `index` runs what estimates poses, and crop imports th
     from pipeline.pose.estimate import PoseEstimator
 
 
+Sha256 = Callable[[Path], str]
+"""A function from a file to its sha256 in hexadecimal."""
+
+
 @dataclass(frozen=True)
 class IndexWork:
     """Reads a clip's skeleton and counts its video's frames."""
@@ -92,7 +96,7 @@ class IndexWork:
 def source_digests(
     dataset: Dataset,
     clips: Sequence[Clip],
-    sha256: Callable[[Path], str],
+    sha256: Sha256,
     *,
     workers: int,
     with_skeletons: bool = True,
@@ -108,9 +112,7 @@ def source_digests(
         return {clip.clip_id: digests for clip, digests in zip(clips, found, strict=True)}
 
 
-def _digests(
-    dataset: Dataset, clip: Clip, sha256: Callable[[Path], str], *, with_skeletons: bool
-) -> dict[str, str]:
+def _digests(dataset: Dataset, clip: Clip, sha256: Sha256, *, with_skeletons: bool) -> dict[str, str]:
     found = {
         kind: _digest(dataset, clip, kind, path, sha256)
         for kind, path in dataset.sources(clip).items()
@@ -119,13 +121,13 @@ def _digests(
     return found | ({"interval": clip.interval} if clip.interval else {})
 
 
-def _digest(dataset: Dataset, clip: Clip, kind: str, path: Path, sha256: Callable[[Path], str]) -> str:
+def _digest(dataset: Dataset, clip: Clip, kind: str, path: Path, sha256: Sha256) -> str:
     own = dataset.digests(clip) if isinstance(dataset, Digested) else {}
     return own.get(kind) or sha256(path)
 
 
 def changed_videos(
-    dataset: Dataset, entries: Sequence[Entry], sha256: Callable[[Path], str], *, workers: int
+    dataset: Dataset, entries: Sequence[Entry], sha256: Sha256, *, workers: int
 ) -> tuple[Failure, ...]:
     """Clips whose video is no longer the file that `index` saw: its pixels must not go under the old one's key.
 
@@ -184,6 +186,7 @@ def index_catalog(
     store: Store,
     digests: Mapping[str, Mapping[str, str]],
     leaks: Leaks,
+    layout: str,
 ) -> Catalog:
     """Every listed clip with its split; facts and flags where skeletons.zarr has it."""
     ids = list(made_keys(store, "facts"))
@@ -209,7 +212,7 @@ def index_catalog(
         entries=tuple(entries),
         dataset=name,
         protocol=protocol,
-        layout=str(store.attrs["layout"]),
+        layout=layout,
         modality=dataset.modality,
         axis=dataset.axis(protocol),
         classes=dataset.classes[: 1 + max((entry.clip.label for entry in entries), default=0)],
