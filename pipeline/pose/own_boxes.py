@@ -20,7 +20,7 @@ def boxes_around(skeleton: Skeleton, num_frames: int) -> list[Floats]:
     known = (score > 0) & np.isfinite(joints).all(axis=3)
     joints = np.where(known[..., None], joints, np.float32(np.nan))
     found = []
-    for people, seen in zip(joints, known.any(axis=2), strict=True):
+    for people, seen in zip(joints, np.asarray(known.any(axis=2)), strict=True):
         boxes = extents(people[seen])
         margin = MARGIN * (boxes[:, 2:] - boxes[:, :2])
         found.append(np.hstack([boxes[:, :2] - margin, boxes[:, 2:] + margin]).astype(np.float32))
