@@ -1,4 +1,4 @@
-"""What class probabilities add to the predicted class: top-5 accuracy, and whether confidence keeps its promise."""
+"""Figures of class probabilities: top-5 accuracy, and how far confidence is from accuracy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
