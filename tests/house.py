@@ -132,6 +132,7 @@ ORDER = {
         "demo",
         "keys",
         "arrays",
+        "pose",
         "skeleton",
         "video",
         "decoding",
