@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.build.aside import refuse_withdrawn
@@ -17,7 +18,7 @@ from pipeline.files import replaced_folder, write_whole
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.notes import notes, provenance, warnings
-from pipeline.report.page import Report, render
+from pipeline.report.page import Picture, Report, render
 from pipeline.report.pictures import pictures, strips
 from pipeline.report.quality_pictures import quality_section
 from pipeline.seals import seals_of, write_seals
@@ -60,14 +61,18 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         provenance=provenance(paths),
     )
     inputs.check()
-    with replaced_folder(paths.reports / "pictures") as folder:
-        for name, picture in (drawn | shown | flaws).items():
-            (folder / f"{name}.png").write_bytes(picture.png)
-    write_whole(paths.reports / "index.html", render(page))
-    write_seals(paths.reports / seals_of("report"), [paths.reports / "index.html"])
+    _publish(paths, page, drawn | shown | flaws)
     return Summary(
         "report", len(shown), 0, 0, time.monotonic() - began, 0.0, note=f"{paths.reports / 'index.html'}"
     )
+
+
+def _publish(paths: Paths, page: Report, every: Mapping[str, Picture]) -> None:
+    with replaced_folder(paths.reports / "pictures") as folder:
+        for name, picture in every.items():
+            (folder / f"{name}.png").write_bytes(picture.png)
+    write_whole(paths.reports / "index.html", render(page))
+    write_seals(paths.reports / seals_of("report"), [paths.reports / "index.html"])
 
 
 def _inputs(paths: Paths) -> list[Path]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.build.failures import shortened
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_store
-from pipeline.catalog.skeletons import joints_at, read_skeleton
+from pipeline.catalog.skeletons import read_skeleton
 from pipeline.errors import ClipError, DatasetError
 from pipeline.paths import Paths
 from pipeline.quality.findings import Example, Finding
@@ -22,6 +22,7 @@ from pipeline.report.clip_strip import source_frames
 from pipeline.report.figures import FAINT, INK, png
 from pipeline.report.page import Picture, QualitySection
 from pipeline.report.strip_figure import WRONG, Strip, clip_strip
+from pipeline.skeleton.at_frames import joints_at
 from pipeline.skeleton.layouts import LAYOUTS
 
 if TYPE_CHECKING:
