@@ -31,7 +31,7 @@ from pipeline.evaluation.results import read_curves, read_metrics
 from pipeline.paths import Paths
 from stages.load_params import load_params
 
-SIZE = DemoSize((1, 2, 4, 5), (3, 7, 10), takes=2)
+SIZE = DemoSize((1, 2, 4, 5), (3, 7, 10, 12, 20, 21), takes=1)
 
 PLAN = {
     "batch": 16,
