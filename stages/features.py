@@ -108,7 +108,7 @@ def _documents(
                 inputs={"clip": keys[array.training.name][clip_id]},
             )
             for array in made
-            if entry.split == "train" or array.training.tests(selection=selection_on_all)
+            if entry.split == "train" or array.training.is_tested(selection=selection_on_all)
         }
     return documents
 

@@ -90,7 +90,7 @@ class Training(ShownByShape):
             {self.classifier_file: self.classifier} if self.classifier else {}
         )
 
-    def tests(self, *, selection: bool) -> bool:
+    def is_tested(self, *, selection: bool) -> bool:
         """Whether test clips are shown to it: to final networks, and to a `selection` run where there are no others."""
         return self.part is None and (self.phase == "final" or selection)
 
