@@ -3,10 +3,11 @@
     python bench/cross_fit.py                       three settings on one cache, some minutes on two cores
     python bench/cross_fit.py --folder /tmp/crossed --cross-fit 2
 
-Forty drawn clips of four people train, sixty of six others test, and a few spoilt ones on each side; backbones are trained
-for many epochs without augmentation, so that they know their clips by heart. Then `cross_fit: 0`, `cross_fit: K`, and K without alignment, on
-the same networks. Prints Markdown: accuracy on test clips, and the mean negative log likelihood on the clips that each
-head was fitted to (its last epoch's loss) and on test clips, over the heads' seeds. Then what alignment keeps.
+Forty drawn clips of four people train, sixty of six others test, and a few spoilt ones beside them (`--takes 2`: twice
+as many); backbones are trained for many epochs without augmentation, so that they know their clips by heart. Then
+`cross_fit: 0`, `cross_fit: K`, and K without alignment, on the same networks. Prints Markdown: accuracy on test clips,
+and the mean negative log likelihood on the rows that each head was fitted to (its last epoch's loss) and on test clips,
+over the heads' seeds. Then what alignment keeps.
 """
 
 import argparse
@@ -37,7 +38,8 @@ from pipeline.training.folds import fitted_clips
 from pipeline.training.trainings import read_trainings
 from stages.load_params import load_params
 
-SIZE = DemoSize((1, 2, 4, 5), (3, 7, 10, 12, 20, 21), takes=1)
+TRAIN, TEST = (1, 2, 4, 5), (3, 7, 10, 12, 20, 21)
+"""People."""
 
 PLAN = {
     "batch": 16,
@@ -169,10 +171,10 @@ def kept(paths: Paths) -> str:
     return "\n".join(lines)
 
 
-def compared(root: Path, parts: int) -> str:
+def compared(root: Path, parts: int, takes: int) -> str:
     """Run all settings in `root` on one cache, and return the table."""
     if not (root / "recordings").exists():
-        make_demo(root / "recordings", size=SIZE, quiet=True)
+        make_demo(root / "recordings", size=DemoSize(TRAIN, TEST, takes), quiet=True)
     paths = Paths(root / "project", "demo")
     if not paths.params.exists():
         make_project(root / "project", root / "recordings", **CHANGES)
@@ -199,10 +201,11 @@ def main() -> None:
     parser.add_argument(
         "--cross-fit", type=int, default=4, help="number of parts; 2 to 4, there are four people"
     )
+    parser.add_argument("--takes", type=int, default=1, help="clips of each person and action, 1 to 6")
     parser.add_argument("--folder", type=Path, help="where to work, and go on; a temporary folder otherwise")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        print(compared(options.folder or Path(folder), options.cross_fit))
+        print(compared(options.folder or Path(folder), options.cross_fit, options.takes))
 
 
 if __name__ == "__main__":
