@@ -21,7 +21,7 @@ utd: $(INSTALLED)
 	@$(RUN) python cli.py summary utd_mhad
 
 test: $(INSTALLED)
-	$(RUN) python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(RUN) python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy

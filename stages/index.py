@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cache import Digests, Row
@@ -13,6 +14,7 @@ from pipeline.build.steps import INDEX
 from pipeline.catalog.catalog import write_catalog
 from pipeline.catalog.indexing import (
     IndexWork,
+    Sha256,
     index_catalog,
     listing_failures,
     listing_incomplete,
@@ -21,7 +23,7 @@ from pipeline.catalog.indexing import (
 )
 from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.opened import opened_store
-from pipeline.catalog.outlook import index_notes, protocol_gaps, refuse_uncrossed
+from pipeline.catalog.outlook import IndexOutlook, index_notes, protocol_gaps, refuse_uncrossed
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import check_sides, listing_key, open_dataset
@@ -55,6 +57,20 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     return _job(paths, preset, _found(paths, preset, options))
 
 
+def outlook(paths: Paths, preset: "Preset", options: RunOptions, sha256: Sha256) -> IndexOutlook:
+    """Tell what `run` would find where files have the digests that `sha256` gives; reads no recording."""
+    found = _found(paths, preset, options, sha256)
+    catalog = partial(
+        index_catalog,
+        found.dataset,
+        paths.dataset,
+        preset.index.protocol,
+        digests=found.digests,
+        leaks=found.leaks,
+    )
+    return IndexOutlook(_job(paths, preset, found), found.dataset, found.listing, catalog)
+
+
 def run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool = False) -> Summary:
     """Read every clip's skeleton, count its video's packets, and write catalog.parquet and skeletons.zarr.
 
@@ -80,7 +96,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool) -
     return replace(summary, note="; ".join(notes), gaps=gaps)
 
 
-def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
+def _found(paths: Paths, preset: "Preset", options: RunOptions, sha256: Sha256 | None = None) -> _Found:
     dataset = open_dataset(preset.index, paths.raw)
     check_sides(dataset, preset.index.protocol)
     listing = dataset.listing()
@@ -92,7 +108,7 @@ def _found(paths: Paths, preset: "Preset", options: RunOptions) -> _Found:
     )
     refuse_uncrossed(dataset, preset.index.protocol, preset.pretrain)
     with Digests(paths.open_cache()) as known:
-        digests = source_digests(dataset, listing.clips, known.sha256, workers=options.workers)
+        digests = source_digests(dataset, listing.clips, sha256 or known.sha256, workers=options.workers)
     return _Found(dataset, listing, digests, listing_leaks(dataset, preset.index.protocol, digests))
 
 

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from models.backbones import backbone_class, cuts_of
 from models.cuts import LOGITS, ClassifierInit
 from models.device import use_cores
 from models.names import BACKBONES
+from models.training.step_time import NetworkTime
 from models.training.trainable_backbone import TrainableBackbone
 from pipeline.build.aside import adopt_learned, refuse_withdrawn
 from pipeline.build.failures import Summary
@@ -70,7 +71,12 @@ class BackboneTraining:
         """Return what `learn` would find in the cache, or a blank training where it would train."""
         document = self._document(seed, fit_on, select_on, epochs)
         known = known_training(self.paths.open_cache(), document, self._needs)
-        return foreseen(known, self.name, seed, fit_on, select_on, epochs)
+        return replace(foreseen(known, self.name, seed, fit_on, select_on, epochs), made_of=document)
+
+    def time(self) -> NetworkTime:
+        """Time what a clip costs in training and in inference."""
+        plan = {**self.params.plan.model_dump(exclude={"batch"}), "amp": self.preset.pretrain.amp}
+        return self._network().time(plan, batch=self.params.plan.batch, views=self.source.num_views)
 
     @property
     def _needs(self) -> tuple[str, ...]:
@@ -111,7 +117,13 @@ class BackboneTraining:
         return self.params.classifier_init or backbone_class(self.params.model.get("kind")).classifier_init
 
     def _fitting(self) -> BackboneFitting:
-        network = TrainableBackbone(
+        amp = self.preset.pretrain.amp
+        return BackboneFitting(
+            self.name, self.source, self.catalog, self.params.plan, amp, self.inputs, self._network()
+        )
+
+    def _network(self) -> TrainableBackbone:
+        return TrainableBackbone(
             self.name,
             self.params.model,
             self.source.shape,
@@ -121,10 +133,6 @@ class BackboneTraining:
             dropout=self.params.dropout,
             classifier_init=self._classifier_init,
             start=self.params.pretrained,
-        )
-        amp = self.preset.pretrain.amp
-        return BackboneFitting(
-            self.name, self.source, self.catalog, self.params.plan, amp, self.inputs, network
         )
 
 
@@ -139,6 +147,17 @@ def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
         for name in preset.pretrain.backbones
         for training in _backbone(paths, preset, catalog, name, Pinned(), only_look=True)
     )
+
+
+def times(paths: Paths, preset: "Preset", options: RunOptions) -> dict[str, NetworkTime]:
+    """Time each backbone on random numbers; learns nothing. Raises CheckpointError where its weights do not fit."""
+    use_cores(options.cores)
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    found = {}
+    for name, params in preset.pretrain.backbones.items():
+        source = input_of(paths, preset, params)
+        found[name] = BackboneTraining(paths, preset, name, source, catalog, Pinned()).time()
+    return found
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:

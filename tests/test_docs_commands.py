@@ -161,6 +161,7 @@ NOT_RUN = {
     "cache": "speaks of all its commands",
     "recipes bless": "writes recipes.lock; tests/test_recipes.py",
     "recipes check": "tests/test_recipes.py",
+    "plan": "tries clips and networks for seconds; tests/test_planning.py",
     "table": "trains heads; tests/test_tables.py",
     "heatmaps": "named as the stage whose disk fills up; tests/test_reliability_disk.py",
 }

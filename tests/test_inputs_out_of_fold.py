@@ -121,8 +121,7 @@ def _document(folder: Path) -> Any:
 
 def test_logits_are_never_aligned(tmp_path: Path) -> None:
     store = store_of(tmp_path, turned)
-    fitted = {f"{name.removesuffix('_logits')}": ids for name, ids in FITTED.items()}
-    crossing = CrossFit(store, fitted, 2, Cache(tmp_path / "cache"), Pinned(), align=True)
+    crossing = CrossFit(store, FITTED, 2, Cache(tmp_path / "cache"), Pinned(), align=True)
     assert crossing.of("video_0", "features").aligned_on
     assert crossing.of("video_0", "logits").aligned_on == {}
 

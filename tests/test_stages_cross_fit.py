@@ -13,8 +13,8 @@ from cache import key_of, open_store
 from pipeline.catalog.catalog import Catalog, Entry, read_catalog
 from pipeline.errors import DatasetError, ParamError
 from pipeline.params.params import HoldOut, PretrainParams
+from pipeline.planning.cost import trainings_at_most
 from pipeline.report.notes import notes
-from pipeline.tables.cost import trainings_at_most
 from pipeline.training.folds import divided, dividing, fitted_clips
 from pipeline.training.splits import SplitParts, parts_of
 from pipeline.training.trainings import listed_trainings, read_documents
@@ -50,7 +50,9 @@ def crossed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 
 def fitted(project: Project) -> dict[str, frozenset[str]]:
-    return fitted_clips(project.paths.weights / "backbones")
+    """Clips that each network was fitted to, as its document has them."""
+    made = read_documents(project.paths.weights / "backbones")
+    return {array: frozenset(row[0] for row in document["inputs"]["fit"]) for array, document in made.items()}
 
 
 def parts(project: Project) -> SplitParts:
@@ -66,6 +68,7 @@ def subjects(project: Project, ids: Any) -> set[int]:
 def test_each_network_has_two_that_lack_a_part_of_its_people(crossed: Project) -> None:
     found = fitted(crossed)
     assert sorted(found) == sorted(["skeleton_0", "skeleton_0_fold", *APART])
+    assert fitted_clips(crossed.paths.weights / "backbones") == {name: found[name] for name in APART}
     for network in ("skeleton_0", "skeleton_0_fold"):
         first, second = (found[f"{network}_without{part}"] for part in (0, 1))
         assert first | second == found[network]  # each clip is in all parts but one

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from pipeline.params.params import IndexParams
 
 
+Sha256 = Callable[[Path], str]
+"""A function from a file to its sha256 in hexadecimal."""
+
+
 @dataclass(frozen=True)
 class IndexWork:
     """Reads a clip's skeleton and counts its video's frames."""
@@ -69,7 +73,7 @@ class IndexWork:
 
 
 def source_digests(
-    dataset: Dataset, clips: Sequence[Clip], sha256: Callable[[Path], str], *, workers: int
+    dataset: Dataset, clips: Sequence[Clip], sha256: Sha256, *, workers: int
 ) -> dict[str, dict[str, str]]:
     """sha256 of each clip's sources, by clip id and then by what the source is (`video`, `skeleton`).
 
@@ -80,18 +84,18 @@ def source_digests(
         return {clip.clip_id: digests for clip, digests in zip(clips, found, strict=True)}
 
 
-def _digests(dataset: Dataset, clip: Clip, sha256: Callable[[Path], str]) -> dict[str, str]:
+def _digests(dataset: Dataset, clip: Clip, sha256: Sha256) -> dict[str, str]:
     found = {kind: _digest(dataset, clip, kind, path, sha256) for kind, path in dataset.sources(clip).items()}
     return found | ({"interval": clip.interval} if clip.interval else {})
 
 
-def _digest(dataset: Dataset, clip: Clip, kind: str, path: Path, sha256: Callable[[Path], str]) -> str:
+def _digest(dataset: Dataset, clip: Clip, kind: str, path: Path, sha256: Sha256) -> str:
     own = dataset.digests(clip) if isinstance(dataset, Digested) else {}
     return own.get(kind) or sha256(path)
 
 
 def changed_videos(
-    dataset: Dataset, entries: Sequence[Entry], sha256: Callable[[Path], str], *, workers: int
+    dataset: Dataset, entries: Sequence[Entry], sha256: Sha256, *, workers: int
 ) -> tuple[Failure, ...]:
     """Clips whose video is no longer the file that `index` saw: its pixels must not go under the old one's key.
 

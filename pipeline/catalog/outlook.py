@@ -1,8 +1,10 @@
 """Warnings about later stages: a catalog of which no training or test can be made is reported at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.build.build import StoreJob
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.leaks import Leaks
 from pipeline.datasets.protocol import Dataset, Listing
@@ -16,6 +18,20 @@ MOST_NAMED = 5
 
 FEW_CLIPS = 10
 """Below this many clips, a class for each of them may be meant."""
+
+
+@dataclass(frozen=True)
+class IndexOutlook:
+    """A folder of recordings as `index` would find it, before it reads any of them."""
+
+    job: StoreJob
+    dataset: Dataset
+    listing: Listing
+    catalog: Callable[..., Catalog]
+    """A function from skeletons.zarr, or what stands in for it, to the catalog; its keyword is `store`.
+
+    A recording that nobody has read has no frames in it yet, and counts as usable.
+    """
 
 
 def protocol_gaps(catalog: Catalog) -> tuple[str, ...]:

@@ -95,11 +95,11 @@ class OutOfFold:
 
 @dataclass(frozen=True)
 class CrossFit:
-    """The networks that were each trained without a part of the clips, and the clips that each was fitted to."""
+    """The networks that were each trained without a part of another's clips, and the clips that each was fitted to."""
 
     store: Store
     fitted: Mapping[str, frozenset[str]]
-    """Clips that each network was fitted to, by the array of its features."""
+    """Clips that each of them was fitted to, by the array of its features; the other one was fitted to all parts."""
     num_parts: int
     """Number of parts, at most: where there are fewer groups to divide, there are as many."""
     cache: Cache
@@ -111,7 +111,7 @@ class CrossFit:
         names = (without(network, part) for part in range(self.num_parts))
         fitted = {name: self.fitted[name] & self._there for name in names if name in self.fitted}
         unseen = {}
-        for clip_id in sorted(self.fitted[network] & self._there):
+        for clip_id in sorted(frozenset[str]().union(*fitted.values())):
             apart = [one for one, ids in fitted.items() if clip_id not in ids]
             if len(apart) != 1:
                 raise DatasetError(

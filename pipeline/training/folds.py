@@ -6,6 +6,7 @@ not fitted to.
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +15,10 @@ import numpy as np
 
 from pipeline.catalog.catalog import Catalog
 from pipeline.params.crossing import refuse_few_groups
+from pipeline.stand_ins import stand_in
 from pipeline.training.schedule import Divide
 from pipeline.training.splits import SplitParts
-from pipeline.training.trainings import Ids, read_documents
+from pipeline.training.trainings import Ids, Training, listed_trainings, read_documents
 
 if TYPE_CHECKING:
     from pipeline.params.params import PretrainParams
@@ -43,12 +45,20 @@ def dividing(catalog: Catalog, parts: SplitParts, how: "PretrainParams") -> Divi
 
 
 def fitted_clips(folder: Path) -> dict[str, frozenset[str]]:
-    """Return the clips that each network of weights/<dataset>/backbones was fitted to, by array, as its document says.
+    """Return the clips that each network trained without a part was fitted to, by array, as its document says.
 
-    Raises DatasetError where the documents are not as written.
+    `folder` is weights/<dataset>/backbones, or what a plan expects there. Raises DatasetError where the documents are
+    not as written.
     """
-    documents = read_documents(folder)
-    return {array: frozenset(row[0] for row in made["inputs"]["fit"]) for array, made in documents.items()}
+    planned: tuple[Training, ...] | None = stand_in(folder)
+    if planned is None:
+        documents = read_documents(folder)
+        planned = tuple(replace(one, made_of=documents[one.array]) for one in listed_trainings(folder))
+    return {
+        one.array: frozenset(row[0] for row in one.made_of["inputs"]["fit"])
+        for one in planned
+        if one.part is not None
+    }
 
 
 def _divided(catalog: Catalog, how: "PretrainParams", ids: Ids) -> tuple[Ids, ...]:

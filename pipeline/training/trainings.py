@@ -16,6 +16,7 @@ from pipeline.files import replaced_folder
 from pipeline.paths import Paths
 from pipeline.seals import parsed, proven_bytes, way_on
 from pipeline.shown import ShownByShape
+from pipeline.stand_ins import stand_in
 
 Phase = Literal["selection", "final"]
 
@@ -206,9 +207,14 @@ def read_trainings(folder: Path) -> tuple[Training, ...]:
     """Read what `write_trainings` wrote, without the documents; weights are read from their files.
 
     Raises DatasetError where the bytes of a file do not have the sha256 that trainings.json states: results
-    computed from them would carry another training's key.
+    computed from them would carry another training's key. Of a plan's stand-in, what it expects there, without weights.
     """
-    return tuple(_with_weights(folder, training) for training in listed_trainings(folder))
+    planned: tuple[Training, ...] | None = stand_in(folder)
+    return (
+        planned
+        if planned is not None
+        else tuple(_with_weights(folder, training) for training in listed_trainings(folder))
+    )
 
 
 def listed_trainings(folder: Path) -> tuple[Training, ...]:
