@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from test_planning import planned
 from test_stages_pretrain import documents
 from tiny import TINY, Project, one_modality, tiny_params
 
@@ -19,7 +20,6 @@ from pipeline.training.folds import divided, dividing, fitted_clips
 from pipeline.training.splits import SplitParts, parts_of
 from pipeline.training.trainings import listed_trainings, read_documents
 from pipeline.values import Clip
-from stages import pretrain, train
 from stages.load_params import load_params
 
 ONE = one_modality("skeleton", seeds=[0], methods=["skeleton", "classifier"], fused="skeleton")
@@ -36,16 +36,13 @@ def crossed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
     made = finished.copy(tmp_path_factory.mktemp("crossed") / "project")
     made.set_params(**CROSSED)
     load_params(made.paths.params, "demo")
-    cost = pretrain.outlook(made.paths, made.preset)
-    assert (cost.to_make, cost.cached) == (4, 2)
+    plan = planned(made)
+    assert plan.obstacles == ()
+    assert (plan.foreseen.cost.of("pretrain").to_make, plan.foreseen.cost.of("train").to_make) == (4, 2)
     assert trainings_at_most("pretrain", made.preset) == 6
     done = made.run_all("pretrain", "features", "train")
     assert done["pretrain"].made + done["pretrain"].cached == 6
-    assert (
-        pretrain.outlook(made.paths, made.preset).to_make
-        == train.outlook(made.paths, made.preset).to_make
-        == 0
-    )
+    assert [one.to_make for one in planned(made).foreseen.cost.stages] == [0] * 7
     return made
 
 
