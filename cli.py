@@ -101,6 +101,19 @@ def summary(dataset: Dataset) -> None:
 
 
 @app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A dataset or a folder of reports, and :method: demo:fused.")],
+    second: Annotated[str, typer.Argument(help="The other, of the same run or another: demo:concatenation.")],
+) -> None:
+    """Compare two methods on the test clips that both have: paired interval and McNemar's test."""
+    with _explained():
+        from pipeline.evaluation import comparison
+
+        one, other = (comparison.side_of(PROJECT / "reports", asked) for asked in (first, second))
+        typer.echo(comparison.compare(one, other))
+
+
+@app.command()
 def extract(
     videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
     backbone: Annotated[str, typer.Option(help="A network over video of `models`, or package.module:Class.")],

@@ -16,6 +16,8 @@ from cache import Store
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.indexing import catalog_leaks
 from pipeline.errors import DatasetError
+from pipeline.evaluation.calibration import probability_figures
+from pipeline.evaluation.confused import confused_document
 from pipeline.evaluation.late_fusion import SINGLE, Scores
 from pipeline.evaluation.metrics import Roles, differences, metrics_document, scores
 from pipeline.evaluation.predictions import Predictions, join
@@ -170,7 +172,8 @@ def write_results(
     to all clips;
     the final runs fit train and val.
     """
-    columns, sink = prediction_columns(parts.test, catalog.labels(parts.test), scored), io.BytesIO()
+    labels = catalog.labels(parts.test)
+    columns, sink = prediction_columns(parts.test, labels, scored), io.BytesIO()
     pq.write_table(pa.table(columns), sink, compression="zstd")
     write_whole(paths.reports / "predictions.parquet", sink.getvalue())
     predictions = join(**{name: columns[name] for name in PREDICTION_COLUMNS[:-1]})
@@ -182,6 +185,9 @@ def write_results(
         roles=Roles(single=SINGLE, fused=FUSED),
         facts=facts,
     )
+    for method, figures in probability_figures(labels, scored).items():
+        document[method] |= figures
+    document |= confused_document(predictions, differences(document), catalog.classes)
     write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
     write_confusion(paths.reports / "confusion.csv", predictions, main_method(predictions), catalog.classes)
     backbones = listed_trainings(paths.weights / "backbones")

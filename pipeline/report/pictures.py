@@ -17,7 +17,13 @@ from pipeline.paths import Paths
 from pipeline.report.clip_strip import strip_of
 from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of
 from pipeline.report.page import Picture
+from pipeline.report.reliability_diagram import reliability_diagram
 from pipeline.report.strip_figure import clip_strip
+
+CALIBRATION_CAPTION = (
+    "Clips of all seeds by the probability of their predicted class (bins of Guo et al., ICML 2017). On the dashed "
+    "line confidence is accuracy; dots below it are too sure. A dot's area is its share of the clips."
+)
 
 
 def pictures(
@@ -34,6 +40,12 @@ def pictures(
             curves(runs_of(**read_curves(paths.reports / "curves.csv"))), "Loss and accuracy by epoch"
         ),
     }
+    of_methods = {score.method: score.calibration for score in scores(document) if score.calibration}
+    shown = {name: of_methods[name] for name in (*SINGLE, FUSED) if name in of_methods}
+    if shown:
+        found["calibration"] = Picture(
+            reliability_diagram(shown), "Accuracy of each method by its confidence", CALIBRATION_CAPTION
+        )
     for method in (name for name in (*SINGLE, FUSED) if name in predictions.methods):
         matrix = confusion_over_seeds(predictions, method, len(names))
         found[f"confusion_{method}"] = Picture(
