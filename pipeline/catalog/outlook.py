@@ -76,6 +76,9 @@ def index_notes(catalog: Catalog, listing: Listing, leaks: Leaks) -> Iterator[st
     if catalog.unused:
         yield f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out"
     absent = ", ".join(f"{count} {what}" for what, count in sorted(listing.absent.items()) if count)
+    nobody = sum("nobody_found" in entry.flags for entry in catalog.entries)
+    if nobody:
+        yield f"pose estimation found nobody in {nobody} clips: flag nobody_found in catalog.parquet"
     if absent:
         yield f"not in the folder: {absent}"
     if leaks:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone, TrainingPlan
+from pipeline.params.pose import PoseParams
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout
@@ -35,6 +36,8 @@ class IndexParams(Section):
     max_frames: int = Field(default=300, gt=0)
     """Skeletons, and what stands in for them, are padded to this many frames; a longer clip is refused by name."""
     shard_rows: int = Field(default=1024, gt=0, multiple_of=64)
+    pose: PoseParams | None = None
+    """Joints estimated from the videos, in place of the dataset's own skeletons; None reads those."""
 
 
 class CropParams(Section):
