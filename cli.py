@@ -33,6 +33,10 @@ app.add_typer(stages_app)
 app.add_typer(cache_app, name="cache")
 pyskl_app = typer.Typer(help="Read and write skeletons as PYSKL's pickles.", no_args_is_help=True)
 app.add_typer(pyskl_app, name="pyskl")
+pose_app = typer.Typer(
+    help="Pose estimation: what `index.pose` in params.yaml asks for.", no_args_is_help=True
+)
+app.add_typer(pose_app, name="pose")
 
 
 @app.callback()
@@ -219,6 +223,17 @@ def pyskl_import(
         from pipeline.paths import Paths
 
         typer.echo(import_pyskl(file, Paths(PROJECT, dataset), layout=layout))
+
+
+@pose_app.command("check")
+def pose_check() -> None:
+    """Say whether mmpose and rtmlib work here: networks with known answers, no weights needed."""
+    with _explained():
+        from models.pose.check import check_engines
+
+        lines, works = check_engines()
+        typer.echo("\n".join(lines))
+        raise typer.Exit(0 if works else REFUSED)
 
 
 @recipes_app.command("check")

@@ -131,6 +131,7 @@ ORDER = {
         "demo",
         "keys",
         "arrays",
+        "pose",
         "skeleton",
         "video",
         "decoding",
