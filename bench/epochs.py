@@ -138,7 +138,7 @@ def named_inputs(row: Row) -> dict[str, Any]:
 
 def one_epoch(paths: Paths, preset: Preset, method: str, ids: Sequence[str], scratch: Path) -> None:
     """Train a fresh head for one epoch on cached cuts of these clips, reading included."""
-    training = HeadTraining(paths, preset, opened_catalog(paths.catalog), method, Pinned())
+    training = HeadTraining(paths, preset, opened_catalog(paths.catalog), method, Pinned(), None)
     scratch.mkdir()
     training.fitting(0, selection=True).fit(scratch, 0, tuple(ids), (), epochs=1)
 
