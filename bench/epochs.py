@@ -49,7 +49,7 @@ HEADS = {
     "amfi": ("vectors", ("video", "skeleton")),
     "epam": ("maps", ("rgb", "pose")),
 }
-"""What each head reads, and the backbones that would have to run for it."""
+"""Kind of input of each head, and the backbones that would have to run for it."""
 
 EPOCH_CLIPS = 1024
 
