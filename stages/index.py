@@ -25,7 +25,7 @@ from pipeline.catalog.indexing import (
 )
 from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.opened import opened_store
-from pipeline.catalog.outlook import IndexOutlook, index_notes, protocol_gaps
+from pipeline.catalog.outlook import IndexOutlook, index_notes, protocol_gaps, refuse_uncrossed
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import check_sides, listing_key, open_dataset
@@ -136,6 +136,7 @@ def _found(paths: Paths, preset: "Preset", options: RunOptions, sha256: Sha256 |
         has_videos=dataset.modality != "none",
         has_skeletons=poses is not None or dataset.layout is not WHOLE_FRAME,
     )
+    refuse_uncrossed(dataset, preset.index.protocol, preset.pretrain)
     with Digests(paths.open_cache()) as known:
         digests = source_digests(
             dataset,

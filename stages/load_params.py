@@ -34,6 +34,7 @@ from pipeline.errors import ParamError
 from pipeline.params.alignment import mixed_recipes
 from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
+from pipeline.params.crossing import uncrossed_cuts
 from pipeline.params.options import option_mistakes
 from pipeline.params.params import HeadParams, IndexParams, Preset
 from pipeline.params.pose import PoseNetworkParams
@@ -196,7 +197,10 @@ def _fed(preset: Preset, method: str) -> Iterator[Mistake]:
         yield place, str(error)
         return
     streams, found = streams_of(preset, method, inputs)
-    found = found or list(mixed_recipes(preset, method, inputs, streams))
+    found = found or [
+        *mixed_recipes(preset, method, inputs, streams),
+        *uncrossed_cuts(preset, method, inputs),
+    ]
     if found:
         yield from found
         return

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from models.backbones import backbone_class, cuts_of
@@ -25,7 +25,9 @@ from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training, known_training, training_inputs
+from pipeline.training.folds import dividing
 from pipeline.training.outlook import TrainingOutlook, foreseen
+from pipeline.training.schedule import training_schedule
 from pipeline.training.splits import parts_of
 from pipeline.training.trainings import (
     CLASSIFIER,
@@ -33,7 +35,6 @@ from pipeline.training.trainings import (
     Phase,
     Training,
     training_of,
-    training_schedule,
     write_trainings,
 )
 
@@ -70,7 +71,7 @@ class BackboneTraining:
         """Return what `learn` would find in the cache, or a blank training where it would train."""
         document = self._document(seed, fit_on, select_on, epochs)
         known = known_training(self.paths.open_cache(), document, self._needs)
-        return foreseen(known, self.name, seed, fit_on, select_on, epochs)
+        return replace(foreseen(known, self.name, seed, fit_on, select_on, epochs), made_of=document)
 
     def time(self) -> NetworkTime:
         """Time what a clip costs in training and in inference."""
@@ -162,7 +163,8 @@ def times(paths: Paths, preset: "Preset", options: RunOptions) -> dict[str, Netw
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json.
 
-    Beside each lies its classifier, <name>_<seed>_classifier.pt.
+    Beside each lies its classifier, <name>_<seed>_classifier.pt. With `cross_fit` those trained without each part
+    lie there too, <name>_<seed>_without<part>.pt.
     """
     with one_builder(paths, "pretrain"):
         return _run(paths, preset, options)
@@ -176,11 +178,8 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     _refuse_unknown_cuts(paths, preset, len(catalog.classes))
     refuse_withdrawn(paths.open_cache(), inputs)
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
-    trainings = [
-        training
-        for name in preset.pretrain.backbones
-        for training in _backbone(paths, preset, catalog, name, inputs)
-    ]
+    schedules = [_backbone(paths, preset, catalog, name, inputs) for name in preset.pretrain.backbones]
+    trainings = [training for schedule in schedules for training in schedule]
     write_trainings(paths.weights / "backbones", trainings, paths.open_cache())
     cached = sum(training.from_cache for training in trainings)
     return Summary(
@@ -209,9 +208,10 @@ def _backbone(
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
     training_run = BackboneTraining(paths, preset, name, source, catalog, inputs)
-    parts = parts_of(catalog, source.keys(), preset.pretrain)
+    parts, how = parts_of(catalog, source.keys(), preset.pretrain), preset.pretrain
     learn = training_run.foreseen if only_look else training_run.learn
-    return training_schedule(preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, learn)
+    divide = dividing(catalog, parts, how)
+    return training_schedule(how.seeds, parts, params.plan.epochs, how, learn, divide)
 
 
 def _note(trainings: Sequence[Training]) -> str:

@@ -102,7 +102,7 @@ def trainings_at_most(stage: str, preset: Preset) -> int | None:
         return None
     pretrain, train = preset.pretrain, preset.train
     if stage == "pretrain":
-        return len(pretrain.backbones) * _runs(len(pretrain.seeds), pretrain)
+        return len(pretrain.backbones) * _runs(len(pretrain.seeds), pretrain) * (1 + pretrain.cross_fit)
     trained = [method for method in train.methods if method.partition("@")[0] != OWN_CLASSIFIER]
     return len(trained) * _runs(len(train.seeds), pretrain)
 

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.build.failures import shortened
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_store
@@ -12,7 +11,7 @@ from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import confusion_over_seeds, scores
 from pipeline.evaluation.predictions import Predictions, telling_clips
 from pipeline.evaluation.results import FUSED, main_method, read_curves, read_probabilities
-from pipeline.inputs.head_input import VectorInput, arrays_of, backbone_seed
+from pipeline.inputs.head_input import VectorInput, backbone_seed, networks_of
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.clip_strip import strip_of
@@ -80,9 +79,7 @@ def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predi
     heads, backbones = preset.train, preset.pretrain
     seed = backbone_seed(heads, backbones, heads.seeds[0], selection=False)
     values = {
-        side: VectorInput(store, arrays_of(store, names, FEATURES, backbones, seed, selection=False)).read(
-            ids
-        )
+        side: VectorInput(store, networks_of(names, backbones, seed, selection=False)).read(ids)
         for side in SINGLE
         if (names := getattr(heads, side))
     }

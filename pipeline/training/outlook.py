@@ -17,12 +17,18 @@ class TrainingOutlook:
     to_make: int
     cached: int
     trainings: tuple[Training, ...] = ()
-    """All of them, without their weights; one that must be made has digests that are none."""
+    """All of them, without their weights; one that must be made has digests that are none.
+
+    Those trained without a part keep what they are made of, which says of which clips their rows are out of fold.
+    """
 
     @classmethod
     def over(cls, trainings: Iterable[Training]) -> "TrainingOutlook":
         """Count trainings that `foreseen` gave."""
-        every = tuple(replace(one, weights=b"", classifier=b"", made_of={}) for one in trainings)
+        every = tuple(
+            replace(one, weights=b"", classifier=b"", made_of={} if one.part is None else one.made_of)
+            for one in trainings
+        )
         cached = sum(training.from_cache for training in every)
         return cls(len(every) - cached, cached, every)
 
