@@ -240,7 +240,14 @@ def build_head(kind: str, num_classes: int, **options: Any) -> CutHead:
 def head_for(kind: str, num_classes: int, sources: Sequence[Source], options: Mapping[str, Any]) -> CutHead:
     """Build a fresh head over these inputs. Raises ModelParamError where it cannot be."""
     make, _ = _class_of(kind)
-    return build_head(kind, num_classes, **{**make.sizes(*sources), **options})
+    sizes = make.sizes(*sources)
+    try:
+        return build_head(kind, num_classes, **{**sizes, **options})
+    except TypeError as error:
+        raise ModelParamError(
+            f"{error}; a head's constructor takes num_classes, what follows from its inputs "
+            f"({', '.join(sizes)}), and its options"
+        ) from error
 
 
 def head_inputs(kind: str, options: Mapping[str, Any]) -> tuple[HeadInput, ...]:

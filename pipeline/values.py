@@ -85,6 +85,10 @@ class Clip:
         return self.name or self.clip_id
 
 
+SKELETON_DTYPES = {"joints_3d": "float32", "joints_2d": "float32", "score": "float32", "video_frame": "int32"}
+"""NumPy dtypes of a skeleton's arrays."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Skeleton(ShownByShape):
     """Joints of every person in one clip. T frames, M people, V joints."""
@@ -102,6 +106,13 @@ class Skeleton(ShownByShape):
     """(T,): the video frame that each skeleton frame shows; rises strictly."""
 
     def __post_init__(self) -> None:
+        wrong = [
+            f"{name} is {getattr(self, name).dtype} and must be {dtype}"
+            for name, dtype in SKELETON_DTYPES.items()
+            if getattr(self, name).dtype != dtype
+        ]
+        if wrong:
+            raise SkeletonError(f"{', '.join(wrong)}: convert with astype")
         if self.score.ndim != 3 or 0 in self.score.shape:
             raise SkeletonError(f"score must be (T, M, V), none of them 0, got {self.score.shape}")
         for name, joints, axes in (("joints_3d", self.joints_3d, 3), ("joints_2d", self.joints_2d, 2)):

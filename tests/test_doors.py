@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny import Project, one_modality
+import yaml
+from tiny import Project, one_modality, tiny_params
 
 from cache import open_store
 from models.errors import ModelParamError
@@ -18,6 +19,7 @@ from pipeline.errors import DatasetError, ParamError
 from pipeline.keys.own_code import own_code
 from pipeline.keys.part_facts import part_facts
 from pipeline.params.params import IndexParams
+from stages.load_params import load_params
 
 HERE = Path(__file__).parent
 
@@ -178,6 +180,52 @@ def test_a_head_must_be_one(packages: Path) -> None:
     (packages / "own_head.py").write_text("class Weighed:\n    pass\n")
     with pytest.raises(ModelParamError, match=r"must be a subclass of models\.head\.Head"):
         head_class(where("head"))
+
+
+OWN_HEAD = """from torch import nn
+from models.head import Head, HeadOutput
+class Weighed(Head):
+    def __init__(self, num_classes, *, skeleton_dim, video_dim{keywords}):
+        super().__init__(num_classes, skeleton_dim=skeleton_dim, video_dim=video_dim, unequal="project")
+        self.fc = nn.Linear({width}, num_classes)
+    def fuse(self, skeleton, video):
+        return HeadOutput(self.fc(skeleton + video){end})
+"""
+
+
+@pytest.mark.parametrize(
+    ("keywords", "width", "end", "message"),
+    [
+        (
+            "",
+            "self.dim",
+            "",
+            r"'unequal'; a head's constructor takes num_classes, .*\(skeleton_dim, video_dim, unequal\)",
+        ),
+        (
+            ", unequal",
+            "skeleton_dim + video_dim",
+            "",
+            r"fails on 3 clips' vectors of 16 and 32 numbers.*RuntimeError",
+        ),
+        (", unequal", "self.dim", "[0]", r"gives logits \(2,\) of 3 clips' vectors"),
+        (", unequal", "self.dim", "", None),
+    ],
+    ids=["a keyword lacks", "a width is wrong", "logits are of no batch", "as it should be"],
+)
+def test_a_head_that_cannot_compute_is_refused_before_anything_runs(
+    packages: Path, tmp_path: Path, keywords: str, width: str, end: str, message: str | None
+) -> None:
+    """`train` would meet it after pretrain and features."""
+    (packages / "own_head.py").write_text(OWN_HEAD.format(keywords=keywords, width=width, end=end))
+    head = where("head")
+    params = tiny_params(**{"train.methods": ["video", head], "train.fused": head})
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    if message is None:
+        assert load_params(tmp_path / "params.yaml", "demo").train.fused == head
+        return
+    with pytest.raises(ParamError, match=message):
+        load_params(tmp_path / "params.yaml", "demo")
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "what a dataset decides": (
         {f"{VIDEO}.model": {"kind": "r3d18", "in_channels": 3}}, f"{VIDEO}.model.in_channels", "unknown key",
     ),
+    "a network over videos for heatmaps": (
+        {VIDEO: {"modality": "heatmaps", "model": {"kind": "r3d18"}, "plan": {"epochs": 1, "batch": 4, "lr": 0.1}}},
+        f"{VIDEO}.modality", "'r3d18' takes VideoInput, which 'heatmaps' is not",
+    ),
     "joints for a video": ({f"{VIDEO}.model": {"kind": "agcn"}}, f"{VIDEO}.modality", "JointInput"),
     "a layout": (
         {f"{SKELETON}.model": {"kind": "agcn", "layout": "oficial_10"}}, f"{SKELETON}.model.layout", "'official_10'?",

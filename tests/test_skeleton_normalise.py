@@ -1,6 +1,7 @@
 """pipeline.skeleton.normalise, timeline, turns and streams: what a skeleton network eats."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,15 @@ def random_skeleton(seed: int = 0, frames: int = 12, persons: int = 2, layout: L
         score=np.ones(shape, np.float32),
         video_frame=np.arange(frames, dtype=np.int32),
     )
+
+
+def test_arrays_of_other_types_are_refused_all_at_once() -> None:
+    right = random_skeleton()
+    message = "joints_3d is float64 and must be float32, video_frame is int64 and must be int32: convert with astype"
+    with pytest.raises(SkeletonError, match=message):
+        replace(
+            right, joints_3d=right.joints_3d.astype(float), video_frame=right.video_frame.astype(np.int64)
+        )
 
 
 def without(skeleton: Skeleton, frames: slice | list[int], person: int | slice) -> Skeleton:
