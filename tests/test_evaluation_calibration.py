@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.calibration import calibration, probability_figures, read_calibration, top_k_accuracy
+from pipeline.evaluation.calibration import (
+    Calibration,
+    calibration,
+    probability_figures,
+    read_calibration,
+    top_k_accuracy,
+)
 from pipeline.evaluation.late_fusion import Scores
+from pipeline.evaluation.metrics import Score
+from pipeline.report.page import Report, render
 
 
 def test_the_true_class_is_among_the_k_likeliest() -> None:
@@ -52,3 +60,13 @@ def test_metrics_have_means_over_seeds_and_bins_of_all_clips() -> None:
 def test_top5_says_nothing_of_five_classes_and_old_files_have_no_calibration() -> None:
     assert "top5" not in probability_figures(np.array([0]), [Scores("video", 0, np.eye(5)[[0]])])["video"]
     assert read_calibration({"mean": 70.0}) is None
+
+
+def test_what_a_method_has_stands_in_its_row_and_what_it_lacks_is_a_dash() -> None:
+    binned = Calibration(np.array([80.0]), np.array([72.5]), np.array([1.0]))
+    one = Score("fused", 95.25, None, (92.5, 97.0), (95.25,), mean_class=93.1, top5=99.4, calibration=binned)
+    plain = Score("video", 80.0, 1.5, (76.0, 84.0), (78.5, 81.5))
+    rows = render(Report("demo", "xsub", (one, plain), (), {})).split("<tr>")
+    assert [cell in rows[2] for cell in ("<td>93.1</td>", "<td>99.4</td>", "<td>7.5</td>")] == [True] * 3
+    assert rows[3].count("<td>–</td>") >= 3
+    assert "top-5" not in render(Report("demo", "xsub", (plain,), (), {}))

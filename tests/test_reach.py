@@ -223,6 +223,7 @@ BY_NAME = {
     "models/lookup.py": "backbones, heads, enhancers, pose networks: parts, locked on their own",
     "pipeline/datasets/opened.py": "datasets: parts, locked on their own",
     "pipeline/build/aside.py": "adoption, progress and the code's facts decide no row",
+    "models/pose/mmpose_parts.py": "packages of mmpose's, of which some may be missing; none of ours",
     "pipeline/versions.py": "installed packages, for what they say their version is; none of ours",
 }
 """Every file in a step's reach that imports by name, and why the lock need not follow it there."""

@@ -22,11 +22,11 @@ from pipeline.datasets.opened import clip_of, dataset_of, files_to_prove, need_v
 from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video, without_absurd
 from pipeline.errors import SkeletonError
 from pipeline.values import Clip, Skeleton
-from pipeline.video.video import VideoFacts, VideoSource
 
-if TYPE_CHECKING:  # only `index` runs what estimates poses, and crop imports this too
+if TYPE_CHECKING:  # only `index` decodes and estimates poses here, and other stages import this too
     from pipeline.params.params import IndexParams
     from pipeline.pose.estimate import PoseEstimator
+    from pipeline.video.video import VideoFacts, VideoSource
 
 
 Sha256 = Callable[[Path], str]
@@ -78,7 +78,7 @@ class IndexWork:
         return {name: rows for name, rows in made.items() if name in arrays}
 
     def _skeleton(
-        self, dataset: Dataset, clip: Clip, video: VideoSource, facts: VideoFacts
+        self, dataset: Dataset, clip: Clip, video: "VideoSource", facts: "VideoFacts"
     ) -> tuple[Skeleton, frozenset[str]]:
         """The clip's own skeleton and its flags, or the estimated ones: somebody must be in the former."""
         if self.pose is not None:
