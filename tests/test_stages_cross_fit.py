@@ -17,9 +17,11 @@ from pipeline.params.params import HoldOut, PretrainParams
 from pipeline.planning.cost import trainings_at_most
 from pipeline.report.notes import notes
 from pipeline.training.folds import divided, dividing, fitted_clips
+from pipeline.training.schedule import training_schedule
 from pipeline.training.splits import SplitParts, parts_of
-from pipeline.training.trainings import listed_trainings, read_documents
+from pipeline.training.trainings import Ids, Phase, Training, listed_trainings, read_documents
 from pipeline.values import Clip
+from stages import train
 from stages.load_params import load_params
 
 ONE = one_modality("skeleton", seeds=[0], methods=["skeleton", "classifier"], fused="skeleton")
@@ -42,7 +44,9 @@ def crossed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
     assert trainings_at_most("pretrain", made.preset) == 6
     done = made.run_all("pretrain", "features", "train")
     assert done["pretrain"].made + done["pretrain"].cached == 6
-    assert [one.to_make for one in planned(made).foreseen.cost.stages] == [0] * 7
+    assert (
+        train.outlook(made.paths, made.preset).to_make == 0
+    )  # planned by the weights that lie there, as it was
     return made
 
 
@@ -165,6 +169,34 @@ def test_rows_may_be_taken_as_they_are(crossed: Project, tmp_path: Path) -> None
     found = read_documents(plain.paths.weights / "heads")["skeleton_0"]["inputs"]
     aligned = read_documents(crossed.paths.weights / "heads")["skeleton_0"]["inputs"]
     assert found == {name: value for name, value in aligned.items() if name != "aligned"}
+
+
+@pytest.mark.parametrize(
+    ("refit", "select", "epochs"), [(True, "best", 3), (True, "last", 9), (False, "best", 3)]
+)
+def test_behind_each_run_come_those_without_a_part(refit: bool, select: Any, epochs: int) -> None:
+    """Two seeds, two parts, a selection run that finds its third epoch of nine the best."""
+    asked: list[tuple[Any, ...]] = []
+
+    def learn(seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
+        asked.append((seed, "".join(fit_on), "".join(select_on), epochs))
+        phase: Phase = "selection" if select_on else "final"
+        return Training("n", seed, phase, len(fit_on), 2, (), "", "", b"", from_cache=True)
+
+    params = PretrainParams.model_construct(refit=refit, select=select, cross_fit=2)
+    made = training_schedule(
+        (0, 1), SplitParts(("a", "b", "c"), ("d",), ("t",)), 9, params, learn, lambda ids: (ids[:1], ids[1:])
+    )
+    arrays = [one.array for one in made]
+    selected = [(0, "abc", "d", 9), (0, "bc", "", epochs), (0, "a", "", epochs)]
+    if refit:
+        final = [(seed, ids, "", epochs) for seed in (0, 1) for ids in ("abcd", "bcd", "a")]
+        assert asked == selected + final
+        networks = ["n_0_fold", "n_0", "n_1"]
+    else:
+        assert asked == selected + [(1, *rest) for _, *rest in selected]
+        networks = ["n_0_fold", "n_1_fold"]
+    assert arrays == [name + tail for name in networks for tail in ("", "_without0", "_without1")]
 
 
 def catalog(*people: int) -> Catalog:

@@ -173,12 +173,6 @@ def listing_leaks(dataset: Dataset, protocol: str, digests: Mapping[str, Mapping
     return leaks_of(listed, dataset.axis(protocol))
 
 
-def catalog_leaks(catalog: Catalog) -> Leaks:
-    """Find what the catalog's sides share; skeletons alone and depth recordings too."""
-    usable = ((e.clip, e.split, (e.video_sha256, e.skeleton_sha256)) for e in catalog.usable())
-    return leaks_of(usable, catalog.axis)
-
-
 def index_catalog(
     dataset: Dataset,
     name: str,

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pipeline.catalog.catalog import Catalog
 from pipeline.datasets.protocol import Axis
 from pipeline.values import UNKNOWN, Clip, Split
 
@@ -62,6 +63,12 @@ def leaks_of(clips: Iterable[tuple[Clip, Split, Iterable[str | None]]], axis: Ax
     people = {side: {clip.subject for clip, _ in sides[side]} - {UNKNOWN} for side in ("train", "test")}
     both = people["train"] & people["test"] if axis == "subject" else set[int]()
     return Leaks(shared, tuple(sorted(both)), len(sides["test"]))
+
+
+def catalog_leaks(catalog: Catalog) -> Leaks:
+    """Find what the catalog's sides share; skeletons alone and depth recordings too."""
+    usable = ((e.clip, e.split, (e.video_sha256, e.skeleton_sha256)) for e in catalog.usable())
+    return leaks_of(usable, catalog.axis)
 
 
 def _more(count: int) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.indexing import catalog_leaks
+from pipeline.catalog.leaks import catalog_leaks
 from pipeline.errors import DatasetError
 from pipeline.evaluation.calibration import probability_figures
 from pipeline.evaluation.confused import confused_document

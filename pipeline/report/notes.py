@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.build.build import recorded_failures
 from pipeline.build.steps import STEPS
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.indexing import catalog_leaks
+from pipeline.catalog.leaks import catalog_leaks
 from pipeline.evaluation.late_fusion import left_out_note
 from pipeline.evaluation.results import FUSED, LEAKS
 from pipeline.params.params import OWN_CLASSIFIER, Preset
