@@ -61,7 +61,7 @@ def _step_seconds(
     model: nn.Module, loss: Loss, plan: FitPlan, shape: Sequence[int], classes: int, clips: int
 ) -> float:
     """Seconds of the last epoch, which is one step; those before it warm up."""
-    marks = [time.perf_counter()]
+    marks = [_now()]
 
     def one_batch(_: int) -> Iterator[Batch]:
         yield (torch.randn(clips, *shape),), torch.arange(clips) % classes
@@ -72,7 +72,7 @@ def _step_seconds(
         plan,
         loss=loss,
         device=best_device(),
-        progress=lambda _: marks.append(time.perf_counter()),
+        progress=lambda _: marks.append(_now()),
     )
     return marks[-1] - marks[-2]
 
@@ -82,9 +82,14 @@ def _embed_seconds(backbone: Backbone, shape: Sequence[int]) -> float:
     device, seconds = best_device(), 0.0
     backbone.to(device).eval()
     for _ in range(2):
-        began = time.perf_counter()
+        began = _now()
         with torch.inference_mode():
             found = backbone(torch.randn(1, *shape, device=device))
             found.cpu()
-        seconds = time.perf_counter() - began
+        seconds = _now() - began
     return seconds
+
+
+def _now() -> float:
+    """Seconds; on a CPU those that this process computed, shared out among its threads: others at work add none."""
+    return time.perf_counter() if best_device() == "cuda" else time.process_time() / torch.get_num_threads()
