@@ -25,10 +25,14 @@ from models.head import (
 )
 from models.names import HEADS
 from models.preprocessing import JointInput
+from models.training.card import WeightsCard
+from models.training.checkpoint import kind_mismatches
 from models.training.classifier import Classifier
 from models.training.plan import FitPlan
+from models.training.published_kinds import PUBLISHED
 from pipeline.datasets.opened import dataset_class
 from pipeline.errors import ParamError
+from pipeline.keys.keyed import in_key
 from pipeline.params.alignment import mixed_recipes
 from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
@@ -41,6 +45,9 @@ from pipeline.skeleton.layouts import NTU_25
 
 STAND_IN_DIM = 16
 """Size of the features that a head is tried on."""
+
+INPUT_FACTS = frozenset(name for weights in PUBLISHED.values() for name in weights.card.normalisation)
+"""Entries of the cards of published weights; what params do not tell of them is compared when the file is read."""
 
 STAND_IN_CLASSES = 2
 """Number of classes of the classifiers and heads that are tried: the recordings tell the true one."""
@@ -109,6 +116,22 @@ def _built(params: BackboneParams) -> Iterator[Mistake]:
         yield ("cuts",), f"{LOGITS!r} is the cut of the classifier; call the network's own cut otherwise"
     for cut in params.cuts:
         yield from _cut(network, cut)
+    yield from _under(("pretrained", "kind"), _started(params, network.backbone))
+
+
+def _started(params: BackboneParams, network: Backbone) -> Iterator[Mistake]:
+    """Published weights of another network, or made for other input than params tell of."""
+    if params.pretrained is None:
+        return
+    options = {name: value for name, value in params.model.items() if name != "kind"}
+    told = {"stream": params.stream, **in_key(params.input)} if params.modality == "skeleton" else {}
+    kind, card = params.pretrained.kind, WeightsCard(params.model["kind"], options, told)
+    if found := kind_mismatches(kind, card, network, unknown=INPUT_FACTS - told.keys()):
+        yield (
+            (),
+            f"weights of kind {kind!r} were made for another model or input: {'; '.join(found)}; set the params "
+            "to what the weights were made with",
+        )
 
 
 def _cut(network: Backbone, name: str) -> Iterator[Mistake]:

@@ -1,5 +1,6 @@
 """Stage `pretrain`: stages 1 and 2 of AMFI-Net's Algorithm 1, with epochs chosen on held-out people."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -120,6 +121,7 @@ class BackboneTraining:
             dropout=self.params.dropout,
             classifier_init=self._classifier_init,
             start=self.params.pretrained,
+            notice=_notice,
         )
         amp = self.preset.pretrain.amp
         return BackboneFitting(
@@ -193,6 +195,10 @@ def _backbone(
     parts = parts_of(catalog, source.keys(), preset.pretrain)
     learn = training_run.foreseen if only_look else training_run.learn
     return training_schedule(preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, learn)
+
+
+def _notice(text: str) -> None:
+    print(f"pretrain: {text}", file=sys.stderr)
 
 
 def _note(trainings: Sequence[Training]) -> str:

@@ -22,6 +22,8 @@ from stages.load_params import load_params
 
 VIDEO, SKELETON = "pretrain.backbones.video", "pretrain.backbones.skeleton"
 
+PUBLISHED = {"path": "weights.pt", "sha256": "0" * 64, "kind": "2s_agcn"}
+
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "an adapter": ({"index.adapter": "ntuu"}, "index.adapter", "did you mean 'ntu'?"),
     "its option": ({"index.options": {"mising_list": "none"}}, "index.options.mising_list", "'missing_list'?"),
@@ -53,6 +55,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a head's switch in a backbone": (
         {f"{SKELETON}.model": {"kind": "agcn", "sf_head": {"grups": 3}}}, f"{SKELETON}.model", "'grups'",
+    ),
+    "another network's weights": (
+        {f"{VIDEO}.pretrained": PUBLISHED}, f"{VIDEO}.pretrained.kind", "model is 'agcn', expected 'r3d18'",
+    ),
+    "weights for other joints": (
+        {f"{SKELETON}.pretrained": PUBLISHED, f"{SKELETON}.model": {"kind": "agcn"}},
+        f"{SKELETON}.pretrained.kind", "normalisation.style is 'agcn', expected 'ctr'; set the params",
+    ),
+    "weights of another width": (
+        {f"{SKELETON}.pretrained": PUBLISHED, f"{SKELETON}.input": {"style": "agcn"}},
+        f"{SKELETON}.pretrained.kind", "options.layout is None, expected [[8, 1], [16, 2]]; set the params",
     ),
     "a cut": ({f"{VIDEO}.cuts": ["features", "mpa"]}, f"{VIDEO}.cuts", "did you mean 'map'?"),
     "a plan": ({"train.plan.schedule": "milestones"}, "train.plan", "milestones go with schedule milestones"),

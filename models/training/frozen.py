@@ -15,8 +15,10 @@ from models.backbones import build_backbone
 from models.cuts import Backbone
 from models.device import best_device
 from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
-from models.training.checkpoint import WeightsCard, WeightsKind, decode, load_pretrained, load_state
+from models.training.card import WeightsCard
+from models.training.checkpoint import decode, load_pretrained, load_state
 from models.training.classifier import Classifier
+from models.training.published_kinds import WeightsKind
 from models.training.seeding import seeded
 
 if TYPE_CHECKING:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from models.backbones import build_backbone
-from models.cuts import Backbone, ClassifierInit
-from models.training.checkpoint import WeightsCard, WeightsKind, encode, load_pretrained
+from models.cuts import ClassifierInit
+from models.training.card import WeightsCard
+from models.training.checkpoint import encode, load_pretrained, load_state
 from models.training.classifier import Classifier, classifier_loss
 from models.training.fit import EpochRecord, cross_entropy
 from models.training.plan import FitPlan
+from models.training.published_kinds import WeightsKind
 from models.training.seeding import seeded
 from models.training.trainable import Accuracy, Batches, files_of, fit_arrays, trained_with
 
@@ -52,6 +54,8 @@ class TrainableBackbone:
     classifier_init: ClassifierInit
     start: WeightsFile | None
     """None: no weights but those that are drawn."""
+    notice: Callable[[str], None]
+    """Is told, in a sentence for people, what becomes of a published classifier."""
 
     @property
     def made_with(self) -> dict[str, Any]:
@@ -74,9 +78,9 @@ class TrainableBackbone:
         """
         fit_plan = FitPlan(**plan)
         with seeded(fit_plan.seed, "init", self.name):
-            model = Classifier(
-                self._network(), self.num_classes, dropout=self.dropout, init=self.classifier_init
-            )
+            backbone = build_backbone(self.options, shape=self.shape, edges=self.edges)
+            model = Classifier(backbone, self.num_classes, dropout=self.dropout, init=self.classifier_init)
+        self._start(model)
         loss = classifier_loss(model, cross_entropy(fit_plan))
         result = fit_arrays(
             model, batches, fit_plan, loss=loss, resume=resume, accuracy=accuracy, progress=progress
@@ -84,21 +88,31 @@ class TrainableBackbone:
         files = files_of(model.backbone, self._card, result)
         return {**files, "classifier.pt": encode(model.fc.state_dict(), self._card)}
 
-    def _network(self) -> Backbone:
-        """A new backbone, or one that starts from given weights."""
-        backbone = build_backbone(self.options, shape=self.shape, edges=self.edges)
+    def _start(self, model: Classifier) -> None:
+        """Fill the backbone from the weights to start from, the classifier too if theirs has as many classes."""
         start = self.start
-        if start is not None:
-            summed = start.kind != "harcache" and self.shape[0] == 1
-            load_pretrained(
-                backbone,
-                Path(start.path),
-                expected=self._card,
-                kind=start.kind,
-                sha256=start.sha256,
-                stem_channels="summed" if summed else "same",
+        if start is None:
+            return
+        summed = start.kind != "harcache" and self.shape[0] == 1
+        found = load_pretrained(
+            model.backbone,
+            Path(start.path),
+            expected=self._card,
+            kind=start.kind,
+            sha256=start.sha256,
+            stem_channels="summed" if summed else "same",
+        ).classifier
+        if not found:
+            return
+        theirs = len(found["weight"])
+        if theirs == self.num_classes:
+            load_state(model.fc, found, f"the classifier of {start.path}")
+            self.notice(f"{self.name}: the classifier of {start.path} is kept, {theirs} classes as here")
+        else:
+            self.notice(
+                f"{self.name}: the classifier of {start.path} is dropped, of {theirs} classes where there are "
+                f"{self.num_classes}; a new one is drawn"
             )
-        return backbone
 
     @property
     def _card(self) -> WeightsCard:
