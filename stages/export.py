@@ -9,8 +9,8 @@ from models.backbones import backbone_class, build_backbone
 from models.errors import ModelParamError
 from models.export import export_onnx, trial_clips
 from models.preprocessing import JointInput, Preprocessing, VideoInput
+from models.published.kinds import WeightsKind
 from models.training.checkpoint import load_pretrained, weights_card
-from models.training.published_kinds import WeightsKind
 from pipeline.skeleton.layouts import LAYOUTS, Layout
 
 

@@ -119,3 +119,90 @@ def ctr_gcn(num_classes: int) -> Shapes:
         found |= {**refined(f"{name}.gcn1", into, out, "PA"), **branches(f"{name}.tcn1", out)}
         found |= with_norm(f"{name}.residual", out, into, 1, 1) if conv else {}
     return found | layer("fc", num_classes, 256)
+
+
+def pyskl(network: Shapes, num_classes: int) -> Shapes:
+    """A network as PYSKL's recognisers hold it."""
+    backbone = {f"backbone.{name}": shape for name, shape in network.items()}
+    return {**backbone, **layer("cls_head.fc_cls", num_classes, 256)}
+
+
+def pyskl_aagcn(num_classes: int) -> Shapes:
+    found: Shapes = {"A": (3, 25, 25), **norm("data_bn", 150)}
+    for place, into, out, conv in blocks():
+        name = f"gcn.{place}"
+        found |= {**subsets(f"{name}.gcn", into, out, "A"), f"{name}.gcn.alpha": (1,)}
+        found |= {**layer(f"{name}.gcn.conv_ta", 1, out, 9), **layer(f"{name}.gcn.conv_sa", 1, out, 25)}
+        found |= {**layer(f"{name}.gcn.fc1c", out // 2, out), **layer(f"{name}.gcn.fc2c", out, out // 2)}
+        found |= with_norm(f"{name}.tcn", out, out, 9, 1)
+        found |= with_norm(f"{name}.residual", out, into, 1, 1) if conv else {}
+    return pyskl(found, num_classes)
+
+
+def pyskl_ctrgcn(num_classes: int) -> Shapes:
+    found: Shapes = {"A": (3, 25, 25), **norm("data_bn", 150)}
+    for place, into, out, conv in blocks():
+        name = f"net.{place}"
+        found |= {**refined(f"{name}.gcn1", into, out, "A"), **branches(f"{name}.tcn1", out)}
+        found |= with_norm(f"{name}.residual", out, into, 1, 1) if conv else {}
+    return pyskl(found, num_classes)
+
+
+def epam_trunk(channels: int, counts: tuple[int, ...]) -> Shapes:
+    """An X-ShiftNet: convolutions without bias, every second block from the first with squeeze and excitation."""
+    found, into = with_norm3("conv1_s", 24, channels, 1, 3, 3), 24
+    for stage, count in enumerate(counts):
+        out = 24 * 2**stage
+        inner = int(2.25 * out)
+        for block in range(count):
+            name = f"layer{stage + 1}.{block}"
+            found |= with_norm3(f"{name}.conv1", inner, into, 1, 1, 1)
+            found |= with_norm3(f"{name}.conv2", inner, 1, 1, 3, 3)
+            found |= with_norm3(f"{name}.conv3", out, inner, 1, 1, 1)
+            squeezed = {54: 8, 108: 8, 216: 16, 432: 32}[inner]
+            if block % 2 == 0:
+                found |= layer(f"{name}.se_module.fc1", squeezed, inner, 1, 1, 1)
+                found |= layer(f"{name}.se_module.fc2", inner, squeezed, 1, 1, 1)
+            if block == 0:
+                found |= with_norm3(f"{name}.downsample", out, into, 1, 1, 1)
+            into = out
+    return found | with_norm3("conv5", int(2.25 * into), into, 1, 1, 1)
+
+
+def with_norm3(name: str, *shape: int) -> Shapes:
+    return {**layer(f"{name}.conv", *shape, bias=False), **norm(f"{name}.bn", shape[0])}
+
+
+def epam_net(num_classes: int) -> Shapes:
+    """EPAM-Net's whole network: both trunks, the attention, a classifier for each trunk."""
+    found = {f"rgb_backbone.{name}": shape for name, shape in epam_trunk(3, (3, 5, 11, 7)).items()}
+    found |= {f"pose_backbone.{name}": shape for name, shape in epam_trunk(17, (5, 11, 7)).items()}
+    found |= {
+        **layer("rgb_cls_head.fc_cls", num_classes, 432),
+        **layer("pose_cls_head.fc_cls", num_classes, 216),
+    }
+    found |= layer("attention_module.spatial.conv", 1, 2, 1, 7, 7, bias=False)
+    found |= norm("attention_module.spatial.bn", 1)
+    return found | layer("attention_module.conv_temporal_attention", 1, 1, 7, bias=False)
+
+
+def sf_head(name: str, width: int) -> Shapes:
+    """SF-Head of 8 groups; its published code is the module alone."""
+    part = width // 32
+    found: Shapes = {f"{name}.w": (4,)}
+    found |= {f"{name}.{value}": (1, part, 1, 1) for value in ("cweight", "cbias", "sweight", "sbias")}
+    found |= {**layer(f"{name}.gn", part), **norm(f"{name}.bn", part)}
+    for gate in ("cv", "tc", "tv"):
+        found |= {
+            **layer(f"{name}.{gate}.conv.conv", 1, 2, 7, 7, bias=False),
+            **norm(f"{name}.{gate}.conv.bn", 1),
+        }
+    return found
+
+
+def sf_head_ctrgcn(num_classes: int) -> Shapes:
+    """CTR-GCN with a head in each block, under any name: the authors publish no whole network."""
+    found = ctr_gcn(num_classes)
+    for place, _, out, _ in blocks():
+        found |= sf_head(f"l{place + 1}.sf_head", out)
+    return found

@@ -11,7 +11,7 @@ from models.amfi.r3d import R3D18
 from models.errors import CheckpointError
 from models.files import Inert, read_torch
 from models.preprocessing import VideoInput
-from models.training.card import WeightsCard, video_card
+from models.published.card import WeightsCard, video_card
 from models.training.checkpoint import decode, encode, load_pretrained
 from models.training.classifier import Classifier
 from models.training.published_weights import KINETICS_INPUT, TORCHVISION_OPTIONS

@@ -7,6 +7,7 @@ shows that no two tensors of one shape are exchanged.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ from torch import Tensor
 
 from models.backbones import build_backbone
 from models.errors import CheckpointError
-from models.training.card import WeightsCard
+from models.published.card import WeightsCard
+from models.published.kinds import PUBLISHED, WeightsKind
 from models.training.checkpoint import Loaded, decode, load_pretrained
 from models.training.classifier import Classifier
-from models.training.published_kinds import PUBLISHED, WeightsKind
 from models.training.trainable_backbone import TrainableBackbone
 from pipeline.keys.keyed import in_key
 from pipeline.params.backbones import Pretrained
@@ -97,6 +98,12 @@ WRAPPED: dict[str, Callable[[dict[str, Tensor]], dict[str, Any]]] = {
 every_kind = pytest.mark.parametrize("kind", OFFICIAL)
 
 
+@cache
+def theirs(kind: WeightsKind, num_classes: int) -> dict[str, Tensor]:
+    """The official state dict, of values of each name's own."""
+    return valued(OFFICIAL[kind].shapes(num_classes), by_name=True)
+
+
 def saved(path: Path, document: dict[str, Any]) -> Path:
     torch.save(document, path)
     return path
@@ -135,7 +142,7 @@ def test_every_kind_of_others_networks_is_proven() -> None:
 
 @pytest.mark.parametrize("how", WRAPPED)
 def test_what_trainers_wrap_around_a_state_dict_is_taken_off(how: str, tmp_path: Path) -> None:
-    state = valued(agcn(60), by_name=True)
+    state = theirs("2s_agcn", 60)
     model = classifier("2s_agcn")
     loaded(model, saved(tmp_path / "weights.pt", WRAPPED[how](state)), "2s_agcn")
     assert torch.equal(model.backbone.state_dict()["blocks.9.tcn.conv.weight"], state["l10.tcn1.conv.weight"])
@@ -143,13 +150,13 @@ def test_what_trainers_wrap_around_a_state_dict_is_taken_off(how: str, tmp_path:
 
 
 def test_a_trainers_document_without_a_state_dict_is_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path / "log.pt", {"epoch": 3, "net": valued(agcn(60), by_name=True)})
+    path = saved(tmp_path / "log.pt", {"epoch": 3, "net": theirs("2s_agcn", 60)})
     with pytest.raises(CheckpointError, match=r"log.pt must hold a state dict .* got epoch, net; save one"):
         loaded(classifier("2s_agcn"), path, "2s_agcn")
 
 
 def test_two_names_for_one_tensor_are_refused(tmp_path: Path) -> None:
-    state = valued(agcn(60), by_name=True)
+    state = theirs("2s_agcn", 60)
     path = saved(tmp_path / "both.pt", {**state, "blocks.0.gcn.PA": state["l1.gcn1.PA"]})
     with pytest.raises(
         CheckpointError, match=r"two tensors for blocks.0.gcn.PA, one of them blocks.0.gcn.PA"
@@ -158,12 +165,12 @@ def test_two_names_for_one_tensor_are_refused(tmp_path: Path) -> None:
 
 
 def test_layers_that_only_fr_heads_training_needs_are_left_out(tmp_path: Path) -> None:
-    state = valued(ctr_gcn(120), by_name=True) | {"ren_low.avg_f": torch.zeros(3)}
+    state = theirs("ctr_gcn", 120) | {"ren_low.avg_f": torch.zeros(3)}
     loaded(classifier("ctr_gcn"), saved(tmp_path / "runs.pt", state), "ctr_gcn")
 
 
 def test_another_number_of_joints_is_refused_by_shape(tmp_path: Path) -> None:
-    state = valued(agcn(60), by_name=True) | {"l1.gcn1.PA": torch.zeros(3, 18, 18)}
+    state = theirs("2s_agcn", 60) | {"l1.gcn1.PA": torch.zeros(3, 18, 18)}
     with pytest.raises(CheckpointError, match=r"blocks.0.gcn.PA must be \(3, 25, 25\), got \(3, 18, 18\)"):
         loaded(classifier("2s_agcn"), saved(tmp_path / "kinetics.pt", state), "2s_agcn")
 
@@ -190,8 +197,7 @@ def fed(how: SkeletonInput, layout: str = "ntu_25") -> dict[str, Any]:
 def test_input_of_their_own_making_is_taken(
     kind: WeightsKind, model: str, options: dict[str, Any], facts: dict[str, Any], tmp_path: Path
 ) -> None:
-    official = OFFICIAL[kind]
-    path = saved(tmp_path / "weights.pt", valued(official.shapes(60), by_name=True))
+    path = saved(tmp_path / "weights.pt", theirs(kind, OFFICIAL[kind].num_classes))
     network = classifier(kind).backbone
     assert (
         len(load_pretrained(network, path, expected=WeightsCard(model, options, facts), kind=kind).sha256)
@@ -219,7 +225,7 @@ def test_input_of_their_own_making_is_taken(
 def test_other_input_or_another_network_is_refused(
     options: dict[str, Any], facts: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    path = saved(tmp_path / "weights.pt", valued(agcn(60), by_name=True))
+    path = saved(tmp_path / "weights.pt", theirs("2s_agcn", 60))
     with pytest.raises(CheckpointError, match=f"{message}.*; set the params"):
         load_pretrained(
             classifier("2s_agcn").backbone, path, expected=WeightsCard("agcn", options, facts), kind="2s_agcn"
@@ -238,7 +244,7 @@ TOLD = {
 def test_a_classifier_is_kept_where_it_has_as_many_classes(
     fate: str, num_classes: int, tmp_path: Path
 ) -> None:
-    state = valued(ctr_gcn(num_classes), by_name=True)
+    state = theirs("ctr_gcn", num_classes)
     path = saved(tmp_path / "weights.pt", state)
     told: list[str] = []
     network = TrainableBackbone(

@@ -9,8 +9,8 @@ import yaml
 from house import HOUSE
 from tiny import PLAN, TINY, tiny_params
 
+from models.published.kinds import WeightsKind
 from models.training.plan import FitPlan
-from models.training.published_kinds import WeightsKind
 from pipeline.build.steps import as_json
 from pipeline.errors import ParamError, PipelineError
 from pipeline.keys.keyed import in_key

@@ -1,6 +1,5 @@
 """Weights as bytes, with the card that describes them; published weights, whose card is known, are read too."""
 
-import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ from typing import Literal
 from torch import Tensor, nn
 
 from models.errors import CheckpointError, ModelParamError
-from models.files import read_torch, torch_bytes
+from models.files import load_state, read_torch, torch_bytes, weights_content
+from models.published.card import WeightsCard, card_mismatches
+from models.published.kinds import PUBLISHED, WeightsKind
+from models.published.renames import PublishedWeights, renamed, state_dict_of
 from models.shown import ShownByShape
-from models.training.card import WeightsCard, card_mismatches
-from models.training.published_kinds import PUBLISHED, WeightsKind
-from models.training.renames import PublishedWeights, renamed, state_dict_of
 
 FORMAT = 1
 
@@ -61,7 +60,7 @@ def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
 
     Raises CheckpointError where the file is missing, damaged, another, or not ours.
     """
-    content, digest = _content(source, sha256)
+    content, digest = weights_content(source, sha256)
     document = read_torch(content, _name(source))
     if document.get("format") != FORMAT or not isinstance(document.get("card"), str):
         raise CheckpointError(
@@ -124,39 +123,6 @@ def load_pretrained(
     return loaded
 
 
-def load_state(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """Load a state dict; a CheckpointError names the misfitting tensors with expected and given shapes."""
-    own = model.state_dict()
-    faults = [f"{name} is missing" for name in sorted(own.keys() - state.keys())]
-    faults += [f"{name} is unknown" for name in sorted(state.keys() - own.keys())]
-    faults += [
-        f"{name} must be {tuple(own[name].shape)}, got {tuple(state[name].shape)}"
-        for name in sorted(own.keys() & state.keys())
-        if own[name].shape != state[name].shape
-    ]
-    if faults:
-        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
-        raise CheckpointError(
-            f"{source} does not fit {type(model).__name__}: {'; '.join(faults[:5])}{more}; "
-            "build the model with the options the weights were made with"
-        )
-    model.load_state_dict(state)
-
-
-def _content(source: Path | bytes, sha256: str | None) -> tuple[bytes, str]:
-    try:
-        content = source if isinstance(source, bytes) else source.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{_name(source)} cannot be read: {error.strerror}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and digest != sha256:
-        raise CheckpointError(
-            f"{_name(source)} has sha256 {digest}, expected {sha256}; fetch the file again, "
-            "or correct the params"
-        )
-    return content, digest
-
-
 def _name(source: Path | bytes) -> str:
     return "weights" if isinstance(source, bytes) else str(source)
 
@@ -171,7 +137,7 @@ def _published(path: Path, sha256: str | None, published: PublishedWeights, back
 
     They lack what lies outside the prefix, and files from before 2018 count no batches.
     """
-    content, digest = _content(path, sha256)
+    content, digest = weights_content(path, sha256)
     theirs = state_dict_of(read_torch(content, str(path)), str(path))
     state, classifier = renamed(theirs, published.renames, str(path))
     lacking = {

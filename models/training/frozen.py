@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from models.backbones import build_backbone
 from models.cuts import Backbone
 from models.device import best_device
+from models.files import load_state
 from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
-from models.training.card import WeightsCard
-from models.training.checkpoint import decode, load_pretrained, load_state
+from models.published.card import WeightsCard
+from models.published.kinds import WeightsKind
+from models.training.checkpoint import decode, load_pretrained
 from models.training.classifier import Classifier
-from models.training.published_kinds import WeightsKind
 from models.training.seeding import seeded
 
 if TYPE_CHECKING:

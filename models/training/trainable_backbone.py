@@ -1,19 +1,21 @@
 """A backbone under a linear classifier, as the pipeline trains it (SPEC 2.5)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from models.backbones import build_backbone
 from models.cuts import ClassifierInit
-from models.training.card import WeightsCard
-from models.training.checkpoint import encode, load_pretrained, load_state
+from models.files import load_state
+from models.published.card import WeightsCard
+from models.published.kinds import WeightsKind
+from models.training.checkpoint import encode, load_pretrained
 from models.training.classifier import Classifier, classifier_loss
 from models.training.fit import EpochRecord, cross_entropy
 from models.training.plan import FitPlan
-from models.training.published_kinds import WeightsKind
 from models.training.seeding import seeded
+from models.training.step_time import NetworkTime, network_time
 from models.training.trainable import Accuracy, Batches, files_of, fit_arrays, trained_with
 
 if TYPE_CHECKING:
@@ -77,10 +79,9 @@ class TrainableBackbone:
         than params say, FitError where the loss is not finite.
         """
         fit_plan = FitPlan(**plan)
-        with seeded(fit_plan.seed, "init", self.name):
-            backbone = build_backbone(self.options, shape=self.shape, edges=self.edges)
-            model = Classifier(backbone, self.num_classes, dropout=self.dropout, init=self.classifier_init)
-        self._start(model)
+        model, notice = self._classifier(fit_plan.seed)
+        if notice:
+            self.notice(f"{self.name}: {notice}")
         loss = classifier_loss(model, cross_entropy(fit_plan))
         result = fit_arrays(
             model, batches, fit_plan, loss=loss, resume=resume, accuracy=accuracy, progress=progress
@@ -88,11 +89,33 @@ class TrainableBackbone:
         files = files_of(model.backbone, self._card, result)
         return {**files, "classifier.pt": encode(model.fc.state_dict(), self._card)}
 
-    def _start(self, model: Classifier) -> None:
+    def time(self, plan: Mapping[str, Any], *, batch: int, views: int) -> NetworkTime:
+        """Time one clip in training and, of so many views, in inference. Raises CheckpointError as `fit` does."""
+        fit_plan = FitPlan(**plan)
+        model, _ = self._classifier(fit_plan.seed)
+        found = network_time(
+            model,
+            model.backbone,
+            classifier_loss(model, cross_entropy(fit_plan)),
+            fit_plan,
+            self.shape,
+            classes=self.num_classes,
+            batch=batch,
+        )
+        return replace(found, embed_seconds=found.embed_seconds * views)
+
+    def _classifier(self, seed: int) -> tuple[Classifier, str]:
+        """A new network, and what became of a published classifier; nothing where there was none."""
+        with seeded(seed, "init", self.name):
+            backbone = build_backbone(self.options, shape=self.shape, edges=self.edges)
+            model = Classifier(backbone, self.num_classes, dropout=self.dropout, init=self.classifier_init)
+        return model, self._start(model)
+
+    def _start(self, model: Classifier) -> str:
         """Fill the backbone from the weights to start from, the classifier too if theirs has as many classes."""
         start = self.start
         if start is None:
-            return
+            return ""
         summed = start.kind != "harcache" and self.shape[0] == 1
         found = load_pretrained(
             model.backbone,
@@ -103,16 +126,14 @@ class TrainableBackbone:
             stem_channels="summed" if summed else "same",
         ).classifier
         if not found:
-            return
-        theirs = len(found["weight"])
+            return ""
+        theirs, whose = len(found["weight"]), f"the classifier of {start.path}"
         if theirs == self.num_classes:
-            load_state(model.fc, found, f"the classifier of {start.path}")
-            self.notice(f"{self.name}: the classifier of {start.path} is kept, {theirs} classes as here")
-        else:
-            self.notice(
-                f"{self.name}: the classifier of {start.path} is dropped, of {theirs} classes where there are "
-                f"{self.num_classes}; a new one is drawn"
-            )
+            load_state(model.fc, found, whose)
+            return f"{whose} is kept, {theirs} classes as here"
+        return (
+            f"{whose} is dropped, of {theirs} classes where there are {self.num_classes}; a new one is drawn"
+        )
 
     @property
     def _card(self) -> WeightsCard:

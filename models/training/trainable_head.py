@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from models.device import best_device
+from models.files import load_state
 from models.head import CutHead, Source, head_for
 from models.inference import embed
-from models.training.card import WeightsCard
-from models.training.checkpoint import decode, load_state
+from models.published.card import WeightsCard
+from models.training.checkpoint import decode
 from models.training.fit import EpochRecord
 from models.training.plan import FitPlan
 from models.training.seeding import seeded

@@ -2,7 +2,8 @@
 
 from typing import Any, Literal
 
-from models.training.card import WeightsCard, video_card
+from models.published.card import WeightsCard, video_card
+from models.published.renames import CLASSIFIER, PublishedWeights, Rename
 from models.training.published_weights import (
     IMAGENET_INPUT,
     KINETICS_INPUT,
@@ -10,7 +11,6 @@ from models.training.published_weights import (
     TORCHVISION_OPTIONS,
     Network,
 )
-from models.training.renames import CLASSIFIER, PublishedWeights, Rename
 
 WeightsKind = Literal[
     "harcache",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from models.errors import CheckpointError
-from models.training.card import WeightsCard
+from models.published.card import WeightsCard
 
 CLASSIFIER = "classifier."
 """How the names of a published classifier's tensors begin once they are renamed."""
