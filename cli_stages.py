@@ -154,6 +154,14 @@ def report() -> Run:
     return run
 
 
+@_command
+def quality() -> Run:
+    """Say what is missing, short, empty, doubled, swapped or out of step in an indexed dataset; writes nothing."""
+    from stages.quality import run
+
+    return run
+
+
 @stages_app.command()
 def plan(
     context: typer.Context,

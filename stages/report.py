@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.build.aside import refuse_withdrawn
@@ -17,8 +18,9 @@ from pipeline.files import replaced_folder, write_whole
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.notes import notes, provenance, warnings
-from pipeline.report.page import Report, render
+from pipeline.report.page import Picture, Report, render
 from pipeline.report.pictures import pictures, strips
+from pipeline.report.quality_pictures import quality_section
 from pipeline.seals import seals_of, write_seals
 from pipeline.training.trainings import TRAININGS
 
@@ -36,6 +38,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     predictions = read_predictions(paths.reports / "predictions.parquet")
     drawn = pictures(paths, preset, catalog, predictions, document)
     shown, lacking = strips(paths, preset, catalog, predictions)
+    quality, flaws = quality_section(paths, preset, catalog)
     lost = recorded_failures(paths)
     page = Report(
         dataset=paths.dataset,
@@ -47,6 +50,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         flags=Counter(flag for entry in catalog.entries for flag in entry.flags),
         failures=[(f.clip_id, f.error, f"{f.stage}: {f.message}") for f in lost if f.counts],
         warnings=[*warnings(paths, catalog, sum(not f.counts for f in lost)), *lacking],
+        quality=quality,
         accuracies=drawn["accuracies"],
         confusions=[picture for name, picture in drawn.items() if name.startswith("confusion_")],
         features=drawn["features"],
@@ -57,14 +61,18 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         provenance=provenance(paths),
     )
     inputs.check()
-    with replaced_folder(paths.reports / "pictures") as folder:
-        for name, picture in (drawn | shown).items():
-            (folder / f"{name}.png").write_bytes(picture.png)
-    write_whole(paths.reports / "index.html", render(page))
-    write_seals(paths.reports / seals_of("report"), [paths.reports / "index.html"])
+    _publish(paths, page, drawn | shown | flaws)
     return Summary(
         "report", len(shown), 0, 0, time.monotonic() - began, 0.0, note=f"{paths.reports / 'index.html'}"
     )
+
+
+def _publish(paths: Paths, page: Report, every: Mapping[str, Picture]) -> None:
+    with replaced_folder(paths.reports / "pictures") as folder:
+        for name, picture in every.items():
+            (folder / f"{name}.png").write_bytes(picture.png)
+    write_whole(paths.reports / "index.html", render(page))
+    write_seals(paths.reports / seals_of("report"), [paths.reports / "index.html"])
 
 
 def _inputs(paths: Paths) -> list[Path]:

@@ -159,7 +159,7 @@ class HeadTraining:
 
     def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
-        fitting = self._fitting(seed, selection=bool(select_on))
+        fitting = self.fitting(seed, selection=bool(select_on))
         document = self._document(fitting.rows, seed, fit_on, select_on, epochs)
         try:
             learned = cached_training(
@@ -191,10 +191,11 @@ class HeadTraining:
             *self.params.late_fusion,
         )
         name = FUSED if is_fusion else self.method
-        fitting = self._fitting(seed, selection=selection)
+        fitting = self.fitting(seed, selection=selection)
         return Scores(name, seed, fitting.probabilities(weights, seed, ids))
 
-    def _fitting(self, seed: int, *, selection: bool) -> HeadFitting:
+    def fitting(self, seed: int, *, selection: bool) -> HeadFitting:
+        """Return what fits the head of `seed`, for any clips of the store."""
         rows = self.rows(seed, selection=selection)
         sources = tuple(
             Source(one.shape, self._network(self._streams[declared.stream][0]))

@@ -118,6 +118,7 @@ ORDER = {
         "tables",
         "planning",
         "report",
+        "quality",
         "evaluation",
         "upkeep",
         "exchange",

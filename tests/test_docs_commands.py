@@ -125,6 +125,7 @@ def test_each_file_of_the_demo_that_a_page_names_is_made(page: str, finished: Pr
 
 RUN = {
     "python cli.py index demo",
+    "python cli.py quality demo",
     "python cli.py sample demo",
     "python cli.py crop demo",
     "python cli.py heatmaps demo",

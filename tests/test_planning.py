@@ -164,6 +164,16 @@ def test_weights_of_another_digest_are_named(copied: Project) -> None:
     assert f"w.pt has sha256 {sha256(b'weights').hexdigest()}, params name {'0' * 64}" in found
 
 
+def test_what_the_pose_engine_lacks_is_said(copied: Project) -> None:
+    """Its weights by the place in params; a package that is not installed by the engine's own words."""
+    copied.set_params(**{"index.pose": {"engine": "rtmlib", "weights": "none.onnx", "sha256": "0" * 64}})
+    plan = planned(copied)
+    assert any(one.startswith("index.pose: no file ") and "none.onnx" in one for one in plan.obstacles)
+    assert plan.foreseen.stopped is not None
+    assert plan.foreseen.stopped[0] == "index"
+    assert {one.to_make for one in plan.foreseen.costs if one.stage in ("crop", "features")} == {None}
+
+
 def test_a_store_that_cannot_fit_is_said_before_anything_is_made(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

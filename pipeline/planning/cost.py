@@ -39,8 +39,6 @@ class StageCost:
     """Upper bound of the bytes of the stage's whole store."""
     store: str = ""
     """Name of the store; "" of a stage that trains."""
-    clips_seen: int = 0
-    """Clips that the trainings to make see, each counted once an epoch."""
 
     @property
     def unit(self) -> str:

@@ -11,12 +11,19 @@ from pipeline.build.runner import RunOptions
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.outlook import IndexOutlook
 from pipeline.paths import Paths
-from pipeline.planning.cost import STAGES, TRAINING_STAGES, Cost, StageCost, is_exact, trainings_at_most
+from pipeline.planning.cost import (
+    FED_BY,
+    STAGES,
+    TRAINING_STAGES,
+    Cost,
+    StageCost,
+    is_exact,
+    trainings_at_most,
+)
 from pipeline.planning.planned_store import PlannedStore
 from pipeline.planning.source_files import SourceDigests
 from pipeline.stand_ins import standing_in
 from pipeline.training.outlook import TrainingOutlook
-from pipeline.training.trainings import Training
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
@@ -64,14 +71,18 @@ def foresee(
     with standing_in() as places, ExitStack() as held:
         known = held.enter_context(Digests(paths.open_cache()))
         found.sources = SourceDigests(known)
+        lacking = set[str]()
         for stage in STAGES:
+            cost = StageCost(stage, trainings_at_most(stage, preset), exact=False)
             try:
-                cost = _planned(stage, paths, preset, module(stage), options, found, places)
+                if lacking.isdisjoint(FED_BY[stage]):
+                    cost = _planned(stage, paths, preset, module(stage), options, found, places)
+                    cost = replace(cost, exact=is_exact(stage, found.costs))
+                else:
+                    lacking.add(stage)
             except refusals as error:
                 found.stopped = found.stopped or (stage, error)
-                cost = StageCost(stage, trainings_at_most(stage, preset), exact=False)
-            else:
-                cost = replace(cost, exact=is_exact(stage, found.costs))
+                lacking.add(stage)
             found.costs.append(cost)
             at_each(stage, found)
     return found
@@ -90,8 +101,7 @@ def _planned(
     if stage in TRAINING_STAGES:
         counted = found.trainings[stage] = module.outlook(paths, preset)
         places[paths.weights / "backbones"] = found.trainings["pretrain"].trainings
-        seen = sum(_clips_seen(one) for one in counted.trainings if not one.from_cache)
-        return StageCost(stage, counted.to_make, counted.cached, clips_seen=seen)
+        return StageCost(stage, counted.to_make, counted.cached)
     if stage == "index":
         found.index = module.outlook(paths, preset, options, found.sources)
         store = PlannedStore(found.index.job, paths, paths.open_cache())
@@ -109,11 +119,6 @@ def _planned(
         store_bytes=build.bytes_of_store,
         store=store.job.name,
     )
-
-
-def _clips_seen(training: Training) -> int:
-    """Clips that a training sees over all its epochs, at most."""
-    return training.num_clips * (training.best_epoch + 1)
 
 
 def lost_before(stores: dict[str, PlannedStore]) -> Iterator[tuple[str, str, int]]:

@@ -38,7 +38,7 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
         clip_id=clip_id,
         label=catalog.by_id[clip_id].label_name,
         frame_numbers=numbers.tolist(),
-        frames=_source_frames(paths, preset, catalog, catalog.by_id[clip_id].clip, skeleton, numbers),
+        frames=source_frames(paths, preset, catalog, catalog.by_id[clip_id].clip, skeleton, numbers),
         crops=crops,
         box=box,
         joints=np.where(score[..., None] > 0, joints, np.nan),
@@ -48,10 +48,10 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
     )
 
 
-def _source_frames(
+def source_frames(
     paths: Paths, preset: Preset, catalog: Catalog, clip: Clip, skeleton: Skeleton, numbers: NDArray[np.int32]
 ) -> NDArray[np.uint8]:
-    """(T, H, W, C): the sampled frames, decoded again."""
+    """(T, H, W, C): the frames `numbers` of a clip's video, decoded; depth as grey values."""
     dataset = dataset_of(preset.index, paths.raw)
     wanted = np.unique(numbers)
     decoded = dict(dataset.open_video(clip).frames(wanted.tolist()))

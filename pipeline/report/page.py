@@ -29,6 +29,18 @@ class Picture(ShownByShape):
 
 
 @dataclass(frozen=True, slots=True)
+class QualitySection:
+    """Flaws of the recordings."""
+
+    rows: Sequence[tuple[str, str, str]]
+    """Triples (kind of flaw, how many of how many, what was found and where)."""
+    notes: Sequence[str]
+    """Remarks: what was not looked at."""
+    pictures: Sequence[Picture]
+    """Pictures of the worst clips."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Contents of the page. Texts are plain; the page escapes them."""
 
@@ -44,6 +56,7 @@ class Report:
     """Number of clips by quality flag."""
     failures: Sequence[tuple[str, str, str]] = ()
     """Triples (clip id, error, message)."""
+    quality: QualitySection | None = None
     warnings: Sequence[str] = ()
     """Caveats about the accuracies, shown above them."""
     accuracies: Picture | None = None
@@ -102,6 +115,8 @@ def _sections(report: Report) -> Iterable[str]:
     yield _section("accuracies", "Accuracies", _accuracies(report) + _figures(pictures))
     yield _section("differences", "Paired differences", _differences(report.differences))
     yield _section("clips", "Clips accounted for", _clips(report))
+    if report.quality:
+        yield _section("quality", "Quality of the recordings", _quality(report.quality))
     if report.confusions:
         yield _section(
             "confusions", "Confusion matrices", f'<div class="pair">{_figures(report.confusions)}</div>'
@@ -198,6 +213,17 @@ def _clips(report: Report) -> str:
     blocks += [_table(("flag", "clips"), flags, "Quality flags; flagged clips are used")] if flags else []
     text = f'<div class="side">{"".join(blocks)}</div>'
     return text + (_failures(report.failures) if report.failures else "<p>No clip failed.</p>")
+
+
+def _quality(found: QualitySection) -> str:
+    rows = [(escape(kind), escape(count), escape(text)) for kind, count, text in found.rows]
+    notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
+    caption = "Flaws by kind; clips that did not fail are used all the same"
+    return (
+        _table(("flaw", "recordings", "what and where"), rows, caption, text=True)
+        + (f'<ul class="notes">{notes}</ul>' if notes else "")
+        + _figures(found.pictures)
+    )
 
 
 def _failures(failures: Sequence[tuple[str, str, str]]) -> str:

@@ -53,8 +53,8 @@ class Strip(ShownByShape):
     """(T,) source frame numbers, counted from 0."""
     frames: Frames
     """(T, H, W, C): source frames, C of 1 or 3."""
-    crops: Frames
-    """(T, h, w, C): the crops that the networks take."""
+    crops: Frames | None = None
+    """(T, h, w, C): the crops that the networks take; None draws the source frames alone."""
     box: Box | None = None
     """Box of the crops, in pixels of the source frame."""
     joints: NDArray[np.float32] | None = None
@@ -77,11 +77,12 @@ def clip_strip(strip: Strip, *, columns: int = 8) -> bytes:
     chosen = np.unique(
         np.linspace(0, len(strip.frames) - 1, min(columns, len(strip.frames))).round().astype(int)
     )
-    source, crop = _aspect(strip.frames), _aspect(strip.crops)
-    heights = [source, crop] + ([crop] if strip.heat is not None else [])
+    source = _aspect(strip.frames)
+    crop = 0.0 if strip.crops is None else _aspect(strip.crops)
+    heights = [source, *([crop] * ((strip.crops is not None) + (strip.heat is not None)))]
     wide = len(chosen) * (1 + GAP)
     lines = _lines(strip.verdicts, wide)
-    tall = sum(heights) + GAP * len(heights) + 0.34 + VERDICT_HEIGHT * max(len(lines), 1)
+    tall = sum(heights) + GAP * len(heights) + 0.34 + VERDICT_HEIGHT * len(lines)
     figure = Figure(figsize=(1.32 * wide, 1.32 * tall))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_xlim(-GAP, wide)
@@ -92,9 +93,10 @@ def clip_strip(strip: Strip, *, columns: int = 8) -> bytes:
         left = column * (1 + GAP)
         _source_cell(axes, strip, int(frame), left, 0.32)
         below = 0.32 + source + GAP
-        _picture(axes, strip.crops[frame], left, below)
-        if strip.heat is not None:
-            _picture(axes, _glow(strip.crops[frame], strip.heat[frame]), left, below + crop + GAP)
+        if strip.crops is not None:
+            _picture(axes, strip.crops[frame], left, below)
+            if strip.heat is not None:
+                _picture(axes, _glow(strip.crops[frame], strip.heat[frame]), left, below + crop + GAP)
     for number, line in enumerate(reversed(lines)):
         _verdicts(axes, line, wide / len(lines[0]), tall - 0.13 - VERDICT_HEIGHT * number)
     return png(figure)
@@ -111,7 +113,7 @@ def _headline(axes: Axes, strip: Strip) -> None:
     axes.text(
         axes.get_xlim()[1] - GAP,
         0.17,
-        f"is: {strip.label}",
+        f"is: {strip.label}" if strip.verdicts else strip.label,
         fontsize=11,
         color=INK,
         va="center",
