@@ -9,7 +9,8 @@ from models.backbones import backbone_class, build_backbone
 from models.errors import ModelParamError
 from models.export import export_onnx, trial_clips
 from models.preprocessing import JointInput, Preprocessing, VideoInput
-from models.training.checkpoint import WeightsKind, load_pretrained, weights_card
+from models.published.kinds import WeightsKind
+from models.training.checkpoint import load_pretrained, weights_card
 from pipeline.skeleton.layouts import LAYOUTS, Layout
 
 
@@ -38,7 +39,7 @@ def run(backbone: str, weights: Path, out: Path, *, kind: WeightsKind = "harcach
     shape = _shape(expects, card.normalisation, layout)
     options, edges = {"kind": backbone, **card.options}, () if layout is None else layout.bones
     network = build_backbone(options, shape=shape, edges=edges)
-    sha256 = load_pretrained(network, weights, expected=card, kind=kind)
+    sha256 = load_pretrained(network, weights, expected=card, kind=kind).sha256
     metadata = {
         "backbone": options,
         "preprocessing": {"input": type(expects).__name__, "shape": shape, **card.normalisation},

@@ -14,7 +14,9 @@ from models.cuts import FEATURES
 from models.errors import ModelParamError
 from models.names import BACKBONES
 from models.preprocessing import VideoInput
-from models.training.checkpoint import WeightsCard, WeightsKind, weights_card
+from models.published.card import WeightsCard
+from models.published.kinds import WeightsKind
+from models.training.checkpoint import weights_card
 from models.training.frozen import Inference, NetworkFile, fitting_batch
 from pipeline.arrays.cut_arrays import CutArray, cut_arrays_spec
 from pipeline.build.build import StoreJob, make_store

@@ -30,10 +30,14 @@ from models.lookup import found_by_name
 from models.names import HEADS
 from models.pose.names import PERSON_DETECTORS, POSE_NETWORKS
 from models.preprocessing import HeatmapInput, JointInput, VideoInput
+from models.published.card import WeightsCard
+from models.published.kinds import PUBLISHED
+from models.training.checkpoint import kind_mismatches
 from models.training.classifier import Classifier
 from models.training.plan import FitPlan
 from pipeline.datasets.opened import dataset_class
 from pipeline.errors import ParamError
+from pipeline.keys.keyed import in_key
 from pipeline.params.alignment import mixed_recipes
 from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
@@ -54,6 +58,9 @@ STAND_IN_BATCH = 3
 
 INPUTS: dict[str, type] = {"skeleton": JointInput, "heatmaps": HeatmapInput, "video": VideoInput}
 """What a network of each modality must declare in `expects`."""
+
+INPUT_FACTS = frozenset(name for weights in PUBLISHED.values() for name in weights.card.normalisation)
+"""Entries of the cards of published weights; what params do not tell of them is compared when the file is read."""
 
 STAND_IN_CLASSES = 2
 """Number of classes of the classifiers and heads that are tried: the recordings tell the true one."""
@@ -144,6 +151,22 @@ def _built(params: BackboneParams) -> Iterator[Mistake]:
         yield ("cuts",), f"{LOGITS!r} is the cut of the classifier; call the network's own cut otherwise"
     for cut in params.cuts:
         yield from _cut(network, cut)
+    yield from _under(("pretrained", "kind"), _started(params, network.backbone))
+
+
+def _started(params: BackboneParams, network: Backbone) -> Iterator[Mistake]:
+    """Published weights of another network, or made for other input than params tell of."""
+    if params.pretrained is None:
+        return
+    options = {name: value for name, value in params.model.items() if name != "kind"}
+    told = {"stream": params.stream, **in_key(params.input)} if params.modality == "skeleton" else {}
+    kind, card = params.pretrained.kind, WeightsCard(params.model["kind"], options, told)
+    if found := kind_mismatches(kind, card, network, unknown=INPUT_FACTS - told.keys()):
+        yield (
+            (),
+            f"weights of kind {kind!r} were made for another model or input: {'; '.join(found)}; set the params "
+            "to what the weights were made with",
+        )
 
 
 def _cut(network: Backbone, name: str) -> Iterator[Mistake]:

@@ -1,5 +1,6 @@
 """Stage `pretrain`: stages 1 and 2 of AMFI-Net's Algorithm 1, with epochs chosen on held-out people."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -133,6 +134,7 @@ class BackboneTraining:
             dropout=self.params.dropout,
             classifier_init=self._classifier_init,
             start=self.params.pretrained,
+            notice=_notice,
         )
 
 
@@ -212,6 +214,10 @@ def _backbone(
     learn = training_run.foreseen if only_look else training_run.learn
     divide = dividing(catalog, parts, how)
     return training_schedule(how.seeds, parts, params.plan.epochs, how, learn, divide)
+
+
+def _notice(text: str) -> None:
+    print(f"pretrain: {text}", file=sys.stderr)
 
 
 def _note(trainings: Sequence[Training]) -> str:

@@ -11,7 +11,8 @@ import pytest
 from tiny import Project, one_modality
 
 from cache import open_store
-from models.training.checkpoint import WeightsCard, encode
+from models.published.card import WeightsCard
+from models.training.checkpoint import encode
 from pipeline.build.build import read_lost
 from pipeline.catalog.catalog import read_catalog
 from pipeline.catalog.leaks import leaks_of

@@ -15,14 +15,9 @@ from models.errors import CheckpointError, ModelParamError, ShapeError
 from models.figures.counting import count, num_parameters
 from models.inference import embed_views
 from models.preprocessing import VideoInput
-from models.training.checkpoint import (
-    PUBLISHED,
-    WeightsCard,
-    WeightsKind,
-    encode,
-    load_pretrained,
-    video_card,
-)
+from models.published.card import WeightsCard, video_card
+from models.published.kinds import PUBLISHED, WeightsKind
+from models.training.checkpoint import encode, load_pretrained
 from models.training.published_weights import IMAGENET_INPUT, Network
 from models.training.seeding import seeded
 

@@ -9,7 +9,7 @@ import yaml
 from house import HOUSE
 from tiny import PLAN, TINY, tiny_params
 
-from models.training.checkpoint import WeightsKind
+from models.published.kinds import WeightsKind
 from models.training.plan import FitPlan
 from pipeline.build.steps import as_json
 from pipeline.errors import ParamError, PipelineError

@@ -21,6 +21,9 @@ from pipeline.params.options import fits, option_mistakes, spoken
 from stages.load_params import load_params
 
 VIDEO, SKELETON = "pretrain.backbones.video", "pretrain.backbones.skeleton"
+POSE = "pretrain.backbones.pose"
+
+PUBLISHED = {"path": "weights.pt", "sha256": "0" * 64, "kind": "2s_agcn"}
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "an adapter": ({"index.adapter": "ntuu"}, "index.adapter", "did you mean 'ntu'?"),
@@ -42,8 +45,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         {f"{VIDEO}.model": {"kind": "r3d18", "in_channels": 3}}, f"{VIDEO}.model.in_channels", "unknown key",
     ),
     "a network over videos for heatmaps": (
-        {VIDEO: {"modality": "heatmaps", "model": {"kind": "r3d18"}, "plan": {"epochs": 1, "batch": 4, "lr": 0.1}}},
-        f"{VIDEO}.modality", "'r3d18' takes VideoInput, which 'heatmaps' is not",
+        {POSE: {"modality": "heatmaps", "model": {"kind": "r3d18"}, "plan": {"epochs": 1, "batch": 4, "lr": 0.1}}},
+        f"{POSE}.modality", "'r3d18' takes VideoInput, which 'heatmaps' is not",
     ),
     "joints for a video": ({f"{VIDEO}.model": {"kind": "agcn"}}, f"{VIDEO}.modality", "JointInput"),
     "a layout": (
@@ -57,6 +60,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a head's switch in a backbone": (
         {f"{SKELETON}.model": {"kind": "agcn", "sf_head": {"grups": 3}}}, f"{SKELETON}.model", "'grups'",
+    ),
+    "another network's weights": (
+        {f"{VIDEO}.pretrained": PUBLISHED}, f"{VIDEO}.pretrained.kind", "model is 'agcn', expected 'r3d18'",
+    ),
+    "weights for other joints": (
+        {f"{SKELETON}.pretrained": PUBLISHED, f"{SKELETON}.model": {"kind": "agcn"}},
+        f"{SKELETON}.pretrained.kind", "normalisation.style is 'agcn', expected 'ctr'; set the params",
+    ),
+    "weights of another width": (
+        {f"{SKELETON}.pretrained": PUBLISHED, f"{SKELETON}.input": {"style": "agcn"}},
+        f"{SKELETON}.pretrained.kind", "options.layout is None, expected [[8, 1], [16, 2]]; set the params",
     ),
     "a cut": ({f"{VIDEO}.cuts": ["features", "mpa"]}, f"{VIDEO}.cuts", "did you mean 'map'?"),
     "a plan": ({"train.plan.schedule": "milestones"}, "train.plan", "milestones go with schedule milestones"),

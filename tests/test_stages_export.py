@@ -15,7 +15,8 @@ import cli
 from models.backbones import build_backbone
 from models.errors import ModelParamError
 from models.export import run_onnx
-from models.training.checkpoint import WeightsCard, encode, load_pretrained
+from models.published.card import WeightsCard
+from models.training.checkpoint import encode, load_pretrained
 from pipeline.skeleton.layouts import COCO_17, NTU_25
 from stages.export import run
 

@@ -9,7 +9,8 @@ from tiny import Project
 from cache import Cache, open_store
 from models.amfi.r3d import R3D18
 from models.errors import ModelParamError
-from models.training.checkpoint import WeightsCard, encode
+from models.published.card import WeightsCard
+from models.training.checkpoint import encode
 from pipeline.build.runner import RunOptions
 from pipeline.errors import DatasetError
 from pipeline.video.video import AvVideo, VideoFacts

@@ -16,7 +16,9 @@ from models.cuts import Backbone
 from models.device import best_device
 from models.files import load_state
 from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
-from models.training.checkpoint import WeightsCard, WeightsKind, decode, load_pretrained
+from models.published.card import WeightsCard
+from models.published.kinds import WeightsKind
+from models.training.checkpoint import decode, load_pretrained
 from models.training.classifier import Classifier
 from models.training.seeding import seeded
 

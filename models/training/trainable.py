@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from models.device import best_device
 from models.inference import values_of
-from models.training.checkpoint import WeightsCard, encode
+from models.published.card import WeightsCard
+from models.training.checkpoint import encode
 from models.training.fit import Batch, EpochRecord, FitResult, Loss, fit
 from models.training.plan import FitPlan
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from models.backbones import build_backbone
-from models.cuts import Backbone, ClassifierInit
-from models.training.checkpoint import WeightsCard, WeightsKind, encode, load_pretrained
+from models.cuts import ClassifierInit
+from models.files import load_state
+from models.published.card import WeightsCard
+from models.published.kinds import WeightsKind
+from models.training.checkpoint import encode, load_pretrained
 from models.training.classifier import Classifier, classifier_loss
 from models.training.fit import EpochRecord, cross_entropy
 from models.training.plan import FitPlan
@@ -53,6 +56,8 @@ class TrainableBackbone:
     classifier_init: ClassifierInit
     start: WeightsFile | None
     """None: no weights but those that are drawn."""
+    notice: Callable[[str], None]
+    """Is told, in a sentence for people, what becomes of a published classifier."""
 
     @property
     def made_with(self) -> dict[str, Any]:
@@ -74,7 +79,9 @@ class TrainableBackbone:
         than params say, FitError where the loss is not finite.
         """
         fit_plan = FitPlan(**plan)
-        model = self._classifier(fit_plan.seed)
+        model, notice = self._classifier(fit_plan.seed)
+        if notice:
+            self.notice(f"{self.name}: {notice}")
         loss = classifier_loss(model, cross_entropy(fit_plan))
         result = fit_arrays(
             model, batches, fit_plan, loss=loss, resume=resume, accuracy=accuracy, progress=progress
@@ -85,7 +92,7 @@ class TrainableBackbone:
     def time(self, plan: Mapping[str, Any], *, batch: int, views: int) -> NetworkTime:
         """Time one clip in training and, of so many views, in inference. Raises CheckpointError as `fit` does."""
         fit_plan = FitPlan(**plan)
-        model = self._classifier(fit_plan.seed)
+        model, _ = self._classifier(fit_plan.seed)
         found = network_time(
             model,
             model.backbone,
@@ -97,27 +104,36 @@ class TrainableBackbone:
         )
         return replace(found, embed_seconds=found.embed_seconds * views)
 
-    def _classifier(self, seed: int) -> Classifier:
+    def _classifier(self, seed: int) -> tuple[Classifier, str]:
+        """A new network, and what became of a published classifier; nothing where there was none."""
         with seeded(seed, "init", self.name):
-            return Classifier(
-                self._network(), self.num_classes, dropout=self.dropout, init=self.classifier_init
-            )
+            backbone = build_backbone(self.options, shape=self.shape, edges=self.edges)
+            model = Classifier(backbone, self.num_classes, dropout=self.dropout, init=self.classifier_init)
+        return model, self._start(model)
 
-    def _network(self) -> Backbone:
-        """A new backbone, or one that starts from given weights."""
-        backbone = build_backbone(self.options, shape=self.shape, edges=self.edges)
+    def _start(self, model: Classifier) -> str:
+        """Fill the backbone from the weights to start from, the classifier too if theirs has as many classes."""
         start = self.start
-        if start is not None:
-            summed = start.kind != "harcache" and self.shape[0] == 1
-            load_pretrained(
-                backbone,
-                Path(start.path),
-                expected=self._card,
-                kind=start.kind,
-                sha256=start.sha256,
-                stem_channels="summed" if summed else "same",
-            )
-        return backbone
+        if start is None:
+            return ""
+        summed = start.kind != "harcache" and self.shape[0] == 1
+        found = load_pretrained(
+            model.backbone,
+            Path(start.path),
+            expected=self._card,
+            kind=start.kind,
+            sha256=start.sha256,
+            stem_channels="summed" if summed else "same",
+        ).classifier
+        if not found:
+            return ""
+        theirs, whose = len(found["weight"]), f"the classifier of {start.path}"
+        if theirs == self.num_classes:
+            load_state(model.fc, found, whose)
+            return f"{whose} is kept, {theirs} classes as here"
+        return (
+            f"{whose} is dropped, of {theirs} classes where there are {self.num_classes}; a new one is drawn"
+        )
 
     @property
     def _card(self) -> WeightsCard:

@@ -13,7 +13,8 @@ from models.device import best_device
 from models.files import load_state
 from models.head import CutHead, Source, head_for
 from models.inference import embed
-from models.training.checkpoint import WeightsCard, decode
+from models.published.card import WeightsCard
+from models.training.checkpoint import decode
 from models.training.fit import EpochRecord
 from models.training.plan import FitPlan
 from models.training.seeding import seeded

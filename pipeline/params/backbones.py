@@ -69,6 +69,8 @@ class Pretrained(Section):
         "torchvision_resnet34",
         "torchvision_resnet50",
         "torchvision_mobilenet_v2",
+        "2s_agcn",
+        "ctr_gcn",
     ] = "harcache"
 
 
