@@ -9,15 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from models.backbones import DATASET_DECIDES, backbone_class, build_backbone
 from models.cuts import FEATURES, LOGITS, Backbone, cut_shapes
 from models.device import without_values
 from models.errors import ModelError, ModelParamError
 from models.head import (
     KIND_DIMS,
-    CutHead,
     HeadInput,
     Source,
     decided_by_data,
@@ -34,6 +31,7 @@ from models.published.card import WeightsCard
 from models.published.kinds import PUBLISHED
 from models.training.checkpoint import kind_mismatches
 from models.training.classifier import Classifier
+from models.training.head_trial import STAND_IN_CLASSES, vector_fault
 from models.training.plan import FitPlan
 from pipeline.datasets.opened import dataset_class
 from pipeline.errors import ParamError
@@ -53,17 +51,11 @@ from pipeline.skeleton.layouts import NTU_25
 STAND_IN_DIM = 16
 """Size of the features that a head is tried on; those of its further inputs are longer, as they may be in a run."""
 
-STAND_IN_BATCH = 3
-"""Number of clips that a head over vectors is tried on."""
-
 INPUTS: dict[str, type] = {"skeleton": JointInput, "heatmaps": HeatmapInput, "video": VideoInput}
-"""What a network of each modality must declare in `expects`."""
+"""Type that a network of each modality must declare in `expects`."""
 
 INPUT_FACTS = frozenset(name for weights in PUBLISHED.values() for name in weights.card.normalisation)
 """Entries of the cards of published weights; what params do not tell of them is compared when the file is read."""
-
-STAND_IN_CLASSES = 2
-"""Number of classes of the classifiers and heads that are tried: the recordings tell the true one."""
 
 
 def load_params(path: Path, name: str) -> Preset:
@@ -251,28 +243,13 @@ def _built_of_vectors(kind: str, options: Options) -> Iterator[Mistake]:
     """What a head over vectors refuses, or cannot compute; other heads are built where their backbones are known."""
     try:
         inputs = head_inputs(kind, options)
-        if not all(one.kind == "vector" for one in inputs):
-            return
-        dims = [STAND_IN_DIM * (1 + number) for number in range(len(inputs))]
-        with without_values():
-            head = head_for(kind, STAND_IN_CLASSES, [Source((dim,)) for dim in dims], options)
     except (ModelError, TypeError, ValueError) as error:
         yield (), str(error)
         return
-    yield from _tried(kind, head, dims)
-
-
-def _tried(kind: str, head: CutHead, dims: Sequence[int]) -> Iterator[Mistake]:
-    """What a head cannot compute of vectors of these sizes; hours before `train` would meet it."""
-    given = f"{STAND_IN_BATCH} clips' vectors of {' and '.join(map(str, dims))} numbers, which a run may have"
-    try:
-        with without_values():
-            logits = head(*(torch.zeros(STAND_IN_BATCH, dim) for dim in dims)).logits
-    except Exception as error:  # noqa: BLE001 (a user's own code may raise anything)
-        yield (), f"{kind!r} fails on {given}: {type(error).__name__}: {error}"
-        return
-    if logits.shape != (STAND_IN_BATCH, STAND_IN_CLASSES):
-        yield (), f"{kind!r} gives logits {tuple(logits.shape)} of {given}; expected (clips, classes)"
+    if all(one.kind == "vector" for one in inputs):
+        dims = [STAND_IN_DIM * (1 + number) for number in range(len(inputs))]
+        if fault := vector_fault(kind, dims, options):
+            yield (), fault
 
 
 def _source(preset: Preset, names: Sequence[str], wanted: HeadInput) -> Source:
