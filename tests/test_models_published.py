@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from fill import digest, ramp
-from official_states import Shapes, agcn, ctr_gcn, valued
+from official_states import Shapes, agcn, ctr_gcn, epam_net, pyskl_aagcn, pyskl_ctrgcn, sf_head_ctrgcn, valued
 from torch import Tensor
 
 from models.backbones import build_backbone
@@ -28,6 +28,7 @@ from models.training.classifier import Classifier
 from models.training.trainable_backbone import TrainableBackbone
 from pipeline.keys.keyed import in_key
 from pipeline.params.backbones import Pretrained
+from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import NTU_25
 from pipeline.skeleton.normalise import SkeletonInput
 
@@ -85,6 +86,96 @@ OFFICIAL: dict[WeightsKind, Official] = {
     ),
 }
 
+OFFICIAL |= {
+    "sf_head_ctrgcn": Official(
+        sf_head_ctrgcn,
+        (1, 3, 32, 25, 2),
+        num_classes=120,
+        options={"sf_head": 8},
+        filled={
+            "first": [0.0904905, 0.0612698, 0.0105395, -0.0548866, -0.1191513, -0.1615477],
+            "sum": 0.124168,
+            "abs_sum": 11.491389,
+            "dot_cos": -0.036634,
+        },
+        named={
+            "first": [0.1627578, 0.0462358, -0.0863405, -0.1974176, -0.2553709, -0.2448659],
+            "sum": 0.086555,
+            "abs_sum": 16.708536,
+            "dot_cos": -0.171968,
+        },
+    ),
+    "pyskl_aagcn": Official(
+        pyskl_aagcn,
+        (1, 3, 32, 25, 2),
+        num_classes=60,
+        filled={
+            "first": [4.1629244, 3.3311701, 1.7621924, -0.2048815, -2.1379613, -3.6072998],
+            "sum": 0.014217,
+            "abs_sum": 162.92893,
+            "dot_cos": 0.166081,
+        },
+        named={
+            "first": [-0.1027626, -0.1136462, -0.0908746, -0.0472932, -0.0007346, 0.0337853],
+            "sum": -0.297105,
+            "abs_sum": 3.667389,
+            "dot_cos": -0.279937,
+        },
+    ),
+    "pyskl_ctrgcn": Official(
+        pyskl_ctrgcn,
+        (1, 3, 32, 25, 2),
+        num_classes=60,
+        options={"time_relu": True},
+        filled={
+            "first": [0.0664341, 0.1117011, 0.1244201, 0.0975173, 0.0384179, -0.0333019],
+            "sum": 0.363935,
+            "abs_sum": 3.433915,
+            "dot_cos": 0.336776,
+        },
+        named={
+            "first": [-0.06134, 0.0266899, 0.1176585, 0.1837932, 0.2023253, 0.1643731],
+            "sum": 0.690331,
+            "abs_sum": 6.299379,
+            "dot_cos": 0.623001,
+        },
+    ),
+    "epam_net_rgb": Official(
+        epam_net,
+        (1, 3, 4, 64, 64),
+        num_classes=60,
+        filled={
+            "first": [0.0492763, -0.0280564, 0.1118774, -0.0127934, 0.058018, -0.0381972],
+            "sum": 0.171675,
+            "abs_sum": 2.799281,
+            "dot_cos": 0.157957,
+        },
+        named={
+            "first": [-0.0166005, -0.050668, -0.0444501, -0.0291649, 0.0053584, 0.0389499],
+            "sum": -0.089477,
+            "abs_sum": 1.874839,
+            "dot_cos": -0.086621,
+        },
+    ),
+    "epam_net_pose": Official(
+        epam_net,
+        (1, 17, 8, 32, 32),
+        num_classes=60,
+        filled={
+            "first": [1.284545, -1.119087, -0.799022, 1.515897, 0.306993, -1.600253],
+            "sum": -0.629366,
+            "abs_sum": 60.830792,
+            "dot_cos": -0.464699,
+        },
+        named={
+            "first": [-0.0924132, -0.0545036, 0.0176428, -0.0259267, -0.0252024, 0.0826298],
+            "sum": -0.062312,
+            "abs_sum": 2.658393,
+            "dot_cos": -0.06893,
+        },
+    ),
+}
+
 WRAPPED: dict[str, Callable[[dict[str, Tensor]], dict[str, Any]]] = {
     "bare": lambda state: state,
     "state_dict": lambda state: {"meta": {"epoch": 16}, "state_dict": state},
@@ -131,7 +222,7 @@ def test_official_weights_give_the_official_outputs(kind: WeightsKind, by_name: 
     model = classifier(kind)
     loaded(model, saved(tmp_path / "weights.pt", state), kind)
     with torch.no_grad():
-        found = digest(model(ramp(*official.clip)))
+        found = digest(model.fc(model.backbone.double()(ramp(*official.clip).double()).float()))
     for name, expected in (official.named if by_name else official.filled).items():
         assert found[name] == pytest.approx(expected, rel=1e-5, abs=2e-5), name
 
@@ -175,6 +266,18 @@ def test_another_number_of_joints_is_refused_by_shape(tmp_path: Path) -> None:
         loaded(classifier("2s_agcn"), saved(tmp_path / "kinetics.pt", state), "2s_agcn")
 
 
+def test_a_trunks_own_file_is_taken_as_the_whole_networks(tmp_path: Path) -> None:
+    whole = theirs("epam_net_rgb", 60)
+    own = {name.removeprefix("rgb_"): tensor for name, tensor in whole.items() if name.startswith("rgb_")}
+    model = classifier("epam_net_rgb")
+    loaded(model, saved(tmp_path / "rgb.pth", {"model_state_dict": own}), "epam_net_rgb")
+    assert torch.equal(model.fc.weight, whole["rgb_cls_head.fc_cls.weight"])
+    with pytest.raises(
+        CheckpointError, match=r"does not fit PoseXShiftNet: layer1.3.conv1.bn.bias is missing"
+    ):
+        loaded(classifier("epam_net_pose"), tmp_path / "rgb.pth", "epam_net_pose")
+
+
 # ------------------------------------------------------------------- the input that they need
 
 AGCN_INPUT = SkeletonInput(style="agcn", num_frames=300)
@@ -192,6 +295,13 @@ def fed(how: SkeletonInput, layout: str = "ntu_25") -> dict[str, Any]:
         ("2s_agcn", "agcn", {"layout": "official_10", "dropout": 0.5}, fed(SkeletonInput(joints="metric"))),
         ("2s_agcn", "agcn", {}, {**fed(SkeletonInput(num_frames=64, length="resize")), "stream": "bone"}),
         ("ctr_gcn", "ctrgcn", {}, fed(CTR_INPUT)),
+        ("pyskl_aagcn", "aagcn", {}, fed(SkeletonInput(style="pyskl", num_frames=100, length="resize"))),
+        (
+            "epam_net_pose",
+            "pose_xshift",
+            {},
+            {"layout": "coco_17", "frames": 48, **in_key(HeatmapRule(dtype="uint8"))},
+        ),
     ],
 )
 def test_input_of_their_own_making_is_taken(

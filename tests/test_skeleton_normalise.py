@@ -127,6 +127,13 @@ def test_ctr_takes_the_first_frames_centre_for_all_frames() -> None:
     np.testing.assert_allclose(base, expected.transpose(3, 0, 2, 1), atol=1e-5)
 
 
+def test_pyskl_turns_as_agcn_and_keeps_ctrs_origin() -> None:
+    pyskl = normalise(random_skeleton(), NTU_25, SkeletonInput(style="pyskl", num_frames=8))
+    agcn, ctr = (normalise(random_skeleton(), NTU_25, how) for how in (AGCN, CTR))
+    np.testing.assert_allclose(pyskl[:, 0], agcn[:, 0], atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(pyskl, axis=0), np.linalg.norm(ctr, axis=0), atol=1e-5)
+
+
 def test_a_spine_without_length_turns_nothing() -> None:
     skeleton = random_skeleton(frames=1, persons=1)
     skeleton.joints_3d[..., :] = [1, 2, 3]

@@ -32,13 +32,17 @@ class CTRGCN(GraphBackbone):
         in_channels: int = 3,
         layout: LayoutChoice = OFFICIAL,
         adaptive: bool = True,
+        time_relu: bool = False,
         sf_head: SFHeadChoice = None,
     ) -> None:
-        """Build a fresh network; `adaptive=False` fixes the skeleton's graph, still refined for each channel."""
+        """Build a fresh network; `adaptive=False` fixes the skeleton's graph, still refined for each channel.
+
+        `time_relu` puts a ReLU behind the convolutions over time, before the residual is added, as PYSKL's CTR-GCN has.
+        """
 
         def layers(in_width: int, block: GraphBlock, graph: Tensor) -> tuple[nn.Module, nn.Module]:
             gcn = _GraphConv(in_width, block.width, graph, adaptive=adaptive)
-            return gcn, _MultiScaleTime(block.width, block.stride)
+            return gcn, _MultiScaleTime(block.width, block.stride, relu=time_relu)
 
         super().__init__(
             edges,
@@ -115,8 +119,9 @@ class _TimeMax(nn.MaxPool2d):
 class _MultiScaleTime(nn.Module):
     """Four branches of a quarter of the channels each: 5 taps, 5 taps two frames apart, maximum, plain."""
 
-    def __init__(self, width: int, stride: int) -> None:
+    def __init__(self, width: int, stride: int, *, relu: bool) -> None:
         super().__init__()
+        self.relu = relu
         branch = width // NUM_BRANCHES
         self.branches = nn.ModuleList(
             nn.Sequential(
@@ -148,4 +153,5 @@ class _MultiScaleTime(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width, T, V) → (N, width, ⌈T / stride⌉, V)."""
-        return torch.cat([branch(x) for branch in self.branches], dim=1)
+        y = torch.cat([branch(x) for branch in self.branches], dim=1)
+        return torch.relu_(y) if self.relu else y

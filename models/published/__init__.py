@@ -1,1 +1,1 @@
-"""Weights by what they are made for: their card, and the files that others publish, by kind."""
+"""Cards of weights, which say what they were made for, and the files that others publish, by kind."""

@@ -21,6 +21,11 @@ WeightsKind = Literal[
     "torchvision_mobilenet_v2",
     "2s_agcn",
     "ctr_gcn",
+    "sf_head_ctrgcn",
+    "pyskl_aagcn",
+    "pyskl_ctrgcn",
+    "epam_net_rgb",
+    "epam_net_pose",
 ]
 """Our own files, which carry their card; or a state dict of others', whose card is in PUBLISHED."""
 
@@ -74,6 +79,62 @@ _AGCN = (
 _CTR_GCN = (_FC, Rename(r"^ren_(low|mid|high|fin)\.", None))
 """Named as ours; FR-Head's files hold its losses' layers too, which only its training needs."""
 
+_SF_HEAD = (
+    *_CTR_GCN,
+    Rename(r"^(l\d+)\.(?!gcn1|tcn1|residual)\w+\.", r"\1.sf_head."),
+    *(
+        Rename(rf"\.sf_head\.{theirs}\.conv\.", f".sf_head.gates.{ours}.")
+        for theirs, ours in (("cv", "temporal"), ("tc", "spatial"), ("tv", "channel"))
+    ),
+)
+"""A block's head may bear any name: the authors publish the module alone. Gates are named by the axes they keep."""
+
+_PYSKL = (
+    Rename(r"^cls_head\.fc_cls\.", CLASSIFIER),
+    Rename(r"^backbone\.A$", None),
+    Rename(r"^backbone\.", ""),
+    *(Rename(rf"^(gcn|net)\.{place}\.", f"l{place + 1}.") for place in range(10)),
+)
+"""Blocks from 0; the skeleton's graph, of which the blocks' graphs were begun, is kept beside them."""
+
+_PYSKL_AAGCN = (
+    *_PYSKL,
+    Rename(r"^(l\d+)\.(gcn|tcn)\.", r"\1.\g<2>1."),
+    Rename(r"\.gcn1\.A$", ".gcn1.PA"),
+)
+
+_PYSKL_CTRGCN = (
+    *_PYSKL,
+    Rename(r"\.gcn1\.A$", ".gcn1.PA", "transposed"),
+    Rename(r"\.conv1\.", ".theirs_1."),
+    Rename(r"\.conv2\.", ".conv1."),
+    Rename(r"\.theirs_1\.", ".conv2."),
+    Rename(r"\.conv4\.weight$", ".conv4.weight", "negated"),
+)
+"""PYSKL sends joint u to joint v by the entry that CTR-GCN uses from v to u.
+
+As tanh is odd, transposed graphs, exchanged conv1 and conv2 and a negated conv4 are the same computation.
+"""
+
+
+def _epam_net(mine: str, other: str) -> tuple[Rename, ...]:
+    """One trunk of the whole network, or of the trunk's own file; the attention lies in the head, not in the trunk."""
+    return (
+        Rename(rf"^({other}_backbone|{other}_cls_head|attention_module)\.", None),
+        Rename(rf"^({mine}_)?cls_head\.fc_cls\.", CLASSIFIER),
+        Rename(rf"^({mine}_)?backbone\.", ""),
+    )
+
+
+_EPAM_MAPS = {
+    "layout": "coco_17",
+    "size": (56, 56),
+    "sigma": 0.6,
+    "with_joints": True,
+    "with_limbs": False,
+    "use_score": True,
+}
+
 PUBLISHED: dict[WeightsKind, PublishedWeights] = {
     "torchvision_r3d_18": PublishedWeights(
         video_card(TORCHVISION_OPTIONS, KINETICS_INPUT), (_NO_CLASSIFIER,), stem="stem.0.weight"
@@ -86,5 +147,46 @@ PUBLISHED: dict[WeightsKind, PublishedWeights] = {
         "agcn", _AGCN, style="agcn", x_axis="left_to_right", num_frames=300, length="repeat"
     ),
     "ctr_gcn": _of_joints("ctrgcn", _CTR_GCN, style="ctr", num_frames=64, length="resize", crop_share=0.95),
+    "sf_head_ctrgcn": _of_joints(
+        "ctrgcn",
+        _SF_HEAD,
+        options={"sf_head": 8},
+        style="ctr",
+        num_frames=64,
+        length="resize",
+        crop_share=0.95,
+    ),
+    "pyskl_aagcn": _of_joints(
+        "aagcn", _PYSKL_AAGCN, style="pyskl", x_axis="left_to_right", num_frames=100, length="resize"
+    ),
+    "pyskl_ctrgcn": _of_joints(
+        "ctrgcn",
+        _PYSKL_CTRGCN,
+        options={"time_relu": True},
+        style="pyskl",
+        x_axis="left_to_right",
+        num_frames=100,
+        length="resize",
+    ),
+    "epam_net_rgb": PublishedWeights(
+        WeightsCard(
+            "rgb_xshift",
+            {},
+            {"frames": 16, "size": 224, "mean": list(IMAGENET_INPUT.mean), "std": list(IMAGENET_INPUT.std)},
+        ),
+        _epam_net("rgb", "pose"),
+        stem="conv1_s.conv.weight",
+        free=frozenset({"normalisation.frames", "normalisation.size"}),
+    ),
+    "epam_net_pose": PublishedWeights(
+        WeightsCard("pose_xshift", {}, _EPAM_MAPS),
+        _epam_net("pose", "rgb"),
+        free=frozenset(
+            {
+                "options.frame_stride",
+                *(f"normalisation.{name}" for name in ("frames", "bones", "min_score", "dtype")),
+            }
+        ),
+    ),
 }
 """Weights that others publish, by kind; our own files are not among them."""

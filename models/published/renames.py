@@ -11,7 +11,7 @@ from models.errors import CheckpointError
 from models.published.card import WeightsCard
 
 CLASSIFIER = "classifier."
-"""Beginning of the names of a published classifier's tensors, once they are renamed."""
+"""Prefix of the names of a published classifier's tensors, once they are renamed."""
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model")
 """Where trainers keep the state dict, an optimiser and a log beside it."""

@@ -32,7 +32,7 @@ class Checkpoint(ShownByShape):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Loaded(ShownByShape):
-    """Content of a file of weights beside a backbone's tensors."""
+    """Contents of a file of weights beside a backbone's tensors."""
 
     sha256: str
     """Digest of the file."""

@@ -71,6 +71,11 @@ class Pretrained(Section):
         "torchvision_mobilenet_v2",
         "2s_agcn",
         "ctr_gcn",
+        "sf_head_ctrgcn",
+        "pyskl_aagcn",
+        "pyskl_ctrgcn",
+        "epam_net_rgb",
+        "epam_net_pose",
     ] = "harcache"
 
 

@@ -36,11 +36,12 @@ class SkeletonInput:
         "x_axis",
     )
 
-    style: Literal["agcn", "ctr"] = "agcn"
-    """Normalisation after 2s-AGCN or CTR-GCN, or none.
+    style: Literal["agcn", "ctr", "pyskl"] = "agcn"
+    """Normalisation after 2s-AGCN, CTR-GCN or PYSKL.
 
     `agcn`: centre of body 0 removed in each frame, first pose turned upright (SPEC 0.3a).
     `ctr`: the first frame's centre of body 0 is the origin for all frames, nothing turned (SPEC 0.3b).
+    `pyskl`: that origin, and the first pose turned upright (PYSKL's PreNormalize3D).
     """
     num_frames: int = 300
     """T, frames of the input."""
@@ -62,7 +63,7 @@ class SkeletonInput:
     third channel.
     """
     x_axis: Literal["right_to_left", "left_to_right"] = "left_to_right"
-    """Direction of the shoulders along +x, for style `agcn`.
+    """Direction of the shoulders along +x, for styles `agcn` and `pyskl`.
 
     2s-AGCN's code (preprocess.py) turns the bone from left to right shoulder there; `right_to_left` is half a
     turn away.
@@ -144,7 +145,7 @@ def _cleaned_score(skeleton: Skeleton, known: Bools) -> NDArray[np.float64]:
 def _from_metres(
     joints: NDArray[np.float64], known: Bools, layout: Layout, how: SkeletonInput
 ) -> NDArray[np.float64]:
-    """Moved to the centre, and in `agcn` style turned upright. (L, M, V, 3) in metres."""
+    """Moved to the centre, and but for `ctr` style turned upright. (L, M, V, 3) in metres."""
     moved = joints - _origin(joints, known, layout, how)[:, None, None]
     if how.style == "ctr":
         return moved
@@ -172,7 +173,7 @@ def _lead(known: Bools) -> int:
 def _origin(
     joints: NDArray[np.float64], known: Bools, layout: Layout, how: SkeletonInput
 ) -> NDArray[np.float64]:
-    """(L, D): the lead body's centre joint; in `ctr` style that of its first frame, throughout.
+    """(L, D): the lead body's centre joint; in styles `ctr` and `pyskl` that of its first frame, throughout.
 
     Where the lead body is away its centre is interpolated in time; where the centre joint is never
     known, the mean of the joints that are stands in.
@@ -184,7 +185,7 @@ def _origin(
     else:
         there = np.asarray(seen.any(axis=1))
         centre = (body * seen[..., None]).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)[:, None]
-    if how.style == "ctr":
+    if how.style != "agcn":
         return np.broadcast_to(centre[np.argmax(there)], centre.shape)
     everywhere = np.ones((len(there), 1, 1), dtype=bool)
     filled, _ = fill_gaps(centre[:, None, None], there[:, None, None], everywhere[..., 0])
