@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demo.scenario import Depth, Motion
+from pipeline.demo.actions import Depth, Motion
 from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float64]
@@ -83,10 +83,13 @@ class _Angles:
 
 def move(build: Build, manner: Manner, motion: Motion, depth: Depth, num_frames: int) -> Floats:
     """(T, 25, 3): joints in metres from the hips' centre; x to image right, y up, z away from the camera."""
-    arms, legs = _limbs(manner, motion, depth, num_frames)
+    swell = (0.5 - 0.5 * np.cos(_clock(num_frames, manner.cycles, manner.phase))) * manner.reach
+    arms, legs = _limbs(manner, motion, depth, swell)
     scale = build.height_m / 1.75
     joints = np.zeros((num_frames, NUM_JOINTS, 3))
     bend = 0.04 * np.sin(_clock(num_frames, 1.0, manner.sway[0]))
+    if motion == "bend":
+        bend += 0.75 * swell * (LEFT if manner.side == "right" else -LEFT)
     for joint, height in _SPINE.items():
         joints[:, joint, 0] = height * np.sin(bend)
         joints[:, joint, 1] = height * np.cos(bend)
@@ -103,31 +106,23 @@ def _clock(num_frames: int, cycles: float, phase: float) -> Floats:
 
 
 def _limbs(
-    manner: Manner, motion: Motion, depth: Depth, num_frames: int
+    manner: Manner, motion: Motion, depth: Depth, swell: Floats
 ) -> tuple[dict[str, _Angles], dict[str, _Angles]]:
-    """Angles of both arms and both legs over time."""
+    """Angles of both arms and both legs over time: one arm acts, the other limbs do what else the motion asks for."""
+    num_frames, other = len(swell), "right" if manner.side == "left" else "left"
     arms = {side: _resting(manner, num_frames, 0.14, at) for side, at in (("left", 1), ("right", 3))}
     legs = {side: _resting(manner, num_frames, 0.07, at) for side, at in (("left", 5), ("right", 6))}
-    angle = _clock(num_frames, manner.cycles, manner.phase)
-    swell = (0.5 - 0.5 * np.cos(angle)) * manner.reach
     acting = arms[manner.side]
-    if motion == "swing":
-        _aim(acting, (0.25, 0.10), (0.35, 0.10), (0.25, 0.95), (0.25, 1.05), swell)
-    elif motion == "reach":
+    if motion == "reach":
         _aim(acting, (0.30, 0.75), (0.40, 0.85), (0.35, 0.50), (0.35, 0.65), swell)
-    elif motion == "wave":
-        _aim(acting, (2.35, 0.20), (2.10, 1.20), (0.20, 0.0), (0.20, 0.0), swell)
     else:
-        _aim(acting, (0.55, 0.10), (0.75, 0.10), (0.15, 0.0), (0.20, 0.0), swell)
-        _aim(
-            legs["right" if manner.side == "left" else "left"],
-            (0.1, 1.0),
-            (0.1, 0.85),
-            (0.1, 0.3),
-            (0.1, 0.1),
-            swell,
-        )
+        _aim(acting, (0.25, 0.10), (0.35, 0.10), (0.25, 0.95), (0.25, 1.05), swell)
     acting.sign = 1.0 if depth == "back" else -1.0
+    if motion == "wave":
+        _aim(arms[other], (2.35, 0.20), (2.10, 1.20), (0.20, 0.0), (0.20, 0.0), swell)
+    for side in {"kick": (other,), "straddle": ("left", "right")}.get(motion, ()):
+        gain = 1.0 if motion == "kick" else 0.6
+        _aim(legs[side], (0.1, gain), (0.1, 0.85 * gain), (0.1, 0.3), (0.1, 0.1), swell)
     return arms, legs
 
 
