@@ -126,6 +126,7 @@ def _person(image: Image, figure: Figure, scale: float) -> None:
     """Legs, trunk, head, arms: always in this order."""
     joints, dress = figure.pixels, figure.dress
     for leg in _LEGS:
+        _stroke(image, joints[list(leg)], _darker(dress.trousers), 0.19 * scale)
         _stroke(image, joints[list(leg)], dress.trousers, 0.15 * scale)
     trunk = joints[[4, 8, 16, 12]]
     cv2.fillPoly(image, [_fixed(trunk)], dress.shirt, cv2.LINE_AA, _SHIFT)
