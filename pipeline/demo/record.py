@@ -81,7 +81,8 @@ class _Draws:
     tilt: float
     noise: Floats
     """(48, 3, 25, 3): errors in metres."""
-    backdrop: Image
+    backdrops: tuple[Image, Image]
+    """Behind whoever holds no ball, and behind who holds one: as many as there are different pictures."""
 
 
 def record(
@@ -112,7 +113,7 @@ def _draw(who: Person, camera: int, rng: np.random.Generator) -> _Draws:
         subject_first=bool(rng.random() < 0.5),
         tilt=float(rng.uniform(-0.35, 0.35)),
         noise=rng.normal(0, NOISE_M, (MOST_FRAMES, _PEOPLE, NUM_JOINTS, 3)),
-        backdrop=background(rng),
+        backdrops=(background(rng), background(rng)),
     )
 
 
@@ -141,7 +142,7 @@ def _film(shown: Shown, draws: _Draws, cast: list[int], joints: Floats) -> Image
     order = sorted(range(len(cast)), key=lambda at: (cast[at] != 2, (cast[at] == 0) != draws.subject_first))
     shots = [
         frame(
-            draws.backdrop,
+            draws.backdrops[shown.held == "ball"],
             [_figure(shown, draws, cast[at], pixels[time, at]) for at in order],
             pixels_per_m=draws.view.pixels_per_m,
             gain=draws.view.gain,
