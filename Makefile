@@ -1,14 +1,16 @@
 # make demo   everything from a fresh machine to trained fusion heads and a report
+# make pose   what pose estimation needs: mmpose and rtmlib, and a check that both work
 # make test   everything from a fresh machine to a green test suite
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 PIP_ARGS ?=
+RTMLIB := rtmlib==0.0.16
 BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" HARCACHE_WORKERS=$(WORKERS)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo utd test lint lock clean
+.PHONY: demo utd pose test lint lock clean
 
 demo: $(INSTALLED)
 	$(RUN) python cli.py demo data/raw/demo
@@ -20,8 +22,13 @@ utd: $(INSTALLED)
 	$(RUN) dvc exp run --set-param dataset=utd_mhad --set-param preset=utd_mhad
 	@$(RUN) python cli.py summary utd_mhad
 
+pose: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[pose]'
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps $(RTMLIB) mmpose==1.3.2
+	$(RUN) python cli.py pose check
+
 test: $(INSTALLED)
-	$(RUN) python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(RUN) python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy
@@ -33,6 +40,7 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "harcache needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[test]'
+	-$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps $(RTMLIB)  # its tests are skipped without it
 	touch $(INSTALLED)
 
 clean:

@@ -33,6 +33,10 @@ app.add_typer(stages_app)
 app.add_typer(cache_app, name="cache")
 pyskl_app = typer.Typer(help="Read and write skeletons as PYSKL's pickles.", no_args_is_help=True)
 app.add_typer(pyskl_app, name="pyskl")
+pose_app = typer.Typer(
+    help="Pose estimation: what `index.pose` in params.yaml asks for.", no_args_is_help=True
+)
+app.add_typer(pose_app, name="pose")
 
 
 @app.callback()
@@ -98,6 +102,19 @@ def summary(dataset: Dataset) -> None:
         from pipeline.paths import Paths
 
         typer.echo(describe_results(Paths(PROJECT, dataset)))
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A dataset or a folder of reports, and :method: demo:fused.")],
+    second: Annotated[str, typer.Argument(help="The other, of the same run or another: demo:concatenation.")],
+) -> None:
+    """Compare two methods on the test clips that both have: paired interval and McNemar's test."""
+    with _explained():
+        from pipeline.evaluation import comparison
+
+        one, other = (comparison.side_of(PROJECT / "reports", asked) for asked in (first, second))
+        typer.echo(comparison.compare(one, other))
 
 
 @app.command()
@@ -206,6 +223,17 @@ def pyskl_import(
         from pipeline.paths import Paths
 
         typer.echo(import_pyskl(file, Paths(PROJECT, dataset), layout=layout))
+
+
+@pose_app.command("check")
+def pose_check() -> None:
+    """Say whether mmpose and rtmlib work here: networks with known answers, no weights needed."""
+    with _explained():
+        from models.pose.check import check_engines
+
+        lines, works = check_engines()
+        typer.echo("\n".join(lines))
+        raise typer.Exit(0 if works else REFUSED)
 
 
 @recipes_app.command("check")

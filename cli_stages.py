@@ -155,6 +155,34 @@ def report() -> Run:
 
 
 @stages_app.command()
+def plan(
+    context: typer.Context,
+    dataset: Dataset,
+    preset: PresetName = None,
+    probe: Annotated[
+        bool, typer.Option(help="Try a few clips and networks, to tell how long a run takes.")
+    ] = True,
+    workers: Workers = 1,
+) -> None:
+    """Say what `dvc repro` would make, take from the cache, write and need, and what would stop it: status 1."""
+    with context.obj.explained():
+        from pipeline.build.runner import RunOptions
+        from pipeline.paths import Paths
+        from stages.load_params import load_params
+        from stages.plan import run
+
+        paths, options = Paths(context.obj.project, dataset), RunOptions(workers)
+        end(run(paths, preset or dataset, load_params, _stage, _check_recipes, options, probe=probe))
+
+
+def _stage(name: str) -> Any:
+    """The module of a stage, imported by its name."""
+    from importlib import import_module
+
+    return import_module(f"stages.{name}")
+
+
+@stages_app.command()
 def table(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A table of a paper, as amfi-3; docs/tables.md lists them.")],
@@ -195,15 +223,13 @@ def _aside(line: str) -> None:
 
 def _house() -> Any:
     """What `table` needs of the floors above pipeline."""
-    from importlib import import_module
-
     from models.figures import table as figures
     from pipeline.skeleton.layouts import NTU_25
     from pipeline.tables.run import House
     from stages.load_params import mistakes_in
 
     return House(
-        module=lambda stage: import_module(f"stages.{stage}"),
+        module=_stage,
         check=mistakes_in,
         ready=_check_recipes,
         counted=lambda: figures.rows(NTU_25.bones, NTU_25.num_joints),

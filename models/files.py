@@ -1,13 +1,15 @@
-"""Writing and reading torch documents: atomically, plain data and tensors only."""
+"""Writing and reading torch documents and weights: atomically, plain data and tensors only."""
 
 import io
 import os
 import pickle
 from hashlib import blake2b
+from hashlib import sha256 as sha256_of
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from models.errors import CheckpointError
@@ -74,6 +76,45 @@ def read_torch(source: Path | bytes, name: str = "weights") -> dict[str, Any]:
     if not isinstance(document, dict):
         raise CheckpointError(f"{where} must hold a dict, got {type(document).__name__}")
     return document
+
+
+def weights_content(source: Path | bytes, sha256: str | None) -> tuple[bytes, str]:
+    """Read a file of weights; return its bytes and their sha256. CheckpointError where it is missing, or another file.
+
+    sha256: the digest that it must have; None takes what is there.
+    """
+    path = "weights" if isinstance(source, bytes) else str(source)
+    try:
+        content = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be read: {error.strerror}; fetch or train the weights, or correct the path"
+        ) from error
+    digest = sha256_of(content).hexdigest()
+    if sha256 is not None and digest != sha256:
+        raise CheckpointError(
+            f"{path} has sha256 {digest}, expected {sha256}; fetch the file again, or correct the params"
+        )
+    return content, digest
+
+
+def load_state(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """Load a state dict; a CheckpointError names the misfitting tensors with expected and given shapes."""
+    own = model.state_dict()
+    faults = [f"{name} is missing" for name in sorted(own.keys() - state.keys())]
+    faults += [f"{name} is unknown" for name in sorted(state.keys() - own.keys())]
+    faults += [
+        f"{name} must be {tuple(own[name].shape)}, got {tuple(state[name].shape)}"
+        for name in sorted(own.keys() & state.keys())
+        if own[name].shape != state[name].shape
+    ]
+    if faults:
+        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+        raise CheckpointError(
+            f"{source} does not fit {type(model).__name__}: {'; '.join(faults[:5])}{more}; "
+            "build the model with the options the weights were made with"
+        )
+    model.load_state_dict(state)
 
 
 def _digest(content: bytes) -> bytes:

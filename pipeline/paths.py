@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cache import Cache
 from pipeline.errors import DatasetError
+from pipeline.stand_ins import stand_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ class Paths:
         return self.root / "params.yaml"
 
     def need(self, path: Path, stage: str) -> Path:
-        """`path`, or a DatasetError that says which stage makes it."""
-        if not path.exists():
+        """`path`, or a DatasetError that says which stage makes it; a plan's stand-in is enough."""
+        if stand_in(path) is None and not path.exists():
             raise DatasetError(f"{path} is not there; make it first: python cli.py {stage} {self.dataset}")
         return path
 

@@ -7,7 +7,7 @@ from cache import Digests, Row
 from models.lookup import found_by_name
 from models.night.names import ENHANCERS
 from pipeline.build.build import StoreJob, build_store
-from pipeline.build.failures import Summary
+from pipeline.build.failures import Failure, Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import CROP
@@ -21,6 +21,7 @@ from pipeline.keys.part_facts import part_facts
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 from pipeline.rows.crops import CropWork, Light, frames_spec
+from pipeline.stand_ins import stand_in
 from pipeline.video.crop import BOX
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     lights = _lights(paths, preset, catalog)
     spec = frames_spec(preset, catalog)
-    dataset = dataset_of(preset.index, paths.raw)
-    with Digests(paths.open_cache()) as known:
-        changed = changed_videos(dataset, catalog.usable(), known.sha256, workers=options.workers)
+    changed = () if stand_in(paths.catalog) else _changed(paths, preset, catalog, options)
     documents = _documents(paths, preset, catalog, {failure.clip_id for failure in changed})
     return StoreJob(
         stage="crop",
@@ -65,6 +64,13 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write frames.zarr: for each recipe (clip, view, frame, y, x, channel) uint8, or JPEGs, and its boxes."""
     return build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
+
+
+def _changed(paths: Paths, preset: "Preset", catalog: Catalog, options: RunOptions) -> tuple[Failure, ...]:
+    """Clips whose video is no longer the one that was indexed."""
+    dataset = dataset_of(preset.index, paths.raw)
+    with Digests(paths.open_cache()) as known:
+        return changed_videos(dataset, catalog.usable(), known.sha256, workers=options.workers)
 
 
 def _documents(

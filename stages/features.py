@@ -10,7 +10,7 @@ from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Cut
 from models.names import BACKBONES
 from models.training.frozen import Inference
-from pipeline.arrays.cut_arrays import CutArray, cut_array, cut_arrays_spec
+from pipeline.arrays.cut_arrays import CROSSED_DIMS, CutArray, cut_array, cut_arrays_spec
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
@@ -61,10 +61,11 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     stores = [paths.store(name) for name in ("skeletons", "frames", "heatmaps")]
     inputs = pinned(paths.catalog, paths.weights / "backbones" / TRAININGS, *stores)
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    trainings = trainings_of(paths, preset.pretrain.backbones)
-    sources = {name: input_of(paths, preset, p) for name, p in preset.pretrain.backbones.items()}
+    how = preset.pretrain
+    trainings = trainings_of(paths, how.backbones, how.cross_fit)
+    sources = {name: input_of(paths, preset, p) for name, p in how.backbones.items()}
     made = _planned(preset, trainings, sources, len(catalog.classes))
-    documents = _documents(catalog, made, sources, selection_on_all=not preset.pretrain.refit)
+    documents = _documents(catalog, made, sources, selection_on_all=not how.refit)
     return StoreJob(
         stage="features",
         name="features",
@@ -76,7 +77,8 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
             "dataset": paths.dataset,
             **catalog.attrs,
             "weights": {training.array: training.sha256 for training in trainings},
-            "backbones": {n: p.model_dump(mode="json") for n, p in preset.pretrain.backbones.items()},
+            "backbones": {n: p.model_dump(mode="json") for n, p in how.backbones.items()},
+            **({"cross_fit": how.cross_fit} if how.cross_fit else {}),
         },
         reads=tuple(sorted({source.path.stem for source in sources.values()})),
         pinned=inputs,
@@ -92,7 +94,7 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
 def _documents(
     catalog: Catalog, made: Sequence[Planned], sources: Mapping[str, ClipInput], *, selection_on_all: bool
 ) -> dict[str, dict[str, Any]]:
-    """For each clip, what each array's row is made of; a selection's of training clips only."""
+    """For each clip, what each array's row is made of; a selection's, and a part's, of training clips only."""
     keys = {name: source.keys() for name, source in sources.items()}
     documents: dict[str, dict[str, Any]] = {}
     for entry in catalog.usable():
@@ -106,7 +108,7 @@ def _documents(
                 inputs={"clip": keys[array.training.name][clip_id]},
             )
             for array in made
-            if array.training.phase == "final" or entry.split == "train" or selection_on_all
+            if entry.split == "train" or array.training.is_tested(selection=selection_on_all)
         }
     return documents
 
@@ -114,7 +116,7 @@ def _documents(
 def _planned(
     preset: "Preset", trainings: tuple[Training, ...], sources: Mapping[str, ClipInput], num_classes: int
 ) -> list[Planned]:
-    """Every array; a selection's too, since heads on any cut are selected on it."""
+    """Every array; a selection's too, since heads on any cut are selected on it, and the vectors of each part's."""
     found = []
     for training in trainings:
         params, source = preset.pretrain.backbones[training.name], sources[training.name]
@@ -124,5 +126,6 @@ def _planned(
             for cut, shape in cuts_of(
                 params.model, params.cuts, shape=source.shape, edges=source.edges, num_classes=num_classes
             )
+            if training.part is None or cut.dims in CROSSED_DIMS
         ]
     return found

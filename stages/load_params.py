@@ -23,7 +23,9 @@ from models.head import (
     head_inputs,
     kind_of,
 )
+from models.lookup import found_by_name
 from models.names import HEADS
+from models.pose.names import PERSON_DETECTORS, POSE_NETWORKS
 from models.preprocessing import JointInput
 from models.training.classifier import Classifier
 from models.training.plan import FitPlan
@@ -32,8 +34,10 @@ from pipeline.errors import ParamError
 from pipeline.params.alignment import mixed_recipes
 from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
+from pipeline.params.crossing import uncrossed_cuts
 from pipeline.params.options import option_mistakes
 from pipeline.params.params import HeadParams, IndexParams, Preset
+from pipeline.params.pose import PoseNetworkParams
 from pipeline.params.presets import load_preset
 from pipeline.params.sections import Mistake, Options, nearest
 from pipeline.params.streams import streams_of
@@ -57,6 +61,11 @@ def load_params(path: Path, name: str) -> Preset:
 def mistakes_in(preset: Preset) -> Iterator[Mistake]:
     """Names that nothing bears, options that it does not take, values that it refuses."""
     yield from _under(("index",), _adapter(preset.index))
+    if preset.index.pose is not None:
+        yield from _under(("index", "pose"), _engine(preset.index.pose, POSE_NETWORKS, "pose network"))
+        if (detector := preset.index.pose.detector) is not None:
+            found = _engine(detector, PERSON_DETECTORS, "person detector")
+            yield from _under(("index", "pose", "detector"), found)
     for name, backbone in preset.pretrain.backbones.items():
         yield from _under(("pretrain", "backbones", name), _backbone(backbone))
     yield from _heads(preset)
@@ -73,6 +82,23 @@ def _adapter(params: IndexParams) -> Iterator[Mistake]:
         yield ("adapter",), str(error)
         return
     yield from _under(("options",), option_mistakes(make, params.options, {"root"}))
+
+
+def _engine(params: PoseNetworkParams, table: Mapping[str, tuple[str, int]], what: str) -> Iterator[Mistake]:
+    """A name that nothing bears, options that the network does not take, values that it refuses."""
+    try:
+        make = found_by_name(params.engine, table, what)
+    except ModelError as error:
+        yield ("engine",), str(error)
+        return
+    given = {"weights": Path(params.weights), "sha256": params.sha256, "root": Path()}
+    found = list(option_mistakes(make, params.options, given))
+    yield from _under(("options",), found)
+    if not found:
+        try:
+            make(**given, **params.options)
+        except (ModelError, TypeError, ValueError) as error:
+            yield ("options",), str(error)
 
 
 def _backbone(params: BackboneParams) -> Iterator[Mistake]:
@@ -171,7 +197,10 @@ def _fed(preset: Preset, method: str) -> Iterator[Mistake]:
         yield place, str(error)
         return
     streams, found = streams_of(preset, method, inputs)
-    found = found or list(mixed_recipes(preset, method, inputs, streams))
+    found = found or [
+        *mixed_recipes(preset, method, inputs, streams),
+        *uncrossed_cuts(preset, method, inputs),
+    ]
     if found:
         yield from found
         return

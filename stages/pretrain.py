@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from models.backbones import backbone_class, cuts_of
 from models.cuts import LOGITS, ClassifierInit
 from models.device import use_cores
 from models.names import BACKBONES
+from models.training.step_time import NetworkTime
 from models.training.trainable_backbone import TrainableBackbone
 from pipeline.build.aside import adopt_learned, refuse_withdrawn
 from pipeline.build.failures import Summary
@@ -24,7 +25,9 @@ from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.paths import Paths
 from pipeline.training.cached_training import cached_training, known_training, training_inputs
+from pipeline.training.folds import dividing
 from pipeline.training.outlook import TrainingOutlook, foreseen
+from pipeline.training.schedule import training_schedule
 from pipeline.training.splits import parts_of
 from pipeline.training.trainings import (
     CLASSIFIER,
@@ -32,7 +35,6 @@ from pipeline.training.trainings import (
     Phase,
     Training,
     training_of,
-    training_schedule,
     write_trainings,
 )
 
@@ -69,7 +71,12 @@ class BackboneTraining:
         """Return what `learn` would find in the cache, or a blank training where it would train."""
         document = self._document(seed, fit_on, select_on, epochs)
         known = known_training(self.paths.open_cache(), document, self._needs)
-        return foreseen(known, self.name, seed, fit_on, select_on, epochs)
+        return replace(foreseen(known, self.name, seed, fit_on, select_on, epochs), made_of=document)
+
+    def time(self) -> NetworkTime:
+        """Time what a clip costs in training and in inference."""
+        plan = {**self.params.plan.model_dump(exclude={"batch"}), "amp": self.preset.pretrain.amp}
+        return self._network().time(plan, batch=self.params.plan.batch, views=self.source.num_views)
 
     @property
     def _needs(self) -> tuple[str, ...]:
@@ -110,7 +117,13 @@ class BackboneTraining:
         return self.params.classifier_init or backbone_class(self.params.model.get("kind")).classifier_init
 
     def _fitting(self) -> BackboneFitting:
-        network = TrainableBackbone(
+        amp = self.preset.pretrain.amp
+        return BackboneFitting(
+            self.name, self.source, self.catalog, self.params.plan, amp, self.inputs, self._network()
+        )
+
+    def _network(self) -> TrainableBackbone:
+        return TrainableBackbone(
             self.name,
             self.params.model,
             self.source.shape,
@@ -120,10 +133,6 @@ class BackboneTraining:
             dropout=self.params.dropout,
             classifier_init=self._classifier_init,
             start=self.params.pretrained,
-        )
-        amp = self.preset.pretrain.amp
-        return BackboneFitting(
-            self.name, self.source, self.catalog, self.params.plan, amp, self.inputs, network
         )
 
 
@@ -140,10 +149,22 @@ def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
     )
 
 
+def times(paths: Paths, preset: "Preset", options: RunOptions) -> dict[str, NetworkTime]:
+    """Time each backbone on random numbers; learns nothing. Raises CheckpointError where its weights do not fit."""
+    use_cores(options.cores)
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    found = {}
+    for name, params in preset.pretrain.backbones.items():
+        source = input_of(paths, preset, params)
+        found[name] = BackboneTraining(paths, preset, name, source, catalog, Pinned()).time()
+    return found
+
+
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write weights/<dataset>/backbones: <name>_<seed>.pt, the selection's <name>_<seed>_fold.pt, trainings.json.
 
-    Beside each lies its classifier, <name>_<seed>_classifier.pt.
+    Beside each lies its classifier, <name>_<seed>_classifier.pt. With `cross_fit` those trained without each part
+    lie there too, <name>_<seed>_without<part>.pt.
     """
     with one_builder(paths, "pretrain"):
         return _run(paths, preset, options)
@@ -157,11 +178,8 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     _refuse_unknown_cuts(paths, preset, len(catalog.classes))
     refuse_withdrawn(paths.open_cache(), inputs)
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
-    trainings = [
-        training
-        for name in preset.pretrain.backbones
-        for training in _backbone(paths, preset, catalog, name, inputs)
-    ]
+    schedules = [_backbone(paths, preset, catalog, name, inputs) for name in preset.pretrain.backbones]
+    trainings = [training for schedule in schedules for training in schedule]
     write_trainings(paths.weights / "backbones", trainings, paths.open_cache())
     cached = sum(training.from_cache for training in trainings)
     return Summary(
@@ -190,9 +208,10 @@ def _backbone(
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
     training_run = BackboneTraining(paths, preset, name, source, catalog, inputs)
-    parts = parts_of(catalog, source.keys(), preset.pretrain)
+    parts, how = parts_of(catalog, source.keys(), preset.pretrain), preset.pretrain
     learn = training_run.foreseen if only_look else training_run.learn
-    return training_schedule(preset.pretrain.seeds, parts, params.plan.epochs, preset.pretrain, learn)
+    divide = dividing(catalog, parts, how)
+    return training_schedule(how.seeds, parts, params.plan.epochs, how, learn, divide)
 
 
 def _note(trainings: Sequence[Training]) -> str:

@@ -10,6 +10,7 @@ from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.catalog.opened import opened_catalog
+from pipeline.evaluation.confused import read_confused
 from pipeline.evaluation.metrics import differences, scores
 from pipeline.evaluation.results import read_metrics, read_predictions
 from pipeline.files import replaced_folder, write_whole
@@ -49,6 +50,8 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         accuracies=drawn["accuracies"],
         confusions=[picture for name, picture in drawn.items() if name.startswith("confusion_")],
         features=drawn["features"],
+        calibration=drawn.get("calibration"),
+        confused=read_confused(document),
         curves=drawn["curves"],
         strips=list(shown.values()),
         provenance=provenance(paths),

@@ -21,7 +21,6 @@ from pipeline.build.pinned import Pinned, pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.indexing import catalog_leaks
 from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.evaluation.late_fusion import (
     SINGLE,
@@ -31,16 +30,16 @@ from pipeline.evaluation.late_fusion import (
     methods_left_out,
     skeleton_weight,
 )
-from pipeline.evaluation.results import FUSED, left_out, selected_on, write_results
+from pipeline.evaluation.results import FUSED, left_out, run_facts, write_results
 from pipeline.fitting.heads import HeadFitting
 from pipeline.inputs.head_input import (
     HeadRows,
     OneInput,
-    arrays_of,
     backbone_seed,
-    features_there,
     input_from,
+    networks_of,
 )
+from pipeline.inputs.out_of_fold import CrossFit, cross_fitted, features_there
 from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.params.streams import Streams, sound_streams
@@ -48,6 +47,7 @@ from pipeline.paths import Paths
 from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.training.cached_training import cached_training, known_training
 from pipeline.training.outlook import TrainingOutlook, foreseen
+from pipeline.training.schedule import training_schedule
 from pipeline.training.splits import SplitParts, refuse_untaught, tested_parts
 from pipeline.training.trainings import (
     Ids,
@@ -55,7 +55,6 @@ from pipeline.training.trainings import (
     Training,
     refuse_other_weights,
     training_of,
-    training_schedule,
     write_trainings,
 )
 
@@ -74,6 +73,8 @@ class HeadTraining:
     """A head's name, or a user's own as `package.module:Class`; or the backbone that the head sees alone."""
     inputs: Pinned
     """Inputs of the training: nothing is stored that was trained on a replaced store."""
+    crossed: CrossFit | None
+    """The networks trained without a part, where heads are fitted on vectors of those that did not see the clip."""
 
     def heads(self, parts: SplitParts, *, only_look: bool = False) -> Iterator[Training]:
         """The selection run, on features of backbones that never saw the held-out clips; then the final runs.
@@ -121,8 +122,8 @@ class HeadTraining:
         names, pretrain = self._streams[one.stream], self.preset.pretrain
         if self.is_trained:
             seed = backbone_seed(self.params, pretrain, seed, selection=selection)
-        arrays = arrays_of(store, names, one.cut, pretrain, seed, selection=selection)
-        return input_from(store, one, arrays)
+        networks = networks_of(names, pretrain, seed, selection=selection)
+        return input_from(store, one, networks, self.crossed if self.is_trained else None)
 
     def _seen(self, rows: HeadRows, ids: Ids) -> list[list[str | int]]:
         """[id, keys of its features, label] of each clip, in order."""
@@ -146,6 +147,7 @@ class HeadTraining:
                 "fit": self._seen(rows, fit_on),
                 "select": self._seen(rows, select_on),
                 "classes": len(self.catalog.classes),
+                **rows.aligned,
             },
         )
 
@@ -157,7 +159,7 @@ class HeadTraining:
 
     def _learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on`, keeping the epoch that is best on `select_on` (the last, where none)."""
-        fitting = self._fitting(seed, selection=bool(select_on))
+        fitting = self.fitting(seed, selection=bool(select_on))
         document = self._document(fitting.rows, seed, fit_on, select_on, epochs)
         try:
             learned = cached_training(
@@ -189,10 +191,11 @@ class HeadTraining:
             *self.params.late_fusion,
         )
         name = FUSED if is_fusion else self.method
-        fitting = self._fitting(seed, selection=selection)
+        fitting = self.fitting(seed, selection=selection)
         return Scores(name, seed, fitting.probabilities(weights, seed, ids))
 
-    def _fitting(self, seed: int, *, selection: bool) -> HeadFitting:
+    def fitting(self, seed: int, *, selection: bool) -> HeadFitting:
+        """Return what fits the head of `seed`, for any clips of the store."""
         rows = self.rows(seed, selection=selection)
         sources = tuple(
             Source(one.shape, self._network(self._streams[declared.stream][0]))
@@ -216,14 +219,18 @@ def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
-    runs = [HeadTraining(paths, preset, catalog, method, Pinned()) for method in _methods(preset)]
+    runs = _runs(paths, preset, catalog, features, Pinned())
     return TrainingOutlook.over(
         training for one in runs if one.is_trained for training in one.heads(parts, only_look=True)
     )
 
 
-def _methods(preset: "Preset") -> tuple[str, ...]:
-    return (*preset.train.methods, *preset.train.single_backbones)
+def _runs(
+    paths: Paths, preset: "Preset", catalog: Catalog, features: Store, inputs: Pinned
+) -> list[HeadTraining]:
+    crossed = cross_fitted(paths, preset, features, inputs)
+    methods = (*preset.train.methods, *preset.train.single_backbones)
+    return [HeadTraining(paths, preset, catalog, method, inputs, crossed) for method in methods]
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
@@ -243,14 +250,14 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
     refuse_untaught(catalog, parts)
-    runs = [HeadTraining(paths, preset, catalog, method, inputs) for method in _methods(preset)]
+    runs = _runs(paths, preset, catalog, features, inputs)
     heads, scores, held_out = _scored(runs, parts)
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
     weight = skeleton_weight(held_out, catalog.labels(parts.select), preset.train.late_fusion)
     scored = [*scores, *late_fusions(scores, weight, preset.train.late_fusion)]
     absent = methods_left_out(preset.train, {one.method for one in scored})
-    facts = {**_facts(preset, catalog), "skeleton_weight": weight, **absent}
+    facts = {**run_facts(preset, catalog), "skeleton_weight": weight, **absent}
     write_results(paths, catalog, parts, scored, heads, facts)
     cached = sum(head.from_cache for head in heads)
     return Summary(
@@ -284,14 +291,3 @@ def _scored(
             if head.phase == "final" or not one.preset.pretrain.refit:
                 scores.append(one.scores(head, parts.test, selection=False))
     return heads, scores, held_out
-
-
-def _facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:
-    """What metrics.json says of the run beside its figures."""
-    leaks, pretrain = catalog_leaks(catalog), preset.pretrain
-    return {
-        "selected_on": selected_on(pretrain),
-        "fusion": preset.train.fused,
-        "backbone_seeds": list(pretrain.seeds),
-        "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
-    }

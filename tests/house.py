@@ -116,6 +116,7 @@ def _from(node: ast.ImportFrom, package: str) -> list[str]:
 ORDER = {
     "pipeline": (
         "tables",
+        "planning",
         "report",
         "evaluation",
         "upkeep",
@@ -130,6 +131,7 @@ ORDER = {
         "demo",
         "keys",
         "arrays",
+        "pose",
         "skeleton",
         "video",
         "decoding",

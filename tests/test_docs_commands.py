@@ -159,8 +159,10 @@ NOT_RUN = {
     "index": "of a dataset of the reader's",
     "summary": "of a dataset of the reader's; of the demo it is run",
     "cache": "speaks of all its commands",
+    "pose check": "seconds of mmpose where it is there; tests/test_models_pose.py",
     "recipes bless": "writes recipes.lock; tests/test_recipes.py",
     "recipes check": "tests/test_recipes.py",
+    "plan": "tries clips and networks for seconds; tests/test_planning.py",
     "table": "trains heads; tests/test_tables.py",
     "heatmaps": "named as the stage whose disk fills up; tests/test_reliability_disk.py",
 }

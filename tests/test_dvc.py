@@ -16,6 +16,7 @@ from house import HOUSE, ROOMS, modules, reached
 from tiny import STAGES, Project, content, link, tiny_params
 
 from models.night.names import ENHANCERS
+from models.pose.names import PERSON_DETECTORS, POSE_NETWORKS
 from pipeline.params.params import Preset
 from pipeline.params.presets import load_preset
 
@@ -59,6 +60,12 @@ def sections_read(module: str) -> Iterator[str]:
                 yield node.attr
 
 
+FOUND_BY_NAME = {
+    "crop": list(ENHANCERS.values()),
+    "index": [*POSE_NETWORKS.values(), *PERSON_DETECTORS.values()],
+}
+"""Networks of `models` that a stage below `pretrain` finds by name: their files alone are its deps."""
+
 BESIDE_THE_GRAPH = {"extract", "enhance", "export", "load_params"}
 """For videos without a dataset, for weights that a crop recipe may name, for weights as ONNX; what all begin with."""
 
@@ -76,12 +83,8 @@ def test_the_command_names_what_decides_the_bytes_and_nothing_else(stage: str) -
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_code_deps_are_what_the_stage_reaches(stage: str) -> None:
-    lit = (
-        {m for where, _ in ENHANCERS.values() for m in reached(where.partition(":")[0])}
-        if stage == "crop"
-        else set()
-    )
-    files = {modules()[m].relative_to(HOUSE).as_posix() for m in reached(f"stages.{stage}") | lit}
+    named = {m for where, _ in FOUND_BY_NAME.get(stage, []) for m in reached(where.partition(":")[0])}
+    files = {modules()[m].relative_to(HOUSE).as_posix() for m in reached(f"stages.{stage}") | named}
     files -= {"stages/__init__.py"}  # empty, and its content no stage's business
     uncovered = {f for f in files if not any(f == dep or f.startswith(f"{dep}/") for dep in code_deps(stage))}
     assert uncovered == set()

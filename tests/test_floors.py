@@ -31,10 +31,12 @@ ONLY_IN = {
     "zarr": {"cache.build.metadata", "bench.reads", "bench.read_rivals"},
     "typer": {"cli", "cli_cache", "cli_stages"},
     "dvc": {"pipeline.build.dvc_cache"},
-    "mmpose": set(),
+    "mmpose": {"models.pose.mmpose_network"},
+    "mmengine": {"models.pose.mmpose_network"},
     "mmcv": set(),
+    "rtmlib": {"models.pose.onnx_session"},
 }
-"""A foreign library's one room, and who measures it; the pose estimator, once there, is mmpose's."""
+"""A foreign library's one room, and who measures it."""
 
 ARRAYS = {"numpy", "torch", "torchvision", "scipy", "cv2", "av"}
 """Libraries that compute on arrays."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
+import psutil
 import pytest
 from buckets import BUCKET, Bucket, bucket
 from feature_store import copied as copied_store
@@ -173,13 +175,7 @@ def test_a_video_replaced_between_hashing_and_decoding_under_a_crop_of_its_own_p
     cache, first_key, last_key = cache_of(copied), parts.shard_key("r4", 0), parts.shard_key("r4", last)
     forget_rows(copied, "r4", "box_r4")
 
-    crop = subprocess.Popen(
-        copied.command("crop", "demo"),
-        env=copied.environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    crop = cropping(copied)
     begun = cache.shard(first_key).with_suffix(".tmp")
     while not begun.exists():
         assert crop.poll() is None, crop.communicate()
@@ -207,6 +203,56 @@ def test_a_video_replaced_between_hashing_and_decoding_under_a_crop_of_its_own_p
     ours, theirs = (content(project.paths.store("frames")) for project in (copied, twin))
     assert ours == theirs
     assert ours != content(finished.paths.store("frames"))
+
+
+def test_a_video_replaced_while_a_crop_of_its_own_process_decodes_it(copied: Project, tmp_path: Path) -> None:
+    """The process is stopped with the video open: some of its frames are of the file before, none is kept."""
+    (*_, donor, victim) = decoded(copied)
+    shutil.copyfile(donor, tmp_path / "donor")
+    enlarge(victim, times=5)
+    run(copied, "index", "sample", "crop")
+    parts = read_parts(copied.paths.store("frames"))
+    last_key = parts.shard_key("r4", parts.blocks("r4")[-1])
+    forget_rows(copied, "r4", "box_r4")
+
+    crop = cropping(copied)
+    process = psutil.Process(crop.pid)
+    while str(victim.resolve()) not in {file.path for file in process.open_files()}:
+        assert crop.poll() is None, crop.communicate()
+    crop.send_signal(signal.SIGSTOP)
+    assert str(victim.resolve()) in {file.path for file in process.open_files()}
+    replace_video(victim, tmp_path / "donor", tmp_path)
+    crop.send_signal(signal.SIGCONT)
+
+    _, reported = crop.communicate(timeout=60)
+    assert crop.returncode == 2, reported
+    assert f"InputsChangedError: {victim} changed after it was hashed" in reported
+    assert not cache_of(copied).holds(last_key)
+    assert not [one for one in records(copied) if one.spec.name == "r4" and clip_of(victim) in ids(one)]
+
+
+def cropping(project: Project) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        project.command("crop", "demo"),
+        env=project.environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def enlarge(video: Path, *, times: int) -> None:
+    """Repeat each pixel, so that decoding takes long enough to be met at it."""
+    fresh = video.with_suffix(".fresh.avi")
+    with av.open(str(video)) as opened, av.open(str(fresh), "w") as written:
+        source = opened.streams.video[0]
+        stream = written.add_stream("mpeg4", rate=source.average_rate)
+        stream.width, stream.height, stream.pix_fmt = source.width * times, source.height * times, "yuv420p"
+        for frame in opened.decode(source):
+            large = frame.to_ndarray(format="rgb24").repeat(times, axis=0).repeat(times, axis=1)
+            written.mux(stream.encode(av.VideoFrame.from_ndarray(large, format="rgb24")))
+        written.mux(stream.encode())
+    fresh.replace(video)
 
 
 def replace_video(victim: Path, donor: Path, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,24 +25,37 @@ from cache.upkeep.withdrawal import with_withdrawn
 MADE = ("features", "train", "report")
 
 
-@pytest.fixture
-def two(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Project, Project]:
-    """Two projects whose features, heads and figures are those of an older harcache that took exchanged features."""
-    here, there = (finished.copy(tmp_path / name) for name in ("here", "there"))
+@pytest.fixture(scope="module")
+def laundered(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `two` lies: `as_made` holds it as it was made, for each test to have it anew in the same place."""
+    folder = tmp_path_factory.mktemp("two") / "now"
+    folder.mkdir()
+    here, there = (finished.copy(folder / name) for name in ("here", "there"))
     shutil.rmtree(there.root / ".harcache")
-    (here.root / ".harcache").rename(tmp_path / "cache")
-    monkeypatch.setenv("HARCACHE_DIR", str(tmp_path / "cache"))
-    launder(here, "features", "video_0")
-    for project in (here, there):
-        forget_heads(project)
-    for project in (here, there):
-        run(project, *MADE)
-        assert {"demo/predictions.parquet", "demo/index.html"} <= {*differing(project, finished)}
-    all_older(cache_of(here))
-    for path in sorted((cache_of(here).root / "blobs").glob("*/*/record.json")):
-        older_blob(path.parent)
-    exchange(here, "frames", "r4")
-    return here, there
+    (here.root / ".harcache").rename(folder / "cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARCACHE_DIR", str(folder / "cache"))
+        launder(here, "features", "video_0")
+        for project in (here, there):
+            forget_heads(project)
+        for project in (here, there):
+            run(project, *MADE)
+            assert {"demo/predictions.parquet", "demo/index.html"} <= {*differing(project, finished)}
+        all_older(cache_of(here))
+        for path in sorted((cache_of(here).root / "blobs").glob("*/*/record.json")):
+            older_blob(path.parent)
+        exchange(here, "frames", "r4")
+    folder.rename(folder.with_name("as_made"))
+    return folder
+
+
+@pytest.fixture
+def two(laundered: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Project, Project]]:
+    """Two projects whose features, heads and figures are those of an older harcache that took exchanged features."""
+    shutil.copytree(laundered.with_name("as_made"), laundered)
+    monkeypatch.setenv("HARCACHE_DIR", str(laundered / "cache"))
+    yield Project(laundered / "here"), Project(laundered / "there")
+    shutil.rmtree(laundered)
 
 
 def repaired(project: Project) -> str:

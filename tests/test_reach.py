@@ -103,6 +103,8 @@ PARTS: dict[str, tuple[str, set[str]]] = {
     "a head in use": ("models/amfi/fusion.py", {"train"}),
     "what lights crops, where no recipe is lit": ("models/night/lighting.py", set()),
     "Zero-DCE, where no recipe is lit": ("models/night/zerodce.py", set()),
+    "a pose network, where none is asked for": ("models/pose/rtmlib_network.py", set()),
+    "how people are followed": ("pipeline/pose/tracking.py", {"index"}),
 }
 
 
@@ -130,6 +132,25 @@ def test_an_enhancer_stops_the_crops_that_it_lights(house: Path, name: str) -> N
     edit(house, name)
     assert "crop" not in stopped(house, preset())
     assert "crop" in stopped(house, preset(**{"crop.recipes.r4.enhance": LIT}))
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "detector"),
+    [
+        ("models/pose/rtmlib_network.py", "rtmlib", None),
+        ("models/pose/onnx_session.py", "rtmlib", None),
+        ("models/pose/mmpose_parts.py", "mmpose", None),
+        ("models/pose/rtmlib_detector.py", "mmpose", "rtmlib"),
+    ],
+)
+def test_a_pose_network_stops_the_index_that_it_estimates_for(
+    house: Path, name: str, engine: str, detector: str | None
+) -> None:
+    network = {"weights": "pose.onnx", "sha256": "0" * 64}
+    pose = {"engine": engine, **network, "detector": detector and {"engine": detector, **network}}
+    edit(house, name)
+    assert stopped(house, preset()) == set()
+    assert stopped(house, preset(**{"index.pose": pose})) == {"index"}
 
 
 def test_how_an_enhancer_is_trained_stops_no_crop(house: Path) -> None:
@@ -199,7 +220,7 @@ def test_a_table_holds_names_and_no_code(table: str) -> None:
 
 
 BY_NAME = {
-    "models/lookup.py": "backbones, heads and enhancers: parts, locked on their own",
+    "models/lookup.py": "backbones, heads, enhancers, pose networks: parts, locked on their own",
     "pipeline/datasets/opened.py": "datasets: parts, locked on their own",
     "pipeline/build/aside.py": "adoption, progress and the code's facts decide no row",
     "pipeline/versions.py": "installed packages, for what they say their version is; none of ours",

@@ -146,17 +146,17 @@ EVERY = os.environ.get("EVERY_FAILURE")
 
 @pytest.mark.parametrize("how", ["kill", "full", "broken"])
 @pytest.mark.parametrize("kind", [Building, Collecting, Merging, *([Taking] if EVERY else [])])
-def test_every_operation_fails_once(tmp_path: Path, kind: type[Scene], how: How) -> None:
-    start = kind(tmp_path / "start")
+def test_every_operation_fails_once(memory_path: Path, kind: type[Scene], how: How) -> None:
+    start = kind(memory_path / "start")
     start.folder.mkdir()
     start.prepare()
-    undisturbed = moved(start, tmp_path / "undisturbed")
+    undisturbed = moved(start, memory_path / "undisturbed")
     undisturbed.again()
     right = bytes_of(undisturbed.out)
     count = 0
     first = 2 if how == "broken" else 1
     for at in range(first, 1_000, 1 if EVERY or how == "kill" else 2):
-        scene = moved(start, tmp_path / "failed")
+        scene = moved(start, memory_path / "failed")
         result = ended(scene.work, at, how)
         if result == "untouched":
             break

@@ -6,9 +6,7 @@ such a run's figures); without it a fixed 30 of 30 run.
 
 import os
 import shutil
-import tempfile
 from collections import Counter
-from pathlib import Path
 from typing import get_args
 
 import hypothesis.strategies as st
@@ -29,6 +27,7 @@ from machine_rows import (
     read,
     rows_refused,
 )
+from memory_disk import memory_folder
 
 from cache import Cache, CacheError, MergeError
 from cache.exchange.export import export_store
@@ -51,9 +50,7 @@ class CacheMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        shared_memory = Path("/dev/shm")
-        base = shared_memory if shared_memory.is_dir() else None
-        self.folder = Path(tempfile.mkdtemp(prefix="machine-", dir=base))
+        self.folder = memory_folder("machine-")
         self.caches = 0
         self.cache = self.fresh_cache()
         self.out = self.folder / "out.zarr"

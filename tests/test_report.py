@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ClipError
+from pipeline.evaluation.calibration import Calibration
+from pipeline.evaluation.confused import ConfusedPair, Confusions
 from pipeline.evaluation.metrics import Difference, Score
 from pipeline.report import figures, strip_figure
 from pipeline.report.page import Picture, Report, render
@@ -21,7 +23,18 @@ SCORES = (
     Score("skeleton", 90.0, None, (87.0, 93.0), (90.0,)),
     Score("fused", 95.25, 0.5, (92.5, 97.0), (95.0, 95.5)),
 )
-SECTIONS = ["accuracies", "differences", "clips", "confusions", "features", "curves", "strips", "provenance"]
+SECTIONS = [
+    "accuracies",
+    "differences",
+    "clips",
+    "confusions",
+    "confused",
+    "calibration",
+    "features",
+    "curves",
+    "strips",
+    "provenance",
+]
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -216,6 +229,8 @@ def report() -> Report:
         failures=(("S001<script>alert(1)</script>", "VideoError", "ends after frame 3 & no more"),),
         accuracies=picture,
         confusions=(picture, picture),
+        confused=Confusions("skeleton", "fused", (ConfusedPair(("eat", "drink"), 12.5, 4.25),)),
+        calibration=picture,
         features=picture,
         curves=picture,
         strips=(picture,) * 3,
@@ -242,11 +257,23 @@ def test_the_page_has_every_section_and_every_number() -> None:
         "not told apart",
         "1,200",
         "nan_joints",
+        "eat / drink",
+        "12.5",
+        "−8.25",
     ):
         assert text in seen.text
     for text in ("backbones trained once", "selected on: val", "ends after frame 3 & no more", "one seed"):
         assert text in seen.text
-    assert len(seen.all("img")) == 8
+    assert len(seen.all("img")) == 9
+
+
+def test_what_a_method_has_stands_in_its_row_and_what_it_lacks_is_a_dash() -> None:
+    binned = Calibration(np.array([80.0]), np.array([72.5]), np.array([1.0]))
+    one = Score("fused", 95.25, None, (92.5, 97.0), (95.25,), mean_class=93.1, top5=99.4, calibration=binned)
+    rows = render(Report("demo", "xsub", (one, SCORES[0]), (), {})).split("<tr>")
+    assert [cell in rows[2] for cell in ("<td>93.1</td>", "<td>99.4</td>", "<td>7.5</td>")] == [True] * 3
+    assert rows[3].count("<td>–</td>") >= 3
+    assert "top-5" not in render(Report("demo", "xsub", SCORES, (), {}))
 
 
 def test_the_page_leads_nowhere_and_runs_nothing() -> None:

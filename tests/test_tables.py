@@ -139,7 +139,7 @@ def test_a_dry_run_of_a_new_project_bounds_what_it_cannot_know(project: Any) -> 
     fresh = project("fresh")
     told = run(fresh, "amfi-3", "--dry-run").stdout
     assert "index: 61 clips to make, 0 from cache" in told
-    assert "crop: known once the stages before it have run" in told
+    assert "crop: at most 61 clips to make, at least 0 from cache" in told
     assert "pretrain: at most 4 trainings of backbones to make" in told
     assert told.startswith("cost: at most 24 trainings to make, 0 from cache\n")
     assert trainings(fresh) == 0

@@ -15,9 +15,9 @@ from models.head import HeadInput, decided_by_data, head_class, head_inputs, kin
 from pipeline.params.options import option_mistakes
 from pipeline.params.params import IndexParams
 from pipeline.params.presets import load_preset
+from pipeline.planning.cost import TRAINING_STAGES, trainings_at_most
 from pipeline.skeleton.layouts import NTU_25
 from pipeline.tables.benchmarks import BENCHMARKS, benchmark_of
-from pipeline.tables.cost import TRAINING_STAGES, trainings_at_most
 from pipeline.tables.derive import Derived, derived, seeds_of
 from pipeline.tables.papers.amfi import PAPER
 from pipeline.tables.papers.names import TABLES

@@ -19,6 +19,7 @@ from ..mount_check import mark, mounted
 from ..shards.chunk_index import index_bytes
 from ..shards.records import Record, read_record
 from ..shards.specs import ArraySpec, Row, StoreSpec, entry_key, entry_prefix, shard_key
+from .known_rows import KnownRows
 from .publish import Publication, publish
 from .tasks import PlannedShard, Task
 
@@ -68,9 +69,31 @@ class Build:
         return len(self._rows) - self.rows_to_make
 
     @property
+    def ids_to_make(self) -> frozenset[str]:
+        """Ids of those rows."""
+        return frozenset(
+            str(row_id)
+            for task in self.tasks
+            for row, row_id in enumerate(task.ids)
+            if any(shard.lacks(row) for shard in task.shards)
+        )
+
+    @property
+    def known(self) -> KnownRows:
+        """Return keys, contents and failures of the rows, as far as the cache knows them."""
+        return KnownRows(
+            self.cache, self.spec, self._order, self._keys, self._shards, self._records, self.tasks
+        )
+
+    @property
     def bytes_to_write(self) -> int:
         """Upper bound of the bytes that the tasks add to the cache; compression and padding make it less."""
         return sum(_bound(shard, len(task.ids)) for task in self.tasks for shard in task.shards)
+
+    @property
+    def bytes_of_store(self) -> int:
+        """Upper bound of the bytes of all shards of the store, those that the cache has already among them."""
+        return self.bytes_to_write + sum(record.size for record in self._records.values())
 
     def finish(self, out: Path, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]) -> None:
         """Publish the store at `out`, replacing what was there in one step.

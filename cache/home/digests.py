@@ -50,13 +50,21 @@ class Digests:
         with self._guard:
             self._keep()
 
+    def remembered(self, path: Path) -> str | None:
+        """Return 64 hex digits where the file is as it was when it was last read; None where it must be read."""
+        name = os.path.realpath(path)
+        return self._remembered(name, _facts(Path(name).stat()))
+
+    def _remembered(self, name: str, facts: str) -> str | None:
+        known_facts, digest, seal = self._known.get(name, ("", "", ""))
+        return digest if known_facts == facts and seal == key_of([name, facts, digest]) else None
+
     def sha256(self, path: Path) -> str:
         """64 hex digits; reads the file only where its size, times or inode differ from the last time."""
         name = os.path.realpath(path)
         facts = _facts(Path(name).stat())
-        known_facts, digest, seal = self._known.get(name, ("", "", ""))
-        if known_facts == facts and seal == key_of([name, facts, digest]):
-            return digest
+        if known := self._remembered(name, facts):
+            return known
         began = time.time_ns()
         with Path(name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

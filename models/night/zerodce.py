@@ -5,7 +5,6 @@ The paper's MDIFE-Net has no public definition; Zero-DCE is of the family that i
 H × W pixels.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 
 from models.checks import check_input
 from models.errors import CheckpointError, ModelParamError, ShapeError
-from models.files import read_torch
+from models.files import read_torch, weights_content
 
 NUM_CURVES = 8
 """Number of times the curve is applied, each with its own strengths."""
@@ -115,17 +114,7 @@ def load_zero_dce(path: Path, *, sha256: str) -> ZeroDCE:
 
     Raises CheckpointError where the file's digest is another, or its tensors are not those of this network.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be read: {error.strerror}; train one, or correct the path"
-        ) from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
-        raise CheckpointError(
-            f"{path} has sha256 {digest}, expected {sha256}; correct the params, or fetch it again"
-        )
+    content, _ = weights_content(path, sha256)
     network, state = ZeroDCE(), read_torch(content, str(path))
     own = network.state_dict()
     faults = [name for name in sorted(own.keys() | state.keys()) if _shape(own, name) != _shape(state, name)]

@@ -4,7 +4,6 @@ Weights of the right shapes mean nothing if the pixels were scaled otherwise: so
 and a mismatch is refused.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from inspect import signature
@@ -14,7 +13,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from models.errors import CheckpointError, ModelParamError
-from models.files import read_torch, torch_bytes
+from models.files import load_state, read_torch, torch_bytes, weights_content
 from models.preprocessing import VideoInput
 from models.shown import ShownByShape
 from models.training.published_weights import (
@@ -138,7 +137,7 @@ def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
 
     Raises CheckpointError where the file is missing, damaged, another, or not ours.
     """
-    content, digest = _content(source, sha256)
+    content, digest = weights_content(source, sha256)
     document = read_torch(content, _name(source))
     if document.get("format") != FORMAT or not isinstance(document.get("card"), str):
         raise CheckpointError(
@@ -188,45 +187,12 @@ def load_pretrained(
     return checkpoint.sha256
 
 
-def load_state(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """Load a state dict; a CheckpointError names the misfitting tensors with expected and given shapes."""
-    own = model.state_dict()
-    faults = [f"{name} is missing" for name in sorted(own.keys() - state.keys())]
-    faults += [f"{name} is unknown" for name in sorted(state.keys() - own.keys())]
-    faults += [
-        f"{name} must be {tuple(own[name].shape)}, got {tuple(state[name].shape)}"
-        for name in sorted(own.keys() & state.keys())
-        if own[name].shape != state[name].shape
-    ]
-    if faults:
-        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
-        raise CheckpointError(
-            f"{source} does not fit {type(model).__name__}: {'; '.join(faults[:5])}{more}; "
-            "build the model with the options the weights were made with"
-        )
-    model.load_state_dict(state)
-
-
-def _content(source: Path | bytes, sha256: str | None) -> tuple[bytes, str]:
-    try:
-        content = source if isinstance(source, bytes) else source.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{_name(source)} cannot be read: {error.strerror}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and digest != sha256:
-        raise CheckpointError(
-            f"{_name(source)} has sha256 {digest}, expected {sha256}; fetch the file again, "
-            "or correct the params"
-        )
-    return content, digest
-
-
 def _name(source: Path | bytes) -> str:
     return "weights" if isinstance(source, bytes) else str(source)
 
 
 def _torchvision(path: Path, sha256: str | None, published: PublishedWeights) -> Checkpoint:
-    content, digest = _content(path, sha256)
+    content, digest = weights_content(path, sha256)
     document = read_torch(content, str(path))
     state = document.get("state_dict", document)  # where a trainer's log and optimiser lie beside it
     return Checkpoint(published.card, state, digest)

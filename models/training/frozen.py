@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from models.backbones import build_backbone
 from models.cuts import Backbone
 from models.device import best_device
+from models.files import load_state
 from models.inference import NETWORK_STOPS, embed_views, weights_not_finite
-from models.training.checkpoint import WeightsCard, WeightsKind, decode, load_pretrained, load_state
+from models.training.checkpoint import WeightsCard, WeightsKind, decode, load_pretrained
 from models.training.classifier import Classifier
 from models.training.seeding import seeded
 

@@ -1,7 +1,7 @@
 """A backbone under a linear classifier, as the pipeline trains it (SPEC 2.5)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +12,7 @@ from models.training.classifier import Classifier, classifier_loss
 from models.training.fit import EpochRecord, cross_entropy
 from models.training.plan import FitPlan
 from models.training.seeding import seeded
+from models.training.step_time import NetworkTime, network_time
 from models.training.trainable import Accuracy, Batches, files_of, fit_arrays, trained_with
 
 if TYPE_CHECKING:
@@ -73,16 +74,34 @@ class TrainableBackbone:
         than params say, FitError where the loss is not finite.
         """
         fit_plan = FitPlan(**plan)
-        with seeded(fit_plan.seed, "init", self.name):
-            model = Classifier(
-                self._network(), self.num_classes, dropout=self.dropout, init=self.classifier_init
-            )
+        model = self._classifier(fit_plan.seed)
         loss = classifier_loss(model, cross_entropy(fit_plan))
         result = fit_arrays(
             model, batches, fit_plan, loss=loss, resume=resume, accuracy=accuracy, progress=progress
         )
         files = files_of(model.backbone, self._card, result)
         return {**files, "classifier.pt": encode(model.fc.state_dict(), self._card)}
+
+    def time(self, plan: Mapping[str, Any], *, batch: int, views: int) -> NetworkTime:
+        """Time one clip in training and, of so many views, in inference. Raises CheckpointError as `fit` does."""
+        fit_plan = FitPlan(**plan)
+        model = self._classifier(fit_plan.seed)
+        found = network_time(
+            model,
+            model.backbone,
+            classifier_loss(model, cross_entropy(fit_plan)),
+            fit_plan,
+            self.shape,
+            classes=self.num_classes,
+            batch=batch,
+        )
+        return replace(found, embed_seconds=found.embed_seconds * views)
+
+    def _classifier(self, seed: int) -> Classifier:
+        with seeded(seed, "init", self.name):
+            return Classifier(
+                self._network(), self.num_classes, dropout=self.dropout, init=self.classifier_init
+            )
 
     def _network(self) -> Backbone:
         """A new backbone, or one that starts from given weights."""

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from models.device import best_device
+from models.files import load_state
 from models.head import CutHead, Source, head_for
 from models.inference import embed
-from models.training.checkpoint import WeightsCard, decode, load_state
+from models.training.checkpoint import WeightsCard, decode
 from models.training.fit import EpochRecord
 from models.training.plan import FitPlan
 from models.training.seeding import seeded

@@ -24,6 +24,10 @@ LOGITS = "logits"
 """The cut of the classifier that a backbone was trained with; it is made of the classifier's weights too."""
 
 
+CROSSED_DIMS = (("channel",), ("class",))
+"""Axes of the cuts that are kept of networks trained without a part: heads take no others of theirs."""
+
+
 def cut_array(training: str, cut: str) -> str:
     """Return the array that keeps a training's cut: video_0 of the features, video_0_map of the cut `map`."""
     return training if cut == FEATURES else f"{training}_{cut}"

@@ -165,10 +165,10 @@ def _check_room(job: StoreJob, num_bytes: int, folder: Path, options: RunOptions
     """Say what will be written and what is free; raise CapacityError before the first clip if it cannot fit."""
     free = shutil.disk_usage(folder).free
     if not options.quiet and num_bytes:
-        print(f"{job.stage}: up to {_gb(num_bytes)} to write, {_gb(free)} free", file=sys.stderr)
+        print(f"{job.stage}: up to {size_text(num_bytes)} to write, {size_text(free)} free", file=sys.stderr)
     if num_bytes > free:
         raise CapacityError(
-            f"{job.name}.zarr needs up to {_gb(num_bytes)} in {folder}, {_gb(free)} are free: "
+            f"{job.name}.zarr needs up to {size_text(num_bytes)} in {folder}, {size_text(free)} are free: "
             "free some room, point HARCACHE_DIR to a larger disk, or choose a smaller recipe"
         )
 
@@ -229,5 +229,6 @@ def _account(job: StoreJob, made: MadeStore, paths: Paths, max_failed: float) ->
     )
 
 
-def _gb(num_bytes: int) -> str:
+def size_text(num_bytes: int) -> str:
+    """Format a number of bytes in GB, or in MB where it is less than a tenth of one."""
     return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"

@@ -64,11 +64,15 @@ def not_finite(made: ClipArrays) -> FeatureError | None:
 
 
 def one_by_one(
-    make: Callable[[str, frozenset[str]], ClipArrays], ids: list[str], arrays: frozenset[str]
+    make: Callable[[str, frozenset[str]], ClipArrays],
+    ids: list[str],
+    arrays: frozenset[str],
+    *,
+    stops: Sequence[type[Exception]] = (),
 ) -> Iterator[tuple[str, ClipResult]]:
-    """Make clip after clip; each bears its own error, but for what `STOPS` the stage."""
+    """Make clip after clip; each bears its own error, but for what is among STOPS or `stops`."""
     for clip_id in ids:
-        yield clip_id, attempt(make, clip_id, arrays)
+        yield clip_id, attempt(make, clip_id, arrays, stops=stops)
 
 
 def together(

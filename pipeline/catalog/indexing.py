@@ -17,14 +17,20 @@ from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.leaks import SEEN, Leaks, leaks_of
 from pipeline.catalog.opened import made_keys
-from pipeline.catalog.skeletons import pack, read_facts, read_flags
+from pipeline.catalog.skeletons import check_length, pack, read_facts, read_flags
 from pipeline.datasets.opened import clip_of, dataset_of, files_to_prove, need_video
 from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video, without_absurd
 from pipeline.errors import SkeletonError
-from pipeline.values import Clip
+from pipeline.values import Clip, Skeleton
+from pipeline.video.video import VideoFacts, VideoSource
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # only `index` runs what estimates poses, and crop imports this too
     from pipeline.params.params import IndexParams
+    from pipeline.pose.estimate import PoseEstimator
+
+
+Sha256 = Callable[[Path], str]
+"""A function from a file to its sha256 in hexadecimal."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,13 @@ class IndexWork:
     cache: Cache
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """sha256 of each clip's sources, by which its row is named."""
-    made_with: Mapping[str, str] = field(default_factory=dict)
+    pose: "PoseEstimator | None" = None
+    """Estimates the skeletons; None reads the dataset's own."""
+
+    @property
+    def made_with(self) -> Mapping[str, Any]:
+        """Device of the pose network; without one there is nothing to record."""
+        return {} if self.pose is None else self.pose.made_with
 
     def named_by(self, inputs: Mapping[str, Mapping[str, Any]]) -> "IndexWork":
         """Return the same work with the digests of the inputs that it must read."""
@@ -47,7 +59,8 @@ class IndexWork:
     def compute(self, ids: list[str], arrays: frozenset[str]) -> Iterator[tuple[str, ClipResult]]:
         """Yield each clip's rows of skeletons.zarr."""
         with SourceFiles(self.cache) as sources:
-            yield from one_by_one(partial(self._clip, sources), ids, arrays)
+            stops = () if self.pose is None else self.pose.stops
+            yield from one_by_one(partial(self._clip, sources), ids, arrays, stops=stops)
 
     def _clip(self, sources: SourceFiles, clip_id: str, arrays: frozenset[str]) -> ClipArrays:
         dataset = dataset_of(self.params, self.root, listed=self.listed)
@@ -55,43 +68,66 @@ class IndexWork:
         if dataset.modality != "none":
             need_video(dataset, clip)
         with sources.held(files_to_prove(dataset, clip, self.inputs.get(clip_id, {}))):
-            facts = dataset.open_video(clip).probe()
-            skeleton, flags = dataset.read_skeleton(clip)
-        if clip.skeleton is not None and not skeleton.present.any():
-            raise SkeletonError(
-                f"no body in any of {skeleton.num_frames} skeleton frames: leave the clip out"
-            )
+            video = dataset.open_video(clip)
+            facts = video.probe()
+            skeleton, flags = self._skeleton(dataset, clip, video, facts)
         fitted, more = fit_to_video(skeleton, facts.num_frames)
-        kept, odd = without_absurd(fitted, dataset.layout)
+        kept, odd = without_absurd(fitted, dataset.layout if self.pose is None else self.pose.layout)
         found = flags | more | odd | facts.flags
         made = pack(clip_id, kept, facts, found, self.params.max_frames)
         return {name: rows for name, rows in made.items() if name in arrays}
 
+    def _skeleton(
+        self, dataset: Dataset, clip: Clip, video: VideoSource, facts: VideoFacts
+    ) -> tuple[Skeleton, frozenset[str]]:
+        """The clip's own skeleton and its flags, or the estimated ones: somebody must be in the former."""
+        if self.pose is not None:
+            check_length(clip.clip_id, facts.num_frames, self.params.max_frames, "video frames")
+            own = dataset.read_skeleton(clip)[0] if self.pose.around_own else None
+            return self.pose.skeleton(video, facts, own)
+        skeleton, flags = dataset.read_skeleton(clip)
+        if clip.skeleton is not None and not skeleton.present.any():
+            raise SkeletonError(
+                f"no body in any of {skeleton.num_frames} skeleton frames: leave the clip out"
+            )
+        return skeleton, flags
+
 
 def source_digests(
-    dataset: Dataset, clips: Sequence[Clip], sha256: Callable[[Path], str], *, workers: int
+    dataset: Dataset,
+    clips: Sequence[Clip],
+    sha256: Sha256,
+    *,
+    workers: int,
+    with_skeletons: bool = True,
 ) -> dict[str, dict[str, str]]:
     """sha256 of each clip's sources, by clip id and then by what the source is (`video`, `skeleton`).
+
+    with_skeletons: whether the dataset's own skeletons count; not where they are estimated from the videos.
 
     Of a clip that is a part of its recording, the `interval` of frames stands beside them.
     """
     with ThreadPoolExecutor(max_workers=max(2, workers)) as pool:  # hashing releases the interpreter
-        found = pool.map(lambda clip: _digests(dataset, clip, sha256), clips)
+        found = pool.map(lambda clip: _digests(dataset, clip, sha256, with_skeletons=with_skeletons), clips)
         return {clip.clip_id: digests for clip, digests in zip(clips, found, strict=True)}
 
 
-def _digests(dataset: Dataset, clip: Clip, sha256: Callable[[Path], str]) -> dict[str, str]:
-    found = {kind: _digest(dataset, clip, kind, path, sha256) for kind, path in dataset.sources(clip).items()}
+def _digests(dataset: Dataset, clip: Clip, sha256: Sha256, *, with_skeletons: bool) -> dict[str, str]:
+    found = {
+        kind: _digest(dataset, clip, kind, path, sha256)
+        for kind, path in dataset.sources(clip).items()
+        if with_skeletons or kind != "skeleton"
+    }
     return found | ({"interval": clip.interval} if clip.interval else {})
 
 
-def _digest(dataset: Dataset, clip: Clip, kind: str, path: Path, sha256: Callable[[Path], str]) -> str:
+def _digest(dataset: Dataset, clip: Clip, kind: str, path: Path, sha256: Sha256) -> str:
     own = dataset.digests(clip) if isinstance(dataset, Digested) else {}
     return own.get(kind) or sha256(path)
 
 
 def changed_videos(
-    dataset: Dataset, entries: Sequence[Entry], sha256: Callable[[Path], str], *, workers: int
+    dataset: Dataset, entries: Sequence[Entry], sha256: Sha256, *, workers: int
 ) -> tuple[Failure, ...]:
     """Clips whose video is no longer the file that `index` saw: its pixels must not go under the old one's key.
 
@@ -150,6 +186,7 @@ def index_catalog(
     store: Store,
     digests: Mapping[str, Mapping[str, str]],
     leaks: Leaks,
+    layout: str,
 ) -> Catalog:
     """Every listed clip with its split; facts and flags where skeletons.zarr has it."""
     ids = list(made_keys(store, "facts"))
@@ -175,7 +212,7 @@ def index_catalog(
         entries=tuple(entries),
         dataset=name,
         protocol=protocol,
-        layout=dataset.layout.name,
+        layout=layout,
         modality=dataset.modality,
         axis=dataset.axis(protocol),
         classes=dataset.classes[: 1 + max((entry.clip.label for entry in entries), default=0)],

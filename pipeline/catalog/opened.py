@@ -6,16 +6,19 @@ from pathlib import Path
 
 from cache import Store, open_store
 from pipeline.catalog.catalog import Catalog, Entry, read_catalog
+from pipeline.stand_ins import stand_in
 
 
 def opened_store(path: Path) -> Store:
-    """The store at `path`."""
-    return _store(path, _identity(path / "manifest.json"))
+    """The store at `path`, or what a plan expects there."""
+    planned: Store | None = stand_in(path)
+    return planned or _store(path, _identity(path / "manifest.json"))
 
 
 def opened_catalog(path: Path) -> Catalog:
-    """The catalog at `path`."""
-    return _catalog(path, _identity(path))
+    """The catalog at `path`, or what a plan expects there."""
+    planned: Catalog | None = stand_in(path)
+    return planned or _catalog(path, _identity(path))
 
 
 def opened_entries(path: Path) -> Mapping[str, Entry]:

@@ -1,16 +1,37 @@
 """Warnings about later stages: a catalog of which no training or test can be made is reported at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from pipeline.build.build import StoreJob
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.leaks import Leaks
-from pipeline.datasets.protocol import Listing
+from pipeline.datasets.protocol import Dataset, Listing
+from pipeline.params.crossing import refuse_few_groups
+
+if TYPE_CHECKING:
+    from pipeline.params.params import PretrainParams
 
 MOST_NAMED = 5
 """Classes that a message spells out."""
 
 FEW_CLIPS = 10
 """Below this many clips, a class for each of them may be meant."""
+
+
+@dataclass(frozen=True)
+class IndexOutlook:
+    """A folder of recordings as `index` would find it, before it reads any of them."""
+
+    job: StoreJob
+    dataset: Dataset
+    listing: Listing
+    catalog: Callable[..., Catalog]
+    """A function from skeletons.zarr, or what stands in for it, to the catalog; its keyword is `store`.
+
+    A recording that nobody has read has no frames in it yet, and counts as usable.
+    """
 
 
 def protocol_gaps(catalog: Catalog) -> tuple[str, ...]:
@@ -55,6 +76,9 @@ def index_notes(catalog: Catalog, listing: Listing, leaks: Leaks) -> Iterator[st
     if catalog.unused:
         yield f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out"
     absent = ", ".join(f"{count} {what}" for what, count in sorted(listing.absent.items()) if count)
+    nobody = sum("nobody_found" in entry.flags for entry in catalog.entries)
+    if nobody:
+        yield f"pose estimation found nobody in {nobody} clips: flag nobody_found in catalog.parquet"
     if absent:
         yield f"not in the folder: {absent}"
     if leaks:
@@ -73,6 +97,19 @@ def hold_out_note(catalog: Catalog) -> str:
         f"the training clips are of one {catalog.axis}, so nothing can be held out in whole groups: tell their "
         "subject, camera or setup, or let `pretrain` hold out single clips (pretrain.hold_out: {by: clip})"
     )
+
+
+def refuse_uncrossed(dataset: Dataset, protocol: str, how: "PretrainParams") -> None:
+    """Refuse more parts of the listed training clips than they have groups, of which selection holds out one at least.
+
+    Raises ParamError.
+    """
+    if not how.cross_fit:
+        return
+    axis = "clip" if how.hold_out.by == "clip" else dataset.axis(protocol)
+    training = [clip for clip in dataset.listing().clips if dataset.split(clip, protocol) == "train"]
+    groups = {clip.clip_id if axis == "clip" else getattr(clip, axis) for clip in training}
+    refuse_few_groups(how, len(groups), len(groups) - (how.selected_on == "val"), axis)
 
 
 def _names(entries: Sequence[Entry]) -> str:

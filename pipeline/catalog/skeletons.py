@@ -58,12 +58,8 @@ def pack(
 ) -> dict[str, Any]:
     """One clip's rows; raises SkeletonError where it is longer than the padded size."""
     length = skeleton.num_frames
-    if length > max_frames:
-        frames = "skeleton frames" if skeleton.present.any() else "video frames (it has no skeleton)"
-        raise SkeletonError(
-            f"{clip_id}: {length} {frames}, more than index.max_frames = {max_frames}: raise it to {length}, or cut "
-            "the clip"
-        )
+    frames = "skeleton frames" if skeleton.present.any() else "video frames (it has no skeleton)"
+    check_length(clip_id, length, max_frames, frames)
     rows = {
         name: _padded(np.asarray(getattr(skeleton, name)), max_frames)
         for name in ("joints_3d", "joints_2d", "score", "video_frame")
@@ -80,6 +76,15 @@ def pack(
     }
     rows["facts"] = np.array([values[name] for name in FACTS], np.int64)
     return rows
+
+
+def check_length(clip_id: str, length: int, max_frames: int, frames: str) -> None:
+    """Raise SkeletonError where a clip's `frames`, as the message calls them, are more than the padded size."""
+    if length > max_frames:
+        raise SkeletonError(
+            f"{clip_id}: {length} {frames}, more than index.max_frames = {max_frames}: raise it to {length}, or cut "
+            "the clip"
+        )
 
 
 def read_skeleton(store: Store, clip_id: str) -> Skeleton:
@@ -131,17 +136,3 @@ def _padded(array: NDArray[Any], length: int) -> NDArray[Any]:
     padded = np.zeros((length, *array.shape[1:]), array.dtype)
     padded[: len(array)] = array
     return padded
-
-
-def joints_at(
-    skeleton: Skeleton, frames: NDArray[np.integer]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the 2-D joints and scores shown in video `frames` (...,): (..., M, V, 2) and (..., M, V).
-
-    A frame that the skeleton does not have takes the nearest one's joints; ties go to the earlier.
-    """
-    known = skeleton.video_frame.astype(np.int64)
-    later = np.clip(np.searchsorted(known, frames), 0, len(known) - 1)
-    earlier = np.maximum(later - 1, 0)
-    nearest = np.where(np.abs(known[earlier] - frames) <= np.abs(known[later] - frames), earlier, later)
-    return skeleton.joints_2d[nearest], skeleton.score[nearest]

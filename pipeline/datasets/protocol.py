@@ -36,10 +36,12 @@ FLAGS = (
     "uneven_times",
     "interlaced",
     "several_videos",
+    "nobody_found",
 )
-"""Quality flags that reading a clip may raise: `pipeline.datasets.ntu.bodies.select_bodies` says what each of the
-skeleton's means, `pipeline.decoding.numbering` each of the video's. A place here is a bit in the rows of stores, cached
-ones too: new flags stand last, and none is moved or reused. A store names its bits itself (attribute `flags`)."""
+"""Quality flags that reading a clip may raise: `pipeline.datasets.ntu.bodies.select_bodies` and
+`pipeline.pose.estimate` say what each of the skeleton's means, `pipeline.decoding.numbering` each of the video's. A
+place here is a bit in the rows of stores, cached ones too: new flags stand last, and none is moved or reused. A store
+names its bits itself (attribute `flags`)."""
 
 
 ABSURD = 1e6

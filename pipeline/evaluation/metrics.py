@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.evaluation.bootstrap import Resampling, intervals
+from pipeline.evaluation.calibration import Calibration, read_calibration
 from pipeline.evaluation.predictions import Predictions
 
 Ints = NDArray[np.int64]
@@ -125,6 +126,12 @@ class Score:
     std: float | None
     interval: tuple[float, float]
     by_seed: tuple[float, ...] = ()
+    mean_class: float | None = None
+    """Mean over classes of each one's accuracy, in per cent; None in files of before."""
+    top5: float | None = None
+    """Per cent of clips whose true class is among the five likeliest; None where there are no more classes."""
+    calibration: Calibration | None = None
+    """Confidence beside accuracy; None in files of before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +156,9 @@ def scores(document: Mapping[str, Any]) -> tuple[Score, ...]:
             entry["std"],
             (entry["interval"][0], entry["interval"][1]),
             tuple(entry["by_seed"]),
+            entry.get("mean_class", {}).get("mean"),
+            entry.get("top5"),
+            read_calibration(entry),
         )
         for name, entry in found
     )

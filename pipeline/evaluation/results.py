@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 from cache import Store
 from pipeline.catalog.catalog import Catalog
+from pipeline.catalog.indexing import catalog_leaks
 from pipeline.errors import DatasetError
+from pipeline.evaluation.calibration import probability_figures
+from pipeline.evaluation.confused import confused_document
 from pipeline.evaluation.late_fusion import SINGLE, Scores
 from pipeline.evaluation.metrics import Roles, differences, metrics_document, scores
 from pipeline.evaluation.predictions import Predictions, join
@@ -25,7 +28,7 @@ from pipeline.training.splits import SplitParts
 from pipeline.training.trainings import Training, listed_trainings
 
 if TYPE_CHECKING:
-    from pipeline.params.params import PretrainParams
+    from pipeline.params.params import Preset, PretrainParams
 
 FUSED = "fused"
 """Key in metrics.json of the fusion that the params choose."""
@@ -45,6 +48,18 @@ PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probab
 def selected_on(how: "PretrainParams") -> str:
     """Say on which clips epochs and weights were chosen, as metrics.json has it."""
     return LEAKS if how.selected_on == "test" else SELECTED_ON[how.hold_out.by]
+
+
+def run_facts(preset: "Preset", catalog: Catalog) -> dict[str, Any]:
+    """Return the facts of a run that metrics.json states beside its figures."""
+    leaks, pretrain = catalog_leaks(catalog), preset.pretrain
+    return {
+        "selected_on": selected_on(pretrain),
+        "fusion": preset.train.fused,
+        "backbone_seeds": list(pretrain.seeds),
+        "on_both_sides": {"clips": len(leaks.clips), "subjects": len(leaks.subjects)},
+        **({"cross_fit": pretrain.cross_fit} if pretrain.cross_fit else {}),
+    }
 
 
 def prediction_columns(
@@ -157,7 +172,8 @@ def write_results(
     to all clips;
     the final runs fit train and val.
     """
-    columns, sink = prediction_columns(parts.test, catalog.labels(parts.test), scored), io.BytesIO()
+    labels = catalog.labels(parts.test)
+    columns, sink = prediction_columns(parts.test, labels, scored), io.BytesIO()
     pq.write_table(pa.table(columns), sink, compression="zstd")
     write_whole(paths.reports / "predictions.parquet", sink.getvalue())
     predictions = join(**{name: columns[name] for name in PREDICTION_COLUMNS[:-1]})
@@ -169,10 +185,13 @@ def write_results(
         roles=Roles(single=SINGLE, fused=FUSED),
         facts=facts,
     )
+    for method, figures in probability_figures(labels, scored).items():
+        document[method] |= figures
+    document |= confused_document(predictions, differences(document), catalog.classes)
     write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
     write_confusion(paths.reports / "confusion.csv", predictions, main_method(predictions), catalog.classes)
     backbones = listed_trainings(paths.weights / "backbones")
-    runs = [(f"pretrain, {t.phase}", t.name, t.seed, t.history) for t in backbones]
+    runs = [(f"pretrain, {t.phase}", t.title, t.seed, t.history) for t in backbones]
     runs += [(f"train, {t.phase}", t.name, t.seed, t.history) for t in heads]
     write_curves(paths.reports / "curves.csv", runs)
     written = ("predictions.parquet", "metrics.json", "confusion.csv", "curves.csv")

@@ -58,7 +58,7 @@ class BackboneFitting:
             },
             resume=folder / "epoch.pt",
             accuracy=(lambda classify: self._accuracy(classify, select_on)) if select_on else None,
-            progress=_epoch_printer(f"{self.name}, seed {seed}, {phase}", epochs),
+            progress=_epoch_printer(f"{self.name}, seed {seed}, {phase}, {len(fit_on)} clips", epochs),
         )
 
     def _held(self, batches: TrainingBatches, epoch: int) -> Iterator[tuple[Arrays, Labels]]:

@@ -1,6 +1,6 @@
 """Cached cuts as the tensors that a head takes: vectors are held in memory, all else is read batch by batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cache import Store
 from pipeline.arrays.cut_arrays import cut_array
 from pipeline.errors import DatasetError
+from pipeline.inputs.out_of_fold import CrossFit, OutOfFold, view_means
 from pipeline.rng import rng_for
 from pipeline.shown import ShownByShape
 
@@ -21,11 +22,6 @@ Values = NDArray[Any]
 """(N, …) values of N clips, float32 or float16."""
 
 Labels = NDArray[np.int64]
-
-
-def features_there(store: Store) -> frozenset[str]:
-    """Return the clips for which every backbone has features."""
-    return frozenset(store.ids) - {failure["id"] for failure in store.failures}
 
 
 class OneInput(Protocol):
@@ -49,6 +45,10 @@ class OneInput(Protocol):
         """Return the cache keys that the values are made of, by clip id: one mapping an array."""
         ...
 
+    def alignment_keys(self) -> list[list[str]]:
+        """Return the cache keys of what some values were aligned by: one list for each array that was."""
+        ...
+
 
 @dataclass(frozen=True)
 class VectorInput:
@@ -57,6 +57,8 @@ class VectorInput:
     store: Store
     arrays: tuple[str, ...]
     in_memory: bool = True
+    out_of_fold: Mapping[str, OutOfFold] = field(default_factory=dict)
+    """Array to what stands for it, where clips' vectors are of networks that did not see them."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,12 +67,24 @@ class VectorInput:
 
     def read(self, ids: Sequence[str]) -> Values:
         """Return (N, C) float32."""
-        parts = [self.store.read(name, list(ids)).mean(axis=1, dtype=np.float32) for name in self.arrays]
+        crossed = self.out_of_fold
+        parts = [
+            crossed[name].read(ids) if name in crossed else view_means(self.store, name, ids)
+            for name in self.arrays
+        ]
         return np.concatenate(parts, axis=1)
 
     def row_keys(self) -> list[dict[str, str]]:
         """Return the keys of each array's rows."""
-        return [self.store.keys(name) for name in self.arrays]
+        crossed = self.out_of_fold
+        return [
+            crossed[name].row_keys() if name in crossed else self.store.keys(name) for name in self.arrays
+        ]
+
+    def alignment_keys(self) -> list[list[str]]:
+        """Return the keys of each array's alignments, where some vectors are brought into another's basis."""
+        found = [one.alignment_keys() for one in self.out_of_fold.values()]
+        return [keys for keys in found if keys]
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,10 @@ class MapInput:
         """Return the keys of the array's rows."""
         return [self.store.keys(self.array)]
 
+    def alignment_keys(self) -> list[list[str]]:
+        """Return nothing: only vectors are aligned."""
+        return []
+
 
 @dataclass(frozen=True)
 class HeadRows:
@@ -115,6 +133,12 @@ class HeadRows:
         columns = [keys for one in self.inputs for keys in one.row_keys()]
         return [[clip_id, *(keys[clip_id] for keys in columns)] for clip_id in ids]
 
+    @property
+    def aligned(self) -> dict[str, list[list[str]]]:
+        """Return, for a training's document, the keys of the alignments under `aligned`; empty where there are none."""
+        found = [keys for one in self.inputs for keys in one.alignment_keys()]
+        return {"aligned": found} if found else {}
+
 
 def backbone_seed(heads: "HeadParams", pretrain: "PretrainParams", head_seed: int, *, selection: bool) -> int:
     """Return the seed of the backbones that a head sees: its own where both have as many seeds, else the first.
@@ -129,30 +153,38 @@ def backbone_seed(heads: "HeadParams", pretrain: "PretrainParams", head_seed: in
     )
 
 
-def arrays_of(
-    store: Store, names: Sequence[str], cut: str, pretrain: "PretrainParams", seed: int, *, selection: bool
+def networks_of(
+    names: Sequence[str], pretrain: "PretrainParams", seed: int, *, selection: bool
 ) -> tuple[str, ...]:
-    """Return the arrays of a cut of the backbones `names`, trained with `seed`.
+    """Return the networks of the backbones `names`, trained with `seed`: each by the array of its features.
 
-    `selection` asks for the backbones that were not trained on the held-out clips. Raises DatasetError where the
-    store lacks one.
+    `selection` asks for those that were not trained on the held-out clips.
     """
     tail = f"_{seed}_fold" if selection or not pretrain.refit else f"_{seed}"
-    found = tuple(cut_array(name + tail, cut) for name in names)
-    for name in found:
+    return tuple(name + tail for name in names)
+
+
+def input_from(
+    store: Store, declared: "DeclaredInput", networks: tuple[str, ...], crossed: CrossFit | None = None
+) -> OneInput:
+    """Return one declared input, read from the arrays of its cut of these networks.
+
+    With `crossed`, vectors of clips that a network was fitted to are of those trained without them. Raises DatasetError
+    where the store lacks an array.
+    """
+    arrays = tuple(cut_array(name, declared.cut) for name in networks)
+    for name in arrays:
         if name not in store.arrays:
             raise DatasetError(
                 f"{store.path} has no array {name!r}, which heads shall see; it has {sorted(store.arrays)}: run "
                 "`pretrain` and `features` with the present params"
             )
-    return found
-
-
-def input_from(store: Store, declared: "DeclaredInput", arrays: tuple[str, ...]) -> OneInput:
-    """Return one declared input, read from these arrays of the store."""
-    if declared.kind in ("vector", "logits"):
+    if declared.kind not in ("vector", "logits"):
+        return MapInput(store, arrays[0])
+    if crossed is None:
         return VectorInput(store, arrays)
-    return MapInput(store, arrays[0])
+    found = {array: crossed.of(name, declared.cut) for array, name in zip(arrays, networks, strict=True)}
+    return VectorInput(store, arrays, out_of_fold=found)
 
 
 @dataclass(frozen=True, repr=False)

@@ -17,6 +17,8 @@ TABLES = {
     "backbone": "models.names:BACKBONES",
     "head": "models.names:HEADS",
     "enhancer": "models.night.names:ENHANCERS",
+    "pose": "models.pose.names:POSE_NETWORKS",
+    "detector": "models.pose.names:PERSON_DETECTORS",
 }
 """Tables of what steps find by name: kind of part to the table that names all of that kind."""
 

@@ -20,6 +20,24 @@ def refuse_absent(preset: "Preset", dataset: str, *, has_videos: bool, has_skele
         )
 
 
+def refuse_blind(modality: str, dataset: str, *, without_boxes: bool) -> None:
+    """Raise ParamError where poses are to be estimated and no colour video is there: modality `depth` or `none`.
+
+    without_boxes: boxes around the dataset's skeletons are asked for, and it has none.
+    """
+    if without_boxes:
+        raise ParamError(
+            f"index.pose.boxes is skeleton, and the dataset {dataset!r} has no skeletons: take a detector, or the "
+            "whole frame"
+        )
+    if modality != "rgb":
+        there = "depth videos" if modality == "depth" else "skeletons alone"
+        raise ParamError(
+            f"index.pose estimates joints from colour videos, and the dataset {dataset!r} has {there}: take "
+            "index.pose out, or let index.options name colour videos"
+        )
+
+
 def _mistakes(preset: "Preset", absent: set[str]) -> Iterator[str]:
     """A line a backbone; heatmaps are drawn from skeletons."""
     for name, backbone in preset.pretrain.backbones.items():

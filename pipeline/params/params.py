@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone, TrainingPlan
+from pipeline.params.pose import PoseParams
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout
@@ -35,6 +36,8 @@ class IndexParams(Section):
     max_frames: int = Field(default=300, gt=0)
     """Skeletons, and what stands in for them, are padded to this many frames; a longer clip is refused by name."""
     shard_rows: int = Field(default=1024, gt=0, multiple_of=64)
+    pose: PoseParams | None = None
+    """Joints estimated from the videos, in place of the dataset's own skeletons; None reads those."""
 
 
 class CropParams(Section):
@@ -117,7 +120,18 @@ class PretrainParams(Section):
     refit: bool = True
     """Train again on the whole training part, for as many epochs as the first seed's selection found."""
     amp: Literal["off", "bf16"] = "bf16"
+    cross_fit: int = Field(default=0, ge=0)
+    """Number of parts of the training clips, divided as `hold_out` divides; 0 is off. Each backbone is then trained
+    once more without each part, and heads are fitted on cuts of networks that did not see the clip."""
     backbones: dict[str, Backbone] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _more_than_one_part(self) -> "PretrainParams":
+        if self.cross_fit == 1:
+            raise MistakesError(
+                [(("cross_fit",), "one part is all of the training clips: give 2 or more, or 0 for none")]
+            )
+        return self
 
     @model_validator(mode="after")
     def _test_clips_are_never_refitted(self) -> "PretrainParams":
@@ -172,6 +186,9 @@ class HeadParams(Section):
     linear heads, or the networks' own classifiers (`classifier@…`)."""
     options: dict[str, Options] = Field(default_factory=dict)
     """Keyword options of each method's head, by method."""
+    align_folds: Literal["procrustes", "none"] = "procrustes"
+    """With `pretrain.cross_fit`: whether vectors of networks trained without a part are rotated onto those of the
+    network that saw all of them (`pipeline.inputs.alignment`); logits never need it."""
     seeds: tuple[int, ...] = Field(min_length=1)
     plan: TrainingPlan
 

@@ -1,4 +1,4 @@
-"""Parts that a stage uses with given params: the datasets, backbones, heads and enhancers that it finds by name."""
+"""Parts that a stage uses with given params: the datasets, networks, heads and enhancers that it finds by name."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,6 +14,14 @@ def parts_in_use(stage: str, preset: "Preset") -> tuple[str, ...]:
 
 def _dataset(preset: "Preset") -> tuple[str, ...]:
     return (f"dataset:{preset.index.adapter}",)
+
+
+def _pose(preset: "Preset") -> tuple[str, ...]:
+    pose = preset.index.pose
+    if pose is None:
+        return ()
+    detector = () if pose.detector is None else (f"detector:{pose.detector.engine}",)
+    return (f"pose:{pose.engine}", *detector)
 
 
 def _enhancers(preset: "Preset") -> tuple[str, ...]:
@@ -33,7 +41,7 @@ def _heads(preset: "Preset") -> tuple[str, ...]:
 
 
 _PARTS: dict[str, tuple[Callable[["Preset"], tuple[str, ...]], ...]] = {
-    "index": (_dataset,),
+    "index": (_dataset, _pose),
     "crop": (_dataset, _enhancers),
     "pretrain": (_backbones,),
     "features": (_backbones,),

@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_store
-from pipeline.catalog.skeletons import joints_at, read_skeleton
+from pipeline.catalog.skeletons import read_skeleton
 from pipeline.datasets.opened import dataset_of
 from pipeline.evaluation.predictions import Predictions
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.strip_figure import Strip, Verdict
+from pipeline.skeleton.at_frames import joints_at
 from pipeline.skeleton.heatmaps import render, to_grid
 from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
 from pipeline.values import Box, Clip, Skeleton

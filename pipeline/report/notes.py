@@ -33,10 +33,24 @@ def notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         "Selected on the TEST clips, as the papers do: every figure on this page leaks."
         if document["selected_on"] == LEAKS
         else f"Selected on {document['selected_on']}, held out of the training part; never on test clips.",
+        *_crossed(preset),
         "Accuracy of the selection runs on the clips that select: " + ", ".join(selected) + ".",
         _fused(preset, document) if FUSED in document else _alone(document),
         *_classifiers(preset),
     ]
+
+
+def _crossed(preset: Preset) -> list[str]:
+    """Say which networks the heads learned from, where not from those that saw the clips."""
+    parts = preset.pretrain.cross_fit
+    return (
+        [
+            f"Heads were fitted on out-of-fold features: a training clip's are of networks trained without its part of "
+            f"{parts}, test clips' of networks trained on all parts."
+        ]
+        if parts
+        else []
+    )
 
 
 def _alone(document: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from pipeline.evaluation.confused import Confusions
 from pipeline.evaluation.metrics import Difference, Score
 from pipeline.report.numbers import MINUS, edges, points
 from pipeline.report.page_style import STYLE
@@ -48,6 +49,8 @@ class Report:
     accuracies: Picture | None = None
     confusions: Sequence[Picture] = ()
     features: Picture | None = None
+    calibration: Picture | None = None
+    confused: Confusions = field(default_factory=Confusions)
     curves: Picture | None = None
     strips: Sequence[Picture] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +106,9 @@ def _sections(report: Report) -> Iterable[str]:
         yield _section(
             "confusions", "Confusion matrices", f'<div class="pair">{_figures(report.confusions)}</div>'
         )
+    yield _section("confused", "Most confused pairs of classes", _confused(report.confused))
+    if report.calibration:
+        yield _section("calibration", "Calibration", _figures([report.calibration]))
     if report.features:
         yield _section("features", "Features by t-SNE", _figures([report.features]))
     if report.curves:
@@ -117,6 +123,7 @@ def _section(anchor: str, heading: str, body: str) -> str:
 
 
 def _accuracies(report: Report) -> str:
+    with_top5 = any(score.top5 is not None for score in report.scores)
     rows = [
         (
             escape(score.method),
@@ -124,14 +131,39 @@ def _accuracies(report: Report) -> str:
             "–" if score.std is None else f"± {score.std:.2f}",
             _interval(score.interval),
             " ".join(f"{value:.1f}" for value in score.by_seed),
+            _or_dash(score.mean_class),
+            *([_or_dash(score.top5)] if with_top5 else []),
+            _or_dash(score.calibration.error if score.calibration else None),
         )
         for score in report.scores
     ]
-    head = ("method", "mean, %", "std over seeds", "95 % interval", "each seed")
+    head = ("method", "mean, %", "std over seeds", "95 % interval", "each seed", "mean class, %")
+    more = (*(["top-5, %"] if with_top5 else []), "calibration error, points")
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     return _table(
-        head, rows, "Test accuracy of every method; intervals are over test clips, not over seeds"
+        (*head, *more), rows, "Test accuracy of every method; intervals are over test clips, not over seeds"
     ) + (f'<ul class="notes">{notes}</ul>' if notes else "")
+
+
+def _or_dash(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _confused(found: Confusions) -> str:
+    rows = [
+        (
+            f"{escape(pair.classes[0])} / {escape(pair.classes[1])}",
+            f"{pair.before:.1f}",
+            f"{pair.after:.1f}",
+            f"<b>{points(pair.after - pair.before)}</b>",
+        )
+        for pair in found.pairs
+    ]
+    head = ("classes", f"{escape(found.before)}, %", f"{escape(found.after)}, %", "change, points")
+    caption = (
+        "Clips of two classes that are taken for one another, before fusion and after it, over all seeds"
+    )
+    return _table(head, rows, caption) if rows else ""
 
 
 def _differences(differences: Sequence[Difference]) -> str:

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.build.failures import shortened
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_store
@@ -12,13 +11,19 @@ from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import confusion_over_seeds, scores
 from pipeline.evaluation.predictions import Predictions, telling_clips
 from pipeline.evaluation.results import FUSED, main_method, read_curves, read_probabilities
-from pipeline.inputs.head_input import VectorInput, arrays_of, backbone_seed
+from pipeline.inputs.head_input import VectorInput, backbone_seed, networks_of
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.clip_strip import strip_of
 from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of
 from pipeline.report.page import Picture
+from pipeline.report.reliability_diagram import reliability_diagram
 from pipeline.report.strip_figure import clip_strip
+
+CALIBRATION_CAPTION = (
+    "Clips of all seeds by the probability of their predicted class (bins of Guo et al., ICML 2017). On the dashed "
+    "line confidence is accuracy; dots below it are too sure. A dot's area is its share of the clips."
+)
 
 
 def pictures(
@@ -35,6 +40,12 @@ def pictures(
             curves(runs_of(**read_curves(paths.reports / "curves.csv"))), "Loss and accuracy by epoch"
         ),
     }
+    of_methods = {score.method: score.calibration for score in scores(document) if score.calibration}
+    shown = {name: of_methods[name] for name in (*SINGLE, FUSED) if name in of_methods}
+    if shown:
+        found["calibration"] = Picture(
+            reliability_diagram(shown), "Accuracy of each method by its confidence", CALIBRATION_CAPTION
+        )
     for method in (name for name in (*SINGLE, FUSED) if name in predictions.methods):
         matrix = confusion_over_seeds(predictions, method, len(names))
         found[f"confusion_{method}"] = Picture(
@@ -68,9 +79,7 @@ def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predi
     heads, backbones = preset.train, preset.pretrain
     seed = backbone_seed(heads, backbones, heads.seeds[0], selection=False)
     values = {
-        side: VectorInput(store, arrays_of(store, names, FEATURES, backbones, seed, selection=False)).read(
-            ids
-        )
+        side: VectorInput(store, networks_of(names, backbones, seed, selection=False)).read(ids)
         for side in SINGLE
         if (names := getattr(heads, side))
     }

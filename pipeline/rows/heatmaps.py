@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from cache import ArraySpec, StoreSpec
 from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.opened import opened_store
-from pipeline.catalog.skeletons import joints_at, read_skeleton
+from pipeline.catalog.skeletons import read_skeleton
 from pipeline.paths import Paths
 from pipeline.rows.cut_clip import samples_and_box
+from pipeline.skeleton.at_frames import joints_at
 from pipeline.skeleton.heatmaps import Canvas, HeatmapRule, to_grid
 
 if TYPE_CHECKING:

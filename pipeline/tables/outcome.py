@@ -109,6 +109,8 @@ class Outcome:
         if self.table.selection:
             chosen = selected_on(self.preset.pretrain)
             yield f"Epochs are selected on {chosen}; the paper selects {self.table.selection}."
+        if parts := self.preset.pretrain.cross_fit:
+            yield f"Heads learn from out-of-fold features (cross_fit: {parts}), the paper's from what trunks know."
         seeds = self.preset.train.seeds
         yield f"Seeds: {len(seeds)} here; the paper prints one run."
         if self.table.note:

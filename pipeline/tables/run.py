@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipeline.build.failures import Summary
 from pipeline.build.runner import RunOptions
 from pipeline.catalog.opened import opened_catalog
+from pipeline.errors import RunError
 from pipeline.evaluation.results import read_predictions
 from pipeline.files import write_whole
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
-from pipeline.tables.cost import STAGES, Cost, Module, cost_of, run_stage
+from pipeline.planning.cost import STAGES
+from pipeline.planning.foresee import Module, foresee
 from pipeline.tables.derive import Check, Derived, derived
 from pipeline.tables.outcome import Outcome
 from pipeline.tables.picture import drawn
@@ -68,18 +71,16 @@ def run_table(
     for stage in STAGES:
         house.ready(stage, plan.preset)
     apart = replace(paths, apart=plan.name)
-    cost = cost_of(apart, plan.preset, house.module, options, say)
+    cost = foresee(apart, plan.preset, house.module, options).cost
     if dry_run:
         return str(cost)
     say(str(cost))
-    for stage in _left(cost):
-        run_stage(stage, apart, plan.preset, house.module, options, say)
+    for stage in STAGES:
+        summary: Summary = house.module(stage).run(apart, plan.preset, options)
+        say(str(summary))
+        if summary.exit_code:
+            raise RunError(f"the table stops after {stage}: {summary}")
     return _written(paths, _outcome(apart, request, plan, plan.preset, house))
-
-
-def _left(cost: Cost) -> list[str]:
-    """Stages that planning did not run already."""
-    return [one.stage for one in cost.stages if not one.free]
 
 
 def _without_results(request: Request, plan: Derived, preset: Preset) -> Outcome:

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from cache import Cache, Store
 from cache.home.blobs import blob_document
@@ -16,10 +16,7 @@ from pipeline.files import replaced_folder
 from pipeline.paths import Paths
 from pipeline.seals import parsed, proven_bytes, way_on
 from pipeline.shown import ShownByShape
-from pipeline.training.splits import SplitParts
-
-if TYPE_CHECKING:
-    from pipeline.params.params import PretrainParams
+from pipeline.stand_ins import stand_in
 
 Phase = Literal["selection", "final"]
 
@@ -58,11 +55,24 @@ class Training(ShownByShape):
     """Weights of the linear classifier on top; none of a head, or where `pretrain` ran before it kept them."""
     classifier_sha256: str = ""
     """Digest of those weights; empty where there are none."""
+    part: int | None = None
+    """Number of the part of the phase's clips that it was trained without, for out-of-fold rows; None of all others."""
+    cross_fit: int = 0
+    """Number of parts that `pretrain.cross_fit` asked for, where it was trained without one."""
 
     @property
     def array(self) -> str:
-        """Array of features.zarr that these weights make: video_0, or video_0_fold for the selection run."""
-        return f"{self.name}_{self.seed}" + ("_fold" if self.phase == "selection" else "")
+        """Array of features.zarr that these weights make: video_0, or video_0_fold for the selection run.
+
+        Trained without part 1 it is video_0_without1, or video_0_fold_without1.
+        """
+        network = f"{self.name}_{self.seed}" + ("_fold" if self.phase == "selection" else "")
+        return network if self.part is None else without(network, self.part)
+
+    @property
+    def title(self) -> str:
+        """Its name in curves: with the part that it was trained without."""
+        return self.name if self.part is None else f"{self.name} without part {self.part}"
 
     @property
     def file(self) -> str:
@@ -80,6 +90,10 @@ class Training(ShownByShape):
         return {self.file: self.weights} | (
             {self.classifier_file: self.classifier} if self.classifier else {}
         )
+
+    def is_tested(self, *, selection: bool) -> bool:
+        """Whether test clips are shown to it: to final networks, and to a `selection` run where there are no others."""
+        return self.part is None and (self.phase == "final" or selection)
 
     def weights_of(self, cut: str) -> dict[str, str]:
         """Return the digests of the weights that make a cut, by role. Raises DatasetError where logits lack theirs."""
@@ -105,8 +119,9 @@ class Training(ShownByShape):
         return accuracy
 
 
-Learn = Callable[[int, Ids, Ids, int], Training]
-"""A function from (seed, clips to fit, validation clips, epochs) to a training."""
+def without(network: str, part: int) -> str:
+    """Return the array of the network that was trained like another, named by its array, but without a part."""
+    return f"{network}_without{part}"
 
 
 def training_of(
@@ -134,24 +149,6 @@ def training_of(
     )
 
 
-def training_schedule(
-    seeds: Sequence[int], parts: SplitParts, epochs: int, how: "PretrainParams", learn: Learn
-) -> Iterator[Training]:
-    """Run the first seed's selection run, then every seed's final run on the whole training part.
-
-    The final runs take as many epochs as selection chose, or all where `how.select` is `last`. Without
-    `how.refit`, each seed's selection run is its final one.
-    """
-    for place, seed in enumerate(seeds):
-        if place == 0 or not how.refit:
-            selection = learn(seed, parts.fit, parts.select, epochs)
-            yield selection
-            if how.refit and how.select == "best":
-                epochs = selection.best_epoch + 1
-        if how.refit:
-            yield learn(seed, parts.training, (), epochs)
-
-
 def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -> None:
     """Write all weights, trainings.json and documents.json into `folder`, replacing its contents atomically.
 
@@ -172,11 +169,19 @@ def _facts(training: Training) -> dict[str, Any]:
     """Its entry in trainings.json."""
     facts = {name: getattr(training, name) for name in _FIELDS}
     classifier = {"classifier_sha256": training.classifier_sha256}
-    return facts | (classifier if training.classifier_sha256 else {})
+    crossed = {"part": training.part, "cross_fit": training.cross_fit}
+    return (
+        facts
+        | (classifier if training.classifier_sha256 else {})
+        | (crossed if training.part is not None else {})
+    )
 
 
-def trainings_of(paths: Paths, names: Collection[str]) -> tuple[Training, ...]:
-    """The trainings of the backbones `names`. DatasetError where weights/<dataset>/backbones holds others."""
+def trainings_of(paths: Paths, names: Collection[str], cross_fit: int) -> tuple[Training, ...]:
+    """Return the trainings of the backbones `names`, and of each without each of `cross_fit` parts.
+
+    Raises DatasetError where weights/<dataset>/backbones holds others.
+    """
     found = read_trainings(paths.need(paths.weights / "backbones", "pretrain"))
     held = {training.name for training in found}
     if held != set(names):
@@ -184,6 +189,12 @@ def trainings_of(paths: Paths, names: Collection[str]) -> tuple[Training, ...]:
             f"{paths.weights / 'backbones'} holds {_named(held - set(names), 'no backbone')} that params.yaml does not "
             f"name, and lacks {_named(set(names) - held, 'none')} of pretrain.backbones: name them as they were, or "
             f"train them: python cli.py pretrain {paths.dataset}"
+        )
+    parts = {training.cross_fit for training in found} - {0}
+    if parts != {cross_fit} - {0}:
+        raise DatasetError(
+            f"{paths.weights / 'backbones'} holds networks trained without one of {sorted(parts) or 'no'} parts, and "
+            f"pretrain.cross_fit is {cross_fit}: run `pretrain` with the present params"
         )
     return found
 
@@ -196,9 +207,14 @@ def read_trainings(folder: Path) -> tuple[Training, ...]:
     """Read what `write_trainings` wrote, without the documents; weights are read from their files.
 
     Raises DatasetError where the bytes of a file do not have the sha256 that trainings.json states: results
-    computed from them would carry another training's key.
+    computed from them would carry another training's key. Of a plan's stand-in, what it expects there, without weights.
     """
-    return tuple(_with_weights(folder, training) for training in listed_trainings(folder))
+    planned: tuple[Training, ...] | None = stand_in(folder)
+    return (
+        planned
+        if planned is not None
+        else tuple(_with_weights(folder, training) for training in listed_trainings(folder))
+    )
 
 
 def listed_trainings(folder: Path) -> tuple[Training, ...]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.datasets.ntu.body import NOISE_FRAMES, NOISE_SHARE, Body, lying_frames
 from pipeline.datasets.ntu.ctrgcn_bodies import ctrgcn_slots
 from pipeline.errors import SkeletonError
+from pipeline.skeleton.slots import slots_of
 from pipeline.values import Skeleton
 
 BodyRule = Literal["motion", "denoised", "ctr_gcn"]
@@ -75,15 +76,9 @@ def select_bodies(
 
 
 def _place(bodies: Sequence[Body], num_frames: int, max_persons: int) -> list[list[Body]]:
-    """Bodies of each slot that is used: each lies in the first slot where nobody does in any of its frames."""
-    taken = np.zeros((max_persons, num_frames), dtype=bool)
-    slots: list[list[Body]] = [[] for _ in range(max_persons)]
-    for body in bodies:
-        free = np.flatnonzero(~taken[:, body.frames].any(axis=1))
-        if len(free):
-            taken[free[0], body.frames] = True
-            slots[free[0]].append(body)
-    return [slot for slot in slots if slot]
+    """Bodies of each slot that is used."""
+    slots = slots_of([body.frames for body in bodies], num_frames=num_frames, max_persons=max_persons)
+    return [[bodies[place] for place in slot] for slot in slots]
 
 
 def _stack(slots: Sequence[Sequence[Body]], num_frames: int, max_persons: int) -> Skeleton:

@@ -1,0 +1,1 @@
+"""A run before it is run: what it must make, writes, takes and needs, and what would stop it."""

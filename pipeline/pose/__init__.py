@@ -1,0 +1,1 @@
+"""Two-dimensional poses estimated from a video: people found in each frame, followed, and put into slots."""

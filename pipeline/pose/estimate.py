@@ -1,0 +1,119 @@
+"""The skeleton of one clip, estimated from its video: frames in blocks through the networks, people into slots."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ParamError
+from pipeline.pose.networks import Floats, PersonDetector, Picture, PoseNetwork
+from pipeline.pose.own_boxes import boxes_around
+from pipeline.pose.tracking import People, Track, TrackRule, follow
+from pipeline.skeleton.layouts import Layout
+from pipeline.skeleton.slots import slots_of
+from pipeline.values import Skeleton
+from pipeline.video.video import VideoFacts, VideoSource
+
+TRACKING = 1
+"""Version of what this room makes of a network's answers: part of each key with poses, raised where results change."""
+
+BLOCK_BYTES = 64_000_000
+"""Decoded frames that are held at once; their number decides no result."""
+
+
+@dataclass(frozen=True)
+class PoseEstimator:
+    """Finds people in each frame of a clip, follows them, and keeps the first `max_persons`."""
+
+    network: PoseNetwork
+    detector: PersonDetector | None
+    """None: boxes are given, or the whole frame is the one box."""
+    layout: Layout
+    """Layout of the network's joints."""
+    max_persons: int
+    rule: TrackRule
+    around_own: bool = False
+    """Whether people are looked for around the dataset's own skeletons."""
+
+    @property
+    def stops(self) -> tuple[type[Exception], ...]:
+        """Errors that say that a network or the device is at fault, and no clip."""
+        return (*self.network.stops, *(() if self.detector is None else self.detector.stops))
+
+    @property
+    def made_with(self) -> Mapping[str, Any]:
+        """Device, threads and batch, for the record."""
+        return self.network.made_with
+
+    def skeleton(
+        self, video: VideoSource, facts: VideoFacts, own: Skeleton | None = None
+    ) -> tuple[Skeleton, frozenset[str]]:
+        """Return the joints of every frame, pixels alone, and the flags found.
+
+        own: the dataset's own skeleton, around whose bodies people are looked for; None looks elsewhere.
+        Flags: `nobody_found` (in any frame), `no_body_frames`, `joined_bodies` (two tracks in one slot), `third_body`
+        (no slot was left for one), `nan_joints`. Raises VideoError where the video does not decode.
+        """
+        ranked = follow(self._people(video, facts, own), self.rule, self.layout)
+        places = slots_of(
+            [track.frames for track in ranked], num_frames=facts.num_frames, max_persons=self.max_persons
+        )
+        slots = [[ranked[place] for place in slot] for slot in places]
+        skeleton = self._stacked(slots, facts.num_frames)
+        seen = skeleton.present.any(axis=1)
+        found = {
+            "nobody_found": not seen.any(),
+            "no_body_frames": not seen.all(),
+            "joined_bodies": any(len(slot) > 1 for slot in slots),
+            "third_body": sum(map(len, slots)) < len(ranked),
+            "nan_joints": not (skeleton.score > 0)[skeleton.present].all(),
+        }
+        return skeleton, frozenset(flag for flag, is_found in found.items() if is_found)
+
+    def _people(self, video: VideoSource, facts: VideoFacts, own: Skeleton | None) -> Iterator[People]:
+        """People of each frame in turn."""
+        given = None if own is None else iter(boxes_around(own, facts.num_frames))
+        pictures = (np.asarray(frame) for _, frame in video.frames(range(facts.num_frames)))
+        at_once = max(1, BLOCK_BYTES // (3 * facts.height * facts.width))
+        while block := list(islice(pictures, at_once)):
+            its = self._boxes(block) if given is None else list(islice(given, len(block)))
+            yield from self._found(block, its)
+
+    def _found(self, frames: Sequence[Picture], boxes: Sequence[Floats]) -> Iterator[People]:
+        for joints, score in self.network.people(frames, boxes):
+            self._check(joints, score)
+            known = np.isfinite(joints).all(axis=2) & (score > 0)
+            yield People(
+                np.where(known[..., None], joints, np.nan).astype(np.float32),
+                np.where(known, np.clip(score, 0, 1), 0).astype(np.float32),
+            )
+
+    def _check(self, joints: NDArray[Any], score: NDArray[Any]) -> None:
+        """Refuse joints of another layout: no clip's fault, so it stops the stage."""
+        if len(score) and joints.shape[1:] != (self.layout.num_joints, 2):
+            raise ParamError(
+                f"index.pose: the network finds {joints.shape[1]} joints, and the layout {self.layout.name} has "
+                f"{self.layout.num_joints}: name its layout, or take a network of that many joints"
+            )
+
+    def _boxes(self, frames: Sequence[Picture]) -> list[Floats]:
+        if self.network.finds_people:
+            return [np.zeros((0, 4), np.float32) for _ in frames]
+        if self.detector is None:
+            return [np.array([[0, 0, frame.shape[1], frame.shape[0]]], np.float32) for frame in frames]
+        return [np.asarray(boxes, np.float32).reshape(-1, 4) for boxes in self.detector.boxes(frames)]
+
+    def _stacked(self, slots: Sequence[Sequence[Track]], num_frames: int) -> Skeleton:
+        """(T, M, V, …) arrays; NaN and score 0 where a slot shows nobody."""
+        shape = (num_frames, self.max_persons, self.layout.num_joints)
+        joints = np.full((*shape, 2), np.nan, np.float32)
+        score: NDArray[np.float32] = np.zeros(shape, np.float32)
+        for person, slot in enumerate(slots):
+            for track in slot:
+                joints[track.frames, person] = np.stack(track.joints)
+                score[track.frames, person] = np.stack(track.score)
+        unknown = np.full((*shape, 3), np.nan, np.float32)
+        return Skeleton(unknown, joints, score, np.arange(num_frames, dtype=np.int32))
