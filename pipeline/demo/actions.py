@@ -7,7 +7,7 @@ nor in the joints: the picture is right where the arm swings a cup to the front 
 right otherwise, and pictures know no depth, joints no object.
 
 The best accuracies are facts of this table, not of any network. Clips that differ only in what a modality cannot see
-are twins there: all else in them is equal, so that on the clean clips the ceilings hold to the clip.
+are twins there: all else that it sees is equal, so that on the clean clips the ceilings hold to the clip.
 """
 
 from collections.abc import Callable, Hashable

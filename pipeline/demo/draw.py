@@ -1,7 +1,7 @@
 """Pictures: a textured background, figures of thick strokes, and objects in their hands.
 
-Whatever a figure's depth, its parts are drawn in the same order and size. Objects are vivid, all else
-is muted, so that an object outlives a crop to 64 x 64.
+Whatever a figure's depth, its parts are drawn in the same order and size. Objects, gloves and shoes are vivid, all
+else is muted, so that they outlive a crop to 64 x 64.
 """
 
 from collections.abc import Sequence

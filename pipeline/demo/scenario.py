@@ -1,9 +1,9 @@
 """The demo's plan: who does which action before which camera, what each clip shows, and the defects.
 
-Clips that differ in depth or object only are twins: all else in them is equal. A person's contested clips before one
-camera come in blocks of four, two of each of two motions: the picture shows the one, the joints the other, and the arm
-swings cup and ball to the front and to the back. So a block has two pictures and two skeletons, each of them in two
-clips, right in the one and wrong in the other.
+Clips that differ in depth or object only are twins: all else in them is equal, but the wall behind, which changes
+with the object. A person's contested clips before one camera come in blocks of four, two of each of two motions: the
+picture shows the one, the joints the other, and the arm swings cup and ball to the front and to the back. So a block
+has two pictures and two skeletons, each of them in two clips, right in the one and wrong in the other.
 """
 
 import hashlib
