@@ -14,6 +14,7 @@ from pipeline.build.one_builder import one_builder
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import INDEX
 from pipeline.catalog.catalog import write_catalog
+from pipeline.catalog.crossed import refuse_uncrossed
 from pipeline.catalog.indexing import (
     IndexWork,
     Sha256,
@@ -25,7 +26,7 @@ from pipeline.catalog.indexing import (
 )
 from pipeline.catalog.leaks import Leaks
 from pipeline.catalog.opened import opened_store
-from pipeline.catalog.outlook import IndexOutlook, index_notes, protocol_gaps, refuse_uncrossed
+from pipeline.catalog.outlook import IndexOutlook, index_notes, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
 from pipeline.datasets.opened import check_sides, listing_key, open_dataset
@@ -136,7 +137,7 @@ def _found(paths: Paths, preset: "Preset", options: RunOptions, sha256: Sha256 |
         has_videos=dataset.modality != "none",
         has_skeletons=poses is not None or dataset.layout is not WHOLE_FRAME,
     )
-    refuse_uncrossed(dataset, preset.index.protocol, preset.pretrain)
+    refuse_uncrossed(dataset, preset)
     with Digests(paths.open_cache()) as known:
         digests = source_digests(
             dataset,

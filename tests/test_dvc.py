@@ -25,7 +25,12 @@ GRAPH: dict[str, dict[str, Any]] = yaml.safe_load((HOUSE / "dvc.yaml").read_text
 NOT_IN_PARAMS = {"max_failed"}
 """Decides a stage's exit status and not a byte of what it writes."""
 
-NO_BYTE = {"pipeline.params.modalities", "pipeline.params.parts"}
+NO_BYTE = {
+    "pipeline.catalog.crossed",
+    "pipeline.params.crossing",
+    "pipeline.params.modalities",
+    "pipeline.params.parts",
+}
 """Modules that read sections only to refuse them, or to name the code that is locked."""
 
 

@@ -2,16 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline.build.build import StoreJob
 from pipeline.catalog.catalog import Catalog, Entry
 from pipeline.catalog.leaks import Leaks
 from pipeline.datasets.protocol import Dataset, Listing
-from pipeline.params.crossing import refuse_few_groups
-
-if TYPE_CHECKING:
-    from pipeline.params.params import PretrainParams
 
 MOST_NAMED = 5
 """Classes that a message spells out."""
@@ -97,19 +92,6 @@ def hold_out_note(catalog: Catalog) -> str:
         f"the training clips are of one {catalog.axis}, so nothing can be held out in whole groups: tell their "
         "subject, camera or setup, or let `pretrain` hold out single clips (pretrain.hold_out: {by: clip})"
     )
-
-
-def refuse_uncrossed(dataset: Dataset, protocol: str, how: "PretrainParams") -> None:
-    """Refuse more parts of the listed training clips than they have groups, of which selection holds out one at least.
-
-    Raises ParamError.
-    """
-    if not how.cross_fit:
-        return
-    axis = "clip" if how.hold_out.by == "clip" else dataset.axis(protocol)
-    training = [clip for clip in dataset.listing().clips if dataset.split(clip, protocol) == "train"]
-    groups = {clip.clip_id if axis == "clip" else getattr(clip, axis) for clip in training}
-    refuse_few_groups(how, len(groups), len(groups) - (how.selected_on == "val"), axis)
 
 
 def _names(entries: Sequence[Entry]) -> str:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ParamError
 from pipeline.params.sections import Mistake
-from pipeline.params.streams import DeclaredInput
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset, PretrainParams
+    from pipeline.params.streams import DeclaredInput
 
 CROSSED_KINDS = ("vector", "logits")
 """Kinds of head input whose rows may come from another network: vectors are rotated, logits agree as they are."""
@@ -31,7 +31,7 @@ def refuse_few_groups(how: "PretrainParams", training: int, fitted: int, axis: s
         )
 
 
-def uncrossed_cuts(preset: "Preset", method: str, inputs: Sequence[DeclaredInput]) -> Iterator[Mistake]:
+def uncrossed_cuts(preset: "Preset", method: str, inputs: Sequence["DeclaredInput"]) -> Iterator[Mistake]:
     """Yield the inputs of a head that `cross_fit` cannot take from networks trained without a part."""
     for one in inputs if preset.pretrain.cross_fit else ():
         if one.kind not in CROSSED_KINDS:
