@@ -26,6 +26,8 @@ def _short(value: Any) -> str:
         return f"{len(value)} bytes"
     if isinstance(value, tuple):
         return f"({', '.join(map(_short, value))})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_short, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{name!r}: {_short(inner)}' for name, inner in value.items())}}}"
     return repr(value)

@@ -151,9 +151,9 @@ def _started(params: BackboneParams, network: Backbone) -> Iterator[Mistake]:
     if params.pretrained is None:
         return
     options = {name: value for name, value in params.model.items() if name != "kind"}
-    told = {"stream": params.stream, **in_key(params.input)} if params.modality == "skeleton" else {}
-    kind, card = params.pretrained.kind, WeightsCard(params.model["kind"], options, told)
-    if found := kind_mismatches(kind, card, network, unknown=INPUT_FACTS - told.keys()):
+    given = {"stream": params.stream, **in_key(params.input)} if params.modality == "skeleton" else {}
+    kind, card = params.pretrained.kind, WeightsCard(params.model["kind"], options, given)
+    if found := kind_mismatches(kind, card, network, unknown=INPUT_FACTS - given.keys()):
         yield (
             (),
             f"weights of kind {kind!r} were made for another model or input: {'; '.join(found)}; set the params "

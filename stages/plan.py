@@ -59,11 +59,11 @@ def run(
 
 def _drifted(preset: Preset, check_code: Callable[[str, Preset], Any]) -> Iterator[str]:
     """Stages whose code is not what recipes.lock knows, the first of them in its own words."""
-    told: dict[str, str] = {}
+    drifted: dict[str, str] = {}
     for stage in STAGES:
         try:
             check_code(stage, preset)
         except REFUSALS as error:
-            told[stage] = str(error)
-    if told:
-        yield f"{', '.join(told)}: code changed since recipes.lock; {next(iter(told.values()))}"
+            drifted[stage] = str(error)
+    if drifted:
+        yield f"{', '.join(drifted)}: code changed since recipes.lock; {next(iter(drifted.values()))}"

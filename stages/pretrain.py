@@ -1,5 +1,6 @@
 """Stage `pretrain`: stages 1 and 2 of AMFI-Net's Algorithm 1, with epochs chosen on held-out people."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.backbones import backbone_class, cuts_of
 from models.cuts import LOGITS, ClassifierInit
-from models.device import use_cores
+from models.device import emulates_bf16, use_cores
 from models.names import BACKBONES
 from models.training.step_time import NetworkTime
 from models.training.trainable_backbone import TrainableBackbone
@@ -42,6 +43,8 @@ from pipeline.training.trainings import (
 if TYPE_CHECKING:
     from pipeline.params.backbones import Backbone as BackboneParams
     from pipeline.params.params import Preset
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     inputs = pinned(paths.catalog, *(paths.store(name) for name in ("skeletons", "frames", "heatmaps")))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     _refuse_unknown_cuts(paths, preset, len(catalog.classes))
+    _warn_of_slow_bf16(preset.pretrain.amp)
     refuse_withdrawn(paths.open_cache(), inputs)
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
     schedules = [_backbone(paths, preset, catalog, name, inputs) for name in preset.pretrain.backbones]
@@ -201,6 +205,15 @@ def _refuse_unknown_cuts(paths: Paths, preset: "Preset", num_classes: int) -> No
     for params in preset.pretrain.backbones.values():
         source = input_of(paths, preset, params)
         cuts_of(params.model, params.cuts, shape=source.shape, edges=source.edges, num_classes=num_classes)
+
+
+def _warn_of_slow_bf16(amp: str) -> None:
+    """Before hours of training, what makes them days."""
+    if amp == "bf16" and emulates_bf16():
+        log.warning(
+            "pretrain: this CPU has no bfloat16 and emulates it, many times slower than float32; "
+            "set pretrain.amp: off, which makes weights anew"
+        )
 
 
 def _backbone(

@@ -6,7 +6,6 @@ shows that no two tensors of one shape are exchanged.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 from fill import digest, ramp
-from official_states import Shapes, agcn, ctr_gcn, epam_net, pyskl_aagcn, pyskl_ctrgcn, sf_head_ctrgcn, valued
+from official_outputs import OFFICIAL
+from official_states import valued
 from torch import Tensor
 
 from models.backbones import build_backbone
@@ -31,150 +31,6 @@ from pipeline.params.backbones import Pretrained
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import NTU_25
 from pipeline.skeleton.normalise import SkeletonInput
-
-Digest = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Official:
-    """What an official module of that many classes gives on a ramp of that shape."""
-
-    shapes: Callable[[int], Shapes]
-    clip: tuple[int, ...]
-    filled: Digest
-    """With fill.py's values."""
-    named: Digest
-    """With values of each name's own."""
-    num_classes: int
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-OFFICIAL: dict[WeightsKind, Official] = {
-    "2s_agcn": Official(
-        agcn,
-        (1, 3, 32, 25, 2),
-        num_classes=60,
-        filled={
-            "first": [0.888077, 0.579357, 0.135729, -0.349997, -0.769968, -1.02562],
-            "sum": -1.34353,
-            "abs_sum": 39.66544,
-            "dot_cos": -1.19218,
-        },
-        named={
-            "first": [-0.0497524, 0.0417419, 0.1181655, 0.1713263, 0.1969004, 0.1919402],
-            "sum": 0.800354,
-            "abs_sum": 9.432804,
-            "dot_cos": 0.732899,
-        },
-    ),
-    "ctr_gcn": Official(
-        ctr_gcn,
-        (1, 3, 64, 25, 2),
-        num_classes=120,
-        filled={
-            "first": [0.027994, 0.042557, 0.039705, 0.015775, -0.022461, -0.059992],
-            "sum": 0.10509,
-            "abs_sum": 4.63501,
-            "dot_cos": 0.04644,
-        },
-        named={
-            "first": [0.1730573, 0.0307742, -0.1241789, -0.2493508, -0.3100319, -0.2902905],
-            "sum": 0.091508,
-            "abs_sum": 20.581798,
-            "dot_cos": -0.238851,
-        },
-    ),
-}
-
-OFFICIAL |= {
-    "sf_head_ctrgcn": Official(
-        sf_head_ctrgcn,
-        (1, 3, 32, 25, 2),
-        num_classes=120,
-        options={"sf_head": 8},
-        filled={
-            "first": [0.0904905, 0.0612698, 0.0105395, -0.0548866, -0.1191513, -0.1615477],
-            "sum": 0.124168,
-            "abs_sum": 11.491389,
-            "dot_cos": -0.036634,
-        },
-        named={
-            "first": [0.1627578, 0.0462358, -0.0863405, -0.1974176, -0.2553709, -0.2448659],
-            "sum": 0.086555,
-            "abs_sum": 16.708536,
-            "dot_cos": -0.171968,
-        },
-    ),
-    "pyskl_aagcn": Official(
-        pyskl_aagcn,
-        (1, 3, 32, 25, 2),
-        num_classes=60,
-        filled={
-            "first": [4.1629244, 3.3311701, 1.7621924, -0.2048815, -2.1379613, -3.6072998],
-            "sum": 0.014217,
-            "abs_sum": 162.92893,
-            "dot_cos": 0.166081,
-        },
-        named={
-            "first": [-0.1027626, -0.1136462, -0.0908746, -0.0472932, -0.0007346, 0.0337853],
-            "sum": -0.297105,
-            "abs_sum": 3.667389,
-            "dot_cos": -0.279937,
-        },
-    ),
-    "pyskl_ctrgcn": Official(
-        pyskl_ctrgcn,
-        (1, 3, 32, 25, 2),
-        num_classes=60,
-        options={"time_relu": True},
-        filled={
-            "first": [0.0664341, 0.1117011, 0.1244201, 0.0975173, 0.0384179, -0.0333019],
-            "sum": 0.363935,
-            "abs_sum": 3.433915,
-            "dot_cos": 0.336776,
-        },
-        named={
-            "first": [-0.06134, 0.0266899, 0.1176585, 0.1837932, 0.2023253, 0.1643731],
-            "sum": 0.690331,
-            "abs_sum": 6.299379,
-            "dot_cos": 0.623001,
-        },
-    ),
-    "epam_net_rgb": Official(
-        epam_net,
-        (1, 3, 4, 64, 64),
-        num_classes=60,
-        filled={
-            "first": [0.0492763, -0.0280564, 0.1118774, -0.0127934, 0.058018, -0.0381972],
-            "sum": 0.171675,
-            "abs_sum": 2.799281,
-            "dot_cos": 0.157957,
-        },
-        named={
-            "first": [-0.0166005, -0.050668, -0.0444501, -0.0291649, 0.0053584, 0.0389499],
-            "sum": -0.089477,
-            "abs_sum": 1.874839,
-            "dot_cos": -0.086621,
-        },
-    ),
-    "epam_net_pose": Official(
-        epam_net,
-        (1, 17, 8, 32, 32),
-        num_classes=60,
-        filled={
-            "first": [1.284545, -1.119087, -0.799022, 1.515897, 0.306993, -1.600253],
-            "sum": -0.629366,
-            "abs_sum": 60.830792,
-            "dot_cos": -0.464699,
-        },
-        named={
-            "first": [-0.0924132, -0.0545036, 0.0176428, -0.0259267, -0.0252024, 0.0826298],
-            "sum": -0.062312,
-            "abs_sum": 2.658393,
-            "dot_cos": -0.06893,
-        },
-    ),
-}
 
 WRAPPED: dict[str, Callable[[dict[str, Tensor]], dict[str, Any]]] = {
     "bare": lambda state: state,

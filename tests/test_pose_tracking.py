@@ -5,10 +5,12 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.errors import ParamError
+from pipeline.pose.own_boxes import boxes_around
 from pipeline.pose.similarity import COCO_SIGMAS, extents, iou, oks, sigmas
 from pipeline.pose.tracking import People, TrackRule, follow, sure_people
 from pipeline.skeleton.layouts import COCO_17, NTU_25
 from pipeline.skeleton.slots import slots_of
+from pipeline.values import Skeleton
 
 SHAPE = np.stack([np.arange(17) % 4 * 10.0, np.arange(17) // 4 * 15.0], axis=1).astype(np.float32)
 """(17, 2): a body of 30 by 60 pixels."""
@@ -119,3 +121,13 @@ def test_bodies_go_to_the_first_slot_that_is_free_in_all_their_frames() -> None:
 def test_a_rule_refuses_nonsense(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ParamError, match=message):
         TrackRule(**wrong)  # type: ignore[arg-type]
+
+
+def test_boxes_around_a_body_reach_a_tenth_beyond_it() -> None:
+    joints = np.full((2, 2, 17, 2), np.nan, np.float32)
+    joints[0, 0, :2] = [[10, 20], [30, 60]]
+    score = np.isfinite(joints).all(axis=3).astype(np.float32)
+    unknown = np.full((2, 2, 17, 3), np.nan, np.float32)
+    one, none = boxes_around(Skeleton(unknown, joints, score, np.array([0, 3], np.int32)), 4)[::3]
+    assert one.tolist() == [[8, 16, 32, 64]]
+    assert none.shape == (0, 4)

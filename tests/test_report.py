@@ -46,9 +46,6 @@ def colour_count(png: bytes, colour: str, *, near: int = 12) -> int:
     return int((np.abs(pixels(png).astype(int) - wanted).max(axis=2) <= near).sum())
 
 
-# ------------------------------------------------------------------------------------------- figures
-
-
 def test_the_same_numbers_give_the_same_bytes() -> None:
     assert figures.accuracies(SCORES) == figures.accuracies(SCORES)
 

@@ -16,7 +16,6 @@ from pipeline.build.failures import Summary
 from pipeline.catalog.catalog import read_catalog
 from pipeline.catalog.skeletons import read_flags, read_skeleton
 from pipeline.errors import ParamError
-from pipeline.pose.own_boxes import boxes_around
 from pipeline.values import Skeleton
 from stages.load_params import load_params
 
@@ -286,16 +285,6 @@ def test_a_network_looks_in_given_boxes_around_own_skeletons(tmp_path: Path) -> 
     assert skeleton.joints_2d[:, 0, 0].tolist() == [[80, 8]] * 12
     assert flags == set()
     assert named(made)["inputs"].keys() == {"video", "skeleton"}
-
-
-def test_boxes_around_a_body_reach_a_tenth_beyond_it() -> None:
-    joints = np.full((2, 2, 17, 2), np.nan, np.float32)
-    joints[0, 0, :2] = [[10, 20], [30, 60]]
-    score = np.isfinite(joints).all(axis=3).astype(np.float32)
-    unknown = np.full((2, 2, 17, 3), np.nan, np.float32)
-    one, none = boxes_around(Skeleton(unknown, joints, score, np.array([0, 3], np.int32)), 4)[::3]
-    assert one.tolist() == [[8, 16, 32, 64]]
-    assert none.shape == (0, 4)
 
 
 def test_boxes_of_nobody_or_of_two_are_refused(walked: Project, tmp_path: Path) -> None:

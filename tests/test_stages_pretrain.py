@@ -10,6 +10,7 @@ import pytest
 from tiny import Project, content, replace_file
 
 from cache import open_store
+from models.device import emulates_bf16
 from pipeline.catalog.catalog import Catalog, read_catalog
 from pipeline.errors import DatasetError
 from pipeline.params.params import HoldOut
@@ -121,6 +122,29 @@ def test_killed_after_an_epoch_it_goes_on_to_the_same_bytes(copied: Project) -> 
     assert f"{resumed}: epoch 2 of 2" in again.stderr
     assert content(copied.paths.weights / "backbones") == expected
     assert not list((copied.root / ".harcache/work").rglob("epoch.pt"))
+
+
+def test_bfloat16_on_a_cpu_without_it_is_warned_of(
+    copied: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("stages.pretrain.emulates_bf16", lambda: True)
+    monkeypatch.setattr("stages.pretrain.training_schedule", lambda *_: iter(()))
+    copied.run("pretrain")
+    assert not caplog.messages
+    copied.set_params(**{"pretrain.amp": "bf16"})
+    copied.run("pretrain")
+    assert "emulates it, many times slower than float32; set pretrain.amp: off" in caplog.text
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("native", [(), ("avx512_bf16",), ("amx_bf16",)])
+def test_only_an_x86_cpu_without_bf16_emulates_it(
+    architecture: str, native: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    can: dict[str, object] = {"architecture": architecture, "avx512_bf16": False, "amx_bf16": False}
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: can | dict.fromkeys(native, True))
+    monkeypatch.setattr("models.device.best_device", lambda: "cpu")
+    assert emulates_bf16() == (architecture == "x86_64" and not native)
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.01, 1), (0.34, 1), (0.6, 2), (0.99, 2)])

@@ -211,7 +211,7 @@ class ReportParams(Section):
     clips: int = Field(default=12, ge=0)
     tsne_clips: int = Field(default=600, gt=10)
     alignment_clips: int = Field(default=16, ge=0)
-    """Clips of which the lag between skeleton and video is estimated, for at most 20 seconds; 0 estimates none."""
+    """Clips of which the lag between skeleton and video is estimated, at most; 0 estimates none."""
     ceilings: dict[str, float] = Field(default_factory=dict)
     """Method to the accuracy in per cent that it cannot pass; known of the demo dataset only."""
 

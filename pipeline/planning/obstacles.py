@@ -54,12 +54,16 @@ def notes(paths: Paths, plan: Plan) -> Iterator[str]:
         if not paths.open_cache().order(store.build.name).exists() and store.path.exists():
             yield f"{stage}: {store.path} is adopted first: what is whole there need not be made"
     if trial.clips:
-        lost = f", {len(trial.failures)} of them failed: {_some(_told(plan))}" if trial.failures else ""
+        lost = (
+            f", {len(trial.failures)} of them failed: {_some(_tried_and_lost(plan))}"
+            if trial.failures
+            else ""
+        )
         yield f"tried on {len(trial.clips)} clip{'s' * (len(trial.clips) > 1)}{lost}"
     yield from _disk(paths, plan)
 
 
-def _told(plan: Plan) -> list[str]:
+def _tried_and_lost(plan: Plan) -> list[str]:
     return [f"{f.clip_id} in {f.stage}, {shortened(f.message)}" for f in plan.trial.failures]
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ParamError
 from pipeline.pose.similarity import iou, oks, sigmas
+from pipeline.shown import ShownByShape
 from pipeline.skeleton.layouts import Layout
 
 Measure = Literal["oks", "iou"]
@@ -49,8 +50,8 @@ class TrackRule:
             raise ParamError(f"max_gap_frames must be 0 or more, got {self.max_gap_frames}")
 
 
-@dataclass(frozen=True, slots=True)
-class People:
+@dataclass(frozen=True, slots=True, repr=False)
+class People(ShownByShape):
     """People found in one frame. P people, V joints."""
 
     joints: NDArray[np.float32]
@@ -59,8 +60,8 @@ class People:
     """(P, V): confidence in [0, 1]; 0 where a joint is unknown."""
 
 
-@dataclass(slots=True)
-class Track:
+@dataclass(slots=True, repr=False)
+class Track(ShownByShape):
     """One person in the frames in which it was found."""
 
     frames: list[int] = field(default_factory=list)

@@ -1,6 +1,5 @@
-"""Looks at skeletons and videos themselves, at no more of them than a bounded time allows, and says at how many."""
+"""Looks at skeletons and videos themselves, at a bounded number of them and of their frames, and says at how many."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from pipeline.quality.lag import FEWEST_FRAMES, Floats, Lag, best_lag, correlati
 from pipeline.quality.motions import MOST_FRAMES, person_box, skeleton_motion, to_grey, video_motion
 from pipeline.quality.swaps import Swap, body_swaps, side_swaps
 from pipeline.rng import rng_for
+from pipeline.shown import ShownByShape
 from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.values import Skeleton
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MOST_SKELETONS = 5000
 """Skeletons that are read, drawn at random where there are more; about 20 seconds."""
 
-MOST_SECONDS = 20.0
-"""Seconds after which no further video is decoded."""
+MOST_DECODED = 8_000
+"""Frames after which no further video is decoded; of a clip within a recording, those before it count too."""
 
 OFF_FRAMES = 2
 """Frames from which a clip counts as out of step: of one frame, motion between frames cannot tell."""
@@ -78,8 +78,8 @@ def _swapped(kind: str, text: str, found: dict[str, list[Swap]]) -> Finding:
     return Finding(kind, len(hit), len(found), text, examples)
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+@dataclass(frozen=True, slots=True, repr=False)
+class Moved(ShownByShape):
     """Motions of one clip, and where they fit each other best."""
 
     clip_id: str
@@ -96,9 +96,10 @@ def look_at_videos(
     """Return the finding about lags, of `count` clips at most, their motions, and what could not be looked at."""
     long = [e for e in catalog.entries if e.usable and min(e.num_frames, e.skeleton_frames) > FEWEST_FRAMES]
     moved, curves, lost = list[Moved](), list[Floats](), list[str]()
-    began = time.monotonic()
+    left = MOST_DECODED
     for entry in drawn(long, count):
-        if time.monotonic() - began > MOST_SECONDS:
+        left -= entry.clip.start + min(entry.num_frames, MOST_FRAMES)
+        if left < 0:
             break
         try:
             one, curve = _moved(store, entry, dataset)

@@ -33,8 +33,8 @@ def training_schedule(
     """
 
     def without_each(phase: Phase, seed: int, fit_on: Ids, epochs: int) -> Iterator[Training]:
-        for part, left_out in enumerate(divide(fit_on)):
-            rest = tuple(clip_id for clip_id in fit_on if clip_id not in set(left_out))
+        for part, left_out in enumerate(map(frozenset, divide(fit_on))):
+            rest = tuple(clip_id for clip_id in fit_on if clip_id not in left_out)
             yield replace(learn(seed, rest, (), epochs), phase=phase, part=part, cross_fit=how.cross_fit)
 
     chosen = epochs
