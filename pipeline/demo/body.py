@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demo.scenario import Depth, Motion
+from pipeline.demo.actions import CONTESTED, Depth, Motion
 from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float64]
@@ -83,10 +83,13 @@ class _Angles:
 
 def move(build: Build, manner: Manner, motion: Motion, depth: Depth, num_frames: int) -> Floats:
     """(T, 25, 3): joints in metres from the hips' centre; x to image right, y up, z away from the camera."""
-    arms, legs = _limbs(manner, motion, depth, num_frames)
+    swell = (0.5 - 0.5 * np.cos(_clock(num_frames, manner.cycles, manner.phase))) * manner.reach
+    arms, legs = _limbs(manner, motion, depth, swell)
     scale = build.height_m / 1.75
     joints = np.zeros((num_frames, NUM_JOINTS, 3))
     bend = 0.04 * np.sin(_clock(num_frames, 1.0, manner.sway[0]))
+    if motion == "bend":
+        bend += 0.75 * swell * _shares(num_frames)[1] * (LEFT if manner.side == "right" else -LEFT)
     for joint, height in _SPINE.items():
         joints[:, joint, 0] = height * np.sin(bend)
         joints[:, joint, 1] = height * np.cos(bend)
@@ -103,32 +106,54 @@ def _clock(num_frames: int, cycles: float, phase: float) -> Floats:
 
 
 def _limbs(
-    manner: Manner, motion: Motion, depth: Depth, num_frames: int
+    manner: Manner, motion: Motion, depth: Depth, swell: Floats
 ) -> tuple[dict[str, _Angles], dict[str, _Angles]]:
-    """Angles of both arms and both legs over time."""
+    """Angles of both arms and both legs over time: one arm acts, the other limbs do what else the motion asks for."""
+    other = "right" if manner.side == "left" else "left"
+    arms, legs = _at_rest(manner, len(swell))
+    acting = arms[manner.side]
+    if motion == "reach":
+        _aim(acting, (0.30, 0.75), (0.40, 0.85), (0.35, 0.50), (0.35, 0.65), swell)
+    else:
+        _aim(acting, (0.25, 0.10), (0.35, 0.10), (0.25, 0.95), (0.25, 1.05), swell)
+    acting.sign = 1.0 if depth == "back" else -1.0
+    if motion == "wave":
+        _aim(arms[other], (2.35, 0.20), (2.10, 1.20), (0.20, 0.0), (0.20, 0.0), swell)
+    for side in {"kick": (other,), "straddle": ("left", "right")}.get(motion, ()):
+        gain = 1.0 if motion == "kick" else 0.75
+        _aim(legs[side], (0.1, gain), (0.1, 0.85 * gain), (0.1, 0.3), (0.1, 0.1), swell)
+    if motion in CONTESTED:
+        arms_then, legs_then = _at_rest(manner, len(swell))
+        _open(arms[other], arms_then[other], np.linspace(1.6, 3.1, max(1, len(swell) // 8)))
+        for side, leg in legs.items():
+            _open(leg, legs_then[side], np.ones(1))
+    return arms, legs
+
+
+def _at_rest(manner: Manner, num_frames: int) -> tuple[dict[str, _Angles], dict[str, _Angles]]:
+    """Both arms and both legs, hanging."""
     arms = {side: _resting(manner, num_frames, 0.14, at) for side, at in (("left", 1), ("right", 3))}
     legs = {side: _resting(manner, num_frames, 0.07, at) for side, at in (("left", 5), ("right", 6))}
-    angle = _clock(num_frames, manner.cycles, manner.phase)
-    swell = (0.5 - 0.5 * np.cos(angle)) * manner.reach
-    acting = arms[manner.side]
-    if motion == "swing":
-        _aim(acting, (0.25, 0.10), (0.35, 0.10), (0.25, 0.95), (0.25, 1.05), swell)
-    elif motion == "reach":
-        _aim(acting, (0.30, 0.75), (0.40, 0.85), (0.35, 0.50), (0.35, 0.65), swell)
-    elif motion == "wave":
-        _aim(acting, (2.35, 0.20), (2.10, 1.20), (0.20, 0.0), (0.20, 0.0), swell)
-    else:
-        _aim(acting, (0.55, 0.10), (0.75, 0.10), (0.15, 0.0), (0.20, 0.0), swell)
-        _aim(
-            legs["right" if manner.side == "left" else "left"],
-            (0.1, 1.0),
-            (0.1, 0.85),
-            (0.1, 0.3),
-            (0.1, 0.1),
-            swell,
-        )
-    acting.sign = 1.0 if depth == "back" else -1.0
     return arms, legs
+
+
+def _shares(num_frames: int) -> tuple[Floats, Floats]:
+    """(T,) each: how much of the opening there is, which ends first, and how much of the motion, which then begins."""
+    time = (np.arange(num_frames) + 0.5) / num_frames
+    return np.interp(time, (0.14, 0.2), (1.0, 0.0)), np.interp(time, (0.2, 0.28), (0.0, 1.0))
+
+
+def _open(limb: _Angles, resting: _Angles, planes: Floats) -> None:
+    """Begin a contested motion with the limb spread, wider than any motion does: so all of them span the same box.
+
+    Otherwise the crop of the picture would tell what the joints do. `planes` are the angles of the first frames, the
+    last of them that of all others.
+    """
+    spread = np.pad(planes, (0, len(limb.plane) - len(planes)), mode="edge")[:, None]
+    opening, motion = (share[:, None] for share in _shares(len(limb.plane)))
+    calm = 1 - opening - motion
+    limb.plane = calm * resting.plane + motion * limb.plane + opening * spread
+    limb.lean = calm * resting.lean + motion * limb.lean
 
 
 def _resting(manner: Manner, num_frames: int, outward: float, at: int) -> _Angles:

@@ -10,10 +10,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from pipeline.build.progress import ClipProgress
+from pipeline.demo.actions import ceilings
 from pipeline.demo.flaws import Files, spoil, spoil_files
 from pipeline.demo.readme import readme_text
 from pipeline.demo.record import record, subject
-from pipeline.demo.scenario import FULL, DemoSize, Flaw, Take, ceilings, generator, plan
+from pipeline.demo.scenario import FULL, DemoSize, Flaw, Take, generator, plan
 from pipeline.demo.write import PARTIAL, encode_video, skeleton_path, skeleton_text, video_path, write_whole
 from pipeline.errors import DatasetError, ParamError
 
@@ -30,7 +31,7 @@ class DemoReport:
     flaws: tuple[tuple[str, Flaw], ...]
     """(clip id, what is spoilt in it), sorted: these come on top of the clean clips."""
     ceilings: dict[str, float]
-    """Best accuracy that can be expected, in per cent: skeleton, video, both."""
+    """Best accuracy that can be expected, in per cent, as `pipeline.demo.actions.ceilings` has it."""
     num_bytes: int
     """Total size of all files in bytes."""
 
@@ -71,7 +72,7 @@ def make_take(take: Take, *, seed: int) -> Files:
     """
     rng = generator(seed, take.scene)
     who = subject(seed, take.subject, take.setup)
-    recording = record(take.action, who, camera=take.camera, rng=rng, spectator=take.flaw == "spectator")
+    recording = record(take.shown, who, camera=take.camera, rng=rng, spectator=take.flaw == "spectator")
     recording = spoil(recording, take.flaw, rng)
     video = encode_video(recording.frames, title=take.clip_id)
     skeleton = skeleton_text(recording, clip_id=take.clip_id).encode("ascii")

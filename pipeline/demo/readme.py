@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+from pipeline.demo.actions import ACTIONS, ceilings
 from pipeline.demo.camera import FPS, HEIGHT, WIDTH
 from pipeline.demo.flaws import MEANING
-from pipeline.demo.scenario import ACTIONS, DemoSize, Take, ceilings
+from pipeline.demo.scenario import DemoSize, Take
 
 
 def readme_text(takes: tuple[Take, ...], seed: int, size: DemoSize) -> str:
@@ -23,6 +24,7 @@ def readme_text(takes: tuple[Take, ...], seed: int, size: DemoSize) -> str:
         _list("Actions:", [(f"A{action.code:03d}", action.name) for action in ACTIONS]),
         "Best accuracy that can be expected, by construction: "
         f"skeleton alone {best['skeleton']:.0f} %, video alone {best['video']:.0f} %, "
+        f"the mean of both {best['mean']:.0f} %, any sum of both {best['additive']:.0f} %, "
         f"both {best['both']:.0f} % (see docs/demo.md).",
         _list("Spoilt on purpose, beside those counts:", spoilt),
     )

@@ -1,6 +1,6 @@
 """One clip, before it is written: frames drawn and joints measured, from one stream of random numbers.
 
-Every clip takes the same draws from its stream in the same order, whatever its action. So two actions
+Every clip takes the same draws from its stream in the same order, whatever it shows. So two clips
 that a modality cannot tell apart give it, from one stream, the very same data: their distributions
 are equal, which is what the ceilings rest on (`tests/test_demo.py`).
 """
@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.demo.actions import Motion, Shown
 from pipeline.demo.body import HANDS, LEFT, NUM_JOINTS, Build, Manner, move
 from pipeline.demo.camera import View, colour_pixels, depth_pixels, to_camera
 from pipeline.demo.draw import Dress, Figure, Image, background, frame
-from pipeline.demo.scenario import Action, generator
+from pipeline.demo.scenario import generator
 from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float64]
@@ -80,19 +81,19 @@ class _Draws:
     tilt: float
     noise: Floats
     """(48, 3, 25, 3): errors in metres."""
-    backdrop: Image
+    backdrops: tuple[Image, Image]
+    """Behind whoever holds no ball, and behind who holds one: as many as there are different pictures."""
 
 
 def record(
-    action: Action, who: Person, *, camera: int, rng: np.random.Generator, spectator: bool = False
+    shown: Shown, who: Person, *, camera: int, rng: np.random.Generator, spectator: bool = False
 ) -> Recording:
     """Let somebody act before a camera; a spectator stands by where asked for."""
     draws = _draw(who, camera, rng)
-    cast = list(range(action.num_people)) + ([2] if spectator else [])
-    clean = np.stack([_track(action, draws, person) for person in cast], axis=1)
-    noisy = clean + draws.noise[: draws.num_frames, cast]
+    cast = list(range(shown.num_people)) + ([2] if spectator else [])
+    noisy = _bodies(shown.tracked, shown, draws, cast) + draws.noise[: draws.num_frames, cast]
     return Recording(
-        frames=_film(action, draws, cast, clean),
+        frames=_film(shown, draws, cast, _bodies(shown.seen, shown, draws, cast)),
         joints=noisy,
         colour=colour_pixels(noisy, draws.view),
         depth=depth_pixels(noisy, draws.view),
@@ -112,32 +113,37 @@ def _draw(who: Person, camera: int, rng: np.random.Generator) -> _Draws:
         subject_first=bool(rng.random() < 0.5),
         tilt=float(rng.uniform(-0.35, 0.35)),
         noise=rng.normal(0, NOISE_M, (MOST_FRAMES, _PEOPLE, NUM_JOINTS, 3)),
-        backdrop=background(rng),
+        backdrops=(background(rng), background(rng)),
     )
 
 
-def _track(action: Action, draws: _Draws, person: int) -> Floats:
-    """(T, 25, 3): one person's joints in the camera's frame, without noise."""
-    root, manner, motion = draws.roots[person].copy(), draws.manners[person], action.motion
+def _bodies(motion: Motion, shown: Shown, draws: _Draws, cast: list[int]) -> Floats:
+    """(T, M, 25, 3): the joints of all in the camera's frame, without noise, the actors in this motion."""
+    return np.stack([_body(motion, shown, draws, person) for person in cast], axis=1)
+
+
+def _body(motion: Motion, shown: Shown, draws: _Draws, person: int) -> Floats:
+    """(T, 25, 3): one person's joints."""
+    root, manner = draws.roots[person].copy(), draws.manners[person]
     if person == 2:
         root[0] = 1.2 if draws.roots[0, 0] < 0 else -1.2
         manner, motion = replace(manner, reach=0.0), "swing"
-    elif action.num_people == 2:
+    elif shown.num_people == 2:
         side = -1.0 if (person == 0) == draws.subject_left else 1.0
         root[0] = side * draws.apart_m / 2
         manner = replace(manner, side="left" if side * LEFT < 0 else "right")
-    body = move(draws.people[person].build, manner, motion, action.depth, draws.num_frames)
+    body = move(draws.people[person].build, manner, motion, shown.depth, draws.num_frames)
     return to_camera(body + root, draws.view)
 
 
-def _film(action: Action, draws: _Draws, cast: list[int], joints: Floats) -> Image:
+def _film(shown: Shown, draws: _Draws, cast: list[int], joints: Floats) -> Image:
     """(T, H, W, 3): the cast before the backdrop, the spectator behind the actors."""
     pixels = colour_pixels(joints, draws.view)
     order = sorted(range(len(cast)), key=lambda at: (cast[at] != 2, (cast[at] == 0) != draws.subject_first))
     shots = [
         frame(
-            draws.backdrop,
-            [_figure(action, draws, cast[at], pixels[time, at]) for at in order],
+            draws.backdrops[shown.held == "ball"],
+            [_figure(shown, draws, cast[at], pixels[time, at]) for at in order],
             pixels_per_m=draws.view.pixels_per_m,
             gain=draws.view.gain,
         )
@@ -146,6 +152,6 @@ def _film(action: Action, draws: _Draws, cast: list[int], joints: Floats) -> Ima
     return np.stack(shots)
 
 
-def _figure(action: Action, draws: _Draws, person: int, pixels: Floats) -> Figure:
-    held = action.held if person == 0 else None
+def _figure(shown: Shown, draws: _Draws, person: int, pixels: Floats) -> Figure:
+    held = shown.held if person == 0 else None
     return Figure(pixels, draws.people[person].dress, held, HANDS[draws.manners[person].side], draws.tilt)

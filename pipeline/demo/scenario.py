@@ -1,24 +1,21 @@
-"""The demo's plan: its actions and their ceilings, its subjects and cameras, and the defects.
+"""The demo's plan: who does which action before which camera, what each clip shows, and the defects.
 
-A skeleton tells two actions apart only where motion or depth differ; a picture only where motion or
-held object differ. The best accuracy of a modality on balanced actions is thus the number of kinds
-that it sees, divided by the number of actions: a fact of the plan below, not of any network. Clips that
-differ in depth or object only are twins: all else in them is equal, so that on the clean clips the
-ceilings hold to the clip, and luck can't lift a result above them.
+Clips that differ in depth or object only are twins: all else in them is equal, but the wall behind, which changes
+with the object. A person's contested clips before one camera come in blocks of four, two of each of two motions: the
+picture shows the one, the joints the other, and the arm swings cup and ball to the front and to the back. So a block
+has two pictures and two skeletons, each of them in two clips, right in the one and wrong in the other.
 """
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from pipeline.demo.actions import ACTIONS, CONTESTED, Action, Motion, Shown
 from pipeline.errors import ParamError
 
-Motion = Literal["swing", "wave", "kick", "reach"]
-Depth = Literal["front", "back"]
-Held = Literal["ball", "book", "cup", "phone"]
 Flaw = Literal[
     "missing_skeleton",
     "truncated_video",
@@ -32,74 +29,6 @@ Flaw = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """One class. The joints see `motion` and `depth`, the picture sees `motion` and `held`."""
-
-    code: int
-    """The number behind A in a clip's name, from 1."""
-    motion: Motion
-    depth: Depth
-    """Direction of the moving arm: towards the camera, or behind the body. The image is the same."""
-    held: Held | None
-
-    @property
-    def num_people(self) -> int:
-        """Number of people who act."""
-        return 2 if self.motion == "reach" else 1
-
-    @property
-    def name(self) -> str:
-        """Readable name of the action."""
-        where = {"swing": f" to the {self.depth}", "reach": f" to the {self.depth}, two people"}.get(
-            self.motion, ""
-        )
-        return self.motion + where + (f" with a {self.held}" if self.held else "")
-
-
-ACTIONS: tuple[Action, ...] = (
-    Action(1, "swing", "front", "cup"),
-    Action(2, "swing", "back", "cup"),
-    Action(3, "swing", "front", "ball"),
-    Action(4, "swing", "back", "ball"),
-    Action(5, "wave", "front", "cup"),
-    Action(6, "wave", "front", "book"),
-    Action(7, "kick", "front", "phone"),
-    Action(8, "kick", "front", "ball"),
-    Action(9, "reach", "front", None),
-    Action(10, "reach", "back", None),
-)
-
-
-def skeleton_kind(action: Action) -> tuple[str, ...]:
-    """Return all properties of an action that joints show."""
-    return (action.motion, action.depth)
-
-
-def video_kind(action: Action) -> tuple[str, ...]:
-    """Return all properties of an action that a picture shows."""
-    return (action.motion, action.held or "nothing")
-
-
-def pose_kind(action: Action) -> tuple[str, ...]:
-    """Return all properties of an action that 2-D joints show: neither depth nor object."""
-    return (action.motion,)
-
-
-def ceilings() -> dict[str, float]:
-    """Best accuracy in per cent that any classifier can expect on balanced actions, by modality.
-
-    Actions of one kind have the same distribution, so one of them at most is right: kinds / actions.
-    """
-    kinds = {
-        "skeleton": {skeleton_kind(action) for action in ACTIONS},
-        "video": {video_kind(action) for action in ACTIONS},
-        "pose": {pose_kind(action) for action in ACTIONS},
-        "both": {skeleton_kind(action) + video_kind(action) for action in ACTIONS},
-    }
-    return {modality: 100.0 * len(found) / len(ACTIONS) for modality, found in kinds.items()}
-
-
-@dataclass(frozen=True, slots=True)
 class Take:
     """One clip to record: NTU RGB+D's numbers, and what is spoilt in it."""
 
@@ -108,6 +37,7 @@ class Take:
     subject: int
     repetition: int
     action: Action
+    shown: Shown
     flaw: Flaw | None = None
 
     @property
@@ -120,7 +50,9 @@ class Take:
 
     @property
     def scene(self) -> str:
-        """Name of this clip's random numbers: without depth and object, so that twins share them."""
+        """Name of this clip's random numbers, which twins share: without depth and object."""
+        if self.shown.seen != self.shown.tracked:
+            return f"{self.clip_id[:12]}/{self.shown.seen}, {self.shown.tracked}"
         return f"{self.clip_id[:16]}/{self.action.motion}"
 
 
@@ -178,21 +110,42 @@ def plan(size: DemoSize) -> tuple[Take, ...]:
     return tuple(sorted(takes, key=lambda take: take.clip_id))
 
 
+_RIVALS: tuple[tuple[tuple[Motion, Motion], tuple[Motion, Motion]], ...] = (
+    (("wave", "kick"), ("bend", "straddle")),
+    (("wave", "bend"), ("kick", "straddle")),
+    (("wave", "straddle"), ("kick", "bend")),
+)
+"""The three ways to pair the contested motions."""
+
+
 def _clean(size: DemoSize) -> Iterator[Take]:
     """Balanced over actions; a subject keeps to one set-up, and begins with a camera of its own."""
     for place, subject in enumerate((*size.train_subjects, *size.test_subjects)):
         for number in range(size.takes):
-            camera, repetition = 1 + (place + number) % 3, 1 + number // 3
+            turn, half = divmod(number, 2)
+            camera = 1 + (place + turn) % 3
             for action in ACTIONS:
-                yield Take(1 + subject % 2, camera, subject, repetition, action)
+                shown = _shown(action, place, turn, half)
+                yield Take(1 + subject % 2, camera, subject, 1 + half, action, shown)
+
+
+def _shown(action: Action, place: int, turn: int, half: int) -> Shown:
+    """What a clean clip shows: of a contested action one of the two that its block holds, the other half the other."""
+    if action.motion not in CONTESTED:
+        return action.shown()[0]
+    pair = next(pair for pair in _RIVALS[place % len(_RIVALS)] if action.motion in pair)
+    sides = pair if turn % 2 == 0 else pair[::-1]
+    of_block = [shown for shown in action.shown() if (shown.seen, shown.tracked) == sides]
+    return of_block[(place + half) % 2]
 
 
 def _flawed(size: DemoSize) -> Iterator[Take]:
-    """The spoilt clips, dealt out to the subjects in turn."""
+    """The spoilt clips, dealt out to the subjects in turn; picture and joints show the same motion."""
     for number, (flaw, part, code) in enumerate(FLAWED):
         subjects = size.train_subjects if part == "train" else size.test_subjects
-        subject = subjects[number % len(subjects)]
-        yield Take(1 + subject % 2, 1 + number % 3, subject, 3, ACTIONS[code - 1], flaw)
+        subject, action = subjects[number % len(subjects)], ACTIONS[code - 1]
+        shown = replace(action.shown()[0], seen=action.motion, tracked=action.motion)
+        yield Take(1 + subject % 2, 1 + number % 3, subject, 3, action, shown, flaw)
 
 
 def generator(seed: int, *names: object) -> np.random.Generator:
