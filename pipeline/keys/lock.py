@@ -37,7 +37,7 @@ def code_facts(step: str, parts: Iterable[str], answers: Answers) -> dict[str, A
             files |= house.files(known[part][0]) if part in known else {}
         return key_of(dict(files))
 
-    found = answers.get(["recipe", step, sorted(parts), sources(HOUSE)], recipe)
+    found = answers.get(["recipe", step, " ".join(sorted(parts)), sources(HOUSE)], recipe)
     return {"step": step, "version": STEPS[step].version, "recipe": found}
 
 
@@ -50,7 +50,7 @@ def check_code(step: str, parts: Iterable[str], answers: Answers) -> None:
         return True
 
     lock = house.lockfile.read_text() if house.lockfile.exists() else ""
-    answers.get(["agrees", step, sorted(parts), sources(HOUSE), lock], agrees)
+    answers.get(["agrees", step, " ".join(sorted(parts)), sources(HOUSE), lock], agrees)
 
 
 @cache
