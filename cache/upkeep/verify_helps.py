@@ -1,4 +1,4 @@
-"""Verifying what only helps: mark, index, remembered digests and answers, uses. Withdrawals too. A build does without."""
+"""Verifying what only helps: mark, index, remembered digests and answers, uses. Withdrawals too."""
 
 from collections.abc import Iterator
 from pathlib import Path
