@@ -11,7 +11,8 @@ DataLoader both are torch Datasets with `__getitems__` that give (row, label) a 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -84,6 +85,11 @@ def _safetensors(path: Path, values: NDArray[np.float32]) -> Arm:
     return lambda batch: [opened[place : place + 1] for place in batch.tolist()]
 
 
+def _each(arm: Arm, batches: Batches) -> None:
+    for batch in batches:
+        arm(batch)
+
+
 def loaders(folder: Path, batches: Batches) -> Iterator[tuple[str, Any]]:
     """Yield (name, a DataLoader over the same batches)."""
     sampler = [batch.tolist() for batch in batches]
@@ -104,7 +110,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def table(works: dict[str, Callable[[], object]], pairs: int) -> dict[str, float]:
+def table(works: Mapping[str, Callable[[], object]], pairs: int) -> dict[str, float]:
     """Print each work's microseconds a batch and its ratio to the first; give the ratios."""
     for work in works.values():
         work()
@@ -134,15 +140,11 @@ def main() -> int:
     )
     with TemporaryDirectory() as name:
         folder = Path(name)
-        read = {
-            name: (lambda arm=arm: [arm(batch) for batch in batches])
-            for name, arm in arms(folder, options.rows)
-        }
+        read = {name: partial(_each, arm, batches) for name, arm in arms(folder, options.rows)}
         ratios = table(read, options.pairs)
-        loaded = {
-            name: (lambda loader=loader: [None for _ in loader]) for name, loader in loaders(folder, batches)
-        }
-        ratios |= table(loaded, options.pairs)
+        ratios |= table(
+            {name: partial(list, loader) for name, loader in loaders(folder, batches)}, options.pairs
+        )
     reached = max(ratios["harstore, by id"], ratios["harstore, DataLoader"]) <= TARGET
     print(f"target {TARGET} of memmap's: {'met' if reached else 'MISSED'}")
     return 0 if reached else 1
