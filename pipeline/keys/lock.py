@@ -42,7 +42,7 @@ def code_facts(step: str, parts: Iterable[str], answers: Answers) -> dict[str, A
 
 
 def check_code(step: str, parts: Iterable[str], answers: Answers) -> None:
-    """As `Recipes.check` of this house, which parses all that the step reaches: once for the same sources and lock."""
+    """Refuse as `Recipes.check` does, which parses all that the step reaches: once for the same sources and lock."""
     house = recipes(HOUSE)
 
     def agrees() -> bool:
