@@ -41,13 +41,20 @@ class _Asked:
 def _run(asked: _Asked, stage: str, run: Run, **more: bool) -> None:
     """Read the params, check the recipes, run the stage, print its summary."""
     from pipeline.build.runner import RunOptions
+    from pipeline.params.sound_params import sound_params
     from pipeline.paths import Paths
-    from stages.sound_params import sound_params
 
     paths = Paths(asked.shell.project, asked.dataset)
-    params = sound_params(paths, asked.preset or asked.dataset)
+    params = sound_params(paths, asked.preset or asked.dataset, _mistakes_in)
     _check_recipes(stage, params, remember_in=paths.open_cache().root)
     end(run(paths, params, RunOptions(asked.workers, asked.scheduler), **more))
+
+
+def _mistakes_in(preset: Any) -> Any:
+    """Names and options that only networks can refuse."""
+    from stages.load_params import mistakes_in  # imports torch: seconds
+
+    return mistakes_in(preset)
 
 
 def _check_recipes(stage: str, params: Any, *, remember_in: Path | None = None) -> None:

@@ -1,11 +1,11 @@
 """params.yaml as a command starts with it: what was found in it once, with this code, is not looked for again.
 
-To look, `stages.load_params` builds networks, and imports torch: seconds that most stages would not need.
+To look, a stage builds networks, and imports torch: seconds that most stages would not need.
 """
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -23,19 +23,19 @@ LIBRARIES = ("torch", "torchvision", "numpy", "pydantic", "mmpose", "rtmlib", "o
 """Those that decide what a network or a head refuses."""
 
 
-def sound_params(paths: Paths, name: str) -> Preset:
-    """Preset `name` of params.yaml. Raises ParamError with each mistake's place, as `load_params` does."""
+def sound_params(paths: Paths, name: str, check: Callable[[Preset], Iterable[Mistake]]) -> Preset:
+    """Read preset `name` of params.yaml as `load_preset` does; `check` is asked where its answer is not known."""
     answers = Answers(paths.open_cache().root)
-    return load_preset(paths.params, name, check=partial(_mistakes, answers))
+    return load_preset(paths.params, name, check=partial(_mistakes, answers, check))
 
 
-def _mistakes(answers: Answers, preset: Preset) -> Iterator[Mistake]:
+def _mistakes(
+    answers: Answers, check: Callable[[Preset], Iterable[Mistake]], preset: Preset
+) -> Iterator[Mistake]:
     text = preset.model_dump_json()
 
     def find() -> list[Any]:
-        from stages.load_params import mistakes_in  # imports torch
-
-        return [[list(place), message] for place, message in mistakes_in(preset)]
+        return [[list(place), message] for place, message in check(preset)]
 
     if OWN_PART.search(text):
         found: Any = find()
