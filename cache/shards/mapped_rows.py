@@ -31,7 +31,7 @@ class MappedRows:
         self._all_seen = False
 
     def copy(self, out: NDArray[np.generic], places: NDArray[np.intp], rows: NDArray[np.intp]) -> bool:
-        """Copy out[places] = rows; False, and nothing done, where one is of a chunk not checked yet, or cannot be had."""
+        """Copy out[places] = rows; False, and nothing done, where one is of an unchecked chunk, or cannot be had."""
         groups, within = np.divmod(rows, self._size)
         if not self._all_seen:
             self._all_seen = bool(self._seen[: self._groups].all())
