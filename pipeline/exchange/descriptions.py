@@ -1,4 +1,4 @@
-"""What tells of a published store beside it: croissant.json for machines, README.md for people and hubs."""
+"""Descriptions of a published store: croissant.json for machines, README.md for people and hubs."""
 
 import json
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ class Release:
 
     @property
     def citation(self) -> str:
-        """How to cite the release, and the recordings behind it."""
+        """Citation of the release, and of the recordings behind it."""
         who = f"{', '.join(self.creators)}: " if self.creators else ""
         source = f" Recordings: {self.card.citation}" if self.card.citation else ""
         return f"{who}{self.title}, version {self.version}, {self.date[:4]}.{source}"
