@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -60,13 +61,7 @@ def publish(
         terms = licence_of(licence, reader.card.licence)
         if not _VERSION.fullmatch(version):
             raise DatasetError(f"--version must be MAJOR.MINOR.PATCH, as 1.0.0, got {version!r}")
-        place = Place(to)
-        if place.folder is not None and place.folder.resolve() == store.parent:
-            raise DatasetError(f"{to} is where the store lies already: publish to another folder")
-        if others := place.others(store.name):
-            raise DatasetError(
-                f"{to} holds {others[0]}: README.md tells of one store, give each a folder of its own"
-            )
+        place = _place(to, store)
         contents, facts, manifest = _licensed(store, terms)
         address = f"{place.address}/{store.name}"
         release = Release(
@@ -75,20 +70,35 @@ def publish(
             {name: (str(reader[name].dtype), reader[name].shape, reader[name].dims) for name in reader.arrays},
             store.name if place.folder is not None else address, url,
         )  # fmt: skip
-    beside = {"README.md": readme(release)}
-    if terms.text is not None:
-        beside[TEXT_FILE] = terms.text.encode()
-    everything = {
-        f"{store.name}/{name}": content for name, content in {**contents, MANIFEST: manifest}.items()
-    }
-    beside["croissant.json"] = croissant(
-        release, {name: _fact(c) for name, c in {**everything, **beside}.items()}
-    )
-    for name, data in beside.items():
+    for name, data in _beside(release, {**contents, MANIFEST: manifest}).items():
         place.send(name, data)
     sent = place.send_store(store.name, contents, facts, manifest)
     with harstore.open(address) as found:
         return Published(address, len(found), found.card.digest, sent, terms, found.card.licence)
+
+
+def _place(to: str, store: Path) -> Place:
+    """The place, for this store alone."""
+    place = Place(to)
+    if place.folder is not None and place.folder.resolve() == store.parent:
+        raise DatasetError(f"{to} is where the store lies already: publish to another folder")
+    if others := place.others(store.name):
+        raise DatasetError(
+            f"{to} holds {others[0]}: README.md tells of one store, give each a folder of its own"
+        )
+    return place
+
+
+def _beside(release: Release, contents: Mapping[str, Content]) -> dict[str, bytes]:
+    """The files beside the store, by name; croissant.json tells of the others and of all that the store holds."""
+    beside = {"README.md": readme(release)}
+    if release.licence.text is not None:
+        beside[TEXT_FILE] = release.licence.text.encode()
+    everything = {f"{release.name}/{name}": content for name, content in contents.items()} | beside
+    beside["croissant.json"] = croissant(
+        release, {name: _fact(content) for name, content in everything.items()}
+    )
+    return beside
 
 
 def _licensed(store: Path, licence: Licence) -> tuple[dict[str, Content], dict[str, FileFacts], bytes]:
