@@ -34,7 +34,7 @@ class Imported:
     """Methods that ran elsewhere."""
 
     scores: tuple[Scores, ...]
-    """One a file; its seed stands for none."""
+    """Scores of the test clips, one entry a file, whose seed stands for none."""
     facts: dict[str, Any]
     """Entry of metrics.json; empty where there are no files."""
 
