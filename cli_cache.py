@@ -148,13 +148,18 @@ def diff(
 def export(
     context: typer.Context,
     store: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A store's folder.")],
-    out: Annotated[Path, typer.Argument(help="File to write: .zip for Zarr and `import`, .h5 for h5py.")],
+    out: Annotated[
+        Path, typer.Argument(help="File to write: .zip (Zarr, `import`), .h5, .parquet or .safetensors.")
+    ],
+    array: Annotated[
+        list[str] | None, typer.Option(help="An array that is wanted, as video_0; repeatable; default: all.")
+    ] = None,
 ) -> None:
     """Write a store as one file, every byte of it checked on the way."""
     with context.obj.explained():
         from cache.exchange.export import export_store
 
-        typer.echo(export_store(store, out))
+        typer.echo(export_store(store, out, array))
 
 
 @cache_app.command("import")

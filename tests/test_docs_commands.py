@@ -138,6 +138,8 @@ RUN = {
     "python cli.py cache why S001C001P010R001A004",
     "python cli.py cache export data/demo/features.zarr features.zip",
     "python cli.py cache export data/demo/features.zarr features.h5",
+    "python cli.py cache export data/demo/features.zarr features.parquet",
+    "python cli.py cache export data/demo/features.zarr video.safetensors --array video_0",
     "python cli.py cache import features.zip --to data/other/features.zarr",
     "python cli.py cache adopt",
     "python cli.py pyskl export demo --out demo.pkl --joints 3d",
