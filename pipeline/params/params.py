@@ -235,7 +235,9 @@ class Preset(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Preset":
-        if found := [*self._recipes_named(), *self._backbones_named(), *score_name_mistakes(self.train)]:
+        ours = (*self.train.methods, *self.train.single_backbones)
+        strange = score_name_mistakes(self.train.scores, ours)
+        if found := [*self._recipes_named(), *self._backbones_named(), *strange]:
             raise MistakesError(found)
         return self
 

@@ -1,13 +1,9 @@
 """Section `train.scores`: class scores of methods that ran elsewhere, as rows beside our own."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
 
 from pipeline.params.pose import Sha256
 from pipeline.params.sections import Mistake, Section
-
-if TYPE_CHECKING:
-    from pipeline.params.params import HeadParams
 
 TAKEN = (
     *("fused", "score_sum", "weighted_product", "dataset", "protocol", "seeds", "clips", "resampling"),
@@ -26,10 +22,10 @@ class ScoresFile(Section):
     """The file's digest, 64 hex digits: other bytes under the path are refused, and a new digest runs `train` again."""
 
 
-def score_name_mistakes(train: "HeadParams") -> Iterator[Mistake]:
-    """Yield names of scores that stand for something else already."""
-    for name in train.scores:
-        if name in (*train.methods, *train.single_backbones):
+def score_name_mistakes(names: Collection[str], methods: Collection[str]) -> Iterator[Mistake]:
+    """Yield names of scores that stand for something else already; `methods` are those of our own."""
+    for name in names:
+        if name in methods:
             yield ("train", "scores", name), f"{name!r} is a method of ours too; give the scores another name"
         if name in TAKEN:
             yield (
