@@ -158,6 +158,7 @@ NOT_RUN = {
     "cache import": "of what lies elsewhere; tests/test_cache_import.py",
     "cache merge": "wants two labs' stores; tests/test_interchange.py",
     "cache push": "wants a remote; tests/test_cli_transport.py",
+    "cache publish": "writes where the reader wants it; tests/test_publishing.py",
     "cache diff": "of two stores of the reader's; tests/test_interchange.py",
     "pyskl import": "wants a pickle of the reader's; tests/test_early_refusals.py",
     "index": "of a dataset of the reader's",
