@@ -266,6 +266,15 @@ def test_the_preset_of_ones_own_in_the_docs_is_whole(tmp_path: Path) -> None:
         assert command(mine, stage, "own")[0] == 0
 
 
+def test_the_preset_of_two_modalities_in_the_docs_is_whole(tmp_path: Path) -> None:
+    page = (HOUSE / "docs" / "presets.md").read_text()
+    path = tmp_path / "params.yaml"
+    path.write_text(page.split("<!-- own preset of two modalities -->\n```yaml\n")[1].split("```")[0])
+    preset = load_params(path, "own")
+    assert preset.train.fused == "amfi"
+    assert set(preset.pretrain.backbones) == {"video", "skeleton"}
+
+
 def test_a_table_without_a_protocol_says_which_column_to_fill(tmp_path: Path) -> None:
     mine = table_project(tmp_path / "own", ROWS)
     (mine.raw / "table.csv").write_text("video,label\nv0.avi,run\nv1.avi,jump\n")
