@@ -41,7 +41,7 @@ class _Asked:
 def _run(asked: _Asked, stage: str, run: Run, **more: bool) -> None:
     """Read the params, check the recipes, run the stage, print its summary."""
     from pipeline.build.runner import RunOptions
-    from pipeline.params.sound_params import sound_params
+    from pipeline.params.presets import sound_params
     from pipeline.paths import Paths
 
     paths = Paths(asked.shell.project, asked.dataset)

@@ -161,7 +161,7 @@ def test_cli_imports_nothing_of_ours_but_inside_commands() -> None:
 @pytest.mark.parametrize("stage", sorted(STARTS_WITH))
 def test_a_stage_starts_with_what_it_needs(stage: str) -> None:
     """Heavy imports where they are used: torch takes seconds, and most stages do without."""
-    at_once = {name.split(".")[0] for name in loaded("pipeline.params.sound_params", f"stages.{stage}")}
+    at_once = {name.split(".")[0] for name in loaded("pipeline.params.presets", f"stages.{stage}")}
     assert at_once & HEAVY <= STARTS_WITH[stage]
 
 
