@@ -247,8 +247,8 @@ def test_what_pyskl_import_advises_runs_as_printed(tmp_path: Path, names: list[s
 
 
 def test_joints_of_no_layout_are_not_asked_for_by_name(tmp_path: Path) -> None:
-    dumped(tmp_path / "annotations.pkl", [annotation("a", 0, joints=18)])
-    with pytest.raises(ParamError, match=r"no layout has 18 joints \(coco_17 has 17, .*write a pickle"):
+    dumped(tmp_path / "annotations.pkl", [annotation("a", 0, joints=19)])
+    with pytest.raises(ParamError, match=r"no layout has 19 joints \(coco_17 has 17, .*write a pickle"):
         Pyskl(tmp_path)
 
 
