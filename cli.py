@@ -95,13 +95,21 @@ def demo(
 
 
 @app.command()
-def summary(dataset: Dataset) -> None:
-    """Print the accuracies of the last run, and the path of the report."""
+def summary(
+    dataset: Dataset,
+    others: Annotated[
+        list[str] | None,
+        typer.Argument(help="Datasets of the benchmark's other splits: the mean is printed."),
+    ] = None,
+) -> None:
+    """Print the accuracies of the last run, and the path of the report; of several runs, their mean."""
     with _explained():
+        from pipeline.evaluation.over_runs import mean_of_runs
         from pipeline.evaluation.results import describe_results
         from pipeline.paths import Paths
 
-        typer.echo(describe_results(Paths(PROJECT, dataset)))
+        runs = [Paths(PROJECT, name) for name in (dataset, *(others or ()))]
+        typer.echo(mean_of_runs(runs) if others else describe_results(runs[0]))
 
 
 @app.command()

@@ -148,13 +148,43 @@ def diff(
 def export(
     context: typer.Context,
     store: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A store's folder.")],
-    out: Annotated[Path, typer.Argument(help="File to write: .zip for Zarr and `import`, .h5 for h5py.")],
+    out: Annotated[
+        Path, typer.Argument(help="File to write: .zip (Zarr, `import`), .h5, .parquet or .safetensors.")
+    ],
+    array: Annotated[
+        list[str] | None, typer.Option(help="An array that is wanted, as video_0; repeatable; default: all.")
+    ] = None,
 ) -> None:
     """Write a store as one file, every byte of it checked on the way."""
     with context.obj.explained():
         from cache.exchange.export import export_store
 
-        typer.echo(export_store(store, out))
+        typer.echo(export_store(store, out, array))
+
+
+@cache_app.command("publish")
+def publish(
+    context: typer.Context,
+    store: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A store's folder.")],
+    to: Annotated[str, typer.Option(help="Folder, or s3://BUCKET/PATH, that will hold this store alone.")],
+    licence: Annotated[
+        str | None, typer.Option(help="SPDX identifier, as CC-BY-4.0, or a file with the terms; needed.")
+    ] = None,
+    version: Annotated[str, typer.Option(help="Version of this release: MAJOR.MINOR.PATCH.")] = "1.0.0",
+    creator: Annotated[
+        list[str] | None, typer.Option(help="Who made it; repeatable; for croissant.json.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Page on this release; default: the recordings' own page.")
+    ] = None,
+) -> None:
+    """Publish a store with licence, dataset card and croissant.json; sends only what is not there yet."""
+    with context.obj.explained():
+        from pipeline.exchange.publishing import publish as publish_store
+
+        typer.echo(
+            publish_store(store, to, licence=licence, version=version, creators=tuple(creator or ()), url=url)
+        )
 
 
 @cache_app.command("import")

@@ -12,8 +12,6 @@ import typer
 
 from cli_cache import Dataset, PresetName, Shell, end
 
-HOUSE = Path(__file__).resolve().parent
-
 stages_app = typer.Typer()
 
 Run = Callable[..., object]
@@ -43,23 +41,31 @@ class _Asked:
 def _run(asked: _Asked, stage: str, run: Run, **more: bool) -> None:
     """Read the params, check the recipes, run the stage, print its summary."""
     from pipeline.build.runner import RunOptions
+    from pipeline.params.presets import sound_params
     from pipeline.paths import Paths
-    from stages.load_params import load_params
 
     paths = Paths(asked.shell.project, asked.dataset)
-    params = load_params(paths.params, asked.preset or asked.dataset)
-    _check_recipes(stage, params)
+    params = sound_params(paths, asked.preset or asked.dataset, _mistakes_in)
+    _check_recipes(stage, params, remember_in=paths.open_cache().root)
     end(run(paths, params, RunOptions(asked.workers, asked.scheduler), **more))
 
 
-def _check_recipes(stage: str, params: Any) -> None:
+def _mistakes_in(preset: Any) -> Any:
+    """Names and options that only networks can refuse."""
+    from stages.load_params import mistakes_in  # imports torch: seconds
+
+    return mistakes_in(preset)
+
+
+def _check_recipes(stage: str, params: Any, *, remember_in: Path | None = None) -> None:
     """Refuse a stage whose code changed while its version did not."""
+    from cache.answers import Answers
     from pipeline.build.steps import STEPS
-    from pipeline.keys.lock import recipes
+    from pipeline.keys.lock import check_code
     from pipeline.params.parts import parts_in_use
 
     if stage in STEPS:
-        recipes(HOUSE).check(stage, parts_in_use(stage, params))
+        check_code(stage, parts_in_use(stage, params), Answers(remember_in))
 
 
 @stages_app.command()

@@ -15,6 +15,7 @@ FORMAT = "harcache-1"
 KEY_BYTES = 20
 """blake2b-160: collisions are out of reach, and a key stays short enough for a file name."""
 
+_SPELLER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 _SCALARS = frozenset({str, int, bool, type(None)})
 _INFINITY = float("inf")
 _SEAL = re.compile(rb',"seal":"([0-9a-f]{40})"\}\Z')
@@ -23,7 +24,7 @@ _SEAL = re.compile(rb',"seal":"([0-9a-f]{40})"\}\Z')
 def canonical(doc: JSON) -> bytes:
     """One spelling for one document: sorted keys, no spaces, ASCII. Refuses what is not JSON."""
     _refuse_foreign(doc, "$")
-    return json.dumps(doc, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _SPELLER.encode(doc).encode("ascii")
 
 
 def parsed(data: bytes) -> Any:

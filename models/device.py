@@ -1,6 +1,11 @@
 """The device that tensors are computed on: a GPU where there is one; the CPU's cores; and no device at all."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
 import torch
+from torch.overrides import TorchFunctionMode
 
 
 def best_device() -> str:
@@ -13,9 +18,31 @@ def use_cores(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def without_values() -> torch.device:
+class _Undrawn(TorchFunctionMode):
+    """Numbers are not drawn: on the meta device torch would import its compiler to draw none."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = kwargs or {}
+        if func in _DRAWS or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
+
+
+_DRAWS = frozenset({torch.Tensor.normal_, torch.Tensor.uniform_})
+"""What fills a parameter outside torch.nn.init."""
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
     """Return a context in which networks are built of shapes alone (torch's meta device): no memory, no values."""
-    return torch.device("meta")
+    with torch.device("meta"), _Undrawn():
+        yield
 
 
 def emulates_bf16() -> bool:

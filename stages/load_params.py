@@ -4,8 +4,10 @@ It imports torch, a second or two at the start of each command: a network's opti
 signature, and by building it without values, and no table of them stands a second time.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -262,19 +264,28 @@ def _source(preset: Preset, names: Sequence[str], wanted: HeadInput) -> Source:
 def _of_backbone(preset: Preset, name: str, wanted: HeadInput) -> Source:
     params = preset.pretrain.backbones[name]
     shape = _clip_shape(preset, params)
-
-    def made(options: Mapping[str, Any]) -> Backbone:
-        return build_backbone({**params.model, **options}, shape=shape, edges=NTU_25.bones)
-
-    with without_values():
-        network = Classifier(made({}), STAND_IN_CLASSES)
-    if (dims := network.cut(wanted.cut).dims) != KIND_DIMS[wanted.kind]:
+    dims, found = _cut_of(json.dumps(params.model), shape, wanted.cut)
+    if dims != KIND_DIMS[wanted.kind]:
         raise ModelParamError(
             f"the cut {wanted.cut!r} of {name!r} is ({', '.join(dims)}) a clip, and a {wanted.kind} is "
             f"({', '.join(KIND_DIMS[wanted.kind])})"
         )
-    found = cut_shapes(network, shape, (wanted.cut,))[wanted.cut]
+
+    def made(options: Mapping[str, Any]) -> Backbone:
+        return build_backbone({**params.model, **options}, shape=shape, edges=NTU_25.bones)
+
     return Source(found, made if params.modality == "skeleton" else None)
+
+
+@cache
+def _cut_of(model: str, clip_shape: tuple[int, ...], cut: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names and sizes of a cut's axes, of a network given as JSON; many heads ask of one."""
+    with without_values():
+        network = Classifier(
+            build_backbone(json.loads(model), shape=clip_shape, edges=NTU_25.bones), STAND_IN_CLASSES
+        )
+    dims = network.cut(cut).dims
+    return dims, cut_shapes(network, clip_shape, (cut,))[cut]
 
 
 def _clip_shape(preset: Preset, params: BackboneParams) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.planning.cost import STAGES
 from pipeline.planning.foresee import Foreseen, Module, foresee
-from pipeline.planning.graph import graph_notes
+from pipeline.planning.graph import graph_notes, runner
 from pipeline.planning.obstacles import notes, obstacles
 from pipeline.planning.plan import NetworkTime, Plan
 from pipeline.planning.probe import Trial, chosen, try_clips
@@ -38,7 +38,7 @@ def run(
     try:
         preset = load(paths.params, preset_name)
     except REFUSALS as error:
-        return Plan(title, obstacles=(str(error),))
+        return Plan(title, obstacles=(str(error),), runs=runner(paths))
     networks: dict[str, NetworkTime] = {}
 
     def at_each(stage: str, found: Foreseen) -> None:
@@ -48,7 +48,7 @@ def run(
     found = foresee(paths, preset, module, options, REFUSALS, at_each)
     upto = chosen(found)
     trial = try_clips(paths, preset, module, *upto, REFUSALS) if probe and upto else Trial()
-    plan = Plan(title, found, trial, networks, options.workers)
+    plan = Plan(title, found, trial, networks, options.workers, runs=runner(paths))
     return replace(
         plan,
         obstacles=(*_drifted(preset, check_code), *obstacles(paths, preset, plan)),

@@ -22,6 +22,7 @@ from pipeline.build.runner import RunOptions
 from pipeline.build.steps import TRAIN
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog, opened_store
+from pipeline.evaluation.imported_scores import imported_scores
 from pipeline.evaluation.late_fusion import (
     SINGLE,
     Scores,
@@ -250,14 +251,16 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
     refuse_untaught(catalog, parts)
+    imported = imported_scores(paths.root, preset.train, catalog, parts.test)
     runs = _runs(paths, preset, catalog, features, inputs)
     heads, scores, held_out = _scored(runs, parts)
     inputs.check()
     write_trainings(paths.weights / "heads", heads, paths.open_cache())
     weight = skeleton_weight(held_out, catalog.labels(parts.select), preset.train.late_fusion)
-    scored = [*scores, *late_fusions(scores, weight, preset.train.late_fusion)]
+    scored = [*scores, *imported.scores]
+    scored += late_fusions(scored, weight, preset.train.late_fusion, preset.train.scores)
     absent = methods_left_out(preset.train, {one.method for one in scored})
-    facts = {**run_facts(preset, catalog), "skeleton_weight": weight, **absent}
+    facts = {**run_facts(preset, catalog), "skeleton_weight": weight, **absent, **imported.facts}
     write_results(paths, catalog, parts, scored, heads, facts)
     cached = sum(head.from_cache for head in heads)
     return Summary(

@@ -61,6 +61,22 @@ def reached(*names: str, without: str = "") -> frozenset[str]:
 
 
 @cache
+def loaded(*names: str) -> frozenset[str]:
+    """Modules, ours and foreign, that importing these runs at once: what stands within functions is left out."""
+    found: set[str] = set()
+    waiting = [*names]
+    while waiting:
+        name = waiting.pop()
+        if not name or name in found:
+            continue
+        found.add(name)
+        waiting.append(name.rpartition(".")[0])
+        if name in modules():
+            waiting += [t.module for t in imports(name) if t.top_level and not t.for_types]
+    return frozenset(found)
+
+
+@cache
 def names_of_tests() -> frozenset[str]:
     """Every function test_… of the tests."""
     trees = [ast.parse(path.read_text()) for path in (HOUSE / "tests").glob("test_*.py")]

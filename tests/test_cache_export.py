@@ -42,7 +42,7 @@ def test_the_zip_holds_every_file_stored_and_is_the_same_each_time(store: Path, 
     )
 
 
-@pytest.mark.parametrize("name", ["one.zip", "one.h5"])
+@pytest.mark.parametrize("name", ["one.zip", "one.h5", "one.parquet", "one.safetensors"])
 def test_what_a_killed_export_left_is_swept_by_the_next(store: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.exporting").write_bytes(b"half a file")
     export_store(store, tmp_path / name)
@@ -71,18 +71,23 @@ def test_the_h5_file_holds_rows_without_holes(store: Path, tmp_path: Path) -> No
             assert keys == [source.key(array, row_id) for row_id in ids]
         np.testing.assert_array_equal(file["label"][:], source.coord("label"))
         assert np.isnan(file["features"][ids.index("r005")]).all()
-        assert json.loads(file["failures"][()]) == [
+        assert json.loads(file.attrs["failures"]) == [
             {"id": "r005", "error": "VideoError", "message": "r005 is bad"}
         ]
-        assert json.loads(file["card"][()]) == source.attrs
+        assert json.loads(file.attrs["card"]) == source.attrs
+        assert [row_id for row_id, whole in zip(ids, file["complete"], strict=True) if not whole] == ["r005"]
         assert file.attrs["title"] == "small"
-        assert json.loads(file["made_of"][()])["features"] == {
+        assert json.loads(file.attrs["made_of"])["features"] == {
             "array": "features",
             "step": "test",
             "version": 1,
         }
         assert [dim.label for dim in file["frames"].dims] == ["clip", "frame", "x"]
-        assert [dim[0].name for dim in file["frames"].dims] == ["/clip_id", "/frame", "/x"]
+        assert [[scale.name for scale in dim.values()] for dim in file["frames"].dims] == [
+            ["/clip_id"],
+            [],
+            [],
+        ]
         assert file["features"].chunks == (9, 5)
 
 
@@ -92,7 +97,7 @@ def test_a_damaged_store_is_not_exported(store: Path, tmp_path: Path) -> None:
     data[3] ^= 1
     shard.unlink()
     shard.write_bytes(data)
-    for name in ("one.zip", "one.h5"):
+    for name in ("one.zip", "one.h5", "one.parquet", "one.safetensors"):
         with pytest.raises(StoreError, match=r"features/c\.0\.0.*mend"):
             export_store(store, tmp_path / "out" / name)
     assert list((tmp_path / "out").iterdir()) == []

@@ -240,3 +240,23 @@ def test_a_skeleton_out_of_form_is_refused(tmp_path: Path, text: str, message: s
     (tmp_path / "0002-L.txt").write_text(text)
     with pytest.raises(SkeletonError, match=rf"0002-L\.txt: .*{message}"):
         read_joints(tmp_path / "0002-L.txt")
+
+
+def test_the_second_phase_is_read_by_its_own_names(tmp_path: Path) -> None:
+    """Skeletons alone, as Skeleton_v2, Label_PKUMMD_v2 and the lists of the second phase unpack."""
+    names = ["A01N02-L", "A01N02-R", "A12N03-M"]
+    text = "\n".join(" ".join(f"{x:.4f}" for x in row) for row in joints(20).reshape(20, -1)) + "\n"
+    for folder, content in (("Skeleton_v2", text), ("Label_PKUMMD_v2", "51,4,16,2\n8,10,20,1\n")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / f"{name}.txt").write_text(content)
+    (tmp_path / "cross_subject_v2.txt").write_text(listed(names[:2], names[2:]))
+    (tmp_path / "cross_view_v2.txt").write_text(listed(names[1:], names[:1]))
+    dataset = PkuMmd(tmp_path)
+    clips = {clip.clip_id: clip for clip in dataset.listing().clips}
+    clip = clips["A12N03-M_001"]
+    assert (clip.label, clip.setup, clip.camera, clip.start, clip.end) == (7, 1203, 2, 10, 20)
+    assert [dataset.split(clips[f"{name}_000"], "xsub") for name in names] == ["train", "train", "test"]
+    assert [dataset.split(clips[f"{name}_000"], "xview") for name in names] == ["test", "train", "train"]
+    assert dataset.listing().absent["recordings of the 1,009 of PKU-MMD II"] == 1006
+    assert dataset.read_skeleton(clip)[0].num_frames == 10

@@ -247,8 +247,8 @@ def test_what_pyskl_import_advises_runs_as_printed(tmp_path: Path, names: list[s
 
 
 def test_joints_of_no_layout_are_not_asked_for_by_name(tmp_path: Path) -> None:
-    dumped(tmp_path / "annotations.pkl", [annotation("a", 0, joints=18)])
-    with pytest.raises(ParamError, match=r"no layout has 18 joints \(coco_17 has 17, .*write a pickle"):
+    dumped(tmp_path / "annotations.pkl", [annotation("a", 0, joints=19)])
+    with pytest.raises(ParamError, match=r"no layout has 19 joints \(coco_17 has 17, .*write a pickle"):
         Pyskl(tmp_path)
 
 
@@ -264,6 +264,15 @@ def test_the_preset_of_ones_own_in_the_docs_is_whole(tmp_path: Path) -> None:
     assert code == 0, output
     for stage in ("sample", "crop", "heatmaps"):
         assert command(mine, stage, "own")[0] == 0
+
+
+def test_the_preset_of_two_modalities_in_the_docs_is_whole(tmp_path: Path) -> None:
+    page = (HOUSE / "docs" / "presets.md").read_text()
+    path = tmp_path / "params.yaml"
+    path.write_text(page.split("<!-- own preset of two modalities -->\n```yaml\n")[1].split("```")[0])
+    preset = load_params(path, "own")
+    assert preset.train.fused == "amfi"
+    assert set(preset.pretrain.backbones) == {"video", "skeleton"}
 
 
 def test_a_table_without_a_protocol_says_which_column_to_fill(tmp_path: Path) -> None:

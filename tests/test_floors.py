@@ -9,7 +9,20 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from house import COMMANDS, HOUSE, ORDER, ROOMS, arrows, foreign, imports, modules, reached, room, room_of
+from house import (
+    COMMANDS,
+    HOUSE,
+    ORDER,
+    ROOMS,
+    arrows,
+    foreign,
+    imports,
+    loaded,
+    modules,
+    reached,
+    room,
+    room_of,
+)
 
 from pipeline.build.work import SourcedWork, Work
 
@@ -37,6 +50,27 @@ ONLY_IN = {
     "rtmlib": {"models.pose.onnx_session"},
 }
 """A foreign library's one room, and who measures it."""
+
+HEAVY = {
+    "torch",
+    "scipy",
+    "matplotlib",
+    "sklearn",
+    "pandas",
+    "zarr",
+    "dask",
+    "distributed",
+    "dvc",
+    "onnxruntime",
+}
+"""Libraries that take a second to import, or half of one."""
+
+STARTS_WITH: dict[str, set[str]] = {
+    **{stage: set() for stage in ("index", "sample", "crop", "heatmaps", "quality")},
+    **{stage: {"torch"} for stage in ("plan", "pretrain", "features", "train")},
+    "report": {"matplotlib", "sklearn"},
+}
+"""What of these each stage's module imports at once."""
 
 ARRAYS = {"numpy", "torch", "torchvision", "scipy", "cv2", "av"}
 """Libraries that compute on arrays."""
@@ -122,6 +156,13 @@ def test_cli_imports_nothing_of_ours_but_inside_commands() -> None:
     assert early["cli"] - sys.stdlib_module_names == {"typer", "cli_cache", "cli_stages"}
     assert early["cli_stages"] - sys.stdlib_module_names == {"typer", "cli_cache"}
     assert early["cli_cache"] - sys.stdlib_module_names == {"typer"}
+
+
+@pytest.mark.parametrize("stage", sorted(STARTS_WITH))
+def test_a_stage_starts_with_what_it_needs(stage: str) -> None:
+    """Heavy imports where they are used: torch takes seconds, and most stages do without."""
+    at_once = {name.split(".")[0] for name in loaded("pipeline.params.presets", f"stages.{stage}")}
+    assert at_once & HEAVY <= STARTS_WITH[stage]
 
 
 @pytest.mark.parametrize("library", sorted(ONLY_IN))

@@ -25,6 +25,11 @@ from cache.upkeep.withdrawal import with_withdrawn
 MADE = ("features", "train", "report")
 
 
+def is_of_pages(name: str) -> bool:
+    """Whether a file is what `report` writes, which takes longest and is made anew in one test alone."""
+    return name.startswith(("demo/index.html", "demo/pictures/", "demo/report."))
+
+
 @pytest.fixture(scope="module")
 def laundered(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where `two` lies: `as_made` holds it as it was made, for each test to have it anew in the same place."""
@@ -122,10 +127,10 @@ def test_the_stages_alone_make_it_anew(
     refused = invoke(there, "report", "demo")
     assert refused.exit_code == 2
     assert "heads is not used" in refused.output
-    run(there, "train", "report")
-    run(here, "pretrain", *MADE)
+    run(there, "train")
+    run(here, "pretrain", "features", "train")
     for project in two:
-        assert differing(project, finished) == []
+        assert {name for name in differing(project, finished) if not is_of_pages(name)} == set()
         assert invoke(project, "cache", "verify").exit_code == 0
 
 

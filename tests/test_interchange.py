@@ -41,17 +41,18 @@ def output_of(*args: str, status: int = 0) -> str:
 
 
 def test_the_snippets_read_what_was_exported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for ending in ("zip", "h5"):
+    for ending in ("zip", "h5", "parquet"):
         assert "digest" in output_of("cache", "export", "data/demo/features.zarr", f"features.{ending}")
     capsys.readouterr()
-    assert len(SNIPPETS) == 2
-    for snippet in SNIPPETS:
+    assert len(SNIPPETS) == 4
+    for snippet in SNIPPETS[:3]:  # safetensors is no dependency; tests/test_cache_export_foreign.py
         exec(compile(snippet, "interchange.md", "exec"), {})
     output = capsys.readouterr().out.splitlines()
     assert output[0].startswith("small {")
     assert "'features': (6, 5)" in output[0]
-    assert output[1:] == ["small (6, 5) ['clip', 'channel']", "r001 1 [1. 2. 3. 4. 5.]"]
-    assert sorted(path.name for path in project.glob("features*")) == ["features.h5", "features.zip"]
+    assert output[1:] == ["small (6, 5) ['clip', 'channel']", "r001 1 [1. 2. 3. 4. 5.]", "(5, 5) ['r000']"]
+    written = sorted(path.name for path in project.glob("features*"))
+    assert written == ["features.h5", "features.parquet", "features.zip"]
 
 
 def test_export_import_and_diff(project: Path) -> None:

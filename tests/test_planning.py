@@ -145,7 +145,7 @@ def test_what_would_stop_a_run_is_said(copied: Project) -> None:
     plan = planned(copied)
     assert plan.exit_code == 1
     text = str(plan)
-    assert "`dvc repro` would not get through:" in text
+    assert "the stages, run one by one, would not get through:" in text
     assert "index: 5 of 63 clips cannot be used, more than max_failed = 0.1%" in text
     assert "pretrain.backbones.video.pretrained: no file " in text
     copied.set_params(**{"index.protocol": "xsob"})
@@ -214,6 +214,8 @@ def test_the_command_prints_it_and_its_status_says_whether_a_run_gets_through(co
     done = invoke(copied, "plan", "demo", "--no-probe")
     assert re.search(r"^  crop +0 clips +58$", done.output, re.M)
     assert f"{copied.root} has no dvc.yaml: run the stages one by one" in done.output
+    assert "the stages, run one by one, would get through (planned in" in done.output
+    assert "`dvc repro` would" not in done.output
     copied.set_params(**{"index.protocol": "xsob"})
     assert invoke(copied, "plan", "demo", "--no-probe").exit_code == 1
 

@@ -16,6 +16,7 @@ from serving import serving
 from cache import CacheError, ShardError, StoreError
 from cache.files import swap_in
 from cache.harstore import Reader, open
+from pipeline.exchange.publishing import publish
 
 Opener = Callable[[], Reader]
 
@@ -271,3 +272,17 @@ def test_an_object_replaced_in_s3_while_it_is_read_is_refused(tmp_path: Path, s3
             reader["video_0"].of("c020")
     with open("s3://stores/replaced.zarr", storage_options=s3.options) as reader:
         np.testing.assert_array_equal(reader["video_0"].of("c005"), wide_row("c005", 1))
+
+
+def test_a_store_is_published_to_s3_and_opens_there(
+    stores: tuple[Path, Path], s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3.options["endpoint_url"], "AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    first = publish(stores[0], "s3://stores/published/here", licence="CC-BY-4.0")
+    second = publish(stores[0], "s3://stores/published/here", licence="CC-BY-4.0")
+    assert (second.sent.files, second.sent.kept) == (0, first.sent.files)
+    with open("s3://stores/published/here/" + stores[0].name) as reader:
+        assert reader.card.attrs["license"] == {"spdx": "CC-BY-4.0"}

@@ -30,7 +30,15 @@ def test_the_lock_agrees_with_the_code(step: str) -> None:
 
 def test_every_stage_that_caches_is_a_step() -> None:
     stages = {name.split(".")[1] for name in modules() if name.startswith("stages.")}
-    assert STEPS.keys() == stages - {"report", "enhance", "export", "load_params", "plan", "quality"}
+    assert STEPS.keys() == stages - {
+        "report",
+        "enhance",
+        "export",
+        "load_params",
+        "sound_params",
+        "plan",
+        "quality",
+    }
 
 
 @pytest.mark.parametrize("step", sorted(STEPS))

@@ -177,8 +177,7 @@ def _coordinate(
 def _write_coordinate(path: Path, array: StoredArray, values: NDArray[np.generic]) -> tuple[int, str]:
     writer = ShardWriter(path, array.spec, array.rows_per_shard)
     try:
-        for row in values:
-            writer.write(row)
+        writer.write_group(values)
         return writer.close()
     except BaseException:
         writer.abort()

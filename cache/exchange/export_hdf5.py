@@ -1,117 +1,74 @@
-"""A store as one HDF5 file, for people without Zarr: arrays, coordinates, keys, failures and card. h5py's one room."""
+"""A store as one HDF5 file, for people without Zarr: h5py reads it, and so does `datasets`. h5py's one room.
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import closing
+`datasets` takes every dataset in the file for a column: each here has one entry a row. What is not of rows is an
+attribute.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import StoreError
-from ..files import full_disk_explained, sync_folder
 from ..keys import FORMAT
 from ..layout import KEYS
-from ..locks import aside
-from ..store.manifest import read_manifest
-from ..store.parts import Parts, read_parts
-from ..store.store import Store, open_store
-from ..upkeep.verify import verify_store
+from .checked import COMPLETE, Checked, export_checked
 from .exported import Exported
 
 CHUNK_BYTES = 1 << 20
 """Bytes that reading a single row takes at most, unless a row is larger."""
-_BATCH_BYTES = 64 << 20
 _GZIP_LEVEL = 4  # zstd needs a plugin that not every HDF5 has
+_LIBRARIES = ("v108", "v110")  # before 1.8 an attribute ended at 64 KB
 
 
-def export_hdf5(folder: Path, out: Path) -> Exported:
-    """Write the verified store's rows, without holes; every dim is a dimension scale, ids are the rows' one."""
-    verified = verify_store(folder)
-    if verified.faults:
-        raise StoreError(f"store {folder}: {verified.faults[0]}; mend it first: python cli.py cache repair")
-    store, parts, digest = open_store(folder), read_parts(folder), read_manifest(folder).digest
-    with closing(store), aside(out, "exporting") as place:
-        with full_disk_explained(place, out.name):
-            _write(place, store, parts, digest)
-            with place.open("rb") as file:
-                os.fsync(file.fileno())
-        place.rename(out)
-    sync_folder(out.parent)
-    return Exported(out, len(store), store.arrays, out.stat().st_size, digest)
+def export_hdf5(folder: Path, out: Path, arrays: Sequence[str] | None = None) -> Exported:
+    """Write the verified store's rows, without holes; every axis is labelled, the ids are the rows' scale."""
+    return export_checked(folder, out, arrays, _write)
 
 
-def _write(path: Path, store: Store, parts: Parts, digest: str) -> None:
+def _write(path: Path, source: Checked) -> None:
     import h5py
 
-    with h5py.File(path, "x", libver=("earliest", "v110")) as file:
-        file.attrs.update({"format": FORMAT, "digest": digest})
-        for name, value in store.attrs.items():
+    with h5py.File(path, "x", libver=_LIBRARIES) as file:
+        file.attrs.update({"format": FORMAT, "digest": source.digest, **source.texts()})
+        for name, value in source.store.attrs.items():
             if isinstance(value, str | int | float):
                 file.attrs[name] = value
-        _text(file, "card", store.attrs, "the store's attributes, as JSON")
-        _text(file, "failures", list(store.failures), "rows that could not be made and why, as JSON")
-        _text(file, "made_of", store.made_of, "what all rows of an array were made of, as JSON")
-        _scales(file, store, parts)
-        for array in store.arrays:
-            _array(file, store, parts, array)
-        for name in sorted(parts.coords.keys() - {KEYS, f"{parts.row_dim}_id"}):
-            _coordinate(file, store, parts, name)
-        for array in store.arrays:
-            keys = store.keys(array)
-            values = np.array([keys.get(row_id, "") for row_id in store.ids], "S40")
-            _labelled(file.create_dataset(f"{KEYS}/{array}", data=values), parts, ())
+        ids = file.create_dataset(source.id_name, data=list(source.store.ids), dtype=h5py.string_dtype())
+        ids.make_scale(source.parts.row_dim)
+        for array in source.arrays:
+            _array(file, source, array)
+        for name in source.coords:
+            _coordinate(file, source, name)
+        _labelled(file.create_dataset(COMPLETE, data=source.complete()), source, ())
 
 
-def _text(file: Any, name: str, value: object, what: str) -> None:
-    """JSON as a dataset: attributes of HDF5 end at 64 KB."""
-    file.create_dataset(name, data=json.dumps(value, sort_keys=True)).attrs["description"] = what
-
-
-def _scales(file: Any, store: Store, parts: Parts) -> None:
-    """One dataset a dim: the ids for the rows, 0, 1, 2, … for the others."""
-    ids = file.create_dataset(f"{parts.row_dim}_id", data=np.array(store.ids, "S"))
-    ids.make_scale(parts.row_dim)
-    sizes = {
-        dim: size
-        for part in (*parts.arrays.values(), *parts.coords.values())
-        if part.attrs.get("encoding") != "ascii" and part.spec.name != KEYS
-        for dim, size in zip(part.spec.dims, part.spec.row_shape, strict=True)
-    }
-    for dim, size in sorted(sizes.items()):
-        file.create_dataset(dim, data=np.arange(size)).make_scale(dim)
-
-
-def _array(file: Any, store: Store, parts: Parts, array: str) -> None:
-    spec = store.spec(array)
-    rows = max(1, min(len(store), CHUNK_BYTES // max(1, spec.row_bytes)))
+def _array(file: Any, source: Checked, array: str) -> None:
+    """The rows' values, and under `key/` what each was made of."""
+    store, spec, total = source.store, source.store.spec(array), len(source.store)
+    rows = max(1, min(total, CHUNK_BYTES // max(1, spec.row_bytes)))
     packing = {"compression": "gzip", "compression_opts": _GZIP_LEVEL, "shuffle": True}
+    filters = {"fletcher32": True, **(packing if spec.codec == "zstd" else {})}
     dataset = file.create_dataset(
-        array, (len(store), *spec.row_shape), spec.stored, chunks=(rows, *spec.row_shape), fletcher32=True,
-        **(packing if spec.codec == "zstd" else {}),
+        array, (total, *spec.row_shape), spec.stored,
+        **({"chunks": (rows, *spec.row_shape), **filters} if total else {}),
     )  # fmt: skip
-    for start, stop in _batches(len(store), spec.row_bytes, rows):
-        dataset[start:stop] = store.read(array, store.ids[start:stop])
-    _labelled(dataset, parts, spec.dims)
+    for batch in source.batches(spec.row_bytes, rows):
+        dataset[batch] = store.read(array, store.ids[batch])
+    _labelled(dataset, source, spec.dims)
+    keys = store.keys(array)
+    values = np.array([keys.get(row_id, "") for row_id in store.ids], "S40")
+    _labelled(file.create_dataset(f"{KEYS}/{array}", data=values), source, ())
 
 
-def _batches(total: int, row_bytes: int, chunk: int) -> Iterator[tuple[int, int]]:
-    """Whole chunks of rows, a few MB at a time."""
-    step = chunk * max(1, _BATCH_BYTES // max(1, row_bytes * chunk))
-    for start in range(0, total, step):
-        yield start, min(start + step, total)
+def _coordinate(file: Any, source: Checked, name: str) -> None:
+    values = source.store.coord(name)
+    dims = () if values.dtype.kind == "S" else source.parts.coords[name].spec.dims
+    _labelled(file.create_dataset(name, data=values), source, dims)
 
 
-def _coordinate(file: Any, store: Store, parts: Parts, name: str) -> None:
-    values = store.coord(name)
-    dims = () if values.dtype.kind == "S" else parts.coords[name].spec.dims
-    _labelled(file.create_dataset(name, data=values), parts, dims)
-
-
-def _labelled(dataset: Any, parts: Parts, dims: tuple[str, ...]) -> None:
-    """Name every axis and attach its scale."""
-    scales = (f"{parts.row_dim}_id", *dims)
-    for axis, (label, scale) in enumerate(zip((parts.row_dim, *dims), scales, strict=True)):
+def _labelled(dataset: Any, source: Checked, dims: tuple[str, ...]) -> None:
+    """Name every axis; the rows' has its scale too."""
+    for axis, label in enumerate((source.parts.row_dim, *dims)):
         dataset.dims[axis].label = label
-        dataset.dims[axis].attach_scale(dataset.file[scale])
+    dataset.dims[0].attach_scale(dataset.file[source.id_name])

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import ShardError
 from .checksums import checksum_array
-from .chunk_index import CRC_BYTES, EMPTY, cells, crc_holds, index_bytes
+from .chunk_index import CRC_BYTES, EMPTY, Picked, cells, crc_holds, index_bytes, picked
+from .mapped_rows import MappedRows
 from .sources import LocalFile, Source
 from .specs import ArraySpec
 from .zstd import unpacked
@@ -20,8 +21,7 @@ from .zstd import unpacked
 Check: TypeAlias = Literal["first", "always"]
 """When a chunk's crc32c is computed: when it is first read through this reader, or whenever it is."""
 
-_Picked: TypeAlias = int | slice | list[int]
-_Groups: TypeAlias = dict[int, tuple[_Picked, _Picked]]
+_Groups: TypeAlias = dict[int, tuple[Picked, Picked]]
 """Chunk group to (places in out, rows within the chunk)."""
 _BATCH_BYTES = 1 << 20
 """Read at a time, and still in the processor's cache when its checksums are computed."""
@@ -49,6 +49,11 @@ class ShardReader:
         whole_rows = spec.codec == "raw" and spec.inner == spec.row_shape
         self._local = self._source if whole_rows and isinstance(self._source, LocalFile) else None
         """Set where rows can go from the file into the result without passing through Python."""
+        self._mapped = (
+            MappedRows(self._local, spec, self._index[:, 0, 0], self._seen[:, 0])
+            if self._local is not None and self._seen is not None
+            else None
+        )
 
     def read_into(
         self,
@@ -61,6 +66,8 @@ class ShardReader:
         """Read rows: out[places[i]] = rows[i], or its part [start, stop) along the row's first axis; stored dtype."""
         runs = None
         if self._local is not None and out.flags.c_contiguous and out.shape[1:] == self.spec.row_shape:
+            if self._mapped is not None and self._mapped.copy(out, np.asarray(places), np.asarray(rows)):
+                return
             runs = self._runs(places, rows)
         if runs is None:
             self._read_groups(out, self._grouped(list(map(int, places)), list(map(int, rows))), start, stop)
@@ -123,7 +130,7 @@ class ShardReader:
             at, within = groups.setdefault(row // size, ([], []))
             at.append(place)
             within.append(row % size)
-        return {group: (_picked(at), _picked(within)) for group, (at, within) in groups.items()}
+        return {group: (picked(at), picked(within)) for group, (at, within) in groups.items()}
 
     def _consecutive(self, first: int, count: int) -> _Groups:
         """As `_grouped`, of rows that follow each other at places from 0 on."""
@@ -288,9 +295,3 @@ class ShardReader:
             "Run `python cli.py cache repair`, which mends the project's stores, the cache and DVC's copies, then the "
             "same command again (`dvc repro`); a store that came from elsewhere: fetch it again"
         )
-
-
-def _picked(numbers: list[int]) -> _Picked:
-    """A slice where the numbers follow each other: NumPy copies it several times as fast as a list."""
-    first, stop = numbers[0], numbers[0] + len(numbers)
-    return slice(first, stop) if numbers == list(range(first, stop)) else numbers

@@ -161,9 +161,14 @@ def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:
     ]
 
 
+_ONE_SPELLING = frozenset({str, int, bool})
+"""Types of which equal values are spelled alike; of floats -0.0 and 0.0 are not."""
+
+
 def shared_by(docs: Iterable[JSON]) -> dict[str, JSON]:
     """Return what all documents have in common; None is no document."""
     shared: dict[str, JSON] | None = None
+    spelled: dict[str, str] = {}
     for doc in docs:
         if doc is None:
             continue
@@ -171,16 +176,19 @@ def shared_by(docs: Iterable[JSON]) -> dict[str, JSON]:
             return {}
         if shared is None:
             shared = dict(doc)
-        for name in [n for n, value in shared.items() if not (n in doc and _same(doc[n], value))]:
+            spelled = {name: repr(value) for name, value in doc.items()}
+        for name in [n for n, value in shared.items() if not (n in doc and _same(doc[n], value, spelled[n]))]:
             del shared[name]
     return shared or {}
 
 
-def _same(one: JSON, other: JSON) -> bool:
+def _same(one: JSON, other: JSON, its_repr: str) -> bool:
     """Spelled alike in JSON, where 1 and 1.0 and true differ. `repr` tells them apart too, and is faster."""
     if one is other:
         return True
-    return one == other and (repr(one) == repr(other) or _spelled(one) == _spelled(other))
+    if type(one) is type(other) and type(one) in _ONE_SPELLING:
+        return one == other
+    return one == other and (repr(one) == its_repr or _spelled(one) == _spelled(other))
 
 
 def _spelled(value: JSON) -> str:

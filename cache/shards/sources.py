@@ -1,5 +1,6 @@
 """Sources of a store's bytes: one file addressed by offset, and a store's tree of files."""
 
+import mmap
 import os
 import stat
 import weakref
@@ -7,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import StoreError
 from ..keys import KEY_BYTES
@@ -93,6 +97,18 @@ class LocalFile:
 
     def distrust(self) -> None:
         """Do nothing: no bytes are cached."""
+
+    def is_whole(self) -> bool:
+        """Whether the file still has as many bytes as when it was opened."""
+        return os.fstat(self._handle).st_size >= self._start + self.size
+
+    def mapped(self) -> NDArray[np.uint8] | None:
+        """(size,): its bytes as the file has them, read when touched; None where the file cannot be mapped."""
+        try:
+            content = mmap.mmap(self._handle, self._start + self.size, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):  # some network and FUSE mounts; a file that was cut meanwhile
+            return None
+        return np.frombuffer(content, np.uint8)[self._start :]
 
     def read_into(self, offset: int, buffers: Sequence[memoryview], wanted: int) -> int:
         """Fill the buffers, `wanted` bytes in all, with what follows `offset`; gives how many bytes there were."""

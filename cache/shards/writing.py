@@ -49,6 +49,12 @@ class ShardWriter:
         if within + 1 == self.spec.chunk_rows:
             self._flush((self._rows - 1) // self.spec.chunk_rows)
 
+    def write_group(self, rows: NDArray[np.generic]) -> None:
+        """Append (chunk_rows, *row_shape) at once, after whole chunks alone."""
+        self._group[...] = rows
+        self._rows += self.spec.chunk_rows
+        self._flush(self._rows // self.spec.chunk_rows - 1)
+
     def copy(self, chunks: list[bytes | None]) -> None:
         """Append one row as another shard stores it; only where a chunk holds one row."""
         for number, chunk in enumerate(chunks):

@@ -62,17 +62,21 @@ class Rows:
 
     def rows(self, ids: Iterable[str]) -> NDArray[np.intp]:
         """The rows of ids, in their order."""
-        return np.fromiter((self.row(row_id) for row_id in ids), np.intp)
+        wanted = list(ids)
+        try:
+            return np.fromiter(map(self.row_of.__getitem__, wanted), np.intp, len(wanted))
+        except KeyError as error:
+            return np.array([self.row(error.args[0])])  # raises, and says what is there
 
     def read(self, array: str, rows: NDArray[np.intp]) -> NDArray[Any]:
         """(len(rows), *row_shape): these rows in this order."""
         part = self.part(array)
         out = np.empty((len(rows), *part.spec.row_shape), part.spec.stored)
-        breaks = (np.flatnonzero(rows[1:] - rows[:-1] != 1) + 1).tolist()
-        if len(breaks) * _SHORT_RUN > len(rows):
+        breaks = rows[1:] - rows[:-1] != 1
+        if np.count_nonzero(breaks) * _SHORT_RUN > len(rows):
             self._read_scattered(array, part, rows, out)
         else:
-            for low, high in pairwise([0, *breaks, len(rows)]):
+            for low, high in pairwise([0, *(np.flatnonzero(breaks) + 1).tolist(), len(rows)]):
                 self._read_run(array, part, int(rows[low]) if high else 0, out[low:high])
         return out
 
@@ -161,13 +165,13 @@ class Rows:
 
     def _read_scattered(self, array: str, part: Part, rows: NDArray[np.intp], out: NDArray[Any]) -> None:
         """Rows in any order, each shard's together."""
-        blocks = rows // part.rows_per_shard
-        order = np.argsort(blocks, kind="stable")
-        bounds = (np.flatnonzero(np.diff(blocks[order])) + 1).tolist()
+        blocks, within = np.divmod(rows, part.rows_per_shard)
+        order = blocks.argsort(kind="stable")
+        blocks, within = blocks[order], within[order]
+        bounds = (np.flatnonzero(blocks[1:] != blocks[:-1]) + 1).tolist()
         for low, high in pairwise([0, *bounds, len(rows)]):
-            places, block = order[low:high], int(blocks[order[low]])
-            within = rows[places] - block * part.rows_per_shard
-            self._reader(array, part, block).read_into(out, places, within)
+            reader = self._reader(array, part, int(blocks[low]))
+            reader.read_into(out, order[low:high], within[low:high])
 
     def _reader(self, array: str, part: Part, block: int) -> ShardReader:
         with self._guard:

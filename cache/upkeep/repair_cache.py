@@ -33,7 +33,7 @@ class RepairedCache:
     rewritten: list[str] = field(default_factory=list)
     """Documents written again from their records."""
     renewed: list[str] = field(default_factory=list)
-    """Helps made anew: the mark, an index, a host's remembered digests."""
+    """Helps made anew: the mark, an index, a host's remembered digests, an answer."""
 
     derived: frozenset[str] = frozenset()
     """Keys of the shards and blobs among those set aside that were whole, but made of rows that were not."""
@@ -60,7 +60,7 @@ def repair_cache(
     for fault in verified.faults:
         kind, name = PurePosixPath(fault.place).parts[0], PurePosixPath(fault.place).name
         key = name.split(".")[0]
-        if kind in (MARK, "index", "digests"):
+        if kind in (MARK, "index", "digests", "answers"):
             _renew(cache, kind, cache.root / fault.place)
             done.renewed.append(str(fault))
         elif (
@@ -79,6 +79,8 @@ def repair_cache(
 def _renew(cache: Cache, kind: str, path: Path) -> None:
     if kind == MARK:
         renew_mark(cache.root)
+    elif kind == "answers":
+        remove(path)
     else:  # the next build fills it
         SealedDatabase(path.with_suffix(".sqlite")).remove()
 

@@ -1,8 +1,9 @@
-"""Verifying what only helps: mark, index, remembered digests, uses. A build goes on without them. Withdrawals too."""
+"""Verifying what only helps: mark, index, remembered digests and answers, uses. Withdrawals too."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..answers import answer_damage
 from ..home.home import Cache
 from ..home.references import use_damage
 from ..home.sealed_database import SealedDatabase
@@ -36,6 +37,7 @@ def helps(cache: Cache) -> list[Path]:
         "index/*.seal",
         "digests/*.sqlite",
         "digests/*.seal",
+        "answers/*.json",
         "uses/*.json",
         f"{WITHDRAWALS}/*.json",
     )
@@ -57,6 +59,8 @@ def left_overs(cache: Cache) -> Iterator[Fault]:
 def _damage(path: Path) -> str | None:
     if path.name == MARK:
         return mark_damage(path)
+    if path.parent.name == "answers":
+        return answer_damage(path)
     if path.parent.name == "uses":
         return use_damage(path)
     if path.parent.name == WITHDRAWALS:

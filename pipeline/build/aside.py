@@ -39,9 +39,10 @@ def clip_progress(stage: str, total: int, *, cached: int, quiet: bool) -> "ClipP
     return made
 
 
-def code_facts(step: str, parts: tuple[str, ...]) -> dict[str, Any]:
-    """Forward to `pipeline.build.lock.code_facts`."""
-    facts: dict[str, Any] = import_module("pipeline.keys.lock").code_facts(step, parts)
+def code_facts(step: str, parts: tuple[str, ...], cache: "Cache") -> dict[str, Any]:
+    """Forward to `pipeline.keys.lock.code_facts`, whose answer the cache remembers."""
+    answers = import_module("cache.answers").Answers(cache.root)
+    facts: dict[str, Any] = import_module("pipeline.keys.lock").code_facts(step, parts, answers)
     return facts
 
 

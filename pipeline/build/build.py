@@ -94,7 +94,7 @@ def _with_origins(job: StoreJob, paths: Paths) -> StoreJob:
         origins |= card.get(ORIGINS, {})
         origins[name] = {"code": card.get(CODE), "made_of": _recipes(store.made_of)}
     documents = [one.document for one in sorted(lost, key=lambda one: (one.stage, one.error, one.clips))]
-    facts = {LOST: documents, ORIGINS: origins, CODE: code_facts(job.stage, job.parts)}
+    facts = {LOST: documents, ORIGINS: origins, CODE: code_facts(job.stage, job.parts, paths.open_cache())}
     return replace(job, attrs={**source, **job.attrs, **facts})
 
 

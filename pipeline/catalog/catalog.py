@@ -171,7 +171,7 @@ def write_catalog(path: Path, catalog: Catalog) -> None:
 
 def read_catalog(path: Path) -> Catalog:
     """Read it back; raises DatasetError where it is not one of ours, or not what was written."""
-    return parsed(path, lambda data: _catalog(pq.read_table(io.BytesIO(data)), path))
+    return parsed(path, lambda data: _catalog(pq.ParquetFile(io.BytesIO(data)).read(), path))
 
 
 def _catalog(table: pa.Table, path: Path) -> Catalog:

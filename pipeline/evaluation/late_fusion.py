@@ -36,15 +36,21 @@ class Scores(ShownByShape):
     """(N, K) in [0, 1]: N clips, K classes."""
 
 
-def late_fusions(scores: Sequence[Scores], weight: float, methods: tuple[str, str] = SINGLE) -> list[Scores]:
-    """For each seed that both of `methods` have: their mean, and their product with `weight` on the second."""
-    video_method, skeleton_method = methods
-    by_name = {(one.method, one.seed): one.probabilities for one in scores}
-    pairs = {
-        seed: (by_name[video_method, seed], by_name[skeleton_method, seed])
-        for method, seed in by_name
-        if method == video_method and (skeleton_method, seed) in by_name
-    }
+def late_fusions(
+    scores: Sequence[Scores], weight: float, methods: tuple[str, str] = SINGLE, seedless: Collection[str] = ()
+) -> list[Scores]:
+    """For each seed that both of `methods` have: their mean, and their product with `weight` on the second.
+
+    Scores of a method that is `seedless`, which ran elsewhere and once, go with every seed of the other.
+    """
+    video, skeleton = (
+        {one.seed: one.probabilities for one in scores if one.method == name} for name in methods
+    )
+    if methods[0] in seedless and methods[1] not in seedless:
+        video = {seed: one for seed in skeleton for one in video.values()}
+    if methods[1] in seedless and methods[0] not in seedless:
+        skeleton = {seed: one for seed in video for one in skeleton.values()}
+    pairs = {seed: (one, skeleton[seed]) for seed, one in video.items() if seed in skeleton}
     sums = [Scores(SCORE_SUM, seed, (video + skeleton) / 2) for seed, (video, skeleton) in pairs.items()]
     products = [Scores(WEIGHTED_PRODUCT, seed, product(*pair, weight)) for seed, pair in pairs.items()]
     return [*sums, *products]

@@ -83,7 +83,7 @@ def prediction_columns(
 def read_predictions(path: Path) -> Predictions:
     """Read predictions, joined by clip id. Raises DatasetError where the file is not what `train` wrote."""
     columns = list(PREDICTION_COLUMNS[:-1])
-    return parsed(path, lambda data: join(**pq.read_table(io.BytesIO(data), columns=columns).to_pydict()))
+    return parsed(path, lambda data: join(**pq.ParquetFile(io.BytesIO(data)).read(columns).to_pydict()))
 
 
 def read_probabilities(path: Path, method: str, ids: Sequence[str]) -> NDArray[np.float32]:

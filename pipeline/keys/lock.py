@@ -1,9 +1,12 @@
 """recipes.lock: which code a step's results were made by, and whether it is still the present one."""
 
 from collections.abc import Iterable
+from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from cache.answers import Answers
 from cache.keys import key_of
 from cache.recipes import Recipes
 from pipeline.build.steps import STEPS
@@ -23,14 +26,42 @@ TABLES = {
 """Tables of what steps find by name: kind of part to the table that names all of that kind."""
 
 
-def code_facts(step: str, parts: Iterable[str] = ()) -> dict[str, Any]:
+def code_facts(step: str, parts: Iterable[str], answers: Answers) -> dict[str, Any]:
     """Return the code of a step's results: its version, and the digest of all files that it and its parts reach."""
+
+    def recipe() -> str:
+        house = recipes(HOUSE)
+        known = house.parts()
+        files = house.files(f"stages.{step}")
+        for part in parts:
+            files |= house.files(known[part][0]) if part in known else {}
+        return key_of(dict(files))
+
+    found = answers.get(["recipe", step, " ".join(sorted(parts)), sources(HOUSE)], recipe)
+    return {"step": step, "version": STEPS[step].version, "recipe": found}
+
+
+def check_code(step: str, parts: Iterable[str], answers: Answers) -> None:
+    """Refuse as `Recipes.check` does, which parses all that the step reaches: once for the same sources and lock."""
     house = recipes(HOUSE)
-    known = house.parts()
-    files = house.files(f"stages.{step}")
-    for part in parts:
-        files |= house.files(known[part][0]) if part in known else {}
-    return {"step": step, "version": STEPS[step].version, "recipe": key_of(dict(files))}
+
+    def agrees() -> bool:
+        house.check(step, parts)
+        return True
+
+    lock = house.lockfile.read_text() if house.lockfile.exists() else ""
+    answers.get(["agrees", step, " ".join(sorted(parts)), sources(HOUSE), lock], agrees)
+
+
+@cache
+def sources(house: Path) -> str:
+    """Digest of every source file of our packages as they are when a process first asks."""
+    digest = blake2b(digest_size=20)
+    for package in PACKAGES:
+        for path in sorted((house / package).rglob("*.py")):
+            code = path.read_bytes()
+            digest.update(f"{path.relative_to(house)} {len(code)}\n".encode() + code)
+    return digest.hexdigest()
 
 
 def recipes(house: Path) -> Recipes:

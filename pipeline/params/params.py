@@ -9,6 +9,7 @@ from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone, TrainingPlan
 from pipeline.params.pose import PoseParams
+from pipeline.params.scores import ScoresFile, score_name_mistakes
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout
@@ -184,6 +185,8 @@ class HeadParams(Section):
     late_fusion: tuple[str, str] = MODALITIES
     """The two methods whose class probabilities `score_sum` and `weighted_product` combine, the video's first: the
     linear heads, or the networks' own classifiers (`classifier@…`)."""
+    scores: dict[str, ScoresFile] = Field(default_factory=dict)
+    """Methods that ran elsewhere, by a name of your own: a file of class scores each, one more row of the table."""
     options: dict[str, Options] = Field(default_factory=dict)
     """Keyword options of each method's head, by method."""
     align_folds: Literal["procrustes", "none"] = "procrustes"
@@ -232,7 +235,9 @@ class Preset(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Preset":
-        if found := [*self._recipes_named(), *self._backbones_named()]:
+        ours = (*self.train.methods, *self.train.single_backbones)
+        strange = score_name_mistakes(self.train.scores, ours)
+        if found := [*self._recipes_named(), *self._backbones_named(), *strange]:
             raise MistakesError(found)
         return self
 
@@ -264,7 +269,7 @@ class Preset(Section):
                 place = ("pretrain", "backbones", name, "cuts")
                 yield place, f"heads are trained on {name!r}, so its cuts must hold {FEATURES!r}"
         if train.late_fusion != MODALITIES:
-            known = [*train.methods, *train.single_backbones]
+            known = [*train.methods, *train.single_backbones, *train.scores]
             for name in train.late_fusion:
                 yield from _none_of(("train", "late_fusion"), name, "methods", known)
         if train.fused not in train.methods:

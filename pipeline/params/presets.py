@@ -1,17 +1,29 @@
 """params.yaml, read once at the edge. What it cannot mean is refused with its place and the nearest name."""
 
 import json
-from collections.abc import Callable, Iterable
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from cache.answers import Answers
 from pipeline.errors import ParamError
+from pipeline.keys.lock import HOUSE, sources
 from pipeline.params.params import Preset
 from pipeline.params.plain_yaml import read_yaml
 from pipeline.params.refusals import lines_of, place_in
 from pipeline.params.sections import Mistake, nearest
+from pipeline.paths import Paths
+
+OWN_PART = re.compile(r'"[\w.]+:\w+"')
+"""A user's own class in a preset's JSON, package.module:Class: its code is not among our sources."""
+LIBRARIES = ("torch", "torchvision", "numpy", "pydantic", "mmpose", "rtmlib", "onnxruntime")
+"""Those that decide what a network or a head refuses."""
 
 
 def load_preset(path: Path, name: str, check: Callable[[Preset], Iterable[Mistake]] = lambda _: ()) -> Preset:
@@ -36,6 +48,34 @@ def load_preset(path: Path, name: str, check: Callable[[Preset], Iterable[Mistak
     if found:
         raise _refused(path, found)
     return preset
+
+
+def sound_params(paths: Paths, name: str, check: Callable[[Preset], Iterable[Mistake]]) -> Preset:
+    """Read preset `name` of params.yaml as `load_preset` does; `check` is asked where its answer is not known."""
+    answers = Answers(paths.open_cache().root)
+    return load_preset(paths.params, name, check=partial(_mistakes, answers, check))
+
+
+def _mistakes(
+    answers: Answers, check: Callable[[Preset], Iterable[Mistake]], preset: Preset
+) -> Iterator[Mistake]:
+    text = preset.model_dump_json()
+
+    def find() -> list[Any]:
+        return [[list(place), message] for place, message in check(preset)]
+
+    if OWN_PART.search(text):
+        found: Any = find()
+    else:
+        found = answers.get(["mistakes", text, sources(HOUSE), sys.version, *map(_version, LIBRARIES)], find)
+    return ((tuple(place), message) for place, message in found)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def chosen(path: Path, dataset: str | None, preset: str | None) -> tuple[str, str]:

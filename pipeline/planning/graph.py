@@ -7,6 +7,11 @@ from pipeline.params.presets import chosen
 from pipeline.paths import Paths
 
 
+def runner(paths: Paths) -> str:
+    """Return words for what runs the stages here: DVC, or their commands one by one where there is no graph."""
+    return "`dvc repro`" if (paths.root / "dvc.yaml").exists() else "the stages, run one by one,"
+
+
 def graph_notes(paths: Paths, preset: str) -> Iterator[str]:
     """Yield how the plan's run is started, where plain `dvc repro` would run something else, or nothing."""
     if not (paths.root / "dvc.yaml").exists():

@@ -46,6 +46,8 @@ class Plan:
     notes: Sequence[str] = ()
     seconds: float = 0.0
     """Duration of the planning."""
+    runs: str = "`dvc repro`"
+    """Words for what runs the stages."""
 
     @property
     def exit_code(self) -> int:
@@ -96,9 +98,9 @@ class Plan:
         lines = [self.title, *(_row(*row) for row in self._table())]
         lines += [f"  {note}" for note in self.notes]
         if not self.obstacles:
-            return "\n".join((*lines, f"`dvc repro` would get through (planned in {self.seconds:.1f} s)"))
+            return "\n".join((*lines, f"{self.runs} would get through (planned in {self.seconds:.1f} s)"))
         stops = [f"  - {obstacle}" for obstacle in self.obstacles]
-        return "\n".join((*lines, "`dvc repro` would not get through:", *stops))
+        return "\n".join((*lines, f"{self.runs} would not get through:", *stops))
 
     def _table(self) -> list[tuple[str, ...]]:
         costs = self.foreseen.costs

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pipeline.errors import ParamError
 from pipeline.pose.networks import Floats, PersonDetector, Picture, PoseNetwork
 from pipeline.pose.own_boxes import boxes_around
-from pipeline.pose.tracking import People, Track, TrackRule, follow
+from pipeline.pose.tracked import tracked_skeleton
+from pipeline.pose.tracking import People, TrackRule, follow
 from pipeline.skeleton.layouts import Layout
-from pipeline.skeleton.slots import slots_of
 from pipeline.values import Skeleton
 from pipeline.video.video import VideoFacts, VideoSource
 
@@ -54,24 +54,15 @@ class PoseEstimator:
         """Return the joints of every frame, pixels alone, and the flags found.
 
         own: the dataset's own skeleton, around whose bodies people are looked for; None looks elsewhere.
-        Flags: `nobody_found` (in any frame), `no_body_frames`, `joined_bodies` (two tracks in one slot), `third_body`
-        (no slot was left for one), `nan_joints`. Raises VideoError where the video does not decode.
+        Flags: those of `tracked_skeleton`. Raises VideoError where the video does not decode.
         """
         ranked = follow(self._people(video, facts, own), self.rule, self.layout)
-        places = slots_of(
-            [track.frames for track in ranked], num_frames=facts.num_frames, max_persons=self.max_persons
+        return tracked_skeleton(
+            ranked,
+            num_frames=facts.num_frames,
+            max_persons=self.max_persons,
+            num_joints=self.layout.num_joints,
         )
-        slots = [[ranked[place] for place in slot] for slot in places]
-        skeleton = self._stacked(slots, facts.num_frames)
-        seen = skeleton.present.any(axis=1)
-        found = {
-            "nobody_found": not seen.any(),
-            "no_body_frames": not seen.all(),
-            "joined_bodies": any(len(slot) > 1 for slot in slots),
-            "third_body": sum(map(len, slots)) < len(ranked),
-            "nan_joints": not (skeleton.score > 0)[skeleton.present].all(),
-        }
-        return skeleton, frozenset(flag for flag, is_found in found.items() if is_found)
 
     def _people(self, video: VideoSource, facts: VideoFacts, own: Skeleton | None) -> Iterator[People]:
         """People of each frame in turn."""
@@ -105,15 +96,3 @@ class PoseEstimator:
         if self.detector is None:
             return [np.array([[0, 0, frame.shape[1], frame.shape[0]]], np.float32) for frame in frames]
         return [np.asarray(boxes, np.float32).reshape(-1, 4) for boxes in self.detector.boxes(frames)]
-
-    def _stacked(self, slots: Sequence[Sequence[Track]], num_frames: int) -> Skeleton:
-        """(T, M, V, …) arrays; NaN and score 0 where a slot shows nobody."""
-        shape = (num_frames, self.max_persons, self.layout.num_joints)
-        joints = np.full((*shape, 2), np.nan, np.float32)
-        score: NDArray[np.float32] = np.zeros(shape, np.float32)
-        for person, slot in enumerate(slots):
-            for track in slot:
-                joints[track.frames, person] = np.stack(track.joints)
-                score[track.frames, person] = np.stack(track.score)
-        unknown = np.full((*shape, 3), np.nan, np.float32)
-        return Skeleton(unknown, joints, score, np.arange(num_frames, dtype=np.int32))

@@ -37,6 +37,7 @@ def notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         "Accuracy of the selection runs on the clips that select: " + ", ".join(selected) + ".",
         _fused(preset, document) if FUSED in document else _alone(document),
         *_classifiers(preset),
+        *_imported(document),
     ]
 
 
@@ -59,10 +60,13 @@ def _alone(document: dict[str, Any]) -> str:
 
 
 def _fused(preset: Preset, document: dict[str, Any]) -> str:
+    two = preset.train.late_fusion
+    why = (
+        "for files have no held-out clips" if {*two} & {*preset.train.scores} else "as held-out clips have it"
+    )
     return (
-        f"Fused is {document['fusion']}; score_sum is the mean of the class probabilities of "
-        f"{' and '.join(preset.train.late_fusion)}, "
-        f"weighted_product their product, {document['skeleton_weight']:.2f} on the skeleton as held-out clips have it."
+        f"Fused is {document['fusion']}; score_sum is the mean of the class probabilities of {' and '.join(two)}, "
+        f"weighted_product their product, {document['skeleton_weight']:.2f} on the skeleton {why}."
     )
 
 
@@ -73,6 +77,15 @@ def _classifiers(preset: Preset) -> list[str]:
         "the classifier that its backbone was trained with, no head on its features, one figure a seed of it"
     )
     return [f"{', '.join(rows)}: {meaning}."] if rows else []
+
+
+def _imported(document: dict[str, Any]) -> list[str]:
+    """Say which rows ran elsewhere, where some did."""
+    return [
+        f"{name} ran elsewhere: its {one['scores']} are read from {one['path']} (sha256 {one['sha256']}), and "
+        "nothing is known of the clips that it was fitted to or selected on."
+        for name, one in document.get("imported", {}).items()
+    ]
 
 
 def warnings(paths: Paths, catalog: Catalog, incomplete: int) -> list[str]:

@@ -31,14 +31,15 @@ def pictures(
 ) -> dict[str, Picture]:
     """Draw every picture of the results, by its file's name."""
     names = catalog.classes
+    runs = runs_of(
+        **read_curves(paths.reports / "curves.csv")
+    )  # first: what cannot be read is refused before anything is drawn
     found = {
         "accuracies": Picture(
             accuracies(scores(document), preset.report.ceilings), "Bars of each method's accuracy"
         ),
         "features": _features(paths, preset, catalog, predictions),
-        "curves": Picture(
-            curves(runs_of(**read_curves(paths.reports / "curves.csv"))), "Loss and accuracy by epoch"
-        ),
+        "curves": Picture(curves(runs), "Loss and accuracy by epoch"),
     }
     of_methods = {score.method: score.calibration for score in scores(document) if score.calibration}
     shown = {name: of_methods[name] for name in (*SINGLE, FUSED) if name in of_methods}

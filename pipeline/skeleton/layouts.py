@@ -171,11 +171,53 @@ The 17 limbs are those of its heatmaps and of EPAM-Net's; there is no joint of t
 from between the hips to between the shoulders.
 """
 
+OPENPOSE_25 = Layout(
+    name="openpose_25",
+    joints=(
+        "nose", "neck", "right_shoulder", "right_elbow", "right_wrist",
+        "left_shoulder", "left_elbow", "left_wrist",
+        "mid_hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+        "right_eye", "left_eye", "right_ear", "left_ear",
+        "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+    ),
+    bones=(
+        (0, 1), (2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6),
+        (8, 1), (9, 8), (10, 9), (11, 10), (12, 8), (13, 12), (14, 13),
+        (15, 0), (16, 0), (17, 15), (18, 16),
+        (19, 14), (20, 19), (21, 14), (22, 11), (23, 22), (24, 11),
+    ),
+    centre=1,
+    spine=((8,), (1,)),
+    shoulders=(2, 5),
+    pairs=((5, 2), (6, 3), (7, 4), (12, 9), (13, 10), (14, 11), (16, 15), (18, 17), (19, 22), (20, 23), (21, 24)),
+)  # fmt: skip
+"""OpenPose's BODY_25 in pixels; its own pairs are the bones, and they hang from the neck."""
+
+OPENPOSE_18 = Layout(
+    name="openpose_18",
+    joints=(
+        "nose", "neck", "right_shoulder", "right_elbow", "right_wrist",
+        "left_shoulder", "left_elbow", "left_wrist",
+        "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+        "right_eye", "left_eye", "right_ear", "left_ear",
+    ),
+    bones=(
+        (0, 1), (2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6), (8, 2), (9, 8), (10, 9),
+        (11, 5), (12, 11), (13, 12), (14, 0), (15, 0), (16, 14), (17, 15),
+    ),
+    centre=1,
+    spine=((8, 11), (1,)),
+    shoulders=(2, 5),
+    pairs=((5, 2), (6, 3), (7, 4), (11, 8), (12, 9), (13, 10), (15, 14), (17, 16)),
+)  # fmt: skip
+"""OpenPose's COCO model in pixels, with bones and centre (the neck) as in ST-GCN's graph for Kinetics."""
+
 WHOLE_FRAME = Layout(
     name="whole_frame", joints=("centre",), bones=(), centre=0, spine=((0,), (0,)), shoulders=(0, 0), pairs=()
 )
 """Layout of datasets without skeletons: one joint, never known, so that boxes are whole frames."""
 
 LAYOUTS: dict[str, Layout] = {
-    layout.name: layout for layout in (NTU_25, UTD_20, NW_UCLA_20, SMARTHOME_13, COCO_17, WHOLE_FRAME)
+    layout.name: layout
+    for layout in (NTU_25, UTD_20, NW_UCLA_20, SMARTHOME_13, COCO_17, OPENPOSE_25, OPENPOSE_18, WHOLE_FRAME)
 }

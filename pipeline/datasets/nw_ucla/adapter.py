@@ -1,14 +1,14 @@
 """Northwestern-UCLA Multiview Action 3D: ten actions, three cameras; as JSON skeletons or as the original folders."""
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pipeline.datasets.find_files import find_clips
+from pipeline.datasets.many_files import digest_of_files
 from pipeline.datasets.no_video import without_video
 from pipeline.datasets.nw_ucla.picture_folder import PictureFolder
 from pipeline.datasets.nw_ucla.skeletons import read_frames, read_json
@@ -74,7 +74,6 @@ class NwUcla:
         check_choice(form, FORMS, "nw_ucla: form")
         self.root = Path(root)
         self.form = form
-        self._digest = cache(_digest_of)
 
     @property
     def modality(self) -> Modality:
@@ -108,8 +107,7 @@ class NwUcla:
         if self.form == "json":
             return {}
         return {
-            kind: self._digest(tuple(_signed(path) for path in self._frames(clip, kind).values()))
-            for kind in self.sources(clip)
+            kind: digest_of_files(tuple(self._frames(clip, kind).values())) for kind in self.sources(clip)
         }
 
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
@@ -235,16 +233,3 @@ def _clip(clip_id: str, video: str, skeleton: str) -> Clip:
         subject=subject,
         camera=camera,
     )
-
-
-def _signed(path: Path) -> tuple[Path, int, int]:
-    facts = path.stat()
-    return path, facts.st_mtime_ns, facts.st_size
-
-
-def _digest_of(files: tuple[tuple[Path, int, int], ...]) -> str:
-    """Of names and contents; read again only where a file's time or size is another."""
-    whole = hashlib.sha256()
-    for path, _, _ in files:
-        whole.update(f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return whole.hexdigest()

@@ -1,4 +1,4 @@
-"""PKU-MMD, first phase: recordings of minutes, of which each labelled action is a clip."""
+"""PKU-MMD, either phase: recordings of minutes, of which each labelled action is a clip."""
 
 import re
 from functools import cache, cached_property, lru_cache
@@ -24,11 +24,12 @@ from pipeline.video.recording import Excerpt, Recording
 from pipeline.video.video import VideoSource
 
 NUM_RECORDINGS = 1_076
+NUM_RECORDINGS_OF_II = 1_009
 SIDES = {"xsub": (944, 132), "xview": (717, 359)}
-"""Recordings that train and test, as the owners count them."""
+"""Recordings of the first phase that train and test, as the owners count them."""
 LISTS = {
-    "xsub": re.compile(r"cross[-_]subject(_v1)?\.txt"),
-    "xview": re.compile(r"cross[-_]view(_v1)?\.txt"),
+    "xsub": re.compile(r"cross[-_]subject(_v[12])?\.txt"),
+    "xview": re.compile(r"cross[-_]view(_v[12])?\.txt"),
 }
 CAMERAS = {"L": 1, "M": 2, "R": 3}
 """Numbers of the left, the middle and the right camera."""
@@ -44,11 +45,13 @@ FRAME_SIZE = (1080, 1920)
 
 
 class PkuMmd:
-    """PKU-MMD I: a clip is a line of `Label/0002-L.txt`, its frames a part of the recording 0002-L.
+    """PKU-MMD: a clip is a line of `Label/0002-L.txt`, its frames a part of the recording 0002-L.
+
+    The second phase, whose recordings are called A01N02-L, is the same in a folder of its own; 41 of 51 actions occur.
 
     Which of two text files of one name is meant, a folder's name tells: it holds `skeleton` or `label`. Skeletons are
-    in metres and have no pixels, so that boxes are whole frames. Recording 2's three views share set-up 2; people are
-    not named by the files.
+    in metres and have no pixels, so that boxes are whole frames. Recording 2's three views share set-up 2, those of
+    A01N02 set-up 102; people are not named by the files.
     """
 
     name = "pku_mmd"
@@ -174,11 +177,13 @@ class PkuMmd:
                     clips.append(
                         _clip(clip_id, action, files["video"].get(name, ""), files["skeleton"][name])
                     )
+        is_second = names[0].startswith("A")
+        phase, total = ("II", NUM_RECORDINGS_OF_II) if is_second else ("I", NUM_RECORDINGS)
         return Listing(
             clips=tuple(clips),
             failures=tuple(failures),
             absent={
-                f"recordings of the {NUM_RECORDINGS:,} of PKU-MMD I": max(0, NUM_RECORDINGS - len(names)),
+                f"recordings of the {total:,} of PKU-MMD {phase}": max(0, total - len(names)),
                 "video missing": len(incomplete),
             },
             incomplete=tuple(incomplete),
@@ -218,13 +223,14 @@ def _kinds(path: Path, place: str) -> list[tuple[str, str]]:
 
 
 def _clip(clip_id: str, action: Action, video: str, skeleton: str) -> Clip:
+    performance, _, view = clip_id.rpartition("_")[0].partition("-")
     return Clip(
         clip_id,
         label=action.label,
         video=video,
         skeleton=skeleton,
-        camera=CAMERAS[clip_id[5]],
-        setup=int(clip_id[:4]),
+        camera=CAMERAS[view],
+        setup=int(re.sub(r"\D", "", performance)),
         start=action.start,
         end=action.end,
     )

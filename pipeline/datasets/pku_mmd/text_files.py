@@ -16,7 +16,8 @@ from pipeline.values import Split
 NUM_PERSONS = 2
 ROW_NUMBERS = NUM_PERSONS * NTU_25.num_joints * 3
 NUM_ACTIONS = 51
-RECORDING = re.compile(r"\d{4}-[LMR]")
+RECORDING = re.compile(r"(?:\d{4}|A\d{2}N\d{2})-[LMR]")
+"""Recordings of the first phase, 0002-L, and of the second, A01N02-L."""
 
 SECTIONS: dict[str, Split] = {"train": "train", "valid": "test", "test": "test"}
 """Beginning of the line above a list, in small letters."""
@@ -68,7 +69,8 @@ def read_sides(path: Path) -> dict[str, Split]:
                 raise DatasetError(f"pku_mmd: {path.name}: it puts {name} on two sides; fetch it again")
     if not {"train", "test"} <= set(sides.values()):
         raise DatasetError(
-            f"pku_mmd: {path.name}: expected 'Training videos:' and 'Validation videos:', each above names like 0002-L"
+            f"pku_mmd: {path.name}: expected 'Training videos:' and 'Validation videos:', each above names like "
+            "0002-L or A01N02-L"
         )
     return sides
 

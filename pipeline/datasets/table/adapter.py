@@ -4,8 +4,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.datasets.many_files import digest_of_files
 from pipeline.datasets.no_video import FRAME_SIZE, without_video
 from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
+from pipeline.datasets.table.coco_keypoints import read_coco
+from pipeline.datasets.table.openpose import read_openpose
 from pipeline.datasets.table.rows import clips_of, read_rows
 from pipeline.datasets.table.skeleton_file import read_npz_skeleton, whole_frame_skeleton
 from pipeline.errors import DatasetError, ParamError, SkeletonError, VideoError
@@ -23,9 +26,11 @@ class Table:
     """A table with columns label, video or skeleton or both and, if known, clip_id, subject, camera, setup, split.
 
     table: the `.csv` or `.parquet` file, below the folder; paths in it are relative to the folder.
-    layout: of the skeleton files (`.npz`, see `table_skeleton`); `whole_frame` where there are none.
+    layout: of the skeletons; `whole_frame` where there are none. A skeleton is an `.npz` file (`read_npz_skeleton`), a
+    `.json` file of COCO's keypoints (`read_coco`) or a folder of OpenPose's JSON (`read_openpose`).
     max_persons: slots for people.
     train_subjects: who trains in protocol `subjects`, which is there when some are named; "1 3 5" or a list.
+    first_frame: number that keypoints in JSON give the video's first frame.
     frame_height, frame_width: of the pictures that 2-D joints lie in, where no row has a video.
     The protocol `table` is there when the column split says train or test; who is `unused`, or says nothing, is
     left out. One row out of form fails by itself.
@@ -42,13 +47,17 @@ class Table:
         layout: str = WHOLE_FRAME.name,
         max_persons: int = 2,
         train_subjects: str | Sequence[int] = (),
+        first_frame: int = 0,
         frame_height: int = FRAME_SIZE[0],
         frame_width: int = FRAME_SIZE[1],
     ) -> None:
         check_choice(layout, tuple(LAYOUTS), "table: layout")
         if min(max_persons, frame_height, frame_width) < 1:
             raise ParamError("table: max_persons, frame_height and frame_width must be 1 or more")
+        if first_frame < 0:
+            raise ParamError(f"table: first_frame must be 0 or more, got {first_frame}")
         self.root = Path(root)
+        self._first_frame = first_frame
         self.layout = LAYOUTS[layout]
         self.max_persons = max_persons
         self.train_subjects = _subjects(train_subjects)
@@ -87,15 +96,27 @@ class Table:
         found = {"video": clip.video, "skeleton": clip.skeleton}
         return {kind: self.root / path for kind, path in found.items() if path}
 
+    def digests(self, clip: Clip) -> dict[str, str]:
+        """sha256 of a skeleton that is a folder: of each JSON file's name and content, in their order."""
+        folder = self.sources(clip).get("skeleton")
+        if folder is None or not folder.is_dir():
+            return {}
+        return {"skeleton": digest_of_files(sorted(folder.glob("*_keypoints.json")))}
+
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
-        """From the `.npz` file; with layout whole_frame, one unknown joint in each frame of the video."""
+        """From the file or folder; with layout whole_frame, one unknown joint in each frame of the video."""
         if self.layout is WHOLE_FRAME:
             return whole_frame_skeleton(
                 self.open_video(clip).probe().num_frames, self.max_persons
             ), frozenset()
         if clip.skeleton is None:
             raise SkeletonError(f"{clip.clip_id}: {NO_SKELETON}")
-        return read_npz_skeleton(self.root / clip.skeleton, self.layout, self.max_persons)
+        path = self.root / clip.skeleton
+        if path.is_dir():
+            return read_openpose(path, self.layout, self.max_persons, self._first_frame)
+        if path.suffix == ".json":
+            return read_coco(path, self.layout, self.max_persons, self._first_frame)
+        return read_npz_skeleton(path, self.layout, self.max_persons)
 
     def open_video(self, clip: Clip) -> VideoSource:
         """The video file; with skeletons alone, what they tell of it."""
@@ -143,7 +164,7 @@ class Table:
         needs_video, needs_skeleton = self.modality != "none", self.layout is not WHOLE_FRAME
         if needs_video and not (clip.video and os.path.isfile(self.root / clip.video)):  # noqa: PTH113
             return VideoError.__name__, NO_VIDEO  # isfile: a name too long for the disk is no file
-        if needs_skeleton and not (clip.skeleton and os.path.isfile(self.root / clip.skeleton)):  # noqa: PTH113
+        if needs_skeleton and not (clip.skeleton and os.path.exists(self.root / clip.skeleton)):  # noqa: PTH110
             return SkeletonError.__name__, NO_SKELETON
         return None
 

@@ -1,0 +1,104 @@
+"""Keypoints of any number of people in each frame, followed into one skeleton of the layout that is asked for."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import SkeletonError
+from pipeline.pose.tracked import tracked_skeleton
+from pipeline.pose.tracking import People, TrackRule, follow
+from pipeline.skeleton.layouts import Layout
+from pipeline.values import Skeleton
+
+Floats = NDArray[np.float64]
+
+RULE = TrackRule(min_score=0.0)
+"""Rule of `index.pose`, but for the least score: who writes keypoints has said already that somebody is there."""
+
+MOST_FRAMES = 100_000
+"""Frame numbers from here on are no frames of one clip, an hour at 25 frames a second: something else was read."""
+
+BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+"""Errors by which JSON of another form shows."""
+
+
+def read_json(path: Path, form: str) -> Any:
+    """Read a JSON file. Raises SkeletonError, which says what `form` was expected."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise SkeletonError(f"{path.name}: no such file; make it, or leave the cell empty") from error
+    except BROKEN as error:
+        raise SkeletonError(f"{path.name}: expected {form}, and it is no JSON ({error!s:.80})") from error
+
+
+def last_number(name: str) -> int:
+    """Return the last number in a name: 12 of clip_7_0012.jpg. Raises ValueError where there is none."""
+    numbers = re.findall(r"\d{1,18}", name)
+    if not numbers:
+        raise ValueError(f"no number in the name {name!r:.80}")
+    return int(numbers[-1])
+
+
+def followed(
+    people: Mapping[int, Sequence[Floats]], source: Layout, layout: Layout, max_persons: int, name: str
+) -> tuple[Skeleton, frozenset[str]]:
+    """Follow the people of all frames, and put them into slots.
+
+    people: frame, from 0, to a (V, 3) array a person, x and y in pixels and a score, 0 where the joint is unknown;
+    frames that lack show nobody. Joints are those of `source`; `layout` may leave some of them out. Scores above 1
+    count 1. Raises SkeletonError, with the file's `name`, where `layout` has joints that `source` lacks, a frame has no
+    possible number, nobody is there, or coordinates are no pixels.
+    """
+    picked = _picked(source, layout, name)
+    last = max(people, default=-1)
+    if not people or min(people) < 0 or last >= MOST_FRAMES:
+        raise SkeletonError(
+            f"{name}: frames must be numbered from first_frame on, up to {MOST_FRAMES:,}; found "
+            f"{f'{min(people)} to {last} after first_frame' if people else 'none'}: say option first_frame"
+        )
+    found = [_people(people.get(frame, ()), picked) for frame in range(last + 1)]
+    _refuse_normalised(found, name)
+    ranked = follow(found, RULE, layout)
+    if not ranked:
+        raise SkeletonError(f"{name}: nobody is seen in any of its {last + 1} frames")
+    return tracked_skeleton(
+        ranked, num_frames=last + 1, max_persons=max_persons, num_joints=layout.num_joints
+    )
+
+
+def _picked(source: Layout, layout: Layout, name: str) -> list[int]:
+    """The place in `source` of each joint of `layout`, by its name."""
+    if lacking := [joint for joint in layout.joints if joint not in source.joints]:
+        raise SkeletonError(
+            f"{name}: it has the joints of {source.name}, and layout {layout.name} has {', '.join(lacking[:3])} too: "
+            f"say layout: {source.name}"
+        )
+    return [source.joints.index(joint) for joint in layout.joints]
+
+
+def _people(found: Sequence[Floats], picked: Sequence[int]) -> People:
+    numbers = np.stack(found)[:, picked] if found else np.zeros((0, len(picked), 3))
+    with np.errstate(over="ignore"):  # beyond float32 is unknown, as infinity is
+        joints = numbers[..., :2].astype(np.float32)
+    known = np.isfinite(joints).all(axis=2) & (numbers[..., 2] > 0)
+    return People(
+        np.where(known[..., None], joints, np.float32(np.nan)),
+        np.where(known, np.clip(numbers[..., 2], 0, 1), 0).astype(np.float32),
+    )
+
+
+def _refuse_normalised(found: Sequence[People], name: str) -> None:
+    largest = max(
+        (float(np.nanmax(np.abs(one.joints), initial=0)) for one in found if len(one.joints)), default=2
+    )
+    if 0 < largest <= 1:
+        raise SkeletonError(
+            f"{name}: all coordinates lie between -1 and 1, shares of the picture; write pixels (OpenPose: without "
+            "--keypoint_scale)"
+        )

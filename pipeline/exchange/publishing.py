@@ -1,0 +1,127 @@
+"""Publishing a store: with a licence, a dataset card and croissant.json, where others can open it."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from cache import harstore
+from cache.errors import StoreError
+from cache.keys import digest_of
+from cache.layout import MANIFEST
+from cache.store.manifest import FileFacts, parse_manifest, read_manifest, sealed_manifest
+from cache.upkeep.verify import verify_store
+from pipeline.errors import DatasetError
+from pipeline.exchange.descriptions import FileFact, Release, croissant, readme
+from pipeline.exchange.licences import TEXT_FILE, Licence, licence_of
+from pipeline.exchange.places import Content, Place, Sent
+
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_GROUP = "zarr.json"
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The store as others find it now."""
+
+    address: str
+    rows: int
+    digest: str
+    sent: Sent
+    licence: Licence
+    recordings: str | None
+    """The recordings' own licence, as the store's card tells it."""
+
+    def __str__(self) -> str:
+        sent, source = self.sent, self.recordings or "not told by the store"
+        return "\n".join([
+            f"{self.address}: {self.rows} clips under {self.licence.name}; digest {self.digest}",
+            f"{sent.files} of its files sent, {sent.bytes:,} bytes; {sent.kept} were there, {sent.removed} removed",
+            f"the recordings' own licence: {source}; it says whether features may be passed on",
+            f"open it: harstore.open({self.address!r})",
+        ])  # fmt: skip
+
+
+def publish(
+    store: Path, to: str, *, licence: str | None, version: str = "1.0.0", creators: tuple[str, ...] = (),
+    url: str | None = None,
+) -> Published:  # fmt: skip
+    """Put the store into the folder at `to`, beside a README.md and a croissant.json that tell of it.
+
+    Every byte is verified first. The store's group says its licence (`zarr_conventions`), all else in it stays.
+    Files that are there already are not sent again, the manifest is sent last. licence: see `licence_of`. Raises
+    StoreError for a damaged store, DatasetError for what can't be published.
+    """
+    store = store.resolve()
+    with harstore.open(store) as reader:
+        terms = licence_of(licence, reader.card.licence)
+        if not _VERSION.fullmatch(version):
+            raise DatasetError(f"--version must be MAJOR.MINOR.PATCH, as 1.0.0, got {version!r}")
+        place = _place(to, store)
+        contents, facts, manifest = _licensed(store, terms)
+        address = f"{place.address}/{store.name}"
+        release = Release(
+            store.name, reader.card, terms, parse_manifest(manifest).digest, version,
+            datetime.now(UTC).date().isoformat(), creators,
+            {name: (str(reader[name].dtype), reader[name].shape, reader[name].dims) for name in reader.arrays},
+            store.name if place.folder is not None else address, url,
+        )  # fmt: skip
+    for name, data in _beside(release, {**contents, MANIFEST: manifest}).items():
+        place.send(name, data)
+    sent = place.send_store(store.name, contents, facts, manifest)
+    with harstore.open(address) as found:
+        return Published(address, len(found), found.card.digest, sent, terms, found.card.licence)
+
+
+def _place(to: str, store: Path) -> Place:
+    """The place, for this store alone."""
+    place = Place(to)
+    if place.folder is not None and place.folder.resolve() == store.parent:
+        raise DatasetError(f"{to} is where the store lies already: publish to another folder")
+    if others := place.others(store.name):
+        raise DatasetError(
+            f"{to} holds {others[0]}: README.md tells of one store, give each a folder of its own"
+        )
+    return place
+
+
+def _beside(release: Release, contents: Mapping[str, Content]) -> dict[str, bytes]:
+    """The files beside the store, by name; croissant.json tells of the others and of all that the store holds."""
+    beside = {"README.md": readme(release)}
+    if release.licence.text is not None:
+        beside[TEXT_FILE] = release.licence.text.encode()
+    everything = {f"{release.name}/{name}": content for name, content in contents.items()} | beside
+    beside["croissant.json"] = croissant(
+        release, {name: _fact(content) for name, content in everything.items()}
+    )
+    return beside
+
+
+def _licensed(store: Path, licence: Licence) -> tuple[dict[str, Content], dict[str, FileFacts], bytes]:
+    """The store's files, what the manifest tells of each, and the manifest: as they lie, the licence in the group's."""
+    verified = verify_store(store)
+    if verified.faults:
+        raise StoreError(f"store {store}: {verified.faults[0]}; mend it first: python cli.py cache repair")
+    files = dict(read_manifest(store).files)
+    group = json.loads((store / _GROUP).read_bytes())
+    group["attributes"] |= licence.attributes()
+    data = (json.dumps(group, indent=2, sort_keys=True) + "\n").encode("ascii")
+    contents: dict[str, Content] = {name: store / name for name in files}
+    contents[_GROUP] = data
+    files[_GROUP] = FileFacts(len(data), digest_of(data))
+    return contents, files, sealed_manifest(files)
+
+
+def _fact(content: Content) -> FileFact:
+    if isinstance(content, bytes):
+        return FileFact(len(content), sha256(content).hexdigest())
+    digest, size = sha256(), 0
+    with content.open("rb") as file:
+        while data := file.read(_COPY_BYTES):
+            digest.update(data)
+            size += len(data)
+    return FileFact(size, digest.hexdigest())
