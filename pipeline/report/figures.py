@@ -68,6 +68,7 @@ def accuracies(scores: Sequence[Score], ceilings: Mapping[str, float] | None = N
                 linestyle=(0, (2, 1.2)),
                 linewidth=1.8,
                 zorder=3,
+                clip_on=False,  # a ceiling of 100 lies on the axes' edge
             )
     axes.set_yticks(range(len(scores)), [score.method for score in scores], fontsize=10)
     axes.invert_yaxis()
