@@ -27,7 +27,7 @@ CONTESTED: tuple[Motion, ...] = ("wave", "kick", "bend", "straddle")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one clip shows: the picture `seen` and `held`, the joints `tracked` and `depth`."""
+    """One clip: its picture shows `seen` and `held`, its joints `tracked` and `depth`."""
 
     seen: Motion
     """Motion of the figure in the picture."""
