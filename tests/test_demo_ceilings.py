@@ -144,7 +144,7 @@ def test_the_report_draws_the_ceilings_of_the_demo() -> None:
     preset = yaml.safe_load((HOUSE / "params.yaml").read_text())["presets"]["demo"]
     drawn = preset["report"]["ceilings"]
     sums = ("average", "concatenation", "score_sum", "weighted_product")
-    rules = ("multiplication", "max", "amfi", "fused")  # of both modalities' features together
+    rules = ("multiplication", "max", "fused")  # of both modalities' features together
     assert drawn == {
         **{name: BEST[name] for name in ("video", "skeleton", "pose")},
         **dict.fromkeys(sums, BEST["additive"]),

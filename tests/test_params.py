@@ -46,7 +46,7 @@ def test_a_preset_becomes_frozen_values(tmp_path: Path) -> None:
 
 
 SGD_DOCUMENT = {
-    "epochs": 12,
+    "epochs": 16,
     "batch": 16,
     "lr": 0.05,
     "schedule": "cosine",
