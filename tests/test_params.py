@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 from house import HOUSE
-from tiny import PLAN, TINY, tiny_params
+from tiny import PLAN, TINY, Project, tiny_params
 
 from models.published.kinds import WeightsKind
 from models.training.plan import FitPlan
@@ -16,7 +16,7 @@ from pipeline.errors import ParamError, PipelineError
 from pipeline.keys.keyed import in_key
 from pipeline.params.backbones import Pretrained
 from pipeline.params.params import HeatmapParams, Preset
-from pipeline.params.presets import load_preset
+from pipeline.params.presets import load_preset, sound_params
 from pipeline.video.sampling import SamplingRule
 
 
@@ -251,3 +251,12 @@ def test_each_preset_writes_out_every_section_that_dvc_looks_up(preset: str) -> 
 def test_weights_that_params_may_name_are_those_that_can_be_loaded() -> None:
     """Scores twice, since params know no torch."""
     assert get_args(Pretrained.model_fields["kind"].annotation) == get_args(WeightsKind)
+
+
+def test_a_mistake_is_looked_for_again_and_what_is_sound_is_not(finished: Project, tmp_path: Path) -> None:
+    """What was missing, as a pose network's config, may be there by now."""
+    mine = finished.copy(tmp_path / "mine")
+    with pytest.raises(ParamError, match="pretrain: no such file"):
+        sound_params(mine.paths, "demo", lambda _: [(("pretrain",), "no such file")])
+    assert sound_params(mine.paths, "demo", lambda _: []).pretrain.seeds == (0,)
+    assert sound_params(mine.paths, "demo", lambda _: pytest.fail("asked again")).pretrain.seeds == (0,)

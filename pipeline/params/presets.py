@@ -17,7 +17,7 @@ from pipeline.keys.lock import HOUSE, sources
 from pipeline.params.params import Preset
 from pipeline.params.plain_yaml import read_yaml
 from pipeline.params.refusals import lines_of, place_in
-from pipeline.params.sections import Mistake, nearest
+from pipeline.params.sections import Mistake, MistakesError, nearest
 from pipeline.paths import Paths
 
 OWN_PART = re.compile(r'"[\w.]+:\w+"')
@@ -51,7 +51,10 @@ def load_preset(path: Path, name: str, check: Callable[[Preset], Iterable[Mistak
 
 
 def sound_params(paths: Paths, name: str, check: Callable[[Preset], Iterable[Mistake]]) -> Preset:
-    """Read preset `name` of params.yaml as `load_preset` does; `check` is asked where its answer is not known."""
+    """Read preset `name` of params.yaml as `load_preset` does; `check` is asked unless it found no mistake before.
+
+    Mistakes are not remembered: a file or a package that was missing may be there by now.
+    """
     answers = Answers(paths.open_cache().root)
     return load_preset(paths.params, name, check=partial(_mistakes, answers, check))
 
@@ -61,14 +64,18 @@ def _mistakes(
 ) -> Iterator[Mistake]:
     text = preset.model_dump_json()
 
-    def find() -> list[Any]:
-        return [[list(place), message] for place, message in check(preset)]
+    def is_sound() -> bool:
+        if found := list(check(preset)):
+            raise MistakesError(found)
+        return True
 
-    if OWN_PART.search(text):
-        found: Any = find()
-    else:
-        found = answers.get(["mistakes", text, sources(HOUSE), sys.version, *map(_version, LIBRARIES)], find)
-    return ((tuple(place), message) for place, message in found)
+    try:
+        if OWN_PART.search(text):
+            is_sound()
+        else:
+            answers.get(["sound", text, sources(HOUSE), sys.version, *map(_version, LIBRARIES)], is_sound)
+    except MistakesError as error:
+        yield from error.found
 
 
 def _version(package: str) -> str:
