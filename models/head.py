@@ -84,6 +84,9 @@ class CutHead(nn.Module):
     is_trained: ClassVar[bool] = True
     """Whether it learns anything; a head that does not is asked once for each seed of its backbone."""
 
+    has_gate: ClassVar[bool] = False
+    """Whether its HeadOutput holds a gate, whose statistics metrics.json then tells."""
+
     label_smoothing: float = 0.0
     """Label smoothing of the cross-entropy in `loss`; training sets it from the plan."""
 
@@ -259,6 +262,11 @@ def head_inputs(kind: str, options: Mapping[str, Any]) -> tuple[HeadInput, ...]:
 def is_trained(kind: str) -> bool:
     """Return whether the head named `kind` learns anything. Raises ModelParamError where there is none."""
     return _class_of(kind)[0].is_trained
+
+
+def has_gate(kind: str) -> bool:
+    """Return whether the head named `kind` has a gate. Raises ModelParamError where there is no such head."""
+    return _class_of(kind)[0].has_gate
 
 
 def decided_by_data(kind: str) -> frozenset[str]:

@@ -12,6 +12,7 @@ from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.catalog.opened import opened_catalog
 from pipeline.evaluation.confused import read_confused
+from pipeline.evaluation.gates import read_gates
 from pipeline.evaluation.metrics import differences, scores
 from pipeline.evaluation.results import read_metrics, read_predictions
 from pipeline.files import replaced_folder, write_whole
@@ -55,6 +56,8 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         confusions=[picture for name, picture in drawn.items() if name.startswith("confusion_")],
         features=drawn["features"],
         calibration=drawn.get("calibration"),
+        small_samples=drawn.get("small_samples"),
+        gates=read_gates(document),
         confused=read_confused(document),
         curves=drawn["curves"],
         strips=list(shown.values()),

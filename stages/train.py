@@ -1,9 +1,10 @@
 """Stage `train`: heads on the cached cuts that each declares; then one test."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from cache import Store
@@ -32,7 +33,9 @@ from pipeline.evaluation.late_fusion import (
     skeleton_weight,
 )
 from pipeline.evaluation.results import FUSED, left_out, run_facts, write_results
+from pipeline.evaluation.small_samples import small_samples
 from pipeline.fitting.heads import HeadFitting
+from pipeline.fitting.scored import few_of_each_class, scored
 from pipeline.inputs.head_input import (
     HeadRows,
     OneInput,
@@ -86,6 +89,19 @@ class HeadTraining:
         return training_schedule(
             self.params.seeds, parts, self.params.plan.epochs, self.preset.pretrain, learn
         )
+
+    def few_heads(self, parts: SplitParts, *, only_look: bool = False) -> Iterator[tuple[int, Training]]:
+        """Heads fitted on few clips of each class, for all epochs, since nothing is held out to choose one."""
+        learn = self._foreseen if only_look else self._learn
+        every = parts.training if self.preset.pretrain.refit else parts.fit
+        for count, seed in product(self.params.clips_per_class, self.params.seeds):
+            few = few_of_each_class(self.catalog, every, count, seed)
+            yield count, learn(seed, few, (), self.params.plan.epochs)
+
+    def every_head(self, parts: SplitParts) -> Iterator[Training]:
+        """Every training as `heads` and `few_heads` would give it, with nothing trained."""
+        yield from self.heads(parts, only_look=True)
+        yield from (head for _, head in self.few_heads(parts, only_look=True))
 
     @property
     def params(self) -> "HeadParams":
@@ -193,7 +209,8 @@ class HeadTraining:
         )
         name = FUSED if is_fusion else self.method
         fitting = self.fitting(seed, selection=selection)
-        return Scores(name, seed, fitting.probabilities(weights, seed, ids))
+        gates = fitting.gates(weights, seed, ids)
+        return Scores(name, seed, fitting.probabilities(weights, seed, ids), gates)
 
     def fitting(self, seed: int, *, selection: bool) -> HeadFitting:
         """Return what fits the head of `seed`, for any clips of the store."""
@@ -222,7 +239,7 @@ def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
     runs = _runs(paths, preset, catalog, features, Pinned())
     return TrainingOutlook.over(
-        training for one in runs if one.is_trained for training in one.heads(parts, only_look=True)
+        training for one in runs if one.is_trained for training in one.every_head(parts)
     )
 
 
@@ -253,19 +270,21 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     refuse_untaught(catalog, parts)
     imported = imported_scores(paths.root, preset.train, catalog, parts.test)
     runs = _runs(paths, preset, catalog, features, inputs)
-    heads, scores, held_out = _scored(runs, parts)
+    asked = scored(runs, parts, refit=preset.pretrain.refit)
     inputs.check()
-    write_trainings(paths.weights / "heads", heads, paths.open_cache())
-    weight = skeleton_weight(held_out, catalog.labels(parts.select), preset.train.late_fusion)
-    scored = [*scores, *imported.scores]
-    scored += late_fusions(scored, weight, preset.train.late_fusion, preset.train.scores)
-    absent = methods_left_out(preset.train, {one.method for one in scored})
+    write_trainings(paths.weights / "heads", asked.heads, paths.open_cache(), also=asked.few_heads)
+    weight = skeleton_weight(asked.held_out, catalog.labels(parts.select), preset.train.late_fusion)
+    every = [*asked.scores, *imported.scores]
+    every += late_fusions(every, weight, preset.train.late_fusion, preset.train.scores)
+    absent = methods_left_out(preset.train, {one.method for one in every})
     facts = {**run_facts(preset, catalog), "skeleton_weight": weight, **absent, **imported.facts}
-    write_results(paths, catalog, parts, scored, heads, facts)
-    cached = sum(head.from_cache for head in heads)
+    facts |= small_samples(catalog.labels(parts.test), asked.few_scores)
+    write_results(paths, catalog, parts, every, asked.heads, facts)
+    trained = [*asked.heads, *asked.few_heads]
+    cached = sum(head.from_cache for head in trained)
     return Summary(
         "train",
-        len(heads) - cached,
+        len(trained) - cached,
         cached,
         0,
         time.monotonic() - began,
@@ -273,24 +292,3 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         note="; ".join(filter(None, (left_out(catalog, features), left_out_note(absent)))),
         unit="heads",
     )
-
-
-def _scored(
-    runs: Sequence[HeadTraining], parts: SplitParts
-) -> tuple[list[Training], list[Scores], list[Scores]]:
-    """Every training, and the scores of the test clips and, by the selection runs, of those held out."""
-    heads: list[Training] = []
-    scores: list[Scores] = []
-    held_out: list[Scores] = []
-    for one in runs:
-        if not one.is_trained:
-            held_out += one.untrained_scores(parts.select, selection=True)
-            scores += one.untrained_scores(parts.test, selection=False)
-            continue
-        for head in one.heads(parts):
-            heads.append(head)
-            if head.phase == "selection":
-                held_out.append(one.scores(head, parts.select, selection=True))
-            if head.phase == "final" or not one.preset.pretrain.refit:
-                scores.append(one.scores(head, parts.test, selection=False))
-    return heads, scores, held_out

@@ -56,6 +56,8 @@ class NonLocal(nn.Module):
 class AMFIFusion(Head):
     """AMFI-Net's head (eqs 7–19), trained with eq. 21; 3,442,748 parameters at dim 512 and 60 classes."""
 
+    has_gate = True
+
     def __init__(
         self,
         num_classes: int,

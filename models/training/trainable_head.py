@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from models.device import best_device
 from models.files import load_state
-from models.head import CutHead, Source, head_for
+from models.head import CutHead, Source, has_gate, head_for
 from models.inference import embed
 from models.published.card import WeightsCard
 from models.training.checkpoint import decode
@@ -38,6 +39,11 @@ class TrainableHead:
     def made_with(self) -> dict[str, Any]:
         """Facts for the record, in no key: device and threads."""
         return trained_with()
+
+    @property
+    def has_gate(self) -> bool:
+        """Whether the head has a gate."""
+        return has_gate(self.kind)
 
     def fit(
         self,
@@ -68,18 +74,48 @@ class TrainableHead:
         `weights` and `seed` are those of a training; None are of a head that learns nothing. Raises
         CheckpointError where they are another head's.
         """
+        return _embedded(self._trained(weights, seed), blocks, batch)
+
+    def gates(
+        self, weights: bytes | None, blocks: Iterable[Arrays], *, seed: int, batch: int
+    ) -> NDArray[Any]:
+        """Return (N,) float32 means over channels of each clip's gate, of a head that has one.
+
+        Arguments and errors are those of `logits`.
+        """
+        return _embedded(_MeanGate(self._trained(weights, seed)), blocks, batch)
+
+    def _trained(self, weights: bytes | None, seed: int) -> CutHead:
         head = self._head(seed)
         if weights is not None:
             load_state(head, decode(weights).state, f"head {self.method}")
-        found = embed(
-            head,
-            map(tensors, blocks),
-            batch_size=batch,
-            device=best_device(),
-            threads=torch.get_num_threads(),
-        )
-        return np.asarray(torch.cat(list(found)).numpy())
+        return head
 
     def _head(self, seed: int) -> CutHead:
         with seeded(seed, "init", self.method):
             return head_for(self.kind, self.num_classes, self.sources, self.options)
+
+
+class _MeanGate(nn.Module):
+    """A head whose gate is asked in place of its logits."""
+
+    def __init__(self, head: CutHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Inputs of the head → (B,)."""
+        gate: Tensor = self.head(*inputs).gate
+        return gate.float().mean(dim=1)
+
+
+def _embedded(network: nn.Module, blocks: Iterable[Arrays], batch: int) -> NDArray[Any]:
+    """(N, …) of all clips of the blocks."""
+    found = embed(
+        network,
+        map(tensors, blocks),
+        batch_size=batch,
+        device=best_device(),
+        threads=torch.get_num_threads(),
+    )
+    return np.asarray(torch.cat(list(found)).numpy())

@@ -34,6 +34,8 @@ class Scores(ShownByShape):
     seed: int
     probabilities: Floats
     """(N, K) in [0, 1]: N clips, K classes."""
+    gates: Floats | None = None
+    """(N,) in (0, 1): the gate's mean over channels for each clip, of a head that has one."""
 
 
 def late_fusions(

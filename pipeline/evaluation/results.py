@@ -18,6 +18,7 @@ from pipeline.catalog.leaks import catalog_leaks
 from pipeline.errors import DatasetError
 from pipeline.evaluation.calibration import probability_figures
 from pipeline.evaluation.confused import confused_document
+from pipeline.evaluation.gates import gate_figures
 from pipeline.evaluation.late_fusion import SINGLE, Scores
 from pipeline.evaluation.metrics import Roles, differences, metrics_document, scores
 from pipeline.evaluation.predictions import Predictions, join
@@ -67,7 +68,8 @@ def prediction_columns(
 ) -> dict[str, list[Any]]:
     """Return columns with one row for each method, seed and clip.
 
-    Columns: clip_id, label, method, seed, predicted, probabilities (one a class).
+    Columns: clip_id, label, method, seed, predicted, probabilities (one a class); `gate`, its mean over channels, None
+    of methods without, where one has a gate.
     """
     columns: dict[str, list[Any]] = {name: [] for name in PREDICTION_COLUMNS}
     for one in scored:
@@ -77,6 +79,9 @@ def prediction_columns(
         columns["seed"] += [one.seed] * len(ids)
         columns["predicted"] += one.probabilities.argmax(axis=1).tolist()
         columns["probabilities"] += list(one.probabilities.astype(np.float32))
+    if any(one.gates is not None for one in scored):
+        gates = [[None] * len(ids) if one.gates is None else one.gates.tolist() for one in scored]
+        columns["gate"] = [gate for of_method in gates for gate in of_method]
     return columns
 
 
@@ -185,8 +190,9 @@ def write_results(
         roles=Roles(single=SINGLE, fused=FUSED),
         facts=facts,
     )
-    for method, figures in probability_figures(labels, scored).items():
-        document[method] |= figures
+    for figures in (probability_figures(labels, scored), gate_figures(labels, scored, catalog.classes)):
+        for method, of_method in figures.items():
+            document[method] |= of_method
     document |= confused_document(predictions, differences(document), catalog.classes)
     write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
     write_confusion(paths.reports / "confusion.csv", predictions, main_method(predictions), catalog.classes)

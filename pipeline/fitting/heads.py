@@ -26,6 +26,11 @@ INFERENCE_BATCH = 256
 class Head(Trainable, Protocol):
     """A head that is built afresh for each training, and asked with the weights of one."""
 
+    @property
+    def has_gate(self) -> bool:
+        """Whether it has a gate."""
+        ...
+
     def logits(
         self, weights: bytes | None, blocks: Iterable[Arrays], *, seed: int, batch: int
     ) -> NDArray[Any]:
@@ -33,6 +38,12 @@ class Head(Trainable, Protocol):
 
         `weights` and `seed` are those of a training; None are of a head that learns nothing.
         """
+        ...
+
+    def gates(
+        self, weights: bytes | None, blocks: Iterable[Arrays], *, seed: int, batch: int
+    ) -> NDArray[Any]:
+        """Return (N,) means over channels of each clip's gate, of a head that has one."""
         ...
 
 
@@ -70,14 +81,20 @@ class HeadFitting:
 
     def probabilities(self, weights: bytes | None, seed: int, ids: Ids) -> NDArray[np.float64]:
         """Return (N, K) class probabilities that the head with these weights of a training gives to `ids`."""
-        batch = self.plan.batch
-        logits = self.network.logits(
-            weights,
-            HeadBlocks(self.rows, ids, batch),
-            seed=seed,
-            batch=batch if self.rows.streamed else INFERENCE_BATCH,
-        )
-        return softmax(logits)
+        blocks = HeadBlocks(self.rows, ids, self.plan.batch)
+        return softmax(self.network.logits(weights, blocks, seed=seed, batch=self._inference_batch))
+
+    def gates(self, weights: bytes | None, seed: int, ids: Ids) -> NDArray[np.float64] | None:
+        """Return (N,) means over channels of the gate that the head gives to `ids`; None of a head that has none."""
+        if not self.network.has_gate:
+            return None
+        blocks = HeadBlocks(self.rows, ids, self.plan.batch)
+        found = self.network.gates(weights, blocks, seed=seed, batch=self._inference_batch)
+        return found.astype(np.float64)
+
+    @property
+    def _inference_batch(self) -> int:
+        return self.plan.batch if self.rows.streamed else INFERENCE_BATCH
 
 
 def _accuracy(classify: Classify, blocks: HeadBlocks, labels: Labels) -> float:

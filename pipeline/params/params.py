@@ -192,6 +192,8 @@ class HeadParams(Section):
     align_folds: Literal["procrustes", "none"] = "procrustes"
     """With `pretrain.cross_fit`: whether vectors of networks trained without a part are rotated onto those of the
     network that saw all of them (`pipeline.inputs.alignment`); logits never need it."""
+    clips_per_class: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    """Small samples: for each number, heads fitted on so many training clips of each class, on the same backbones."""
     seeds: tuple[int, ...] = Field(min_length=1)
     plan: TrainingPlan
 

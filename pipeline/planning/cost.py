@@ -104,7 +104,8 @@ def trainings_at_most(stage: str, preset: Preset) -> int | None:
     if stage == "pretrain":
         return len(pretrain.backbones) * _runs(len(pretrain.seeds), pretrain) * (1 + pretrain.cross_fit)
     trained = [method for method in train.methods if method.partition("@")[0] != OWN_CLASSIFIER]
-    return len(trained) * _runs(len(train.seeds), pretrain)
+    small = len(train.seeds) * len(train.clips_per_class)
+    return len(trained) * (_runs(len(train.seeds), pretrain) + small)
 
 
 def _runs(seeds: int, how: PretrainParams) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from pipeline.evaluation.confused import Confusions
+from pipeline.evaluation.gates import Gate
 from pipeline.evaluation.metrics import Difference, Score
 from pipeline.report.numbers import MINUS, edges, points
 from pipeline.report.page_style import STYLE
@@ -63,6 +64,9 @@ class Report:
     confusions: Sequence[Picture] = ()
     features: Picture | None = None
     calibration: Picture | None = None
+    small_samples: Picture | None = None
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    """Statistics of the gate of each method that has one."""
     confused: Confusions = field(default_factory=Confusions)
     curves: Picture | None = None
     strips: Sequence[Picture] = ()
@@ -124,6 +128,9 @@ def _sections(report: Report) -> Iterable[str]:
     yield _section("confused", "Most confused pairs of classes", _confused(report.confused))
     if report.calibration:
         yield _section("calibration", "Calibration", _figures([report.calibration]))
+    yield _section("gates", "Gates", _gates(report.gates))
+    if report.small_samples:
+        yield _section("small-samples", "Small samples", _figures([report.small_samples]))
     if report.features:
         yield _section("features", "Features by t-SNE", _figures([report.features]))
     if report.curves:
@@ -179,6 +186,21 @@ def _confused(found: Confusions) -> str:
         "Clips of two classes that are taken for one another, before fusion and after it, over all seeds"
     )
     return _table(head, rows, caption) if rows else ""
+
+
+def _gates(found: Mapping[str, Gate]) -> str:
+    """A column for each method; a row for all clips, for those right and wrong, and for each class."""
+    lines: dict[str, list[float | None]] = {}
+    for gate in found.values():
+        whole = (("all clips", gate.mean), ("spread over clips", gate.spread))
+        for name, value in (*whole, ("right", gate.right), ("wrong", gate.wrong), *gate.by_class):
+            lines.setdefault(name, []).append(value)
+    rows = [
+        (escape(name), *("–" if value is None else f"{value:.2f}" for value in values))
+        for name, values in lines.items()
+    ]
+    caption = "Weight in (0, 1) that a gate gives the decision modality: mean over test clips and channels"
+    return _table(("clips", *map(escape, found)), rows, caption) if rows else ""
 
 
 def _differences(differences: Sequence[Difference]) -> str:

@@ -11,6 +11,7 @@ from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import confusion_over_seeds, scores
 from pipeline.evaluation.predictions import Predictions, telling_clips
 from pipeline.evaluation.results import FUSED, main_method, read_curves, read_probabilities
+from pipeline.evaluation.small_samples import read_small_samples
 from pipeline.inputs.head_input import VectorInput, backbone_seed, networks_of
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
@@ -18,11 +19,17 @@ from pipeline.report.clip_strip import strip_of
 from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of
 from pipeline.report.page import Picture
 from pipeline.report.reliability_diagram import reliability_diagram
+from pipeline.report.small_samples_figure import small_samples_figure
 from pipeline.report.strip_figure import clip_strip
 
 CALIBRATION_CAPTION = (
     "Clips of all seeds by the probability of their predicted class (bins of Guo et al., ICML 2017). On the dashed "
     "line confidence is accuracy; dots below it are too sure. A dot's area is its share of the clips."
+)
+
+SMALL_CAPTION = (
+    "Heads fitted on few clips of each class, drawn by each seed; bars: standard deviation over seeds. The backbones "
+    "are those of the table, which saw all training clips."
 )
 
 
@@ -46,6 +53,10 @@ def pictures(
     if shown:
         found["calibration"] = Picture(
             reliability_diagram(shown), "Accuracy of each method by its confidence", CALIBRATION_CAPTION
+        )
+    if small := read_small_samples(document):
+        found["small_samples"] = Picture(
+            small_samples_figure(small), "Accuracy of each method by training clips a class", SMALL_CAPTION
         )
     for method in (name for name in (*SINGLE, FUSED) if name in predictions.methods):
         matrix = confusion_over_seeds(predictions, method, len(names))

@@ -149,10 +149,13 @@ def training_of(
     )
 
 
-def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -> None:
+def write_trainings(
+    folder: Path, trainings: Sequence[Training], cache: Cache, also: Sequence[Training] = ()
+) -> None:
     """Write all weights, trainings.json and documents.json into `folder`, replacing its contents atomically.
 
-    The documents let another machine's cache take the weights over: see `adopt_learned`.
+    The documents let another machine's cache take the weights over: see `adopt_learned`. The cache keeps what is
+    `also` needed, whose weights are not written.
     """
     facts = [_facts(training) for training in trainings]
     documents = {training.array: training.made_of for training in trainings}
@@ -162,7 +165,7 @@ def write_trainings(folder: Path, trainings: Sequence[Training], cache: Cache) -
                 (aside / name).write_bytes(data)
         (aside / TRAININGS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
         (aside / DOCUMENTS).write_text(json.dumps(documents, sort_keys=True, separators=(",", ":")) + "\n")
-    remember_use(cache, folder, blobs=[training.key for training in trainings])
+    remember_use(cache, folder, blobs=[training.key for training in (*trainings, *also)])
 
 
 def _facts(training: Training) -> dict[str, Any]:
