@@ -45,9 +45,9 @@ class Scored:
     heads: list[Training] = field(default_factory=list)
     """Selection and final runs, whose weights the dataset's folder keeps."""
     scores: list[Scores] = field(default_factory=list)
-    """Of the test clips."""
+    """Scores of the test clips."""
     held_out: list[Scores] = field(default_factory=list)
-    """Of the clips held out, by the selection runs."""
+    """Scores of the clips held out, by the selection runs."""
     few_heads: list[Training] = field(default_factory=list)
     """Heads fitted on few clips, which the cache alone keeps."""
     few_scores: list[tuple[int, Scores]] = field(default_factory=list)
