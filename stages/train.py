@@ -33,9 +33,9 @@ from pipeline.evaluation.late_fusion import (
     skeleton_weight,
 )
 from pipeline.evaluation.results import FUSED, left_out, run_facts, write_results
+from pipeline.evaluation.scored import scored
 from pipeline.evaluation.small_samples import small_samples
 from pipeline.fitting.heads import HeadFitting
-from pipeline.fitting.scored import few_of_each_class, scored
 from pipeline.inputs.head_input import (
     HeadRows,
     OneInput,
@@ -52,7 +52,7 @@ from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.training.cached_training import cached_training, known_training
 from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.schedule import training_schedule
-from pipeline.training.splits import SplitParts, refuse_untaught, tested_parts
+from pipeline.training.splits import SplitParts, few_of_each_class, refuse_untaught, tested_parts
 from pipeline.training.trainings import (
     Ids,
     Phase,

@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.catalog.catalog import Catalog
 from pipeline.datasets.protocol import Axis
 from pipeline.errors import DatasetError
+from pipeline.rng import rng_for
 from pipeline.values import Clip
 
 if TYPE_CHECKING:
@@ -120,6 +121,18 @@ def refuse_untaught(catalog: Catalog, parts: SplitParts) -> None:
             f"{len(untaught)} test clips are of {', '.join(names)}, of which no training clip has features (the first "
             f"is {untaught[0]!r}): all were lost on the way, failures.jsonl says why"
         )
+
+
+def few_of_each_class(catalog: Catalog, ids: tuple[str, ...], count: int, seed: int) -> tuple[str, ...]:
+    """Draw `count` of the clips of each class, or all where a class has fewer; sorted.
+
+    What is drawn depends on the seed and on `ids` alone, and fewer clips are a part of more: the first two of the five
+    that `count` 5 draws are those of `count` 2.
+    """
+    order = rng_for("few clips", seed).permutation(len(ids))
+    labels = catalog.labels(ids)[order]
+    places = [order[labels == label][:count] for label in np.unique(labels)]
+    return tuple(sorted(ids[place] for place in np.concatenate(places).tolist()))
 
 
 def _group(clip: Clip, axis: Axis) -> int:
