@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipeline.decoding.container import open_stream
 from pipeline.values import Box, Samples
-from pipeline.video.crop import CropRecipe, crop_clip
+from pipeline.video.crop import crop_clip
+from pipeline.video.crop_recipe import CropRecipe
 from pipeline.video.sampling import SamplingRule, sample
 from pipeline.video.video import AvVideo
 

@@ -18,8 +18,9 @@ from sklearn.datasets import load_sample_image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipeline.values import Box
+from pipeline.video.crop_recipe import INTERPOLATIONS
 from pipeline.video.planes import crop_planes, planes_of
-from pipeline.video.resize import INTERPOLATIONS, inside, resize
+from pipeline.video.resize import inside, resize
 
 BOX = Box(21, 17, 375, 371)
 SIZE = (112, 112)

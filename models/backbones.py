@@ -1,7 +1,7 @@
 """Builds a backbone from its params: one of ours, or a user's own class."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from models.cuts import Backbone, Cut, cut_shapes
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from models.graph.graphs import Edges
 
 
+Remember = Callable[[list[Any], Callable[[], Any]], Any]
+"""Takes a question in JSON and what finds its answer, and gives the answer, found now or earlier."""
 DATASET_DECIDES = frozenset({"in_channels", "edges", "num_joints", "num_people"})
 """Constructor parameters that follow from the dataset and therefore are no options in params."""
 
@@ -46,19 +48,30 @@ def cuts_of(
     shape: Sequence[int],
     edges: "Edges" = (),
     num_classes: int | None = None,
+    remember: Remember | None = None,
 ) -> list[tuple[Cut, tuple[int, ...]]]:
     """Return each named cut and the shape of one clip's row of it, without memory for the network.
 
     `options`, `shape` and `edges` are those of `build_backbone`; `num_classes` are its own classifier's, None where it
-    has none and therefore no logits. Raises ModelParamError where there is no such cut.
+    has none and therefore no logits. `remember` is asked for the shapes of networks of ours: to find them, torch
+    imports its compiler, for seconds. Raises ModelParamError where there is no such cut.
     """
     with without_values():
         network = build_backbone(options, shape=shape, edges=edges)
         if num_classes is not None:
             network = Classifier(network, num_classes)
     cuts = [network.cut(name) for name in names]
-    shapes = cut_shapes(network, shape, names)
-    return [(cut, shapes[cut.name]) for cut in cuts]
+
+    def found() -> list[list[int]]:
+        shapes = cut_shapes(network, shape, names)
+        return [list(shapes[name]) for name in names]
+
+    if remember is not None and options["kind"] in BACKBONES:
+        question = ["cuts", dict(options), [*names], [*shape], [[*edge] for edge in edges], num_classes]
+        sizes = remember(question, found)
+    else:
+        sizes = found()
+    return [(cut, tuple(of_cut)) for cut, of_cut in zip(cuts, sizes, strict=True)]
 
 
 def backbone_class(kind: object) -> type[Backbone]:

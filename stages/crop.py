@@ -26,7 +26,7 @@ from pipeline.video.crop import BOX
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
-    from pipeline.video.crop import CropRecipe
+    from pipeline.video.crop_recipe import CropRecipe
 
 
 def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cache import Row
-from models.backbones import cuts_of
+from models.backbones import Remember, cuts_of
 from models.cuts import FEATURES as FEATURES_CUT
 from models.cuts import Cut
 from models.names import BACKBONES
 from models.training.frozen import Inference
 from pipeline.arrays.cut_arrays import CROSSED_DIMS, CutArray, cut_array, cut_arrays_spec
+from pipeline.build.aside import remember_in
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
@@ -64,7 +65,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     how = preset.pretrain
     trainings = trainings_of(paths, how.backbones, how.cross_fit)
     sources = {name: input_of(paths, preset, p) for name, p in how.backbones.items()}
-    made = _planned(preset, trainings, sources, len(catalog.classes))
+    made = _planned(preset, trainings, sources, len(catalog.classes), remember_in(paths.open_cache()))
     documents = _documents(catalog, made, sources, selection_on_all=not how.refit)
     return StoreJob(
         stage="features",
@@ -114,7 +115,11 @@ def _documents(
 
 
 def _planned(
-    preset: "Preset", trainings: tuple[Training, ...], sources: Mapping[str, ClipInput], num_classes: int
+    preset: "Preset",
+    trainings: tuple[Training, ...],
+    sources: Mapping[str, ClipInput],
+    num_classes: int,
+    remember: Remember,
 ) -> list[Planned]:
     """Every array; a selection's too, since heads on any cut are selected on it, and the vectors of each part's."""
     found = []
@@ -124,7 +129,12 @@ def _planned(
         found += [
             Planned(training, cut, (source.num_views, *shape), code)
             for cut, shape in cuts_of(
-                params.model, params.cuts, shape=source.shape, edges=source.edges, num_classes=num_classes
+                params.model,
+                params.cuts,
+                shape=source.shape,
+                edges=source.edges,
+                num_classes=num_classes,
+                remember=remember,
             )
             if training.part is None or cut.dims in CROSSED_DIMS
         ]

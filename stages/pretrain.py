@@ -13,7 +13,7 @@ from models.device import emulates_bf16, use_cores
 from models.names import BACKBONES
 from models.training.step_time import NetworkTime
 from models.training.trainable_backbone import TrainableBackbone
-from pipeline.build.aside import adopt_learned, refuse_withdrawn
+from pipeline.build.aside import adopt_learned, refuse_withdrawn, remember_in
 from pipeline.build.failures import Summary
 from pipeline.build.one_builder import one_builder
 from pipeline.build.pinned import Pinned, pinned
@@ -202,9 +202,17 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
 
 def _refuse_unknown_cuts(paths: Paths, preset: "Preset", num_classes: int) -> None:
     """Before hours of training, what `features` would refuse after them."""
+    remember = remember_in(paths.open_cache())
     for params in preset.pretrain.backbones.values():
         source = input_of(paths, preset, params)
-        cuts_of(params.model, params.cuts, shape=source.shape, edges=source.edges, num_classes=num_classes)
+        cuts_of(
+            params.model,
+            params.cuts,
+            shape=source.shape,
+            edges=source.edges,
+            num_classes=num_classes,
+            remember=remember,
+        )
 
 
 def _warn_of_slow_bf16(amp: str) -> None:

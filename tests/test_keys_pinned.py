@@ -31,8 +31,7 @@ from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.normalise import SkeletonInput
 from pipeline.video.augment import VideoAugment
 from pipeline.video.boxes import BoxRule
-from pipeline.video.crop import CropRecipe
-from pipeline.video.enhance_rule import EnhanceRule
+from pipeline.video.crop_recipe import CropRecipe, EnhanceRule
 from pipeline.video.pixels import PixelScale
 from pipeline.video.sampling import SamplingRule
 from stages.extract import Request, _documents

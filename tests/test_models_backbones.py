@@ -8,6 +8,7 @@ from fill import digest, fill, ramp
 from torch import nn
 
 from models.amfi.r3d import R3D18
+from models.backbones import cuts_of
 from models.errors import ModelParamError, ShapeError
 from models.graph.agcn import AGCN
 from models.graph.graphs import adjacency
@@ -137,3 +138,19 @@ def test_video_input_refuses_what_has_no_meaning() -> None:
         VideoInput(mean=(0.0, 0.0), std=(1.0,))
     with pytest.raises(ModelParamError, match="std must be above 0"):
         VideoInput(mean=(0.0,), std=(0.0,))
+
+
+def test_the_shapes_of_cuts_are_found_once() -> None:
+    """To find them on the meta device torch imports its compiler: 3 s of a stage that has nothing to do."""
+    asked: list[Any] = []
+
+    def remember(question: Any, find: Any) -> Any:
+        asked.append(question)
+        return [[512, 4, 14, 14]] if len(asked) > 1 else find()
+
+    options = {"kind": "r3d18", "width": 8}
+    ((cut, found),) = cuts_of(options, ["features"], shape=(3, 16, 32, 32), remember=remember)
+    assert (cut.name, found) == ("features", (64,))  # 8 channels, doubled three times
+    ((_, known),) = cuts_of(options, ["features"], shape=(3, 16, 32, 32), remember=remember)
+    assert known == (512, 4, 14, 14)  # what it was told, whatever it is
+    assert asked == [["cuts", options, ["features"], [3, 16, 32, 32], [], None]] * 2

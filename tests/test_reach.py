@@ -20,7 +20,7 @@ from pipeline.build.steps import STEPS
 from pipeline.keys.lock import TABLES, recipes
 from pipeline.params.params import Preset
 from pipeline.params.parts import parts_in_use
-from pipeline.video.enhance_rule import Kind
+from pipeline.video.crop_recipe import Kind
 
 ALL = set(STEPS)
 

@@ -24,7 +24,7 @@ from pipeline.build.steps import CROP
 from pipeline.catalog.catalog import read_catalog, write_catalog
 from pipeline.errors import ParamError
 from pipeline.inputs.frame_draws import training_frames
-from pipeline.video.enhance_rule import EnhanceRule
+from pipeline.video.crop_recipe import EnhanceRule
 from stages.crop import plan
 from stages.enhance import run
 

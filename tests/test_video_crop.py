@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ParamError, VideoError
 from pipeline.values import Box, Samples
-from pipeline.video.crop import CropRecipe, crop_clip, crop_picture, row_shape
+from pipeline.video.crop import crop_clip, crop_picture, row_shape
+from pipeline.video.crop_recipe import CropRecipe
 from pipeline.video.jpeg_rows import encode_jpeg, jpeg_bytes, unpack_frames
 from pipeline.video.planes import Planes
 from pipeline.video.video import VideoFacts

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image
 
 from pipeline.values import Box
+from pipeline.video.crop_recipe import INTERPOLATIONS, Interpolation
 from pipeline.video.planes import FULL, LIMITED, Planes, crop_planes, planes_of
-from pipeline.video.resize import INTERPOLATIONS, Interpolation, resize
+from pipeline.video.resize import resize
 
 UNSAID, BT_709, SMPTE_240M, BT_2020, YCGCO = 2, 1, 7, 9, 8
 LIMITED_RANGE, FULL_RANGE = 1, 2

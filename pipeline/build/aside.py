@@ -1,12 +1,12 @@
 """Imports for work beside a build that decides no row: adoption, refusals, progress and facts about the code.
 
-Each is imported by name when it is needed, so that recipes.lock does not follow it: shards and weights are
-adopted
-under the keys that they bear, after their digests were checked, and the facts of the code are an
-attribute. An edit
-of these can make no row stale, and stops no step.
+Each is imported by name when it is needed, so that recipes.lock does not follow it: shards and weights are adopted
+under the keys that they bear, after their digests were checked, the facts of the code are an attribute, and an answer
+is remembered for the very code and libraries that gave it. An edit of these can make no row stale, and stops no step.
 """
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,12 @@ def code_facts(step: str, parts: tuple[str, ...], cache: "Cache") -> dict[str, A
     answers = import_module("cache.answers").Answers(cache.root)
     facts: dict[str, Any] = import_module("pipeline.keys.lock").code_facts(step, parts, answers)
     return facts
+
+
+def remember_in(cache: "Cache") -> Callable[[list[Any], Callable[[], Any]], Any]:
+    """Return `pipeline.keys.lock.of_code` with the cache's answers."""
+    answers = import_module("cache.answers").Answers(cache.root)
+    return partial(import_module("pipeline.keys.lock").of_code, answers)
 
 
 def refuse_withdrawn(cache: "Cache", inputs: "Pinned") -> None:

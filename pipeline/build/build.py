@@ -148,6 +148,8 @@ def _run(
 ) -> tuple[int, dict[str, Unexpected]]:
     """How many rows were computed, and which clips failed unexpectedly."""
     made, left = 0, dict[str, Unexpected]()
+    if not build.tasks:
+        return made, left
     with clip_progress(job.stage, num_rows, cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
         write_task = partial(write, build.cache.root, job.work, job.pinned, tick)

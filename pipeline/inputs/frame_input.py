@@ -17,7 +17,7 @@ from pipeline.video.pixels import to_float
 
 if TYPE_CHECKING:
     from pipeline.params.backbones import VideoBackbone
-    from pipeline.video.crop import CropRecipe
+    from pipeline.video.crop_recipe import CropRecipe
 
 Floats = NDArray[np.float32]
 

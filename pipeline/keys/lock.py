@@ -1,13 +1,15 @@
 """recipes.lock: which code a step's results were made by, and whether it is still the present one."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from functools import cache
 from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from cache.answers import Answers
-from cache.keys import key_of
+from cache.keys import JSON, key_of
 from cache.recipes import Recipes
 from pipeline.build.steps import STEPS
 
@@ -24,6 +26,8 @@ TABLES = {
     "detector": "models.pose.names:PERSON_DETECTORS",
 }
 """Tables of what steps find by name: kind of part to the table that names all of that kind."""
+LIBRARIES = ("torch", "torchvision", "numpy", "pydantic", "mmpose", "rtmlib", "onnxruntime")
+"""Those that decide what a network or a head refuses, and the shapes that it gives."""
 
 
 def code_facts(step: str, parts: Iterable[str], answers: Answers) -> dict[str, Any]:
@@ -51,6 +55,18 @@ def check_code(step: str, parts: Iterable[str], answers: Answers) -> None:
 
     lock = house.lockfile.read_text() if house.lockfile.exists() else ""
     answers.get(["agrees", step, " ".join(sorted(parts)), sources(HOUSE), lock], agrees)
+
+
+def of_code(answers: Answers, question: list[JSON], find: Callable[[], JSON]) -> JSON:
+    """Return what `find` gives, or gave for the same question, code of ours and libraries."""
+    return answers.get([*question, sources(HOUSE), sys.version, *map(_version, LIBRARIES)], find)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 @cache

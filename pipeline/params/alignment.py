@@ -8,7 +8,7 @@ from pipeline.params.streams import DeclaredInput, Streams
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
-    from pipeline.video.crop import CropRecipe
+    from pipeline.video.crop_recipe import CropRecipe
     from pipeline.video.sampling import SamplingRule
 
 

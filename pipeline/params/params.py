@@ -13,7 +13,7 @@ from pipeline.params.scores import ScoresFile, score_name_mistakes
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout
-from pipeline.video.crop import CropRecipe
+from pipeline.video.crop_recipe import CropRecipe
 from pipeline.video.sampling import SamplingRule
 
 Sampling = Annotated[SamplingRule, BeforeValidator(known_keys(SamplingRule))]

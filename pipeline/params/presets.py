@@ -2,10 +2,8 @@
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from pydantic import ValidationError
 
 from cache.answers import Answers
 from pipeline.errors import ParamError
-from pipeline.keys.lock import HOUSE, sources
+from pipeline.keys.lock import of_code
 from pipeline.params.params import Preset
 from pipeline.params.plain_yaml import read_yaml
 from pipeline.params.refusals import lines_of, place_in
@@ -22,8 +20,6 @@ from pipeline.paths import Paths
 
 OWN_PART = re.compile(r'"[\w.]+:\w+"')
 """A user's own class in a preset's JSON, package.module:Class: its code is not among our sources."""
-LIBRARIES = ("torch", "torchvision", "numpy", "pydantic", "mmpose", "rtmlib", "onnxruntime")
-"""Those that decide what a network or a head refuses."""
 
 
 def load_preset(path: Path, name: str, check: Callable[[Preset], Iterable[Mistake]] = lambda _: ()) -> Preset:
@@ -73,16 +69,9 @@ def _mistakes(
         if OWN_PART.search(text):
             is_sound()
         else:
-            answers.get(["sound", text, sources(HOUSE), sys.version, *map(_version, LIBRARIES)], is_sound)
+            of_code(answers, ["sound", text], is_sound)
     except MistakesError as error:
         yield from error.found
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
 
 
 def chosen(path: Path, dataset: str | None, preset: str | None) -> tuple[str, str]:

@@ -22,8 +22,8 @@ from pipeline.paths import Paths
 from pipeline.rows.cut_clip import samples_and_box
 from pipeline.values import Skeleton
 from pipeline.video.crop import BOX, crop_clip, row_shape
+from pipeline.video.crop_recipe import EnhanceRule, ShareCurves
 from pipeline.video.depth import depth_to_uint8, person_distance_mm
-from pipeline.video.enhance_rule import EnhanceRule, ShareCurves
 from pipeline.video.jpeg_rows import encode_jpeg
 
 if TYPE_CHECKING:

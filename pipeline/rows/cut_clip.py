@@ -8,7 +8,7 @@ from pipeline.values import Box, Samples, Skeleton
 from pipeline.video.boxes import box_of
 
 if TYPE_CHECKING:
-    from pipeline.video.crop import CropRecipe
+    from pipeline.video.crop_recipe import CropRecipe
 
 
 def samples_and_box(

@@ -14,7 +14,8 @@ from pipeline.build.work import ClipArrays, ClipResult, attempt, together
 from pipeline.errors import FeatureError
 from pipeline.rows.networks import Floats, Inference, Network, finite, rows_of
 from pipeline.values import Box
-from pipeline.video.crop import CropRecipe, crop_clip
+from pipeline.video.crop import crop_clip
+from pipeline.video.crop_recipe import CropRecipe
 from pipeline.video.pixels import PixelScale, to_float
 from pipeline.video.sampling import SamplingRule, sample
 from pipeline.video.video import AvVideo

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,13 +62,10 @@ def videos(clips: Frames, how: VideoAugment, rng: np.random.Generator) -> Frames
         linear, shift = _light_draws(count, how, rng)
         gains = rng.uniform(1 - how.brightness, 1 + how.brightness, count)
     out = np.empty_like(clips)
-    border = cv2.BORDER_CONSTANT if how.fill == "zero" else cv2.BORDER_REPLICATE
     for clip, moved, matrix, gain in zip(
         clips, out, _matrices(linear, shift, height, width), gains, strict=True
     ):
-        _warp(clip, moved, matrix, border)
-        if gain != 1:
-            cv2.convertScaleAbs(moved.reshape(len(moved), -1), dst=moved.reshape(len(moved), -1), alpha=gain)
+        _warp(clip, moved, matrix, how, gain)
     return out
 
 
@@ -101,9 +97,14 @@ def _matrices(
     return np.concatenate([linear, offset[..., None]], axis=2)
 
 
-def _warp(clip: Frames, out: Frames, matrix: NDArray[np.float64], border: int) -> None:
+def _warp(clip: Frames, out: Frames, matrix: NDArray[np.float64], how: VideoAugment, gain: float) -> None:
+    import cv2  # those who only name augmentations, as params do, need no OpenCV
+
     size = (clip.shape[2], clip.shape[1])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    border = cv2.BORDER_CONSTANT if how.fill == "zero" else cv2.BORDER_REPLICATE
     for frame, moved in zip(clip, out, strict=True):
         warped = cv2.warpAffine(frame, matrix, size, flags=flags, borderMode=border)
         moved[...] = warped.reshape(moved.shape)
+    if gain != 1:
+        cv2.convertScaleAbs(out.reshape(len(out), -1), dst=out.reshape(len(out), -1), alpha=gain)

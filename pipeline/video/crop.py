@@ -1,65 +1,23 @@
-"""Cutting people out of a video: decoded once for all recipes, only what is in a box made RGB.
-
-Storage of a frame: `raw` and `zstd` keep its pixels (zstd is the store's codec); `jpeg`: see `jpeg_rows`.
-"""
+"""Cutting people out of a video: decoded once for all recipes, only what is in a box made RGB."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ParamError, VideoError
 from pipeline.values import Box, Samples
-from pipeline.video.boxes import BoxRule
-from pipeline.video.enhance_rule import EnhanceRule
+from pipeline.video.crop_recipe import CropRecipe
 from pipeline.video.jpeg_rows import jpeg_bytes
 from pipeline.video.planes import Planes, crop_planes
-from pipeline.video.resize import INTERPOLATIONS, Bytes, Interpolation, inside, resize
+from pipeline.video.resize import Bytes, inside, resize
 from pipeline.video.video import VideoSource
 
 Convert = Callable[[NDArray[Any]], Bytes]
 
 BOX = "box_"
 """Prefix of the array that holds a recipe's boxes in the store: (clip, 4) int32, as `Box` has them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CropRecipe:
-    """Recipe that turns a clip's sampled frames into crops."""
-
-    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
-        "sampling",
-        "box",
-        "size",
-        "interpolation",
-        "storage",
-        "jpeg_quality",
-    )
-
-    sampling: str
-    """Name of the sampling rule that chooses the frames."""
-    box: BoxRule = field(default_factory=BoxRule)
-    size: tuple[int, int] = (112, 112)
-    """Height and width after resizing, in pixels; the box's own proportions are not kept."""
-    interpolation: Interpolation = "auto"
-    """`area`: the mean over what each pixel covers. `auto`: nearly the same, two to five times as fast."""
-    storage: Literal["raw", "zstd", "jpeg"] = "zstd"
-    jpeg_quality: int = 90
-    enhance: EnhanceRule | None = None
-    """Lights the resized frames; None leaves them."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "size", tuple(self.size))  # a list would be no key of what is remembered
-        if min(self.size) < 1:
-            raise ParamError(f"a crop's size must be at least 1 x 1, got {self.size}")
-        if self.interpolation not in INTERPOLATIONS:
-            raise ParamError(f"interpolation must be auto, area or linear, got {self.interpolation!r}")
-        if self.storage not in ("raw", "zstd", "jpeg"):
-            raise ParamError(f"storage must be raw, zstd or jpeg, got {self.storage!r}")
-        if not 1 <= self.jpeg_quality <= 100:
-            raise ParamError(f"jpeg_quality must be 1 to 100, got {self.jpeg_quality}")
 
 
 def crop_clip(

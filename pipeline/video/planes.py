@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pipeline.decoding.orientation import UPRIGHT, orientation
 from pipeline.shown import ShownByShape
 from pipeline.values import Box
-from pipeline.video.resize import Bytes, Interpolation, doublings, halve, inside, resize
+from pipeline.video.crop_recipe import Interpolation
+from pipeline.video.resize import Bytes, doublings, halve, inside, resize
 
 LIMITED, FULL = "yuv420p", "yuvj420p"
 """Pixel formats, as FFmpeg names them: brightness from 16 to 235, or from 0 to 255."""

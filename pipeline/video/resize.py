@@ -1,17 +1,13 @@
 """Cutting a box out of a picture and resizing what is in it."""
 
-from typing import Literal, get_args
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.values import Box
+from pipeline.video.crop_recipe import Interpolation
 
 Bytes = NDArray[np.uint8]
-
-Interpolation = Literal["auto", "area", "linear"]
-INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 
 cv2.setNumThreads(1)  # the runner's workers are the parallelism; a pool in each would fight over the cores
 
