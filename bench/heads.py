@@ -28,7 +28,8 @@ from models.head import Source, head_for
 from models.training.fit import Batch, fit
 from models.training.plan import FitPlan
 from models.training.seeding import seeded
-from pipeline.inputs.head_input import HeadBatches, HeadRows, MapInput, VectorInput
+from pipeline.inputs.head_batches import HeadBatches
+from pipeline.inputs.head_input import HeadRows, MapInput, VectorInput
 from pipeline.inputs.prefetch import prefetched
 
 SLOWDOWN_TARGET = 1.15

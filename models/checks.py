@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from models.errors import ShapeError
+from models.errors import ModelParamError, ShapeError
 
 Axis: TypeAlias = "str | tuple[str, int]"
 """An axis by its letter (`T`), with its exact size (`C=3`), or with its least size (`("T", 16)`)."""
@@ -38,3 +38,18 @@ def _sizes_fit(x: Tensor, axes: Sequence[Axis]) -> bool:
 
 def _spelled(axis: Axis) -> str:
     return axis.rpartition("=")[2] if isinstance(axis, str) else f"{axis[0]} ≥ {axis[1]}"
+
+
+def segmented(shape: tuple[int, ...], axis: int, segments: int | None, cut: str) -> tuple[int, ...]:
+    """Return a shape with so many segments along `axis` of its frames; unchanged where `segments` is None.
+
+    Raises ModelParamError, which names the cut, for more segments than frames.
+    """
+    if segments is None:
+        return shape
+    if segments > shape[axis]:
+        raise ModelParamError(
+            f"{segments} segments cannot be drawn from the {shape[axis]} frames of the cut {cut!r}: raise `num_frames` "
+            "of its sampling or input, or draw fewer"
+        )
+    return (*shape[:axis], segments, *shape[axis + 1 :])

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.checks import check_input
+from models.checks import check_input, segmented
 from models.cuts import FEATURES, LOGITS, Backbone
 from models.errors import ModelParamError, ShapeError
 from models.lookup import found_by_name
@@ -49,6 +49,18 @@ class HeadInput:
     """Whether the head can't do without it; where its stream is empty, another input's values stand in its place."""
     aligned: bool = False
     """Whether its frames and places must be those of the head's other aligned inputs: one recipe, one box."""
+    segments: int | None = None
+    """Number of segments of which one row each is looked up in the cut's frames: drawn anew in each epoch of training,
+    the middle one in testing. None shows all frames."""
+
+    @property
+    def frame_axis(self) -> int:
+        """Axis of one clip's row along which its frames lie; 0 of a kind without frames."""
+        return (*KIND_DIMS[self.kind], "frame").index("frame") % len(KIND_DIMS[self.kind])
+
+    def seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of what the head sees of a row. Raises ModelParamError for more segments than frames."""
+        return segmented(shape, self.frame_axis, self.segments, self.cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,11 +274,6 @@ def head_inputs(kind: str, options: Mapping[str, Any]) -> tuple[HeadInput, ...]:
 def is_trained(kind: str) -> bool:
     """Return whether the head named `kind` learns anything. Raises ModelParamError where there is none."""
     return _class_of(kind)[0].is_trained
-
-
-def has_gate(kind: str) -> bool:
-    """Return whether the head named `kind` has a gate. Raises ModelParamError where there is no such head."""
-    return _class_of(kind)[0].has_gate
 
 
 def decided_by_data(kind: str) -> frozenset[str]:

@@ -40,6 +40,8 @@ class Planned:
     """(A, …) of one clip."""
     code: Mapping[str, str | int]
     """Name of the backbone's code, where its kind alone does not identify it."""
+    views: Mapping[str, Any]
+    """Views that are made of each one of the recipe's."""
 
     @property
     def name(self) -> str:
@@ -54,7 +56,8 @@ class Planned:
     def params(self, sources: Mapping[str, ClipInput]) -> dict[str, Any]:
         """Parameters that decide its rows, besides weights and clip."""
         cut = {} if self.cut.name == FEATURES_CUT else {"cut": self.cut.name}
-        return {"input": sources[self.training.name].normalisation, **cut, **self.code}
+        derived = {"views": self.views} if self.views else {}
+        return {"input": sources[self.training.name].normalisation, **cut, **derived, **self.code}
 
 
 def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
@@ -127,7 +130,7 @@ def _planned(
         params, source = preset.pretrain.backbones[training.name], sources[training.name]
         code = part_facts(params.model["kind"], BACKBONES)
         found += [
-            Planned(training, cut, (source.num_views, *shape), code)
+            Planned(training, cut, (source.num_views, *shape), code, params.derived_views)
             for cut, shape in cuts_of(
                 params.model,
                 params.cuts,

@@ -38,7 +38,7 @@ from models.training.plan import FitPlan
 from pipeline.datasets.opened import dataset_class
 from pipeline.errors import ParamError
 from pipeline.keys.keyed import in_key
-from pipeline.params.alignment import mixed_recipes
+from pipeline.params.alignment import misfits
 from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
 from pipeline.params.crossing import uncrossed_cuts
@@ -224,7 +224,7 @@ def _fed(preset: Preset, method: str) -> Iterator[Mistake]:
         return
     streams, found = streams_of(preset, method, inputs)
     found = found or [
-        *mixed_recipes(preset, method, inputs, streams),
+        *misfits(preset, method, inputs, streams),
         *uncrossed_cuts(preset, method, inputs),
     ]
     if found:
@@ -274,7 +274,7 @@ def _of_backbone(preset: Preset, name: str, wanted: HeadInput) -> Source:
     def made(options: Mapping[str, Any]) -> Backbone:
         return build_backbone({**params.model, **options}, shape=shape, edges=NTU_25.bones)
 
-    return Source(found, made if params.modality == "skeleton" else None)
+    return Source(wanted.seen(found), made if params.modality == "skeleton" else None)
 
 
 @cache
@@ -293,5 +293,5 @@ def _clip_shape(preset: Preset, params: BackboneParams) -> tuple[int, ...]:
     if params.modality == "skeleton":
         return 3, params.input.num_frames, NTU_25.num_joints, params.input.max_persons
     recipe = preset.crop.recipes[params.recipe if params.modality == "video" else preset.heatmaps.recipe]
-    size = recipe.size if params.modality == "video" else preset.heatmaps.size
+    size = params.seen_size(recipe.size) if params.modality == "video" else preset.heatmaps.size
     return 3, preset.sample[recipe.sampling].num_frames, *size

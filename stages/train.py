@@ -140,7 +140,8 @@ class HeadTraining:
         if self.is_trained:
             seed = backbone_seed(self.params, pretrain, seed, selection=selection)
         networks = networks_of(names, pretrain, seed, selection=selection)
-        return input_from(store, one, networks, self.crossed if self.is_trained else None)
+        crossed = self.crossed if self.is_trained else None
+        return input_from(store, one, networks, crossed, drawn=self.method in self.params.drawn_views)
 
     def _seen(self, rows: HeadRows, ids: Ids) -> list[list[str | int]]:
         """[id, keys of its features, label] of each clip, in order."""
@@ -158,6 +159,7 @@ class HeadTraining:
                 "plan": in_key(self.params.plan),
                 "epochs": epochs,
                 "seed": seed,
+                **({"views": "drawn"} if self.method in self.params.drawn_views else {}),
                 **part_facts(self._kind, HEADS),
             },
             inputs={

@@ -6,56 +6,60 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.errors import SamplingError
-from pipeline.inputs.segments import segments
+from pipeline.errors import DatasetError
+from pipeline.inputs.draw import Draw, centres, joined
 from pipeline.skeleton.body_parts import body_parts
 from pipeline.skeleton.layouts import LAYOUTS, NTU_25, UTD_20, WHOLE_FRAME, Layout
-from pipeline.video.sampling import SamplingRule, sample
 
 
 def frozen_network(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Stands for one: (T, H, W) → (T, 2), each frame by itself."""
-    return np.stack([frames.mean(axis=(1, 2)), frames.std(axis=(1, 2))], axis=1).astype(np.float32)
+    """Stands for one: (B, T, H, W) → (B, T, 2), each frame by itself."""
+    return np.stack([frames.mean(axis=(2, 3)), frames.std(axis=(2, 3))], axis=2).astype(np.float32)
 
 
-@given(num_frames=st.integers(1, 90), padding=st.integers(0, 5), seed=st.integers(0, 9), train=st.booleans())
-def test_choosing_among_features_equals_features_of_the_chosen(
-    num_frames: int, padding: int, seed: int, train: bool
-) -> None:
-    frames = np.random.default_rng(1).integers(256, size=(num_frames, 3, 4), dtype=np.uint8)
-    features = np.pad(frozen_network(frames), ((0, padding), (0, 0)), constant_values=np.nan)
-    rule = SamplingRule(rule="segment", num_frames=16, mode="train" if train else "test")
-
-    def rng() -> np.random.Generator | None:
-        return np.random.default_rng(seed) if train else None
-
-    (found,) = segments(num_frames, features, num_segments=16, rng=rng())
-    [chosen] = sample(rule, num_frames, rng=rng()).frames
-    np.testing.assert_array_equal(found, frozen_network(frames[chosen]))
+@given(num_frames=st.integers(1, 90), epoch=st.integers(0, 9))
+def test_choosing_among_features_equals_features_of_the_chosen(num_frames: int, epoch: int) -> None:
+    frames = np.random.default_rng(1).integers(256, size=(2, num_frames, 3, 4), dtype=np.uint8)
+    draw = Draw(0, epoch, 3)
+    found = draw.segments(frozen_network(frames), 16, axis=1)
+    np.testing.assert_array_equal(found, frozen_network(draw.segments(frames, 16, axis=1)))
 
 
 def test_segments_by_hand() -> None:
     """Eq. (5) repaired, F = 3, T = 6: centres floor((t - 1/2) / 2) = 0, 0, 1, 1, 2, 2; every frame twice."""
-    features, joints = np.arange(8.0).reshape(4, 2), np.arange(4)
-    chosen, same = segments(3, features, joints, num_segments=6)
-    assert same.tolist() == [0, 0, 1, 1, 2, 2]
-    np.testing.assert_array_equal(chosen, features[[0, 0, 1, 1, 2, 2]])
+    features, joints = np.arange(6.0).reshape(1, 3, 2), np.arange(3).reshape(1, 1, 3, 1)
+    np.testing.assert_array_equal(centres(features, 6, axis=1)[0], features[0, [0, 0, 1, 1, 2, 2]])
+    assert centres(joints, 6, axis=2)[0, 0, :, 0].tolist() == [0, 0, 1, 1, 2, 2]
 
 
-def test_segments_are_drawn_anew_with_each_generator() -> None:
-    rows = np.arange(300)
-    (one,) = segments(300, rows, rng=np.random.default_rng(0))
-    (other,) = segments(300, rows, rng=np.random.default_rng(1))
-    assert one.shape == (128,)
-    assert (one != other).mean() > 0.3
-    assert (np.diff(one) >= 0).all()
+def test_all_inputs_of_a_head_draw_alike_and_each_clip_epoch_and_batch_anew() -> None:
+    """Frame 40 of 80 and joint 20 of 40 are the same moment."""
+    frames, joints = np.tile(np.arange(80), (3, 1)), np.tile(np.arange(40), (3, 2, 1))
+    draw = Draw(0, 1, 2)
+    drawn, of_joints = draw.segments(frames, 10, axis=1), draw.segments(joints, 10, axis=2)
+    assert (drawn // 8 == np.arange(10)).all()  # one of each tenth
+    np.testing.assert_array_equal(drawn // 2, of_joints[:, 0])
+    np.testing.assert_array_equal(of_joints[:, 0], of_joints[:, 1])
+    others = [
+        drawn[[1, 2, 0]],
+        *(Draw(*who).segments(frames, 10, axis=1) for who in ((1, 1, 2), (0, 2, 2), (0, 1, 3))),
+    ]
+    assert all((other != drawn).mean() > 0.3 for other in others)
 
 
-def test_features_of_fewer_frames_than_the_clip_has_are_refused() -> None:
-    with pytest.raises(SamplingError, match=r"12 frames needs as many rows, got an array of \(11, 2\)"):
-        segments(12, np.zeros((12, 2)), np.zeros((11, 2)))
-    with pytest.raises(SamplingError, match="at least one"):
-        segments(0, np.zeros((4, 2)))
+def test_one_view_of_each_clip_is_drawn_the_same_in_all_inputs() -> None:
+    views = np.arange(400 * 3).reshape(400, 3, 1)
+    drawn = Draw(0, 0, 0).view(views)[:, 0] - np.arange(400) * 3
+    assert np.bincount(drawn).tolist() == [140, 143, 117]
+    np.testing.assert_array_equal(Draw(0, 0, 0).view(views + 7)[:, 0] - 7 - np.arange(400) * 3, drawn)
+    assert Draw(0, 0, 0).view(views[:, :1])[:, 0].tolist() == (np.arange(400) * 3).tolist()
+
+
+def test_vectors_of_several_networks_are_joined_view_by_view() -> None:
+    two, one = np.arange(4).reshape(1, 2, 2), np.array([[[9]]])
+    assert joined([two, one]).tolist() == [[[0, 1, 9], [2, 3, 9]]]
+    with pytest.raises(DatasetError, match=r"have \[2, 3\] views: one is drawn for all"):
+        joined([two, np.zeros((1, 3, 1))])
 
 
 def test_body_parts_of_kinect_layouts_by_hand() -> None:

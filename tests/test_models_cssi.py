@@ -19,7 +19,7 @@ from models.inference import embed_views
 from models.training.fit import fit
 from models.training.plan import Amp, FitPlan
 from models.training.seeding import seeded
-from pipeline.inputs.segments import segments
+from pipeline.inputs.draw import Draw
 from pipeline.skeleton.layouts import NTU_25
 
 CHAIN = ((1, 0), (2, 1))
@@ -120,23 +120,19 @@ def test_with_resnet_frozen_all_else_learns() -> None:
 def test_cached_frames_give_the_same_logits_as_the_frames_themselves() -> None:
     """Features of every frame in float16, segments drawn afterwards: the same as drawing frames, then ResNet."""
     network = video().eval()
-    num_frames, padded = 12, 16
-    whole = np.zeros((1, 3, padded, 32, 32), np.float32)
-    whole[:, :, :num_frames] = np.random.default_rng(0).normal(size=(1, 3, num_frames, 32, 32))
+    whole = np.random.default_rng(0).normal(size=(1, 3, 12, 32, 32)).astype(np.float32)
     cached = embed_views(network, ("frames",), [torch.from_numpy(whole)], batch_size=1)["frames"][
         :, 0
     ].numpy()
-    (chosen,) = segments(num_frames, cached[0], num_segments=SEGMENTS, rng=np.random.default_rng(3))
-    (pixels,) = segments(
-        num_frames, whole[0].swapaxes(0, 1), num_segments=SEGMENTS, rng=np.random.default_rng(3)
-    )
+    draw = Draw(3, 0, 0)
+    chosen, pixels = draw.segments(cached, SEGMENTS, axis=1), draw.segments(whole, SEGMENTS, axis=2)
     with seeded(0, "model"):
         ends = CSSIModel(4, video=network).eval()
         cut = CSSIModel(4, video=CachedFrames(1280)).eval()
     cut.load_state_dict({n: v for n, v in ends.state_dict().items() if not n.startswith("streams.")})
     with torch.no_grad():
-        expected = ends(torch.from_numpy(pixels).transpose(0, 1)[None])
-        found = cut(torch.from_numpy(chosen)[None])
+        expected = ends(torch.from_numpy(pixels))
+        found = cut(torch.from_numpy(chosen))
     torch.testing.assert_close(found, expected, rtol=1e-2, atol=2e-3)
 
 

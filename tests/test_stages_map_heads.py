@@ -18,7 +18,8 @@ from cache import Store, open_store
 from models.head import Source, head_for
 from models.training.checkpoint import decode
 from pipeline.catalog.catalog import read_catalog
-from pipeline.inputs.head_input import HeadBatches, HeadRows, MapInput, VectorInput
+from pipeline.inputs.head_batches import HeadBatches
+from pipeline.inputs.head_input import HeadRows, MapInput, VectorInput
 from pipeline.training.trainings import listed_trainings, read_trainings
 from stages.load_params import load_params
 
@@ -50,7 +51,7 @@ BACKBONES: dict[str, Any] = {
         "recipe": "r4",
         "model": {"kind": "frame_resnet", "network": "mobilenet_v2"},
         "plan": ONCE,
-        "cuts": ["features", "segments"],
+        "cuts": ["features", "segments", "frames"],
     },
     "graph": {
         **JOINTS,
@@ -77,6 +78,7 @@ METHODS = {
     "last_block": {},
     "last_block@sf": {"sf_head": 2},
     "cssi": {"reasoning": "lstm", "dim": 16},
+    "cssi@drawn": {"reasoning": "lstm", "dim": 16, "drawn_segments": 3},
     "cssi@frozen": {"skeleton": "frozen", "reasoning": "conv3d", "dim": 16},
     "cssi@video": {"skeleton": "none", "reasoning": "lstm", "dim": 16, "corrected_fc": True},
 }
@@ -87,7 +89,11 @@ TRAIN: dict[str, Any] = {
     "methods": ["video", "skeleton", *METHODS],
     "fused": "epam",
     "options": METHODS,
-    "streams": {"epam@none": {"rgb": "rgb"}, "cssi": {"skeleton": "dinet"}},
+    "streams": {
+        "epam@none": {"rgb": "rgb"},
+        "cssi": {"skeleton": "dinet"},
+        "cssi@drawn": {"skeleton": "dinet"},
+    },
     "seeds": [0],
     "plan": {**PLAN, "batch": 8, "lr": 0.002, "grad_clip": 1.0},
 }

@@ -1,13 +1,15 @@
 """CSSIModel behind frozen networks as a head: segments fused by an MLP, then PVRM or a rival (SPEC 1.4 and 1.8)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor
 
 from models.cssi.network import CachedFrames, CSSIModel
 from models.cssi.pvrm import PVRM, Conv3dHead, LSTMHead, MatrixHead
-from models.cssi.resnet import SEGMENTS
+from models.cssi.resnet import FRAMES, SEGMENTS
 from models.cuts import JOINTS, Backbone
 from models.errors import ModelParamError
 from models.head import CutHead, HeadInput, HeadOutput, Source, check_classes
@@ -27,6 +29,7 @@ REASONING: dict[Reasoning, Callable[[int, int], MatrixHead]] = {
 }
 
 _VIDEO = HeadInput("video", ("video",), "frames", SEGMENTS)
+_FRAMES = HeadInput("video", ("video",), "frames", FRAMES)
 _SKELETON: dict[SkeletonPart, tuple[HeadInput, ...]] = {
     "trained": (HeadInput("skeleton", ("skeleton",), "joints", JOINTS.name),),
     "frozen": (HeadInput("skeleton", ("skeleton",), "frames", SEGMENTS),),
@@ -53,11 +56,16 @@ class CSSIHead(CutHead):
         dim: int = 256,
         corrected_fc: bool = False,
         extremum_channels: bool = False,
+        drawn_segments: int | None = None,
     ) -> None:
-        """Build a fresh model; `extremum_channels` is an option of PVRM alone."""
+        """Build a fresh model; `extremum_channels` is an option of PVRM alone.
+
+        With `drawn_segments` each epoch draws so many segments anew (eq. 5) from the cached frames and joints of whole
+        clips, and testing takes their centres; without, segments are those that were cached.
+        """
         super().__init__()
         check_classes(num_classes)
-        _check(reasoning, extremum_channels=extremum_channels)
+        _check(reasoning, drawn_segments, extremum_channels=extremum_channels)
         of_skeleton: Backbone | None = None
         if skeleton == "frozen":
             of_skeleton = CachedFrames(skeleton_width)
@@ -65,12 +73,7 @@ class CSSIHead(CutHead):
             of_skeleton = skeleton_network({})
             of_skeleton.cut(SEGMENTS)  # refuses a network that gives one vector a clip alone
         of_video = CachedFrames(video_width, corrected_fc=corrected_fc) if video == "frozen" else None
-
-        def head(classes: int, width: int) -> MatrixHead:
-            if extremum_channels:
-                return PVRM(classes, width, extremum_channels=True)
-            return REASONING[reasoning](classes, width)
-
+        head = partial(PVRM, extremum_channels=True) if extremum_channels else REASONING[reasoning]
         self.model = CSSIModel(num_classes, skeleton=of_skeleton, video=of_video, head=head, dim=dim)
         if segments < self.model.head.min_segments:
             raise ModelParamError(
@@ -80,7 +83,12 @@ class CSSIHead(CutHead):
 
     @classmethod
     def inputs(
-        cls, *, skeleton: SkeletonPart = "trained", video: VideoPart = "frozen", **_: Any
+        cls,
+        *,
+        skeleton: SkeletonPart = "trained",
+        video: VideoPart = "frozen",
+        drawn_segments: int | None = None,
+        **_: Any,
     ) -> tuple[HeadInput, ...]:
         """Return the parts' inputs, skeleton first. Raises ModelParamError where none is left."""
         if skeleton not in _SKELETON or video not in ("frozen", "none"):
@@ -90,7 +98,13 @@ class CSSIHead(CutHead):
         found = (*_SKELETON[skeleton], *((_VIDEO,) if video == "frozen" else ()))
         if not found:
             raise ModelParamError("skeleton and video are both 'none': nothing is left to see")
-        return found
+        if drawn_segments is None:
+            return found
+        if skeleton == "frozen":
+            raise ModelParamError(
+                "drawn_segments needs joints, of which DINet-R sees the drawn ones: say skeleton: trained, or none"
+            )
+        return tuple(replace(_FRAMES if one is _VIDEO else one, segments=drawn_segments) for one in found)
 
     @classmethod
     def sizes(cls, *sources: Source) -> dict[str, Any]:
@@ -113,7 +127,9 @@ class CSSIHead(CutHead):
         return HeadOutput(self.model(*inputs))
 
 
-def _check(reasoning: str, *, extremum_channels: bool) -> None:
+def _check(reasoning: str, drawn_segments: int | None, *, extremum_channels: bool) -> None:
+    if drawn_segments is not None and drawn_segments < 1:
+        raise ModelParamError(f"drawn_segments must be 1 or more, or null, got {drawn_segments}")
     if reasoning not in REASONING:
         raise ModelParamError(f"reasoning must be one of {sorted(REASONING)}, got {reasoning!r}")
     if extremum_channels and reasoning != "pvrm":

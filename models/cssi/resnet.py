@@ -50,7 +50,7 @@ CUTS = (
         FRAMES,
         ("frame", "channel"),
         "fed every frame, all of CSSIModel behind a frozen ResNet, its random segments drawn anew each epoch "
-        "(pipeline.inputs.segments); not a fine-tuned ResNet, nor flips and turns beyond the stored views",
+        "(option drawn_segments); not a fine-tuned ResNet, nor flips and turns beyond the stored views",
         dtype="float16",
     ),
 )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pipeline.build.pinned import Pinned
 from pipeline.catalog.catalog import Catalog
 from pipeline.fitting.networks import Arrays, Classify, Labels, Trainable
-from pipeline.inputs.head_input import HeadBatches, HeadBlocks, HeadRows, softmax
+from pipeline.inputs.head_batches import HeadBatches, HeadBlocks, softmax
+from pipeline.inputs.head_input import HeadRows
 from pipeline.inputs.prefetch import prefetched
 from pipeline.training.trainings import Ids
 

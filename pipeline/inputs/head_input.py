@@ -1,6 +1,6 @@
-"""Cached cuts as the tensors that a head takes: vectors are held in memory, all else is read batch by batch."""
+"""Cached cuts as the tensors that a head takes, for any clips; in training a view or segments of them are drawn."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from cache import Store
 from pipeline.arrays.cut_arrays import cut_array
 from pipeline.errors import DatasetError
+from pipeline.inputs.draw import Draw, centres, joined
 from pipeline.inputs.out_of_fold import CrossFit, OutOfFold, view_means
-from pipeline.rng import rng_for
-from pipeline.shown import ShownByShape
 
 if TYPE_CHECKING:
     from pipeline.params.params import HeadParams, PretrainParams
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 Values = NDArray[Any]
 """(N, …) values of N clips, float32 or float16."""
-
-Labels = NDArray[np.int64]
 
 
 class OneInput(Protocol):
@@ -37,8 +34,12 @@ class OneInput(Protocol):
         """Shape of one clip's values."""
         ...
 
-    def read(self, ids: Sequence[str]) -> Values:
-        """Return the values of `ids`, in their order: (N, *shape)."""
+    def views(self, ids: Sequence[str]) -> Values:
+        """Return all that a batch of training may draw of `ids`: (N, A, …), A being 1 where no view is drawn."""
+        ...
+
+    def seen(self, views: Values, draw: Draw | None) -> Values:
+        """Return what the head sees of `views`: drawn in training, and always the same without `draw`."""
         ...
 
     def row_keys(self) -> list[dict[str, str]]:
@@ -59,14 +60,32 @@ class VectorInput:
     in_memory: bool = True
     out_of_fold: Mapping[str, OutOfFold] = field(default_factory=dict)
     """Array to what stands for it, where clips' vectors are of networks that did not see them."""
+    drawn: bool = False
+    """Whether training draws one of a clip's views in each epoch, in place of their mean."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(C,): the sum of all widths."""
         return (sum(self.store.spec(name).row_shape[-1] for name in self.arrays),)
 
+    def views(self, ids: Sequence[str]) -> Values:
+        """Return (N, A, C) float32, or (N, 1, C), the mean over views, where none is drawn."""
+        if not self.drawn:
+            return self.read(ids)[:, None]
+        crossed = self.out_of_fold
+        return joined(
+            [
+                crossed[name].views(ids) if name in crossed else self.store.read(name, list(ids))
+                for name in self.arrays
+            ]
+        )
+
+    def seen(self, views: Values, draw: Draw | None) -> Values:
+        """(N, A, C) → (N, C): one view each, or their mean."""
+        return views.mean(axis=1, dtype=np.float32) if draw is None else draw.view(views)
+
     def read(self, ids: Sequence[str]) -> Values:
-        """Return (N, C) float32."""
+        """Return the mean over views: (N, C) float32."""
         crossed = self.out_of_fold
         parts = [
             crossed[name].read(ids) if name in crossed else view_means(self.store, name, ids)
@@ -89,20 +108,41 @@ class VectorInput:
 
 @dataclass(frozen=True)
 class MapInput:
-    """A map, joints, or a vector a frame, of each clip's first view, as it is stored."""
+    """A map, joints, or a vector a frame, of each clip's first view or a drawn one, as it is stored."""
 
     store: Store
     array: str
     in_memory: bool = False
+    drawn: bool = False
+    """Whether training draws one of a clip's views in each epoch, in place of the first."""
+    segments: int | None = None
+    """Number of segments of which one row each is looked up, at random in training; None takes every row."""
+    frame_axis: int = 0
+    """Axis of one view's row along which segments lie."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one view's row, such as (C, T, H, W)."""
-        return self.store.spec(self.array).row_shape[1:]
+        """Shape of what the head sees of one clip, such as (C, T, H, W)."""
+        row: tuple[int, ...] = self.store.spec(self.array).row_shape[1:]
+        if self.segments is None:
+            return row
+        return (*row[: self.frame_axis], self.segments, *row[self.frame_axis + 1 :])
 
-    def read(self, ids: Sequence[str]) -> Values:
-        """Return (N, …) of the store's own type."""
-        return np.ascontiguousarray(self.store.read(self.array, list(ids))[:, 0])
+    def views(self, ids: Sequence[str]) -> Values:
+        """Return (N, A, …) of the store's own type; the first view alone where none is drawn."""
+        return np.asarray(self.store.read(self.array, list(ids))[:, : None if self.drawn else 1])
+
+    def seen(self, views: Values, draw: Draw | None) -> Values:
+        """(N, A, …) → (N, *shape)."""
+        one = views[:, 0] if draw is None else draw.view(views)
+        if self.segments is not None:
+            axis = self.frame_axis + 1
+            return (
+                centres(one, self.segments, axis=axis)
+                if draw is None
+                else draw.segments(one, self.segments, axis=axis)
+            )
+        return np.ascontiguousarray(one)
 
     def row_keys(self) -> list[dict[str, str]]:
         """Return the keys of the array's rows."""
@@ -126,7 +166,7 @@ class HeadRows:
 
     def read(self, ids: Sequence[str]) -> tuple[Values, ...]:
         """Return every input of `ids`: (N, …) each."""
-        return tuple(one.read(ids) for one in self.inputs)
+        return tuple(one.seen(one.views(ids), None) for one in self.inputs)
 
     def keys(self, ids: Sequence[str]) -> list[list[str]]:
         """Return [id, keys of its inputs' rows] of each of `ids`."""
@@ -165,12 +205,17 @@ def networks_of(
 
 
 def input_from(
-    store: Store, declared: "DeclaredInput", networks: tuple[str, ...], crossed: CrossFit | None = None
+    store: Store,
+    declared: "DeclaredInput",
+    networks: tuple[str, ...],
+    crossed: CrossFit | None = None,
+    *,
+    drawn: bool = False,
 ) -> OneInput:
     """Return one declared input, read from the arrays of its cut of these networks.
 
-    With `crossed`, vectors of clips that a network was fitted to are of those trained without them. Raises DatasetError
-    where the store lacks an array.
+    With `crossed`, vectors of clips that a network was fitted to are of those trained without them; with `drawn`,
+    training sees one view of a clip in each epoch. Raises DatasetError where the store lacks an array.
     """
     arrays = tuple(cut_array(name, declared.cut) for name in networks)
     for name in arrays:
@@ -180,59 +225,10 @@ def input_from(
                 "`pretrain` and `features` with the present params"
             )
     if declared.kind not in ("vector", "logits"):
-        return MapInput(store, arrays[0])
+        return MapInput(
+            store, arrays[0], drawn=drawn, segments=declared.segments, frame_axis=declared.frame_axis
+        )
     if crossed is None:
-        return VectorInput(store, arrays)
+        return VectorInput(store, arrays, drawn=drawn)
     found = {array: crossed.of(name, declared.cut) for array, name in zip(arrays, networks, strict=True)}
-    return VectorInput(store, arrays, out_of_fold=found)
-
-
-@dataclass(frozen=True, repr=False)
-class HeadBatches(ShownByShape):
-    """Shuffled batches of a head's inputs; those of epoch e depend only on the seed and on e."""
-
-    rows: HeadRows
-    ids: tuple[str, ...]
-    labels: Labels
-    batch: int
-    seed: int
-    _held: dict[int, Values] = field(default_factory=dict, compare=False)
-
-    def __post_init__(self) -> None:
-        for place, one in enumerate(self.rows.inputs):
-            if one.in_memory:
-                self._held[place] = one.read(self.ids)
-
-    def __call__(self, epoch: int) -> Iterator[tuple[tuple[Values, ...], Labels]]:
-        """Yield every clip once, in batches of nearly equal size, `batch` at most."""
-        order = rng_for("order", self.seed, epoch).permutation(len(self.labels))
-        for part in np.array_split(order, -(-len(order) // self.batch)):
-            yield (
-                tuple(self._values(place, part) for place in range(len(self.rows.inputs))),
-                self.labels[part],
-            )
-
-    def _values(self, place: int, part: NDArray[np.intp]) -> Values:
-        if place in self._held:
-            return self._held[place][part]
-        return self.rows.inputs[place].read([self.ids[number] for number in part])
-
-
-class HeadBlocks:
-    """A head's inputs in order, over and over: `size` clips at a time where maps are read, else all at once."""
-
-    def __init__(self, rows: HeadRows, ids: Sequence[str], size: int) -> None:
-        self._rows, self._ids, self._size = rows, ids, size
-        self._whole = rows.read(ids) if ids and not rows.streamed else None
-
-    def __iter__(self) -> Iterator[tuple[Values, ...]]:
-        if self._whole is not None:
-            return iter((self._whole,))
-        starts = range(0, len(self._ids), self._size)
-        return (self._rows.read(self._ids[start : start + self._size]) for start in starts)
-
-
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Convert logits (N, K) to probabilities (N, K)."""
-    raised = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+    return VectorInput(store, arrays, out_of_fold=found, drawn=drawn)

@@ -38,8 +38,8 @@ class MapSource:
 
     @property
     def num_views(self) -> int:
-        """Number of views of the heatmaps' recipe."""
-        return self._store.spec(self._array).row_shape[0]
+        """Number of views: those of the heatmaps' recipe, each mirrored too where params say so."""
+        return int(self._store.spec(self._array).row_shape[0]) * (1 + self.params.flips)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -57,12 +57,14 @@ class MapSource:
         return made_keys(self._store, self._array)
 
     def unaugmented(self, ids: Sequence[str], view: int) -> Floats:
-        """Return the maps of one view without augmentation: (B, K, T, H, W)."""
-        return _to_float(np.stack([self._maps(clip_id, view) for clip_id in ids]))
+        """Return the maps of one view without augmentation: (B, K, T, H, W); each view is followed by its mirror."""
+        of_recipe, mirrored = divmod(view, 1 + self.params.flips)
+        maps = np.stack([self._maps(clip_id, of_recipe) for clip_id in ids])
+        return _to_float(flip_heatmaps(maps, self._flip_order) if mirrored else maps)
 
     def augmented(self, ids: Sequence[str], rng: np.random.Generator) -> Floats:
         """Return maps of a random view, mirrored at random: (B, K, T, H, W)."""
-        views = rng.integers(self.num_views, size=len(ids))
+        views = rng.integers(self._store.spec(self._array).row_shape[0], size=len(ids))
         maps = np.stack([self._maps(clip_id, int(view)) for clip_id, view in zip(ids, views, strict=True)])
         mirrored = rng.random(len(ids)) < self.params.flip_chance
         if mirrored.any():

@@ -1,6 +1,6 @@
 """Vectors of clips from networks that did not see them: what a head learns from where `cross_fit` is asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -55,13 +55,26 @@ class OutOfFold:
     _alignments: dict[str, Alignment] = field(default_factory=dict, compare=False, repr=False)
 
     def read(self, ids: Sequence[str]) -> Floats:
-        """Return (N, C) vectors, all in the basis of the network that saw every part."""
+        """Return (N, C) vectors, all in the basis of the network that saw every part: means over views."""
+        return self._gathered(ids, lambda array, some: view_means(self.store, array, some))
+
+    def views(self, ids: Sequence[str]) -> Floats:
+        """Return (N, A, C) vectors of every view, in that basis too."""
+        return self._gathered(ids, lambda array, some: np.asarray(self.store.read(array, some), np.float32))
+
+    def _gathered(self, ids: Sequence[str], read: Callable[[str, list[str]], Floats]) -> Floats:
+        """What `read` gives of each clip's own array, aligned."""
         of_clips = np.array([self.unseen.get(clip_id, self.array) for clip_id in ids], object)
-        found = np.empty((len(ids), self.store.spec(self.array).row_shape[-1]), np.float32)
+        parts: list[tuple[NDArray[np.intp], Floats]] = []
         for array in sorted({*of_clips}):
             places = np.flatnonzero(of_clips == array)
-            vectors = view_means(self.store, array, [ids[place] for place in places.tolist()])
-            found[places] = self._alignment(array)(vectors) if array in self.aligned_on else vectors
+            vectors = read(array, [ids[place] for place in places.tolist()])
+            parts.append((places, self._alignment(array)(vectors) if array in self.aligned_on else vectors))
+        found = np.empty((len(ids), *self.store.spec(self.array).row_shape[-1:]), np.float32)
+        if parts:
+            found = np.empty((len(ids), *parts[0][1].shape[1:]), np.float32)
+        for places, vectors in parts:
+            found[places] = vectors
         return found
 
     def row_keys(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Parameters of a backbone: its network, its input and its training."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -101,6 +101,7 @@ class _Backbone(Section):
 class VideoBackbone(_Backbone):
     """A network over cropped frames."""
 
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = (*_Backbone.NEVER_IN_KEYS, "flips")
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
         "model",
         "plan",
@@ -117,11 +118,28 @@ class VideoBackbone(_Backbone):
     """Crop recipe whose frames it sees: a name of `crop.recipes`."""
     pixels: Pixels = PixelScale()
     augment: PixelAugment = VideoAugment()
+    phases: int = Field(default=1, ge=1)
+    """Step s of CSSIModel's image segmentation: sub-image (i, j) is every s-th pixel of every s-th row from (i, j) on.
+    A network sees one, random in training; all s² are views of what `features` keeps. 1 shows whole pictures."""
+    flips: bool = False
+    """Whether `features` keeps each view mirrored too, as one more view; decides no training."""
+
+    @property
+    def derived_views(self) -> dict[str, Any]:
+        """Return the views that are made of each one of the recipe's; empty where there are none."""
+        return {
+            name: getattr(self, name) for name in ("phases", "flips") if getattr(self, name) not in (1, False)
+        }
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return height and width of what the network sees of crops of `size`, in pixels."""
+        return size[0] // self.phases, size[1] // self.phases
 
 
 class HeatmapBackbone(_Backbone):
     """A network over the pseudo-heatmaps that the section `heatmaps` describes."""
 
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = (*_Backbone.NEVER_IN_KEYS, "flips")
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
         "model",
         "plan",
@@ -134,6 +152,13 @@ class HeatmapBackbone(_Backbone):
     modality: Literal["heatmaps"]
     flip_chance: float = Field(default=0.0, ge=0, le=1)
     """Chance of a mirrored clip, left and right joints exchanged; harmful where a class depends on the side."""
+    flips: bool = False
+    """Whether `features` keeps each view mirrored too, as one more view; decides no training."""
+
+    @property
+    def derived_views(self) -> dict[str, Any]:
+        """Return the views that are made of each one of the recipe's; empty where there are none."""
+        return {"flips": True} if self.flips else {}
 
 
 class SkeletonBackbone(_Backbone):
@@ -154,6 +179,11 @@ class SkeletonBackbone(_Backbone):
     stream: Stream = "joint"
     input: Skeletal = SkeletonInput()
     augment: SkeletalAugment = SkeletonAugment()
+
+    @property
+    def derived_views(self) -> dict[str, Any]:
+        """Return nothing: joints have one view."""
+        return {}
 
 
 Backbone = Annotated[VideoBackbone | HeatmapBackbone | SkeletonBackbone, Field(discriminator="modality")]

@@ -192,6 +192,9 @@ class HeadParams(Section):
     align_folds: Literal["procrustes", "none"] = "procrustes"
     """With `pretrain.cross_fit`: whether vectors of networks trained without a part are rotated onto those of the
     network that saw all of them (`pipeline.inputs.alignment`); logits never need it."""
+    drawn_views: tuple[str, ...] = ()
+    """Methods whose heads are fitted on one cached view of each clip, drawn anew in each epoch, in place of the mean
+    over views (of maps and frames: the first), the same in all inputs. They are tested as the others are."""
     clips_per_class: tuple[Annotated[int, Field(gt=0)], ...] = ()
     """Small samples: for each number, heads fitted on so many training clips of each class, on the same backbones."""
     seeds: tuple[int, ...] = Field(min_length=1)
@@ -270,6 +273,9 @@ class Preset(Section):
             if FEATURES not in backbones[name].cuts:
                 place = ("pretrain", "backbones", name, "cuts")
                 yield place, f"heads are trained on {name!r}, so its cuts must hold {FEATURES!r}"
+        for name in train.drawn_views:
+            known = [*train.methods, *train.single_backbones]
+            yield from _none_of(("train", "drawn_views"), name, "methods", known)
         if train.late_fusion != MODALITIES:
             known = [*train.methods, *train.single_backbones, *train.scores]
             for name in train.late_fusion:

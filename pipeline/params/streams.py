@@ -37,6 +37,14 @@ class DeclaredInput(Protocol):
     def aligned(self) -> bool:
         """Whether it must show the frames and places of the head's other aligned inputs."""
 
+    @property
+    def segments(self) -> int | None:
+        """Number of segments of which one row each is looked up; None where all are seen."""
+
+    @property
+    def frame_axis(self) -> int:
+        """Axis of one clip's row along which its frames lie."""
+
 
 Names = tuple[str, ...]
 

@@ -172,6 +172,7 @@ class _Maker:
             methods=methods,
             streams={row.method: given for row in rows if (given := self._streams(row))},
             fused=main,
+            drawn_views=tuple(row.method for row in rows if row.drawn_views),
             options={row.method: given for row in rows if (given := _options(own, row))},
             seeds=self.seeds,
             plan=TrainingPlan(**self.setup.plan) if self.setup.plan else own.plan,

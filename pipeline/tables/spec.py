@@ -37,6 +37,8 @@ class Row:
     level: Level = "frozen trunk"
     against: str = ""
     """Label of the row that it is compared with; the table's reference where empty."""
+    drawn_views: bool = False
+    """Whether its head is fitted on one cached view of each clip, drawn in each epoch."""
     why_not: str = ""
     """Reason for which no params could make the row run."""
     remark: str = ""
