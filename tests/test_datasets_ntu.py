@@ -104,6 +104,22 @@ def test_a_body_at_the_origin_is_absent(tmp_path: Path) -> None:
     assert flags == {"no_body_frames"}
 
 
+def test_whatever_stands_between_the_numbers_the_same_is_read() -> None:
+    """The owners' form is read at once by Arrow, any other word by word; both round as Python does."""
+    odd = skeleton_text([[(ANNA, 0.1), (BEN, 1e-7)], [], [(BEN, -0.0), (ANNA, 123456.789012345678)]])
+    num_frames, bodies, flags = parsed(odd)  # type: ignore[misc]
+    assert num_frames == 3
+    assert [body.frames.tolist() for body in bodies] == [[0, 2]] * 2
+    assert bodies[0].joints_3d[:, 0, 0].tolist() == [np.float32(0.1), np.float32(123456.789012345678)]
+    for other in (odd.replace("\n", "\r\n"), odd.replace(" ", "  "), odd.replace("\n", " ") + "\n\n"):
+        again, theirs, same = parsed(other)  # type: ignore[misc]
+        assert (again, same) == (num_frames, flags)
+        for ours, its in zip(bodies, theirs, strict=True):
+            assert (ours.body_id, ours.frames.tolist()) == (its.body_id, its.frames.tolist())
+            for name in ("joints_3d", "joints_2d", "score"):
+                assert getattr(ours, name).tobytes() == getattr(its, name).tobytes()
+
+
 def test_the_same_id_twice_in_a_frame_counts_once() -> None:
     _, bodies, flags = parsed(skeleton_text([[(ANNA, 0.0), (ANNA, 1.0)]]))  # type: ignore[misc]
     assert bodies[0].joints_3d[:, 0, 0].tolist() == [0.0]

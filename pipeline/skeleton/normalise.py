@@ -111,7 +111,13 @@ def window(base: Array, how: SkeletonInput) -> Array:
 
 
 def _has_joints(joints: Array, skeleton: Skeleton) -> bool:
-    return bool(np.any(np.isfinite(joints).all(axis=3) & skeleton.present[..., None]))
+    return bool(np.any(_finite(joints) & skeleton.present[..., None]))
+
+
+def _finite(joints: Array) -> Bools:
+    """(T, M, V): whether all coordinates are; a few times as fast as NumPy's `all` along so short an axis."""
+    finite = np.isfinite(joints)
+    return np.asarray(np.logical_and.reduce([finite[..., axis] for axis in range(joints.shape[3])]))
 
 
 def _span(skeleton: Skeleton, seen: Bools) -> slice:
@@ -125,18 +131,20 @@ def _span(skeleton: Skeleton, seen: Bools) -> slice:
 def _cleaned(joints: Array, skeleton: Skeleton, max_persons: int) -> tuple[NDArray[np.float64], Bools]:
     """(L, M, V, D) joints without NaN, and (L, M, V) where they are known, gaps filled; M = max_persons."""
     joints = joints[:, :max_persons]
-    seen = np.isfinite(joints).all(axis=3) & skeleton.present[:, :max_persons, None]
+    seen = _finite(joints) & skeleton.present[:, :max_persons, None]
     span = _span(skeleton, seen)
     filled, known = fill_gaps(joints[span], seen[span], skeleton.present[span, :max_persons])
     missing = max_persons - joints.shape[1]
-    people = ((0, 0), (0, max(missing, 0)), (0, 0))
+    if not missing:
+        return filled, known
+    people = ((0, 0), (0, missing), (0, 0))
     return np.pad(filled, (*people, (0, 0))), np.pad(known, people)
 
 
 def _cleaned_score(skeleton: Skeleton, known: Bools) -> NDArray[np.float64]:
     """(L, M, V): the score of the frames that `_cleaned` kept."""
     persons = min(known.shape[1], skeleton.score.shape[1])
-    seen = np.isfinite(skeleton.joints_2d[:, :persons]).all(axis=3) & skeleton.present[:, :persons, None]
+    seen = _finite(skeleton.joints_2d[:, :persons]) & skeleton.present[:, :persons, None]
     score = np.zeros(known.shape)
     score[:, :persons] = skeleton.score[_span(skeleton, seen), :persons]
     return score

@@ -14,6 +14,9 @@ def fill_gaps(
     Returns the values, 0 where unknown, and where they are known: a present person's joint that is
     seen in at least one frame. Before its first and after its last sighting a joint keeps its position.
     """
+    known = present[..., None] & seen.any(axis=0)
+    if not (known & ~seen).any():
+        return np.where(known[..., None], values, 0.0) + np.float64(0.0), known
     frames = np.arange(len(values))[:, None, None]
     before = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
     after = np.minimum.accumulate(np.where(seen, frames, len(values))[::-1], axis=0)[::-1]
@@ -23,7 +26,6 @@ def fill_gaps(
     share = (frames[..., None] - first) / np.maximum(last - first, 1)
     clean = np.where(seen[..., None], values, 0.0)
     start, end = np.take_along_axis(clean, first, axis=0), np.take_along_axis(clean, last, axis=0)
-    known = present[..., None] & ever
     return np.where(known[..., None], start + share * (end - start), 0.0), known
 
 
@@ -35,8 +37,11 @@ def repeat_to(base: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]
     """
     there = np.abs(base).sum(axis=(0, 2)) > 0
     lengths = np.where(there.any(axis=0), len(there) - np.argmax(there[::-1], axis=0), 1)
-    index = np.arange(num_frames)[:, None] % lengths
-    return np.take_along_axis(base, index[None, :, None, :], axis=1)
+    index = np.arange(num_frames)
+    repeated: NDArray[np.float32] = base.take(index % lengths.max(), axis=1)
+    for person in np.flatnonzero(lengths < lengths.max()):
+        repeated[..., person] = base[:, index % lengths[person], :, person].swapaxes(0, 1)
+    return repeated
 
 
 def crop_resize(base: NDArray[np.float32], start: int, stop: int, num_frames: int) -> NDArray[np.float32]:

@@ -22,7 +22,8 @@ def rotation_onto(source: NDArray[np.floating], target: NDArray[np.floating]) ->
         axis = np.cross(unit, np.eye(3)[np.argmin(np.abs(unit))])
         axis /= np.linalg.norm(axis)
         return np.asarray(2 * np.outer(axis, axis) - np.eye(3))
-    x, y, z = np.cross(unit, target)
+    (a, b, c), (d, e, f) = unit.tolist(), target.tolist()
+    x, y, z = b * f - c * e, c * d - a * f, a * e - b * d  # np.cross takes as long as all the rest
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     return np.asarray(np.eye(3) + cross + cross @ cross / (1 + cosine))
 

@@ -22,8 +22,10 @@ def motion_metres(body: Body) -> float:
 
     The energy that 2s-AGCN (ntu_gendata.py) ranks bodies by; NaN joints are left out, 0 where none is known.
     """
-    known = body.joints_3d[np.isfinite(body.joints_3d).all(axis=2)].astype(np.float64)
-    return float(known.std(axis=0).sum()) if len(known) else 0.0
+    known, finite = body.joints_3d.reshape(-1, 3), np.isfinite(body.joints_3d.reshape(-1, 3))
+    if not finite.all():
+        known = known[finite.all(axis=1)]
+    return float(known.astype(np.float64).std(axis=0).sum()) if len(known) else 0.0
 
 
 def without_noise(bodies: Sequence[Body]) -> list[Body]:
@@ -60,7 +62,8 @@ def select_bodies(
         kept, slots = ctrgcn_slots(ordered, max_persons)
     else:
         kept = without_noise(ordered) if rule == "denoised" and len(ordered) > 1 else ordered
-        slots = _place(sorted(kept, key=motion_metres, reverse=True), num_frames, max_persons)
+        ranked = sorted(kept, key=motion_metres, reverse=True) if len(kept) > 1 else kept
+        slots = _place(ranked, num_frames, max_persons)
     left_out = len(kept) - sum(map(len, slots))
     skeleton = _stack(slots, num_frames, max_persons)
     seen = _seen(slots, num_frames)

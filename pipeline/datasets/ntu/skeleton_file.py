@@ -13,20 +13,22 @@ from numpy.typing import NDArray
 
 from pipeline.datasets.ntu.bodies import BodyRule, select_bodies
 from pipeline.datasets.ntu.body import Body
+from pipeline.datasets.ntu.regular_form import (
+    HEAD_NUMBERS,
+    JOINT_NUMBERS,
+    MOST_DIGITS,
+    NUM_JOINTS,
+    READ,
+    SeenBodies,
+    read_regular,
+)
 from pipeline.errors import SkeletonError
-from pipeline.skeleton.layouts import NTU_25
 from pipeline.values import MOST, Skeleton
 
-HEAD_NUMBERS = 10
-JOINT_NUMBERS = 12
-NUM_JOINTS = NTU_25.num_joints
 BODY_NUMBERS = HEAD_NUMBERS + 1 + NUM_JOINTS * JOINT_NUMBERS
 
 QUOTED_LETTERS = 40
 """Letters that a message quotes of a word: a file of a megabyte may be one word."""
-
-MOST_DIGITS = 20
-"""Digits of a count or an id, at most: 64 bits have 20."""
 
 STATE_SCORES = np.array([0.0, 0.5, 1.0], dtype=np.float32)
 """Tracking states stand in for a confidence, which NTU RGB+D has not: 0 not tracked, 1 inferred, 2 tracked.
@@ -67,16 +69,25 @@ def parse_bodies(text: bytes, name: str) -> tuple[int, tuple[Body, ...], frozens
 
     Followed by id over the frames, not by place in a frame: places change when somebody leaves.
     """
+    seen = read_regular(text) or _read_words(text, name)
+    places: dict[int, dict[int, int]] = defaultdict(dict)
+    flags = set()
+    for place, (frame, body_id) in enumerate(zip(seen.frames, seen.ids, strict=True)):
+        if places[body_id].setdefault(frame, place) != place:
+            flags.add("body_dropped")  # the same id twice in one frame: the first counts
+    bodies = [_body(body_id, its, seen.values) for body_id, its in places.items()]
+    return seen.num_frames, tuple(body for body in bodies if body is not None), frozenset(flags)
+
+
+def _read_words(text: bytes, name: str) -> SeenBodies:
+    """What `read_regular` gives, whatever stands between the words; SkeletonError where they break the form."""
     tokens = text.split()
     numbers = _numbers(tokens, text, name)
     num_frames, places = _walk(tokens, text, name)
-    seen: dict[int, dict[int, int]] = defaultdict(dict)
-    flags = set()
-    for frame, start in places:
-        if seen[int(tokens[start])].setdefault(frame, start) != start:
-            flags.add("body_dropped")  # the same id twice in one frame: the first counts
-    bodies = [_body(body_id, starts, numbers) for body_id, starts in seen.items()]
-    return num_frames, tuple(body for body in bodies if body is not None), frozenset(flags)
+    starts = np.array([start for _, start in places], np.int64)[:, None] + HEAD_NUMBERS + 1
+    values = numbers[starts + np.arange(NUM_JOINTS * JOINT_NUMBERS)].reshape(-1, NUM_JOINTS, JOINT_NUMBERS)
+    ids = [int(tokens[start]) for _, start in places]
+    return SeenBodies(num_frames, [frame for frame, _ in places], ids, values[..., READ])
 
 
 def _numbers(tokens: list[bytes], text: bytes, name: str) -> NDArray[np.float64]:
@@ -127,22 +138,21 @@ def _walk(tokens: list[bytes], text: bytes, name: str) -> tuple[int, list[tuple[
     return num_frames, places
 
 
-def _body(body_id: int, starts: dict[int, int], numbers: NDArray[np.float64]) -> Body | None:
+def _body(body_id: int, places: dict[int, int], seen: NDArray[np.float64]) -> Body | None:
     """One body's frames; a frame in which every joint lies at exactly 0, 0, 0 does not show it."""
-    first = np.fromiter(starts.values(), dtype=np.int64)[:, None] + HEAD_NUMBERS + 1
-    values = numbers[first + np.arange(NUM_JOINTS * JOINT_NUMBERS)].reshape(-1, NUM_JOINTS, JOINT_NUMBERS)
-    shown = (values[:, :, :3] != 0).any(axis=(1, 2))
+    values = seen[list(places.values())]
+    shown = (values[:, :, :3] != 0).reshape(len(values), -1).any(axis=1)
     if not shown.any():
         return None
     values = values[shown]
-    joints_3d, joints_2d = _known(values[:, :, 0:3]), _known(values[:, :, 5:7])
-    unknown = np.isnan(joints_3d).any(axis=2) | np.isnan(joints_2d).any(axis=2)
+    joints_3d, joints_2d = _known(values[:, :, 0:3]), _known(values[:, :, 3:5])
+    unknown = np.isnan(joints_3d[..., 0]) | np.isnan(joints_2d[..., 0])
     return Body(
         body_id=body_id,
-        frames=np.fromiter(starts, dtype=np.int32)[shown],
+        frames=np.fromiter(places, dtype=np.int32)[shown],
         joints_3d=joints_3d,
         joints_2d=joints_2d,
-        score=np.where(unknown, np.float32(0), _state_scores(values[:, :, 11])),
+        score=np.where(unknown, np.float32(0), _state_scores(values[:, :, 5])),
     )
 
 
@@ -153,13 +163,14 @@ def _known(joints: NDArray[np.float64]) -> NDArray[np.float32]:
     """
     with np.errstate(over="ignore"):
         numbers = joints.astype(np.float32)
+    if np.isfinite(numbers).all():
+        return numbers
     return np.where(np.isfinite(numbers).all(axis=2, keepdims=True), numbers, np.float32(np.nan))
 
 
 def _state_scores(states: NDArray[np.float64]) -> NDArray[np.float32]:
     """Scores of tracking states; what is neither 0, 1 nor 2 is not tracked."""
-    known = np.isin(states, np.arange(len(STATE_SCORES)))
-    return STATE_SCORES[np.where(known, states, 0).astype(np.intp)]
+    return np.asarray(sum((states == state) * score for state, score in enumerate(STATE_SCORES)))
 
 
 def _quoted(word: bytes) -> str:
