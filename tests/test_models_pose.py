@@ -157,15 +157,21 @@ HRNET = "body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_8xb64-210e_coco-2
 
 @pytest.mark.filterwarnings("ignore")  # mmpose's own, of torch's newer names
 @pytest.mark.parametrize("config", [CONFIG, HRNET], ids=["rtmpose-t", "hrnet-w32"])
-def test_index_with_an_untrained_network_of_mmpose(tmp_path: Path, config: str) -> None:
+def test_index_with_an_untrained_network_of_mmpose(
+    tmp_path: Path, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Random weights find joints that mean nothing; two runs of other batches must find the same."""
     pytest.importorskip("mmpose", reason="make pose installs it")
     import torch
 
-    from models.pose.mmpose_network import untrained
+    from models.pose import mmpose_network
 
+    monkeypatch.setitem(mmpose_network.BATCH, "cpu", 2)
     torch.manual_seed(0)
-    torch.save({"state_dict": untrained(config, tmp_path).state_dict(), "meta": {}}, tmp_path / "w.pth")
+    torch.save(
+        {"state_dict": mmpose_network.untrained(config, tmp_path).state_dict(), "meta": {}},
+        tmp_path / "w.pth",
+    )
     digest = hashlib.sha256((tmp_path / "w.pth").read_bytes()).hexdigest()
     pose = {"engine": "mmpose", "weights": "../w.pth", "sha256": digest, "options": {"config": config}}
     mine = posed(tmp_path, {name: frames[:3] for name, frames in CLIPS.items()})

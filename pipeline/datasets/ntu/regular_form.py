@@ -16,7 +16,7 @@ JOINT_NUMBERS = 12
 NUM_JOINTS = NTU_25.num_joints
 
 READ = (0, 1, 2, 5, 6, 11)
-"""Of a joint's twelve numbers: x, y, z, colour x, colour y, tracking state."""
+"""Places among a joint's twelve numbers: x, y, z, colour x, colour y, tracking state."""
 
 MOST_DIGITS = 20
 """Digits of a count or an id, at most: 64 bits have 20."""
