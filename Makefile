@@ -1,5 +1,6 @@
 # make demo   everything from a fresh machine to trained fusion heads and a report
 # make pose   what pose estimation needs: mmpose and rtmlib, and a check that both work
+# make movement   what reads tracks of SLEAP and DeepLabCut
 # make test   everything from a fresh machine to a green test suite
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" HARCACHE_WORKERS=$(WORKERS)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo utd pose test lint lock clean
+.PHONY: demo utd pose movement test lint lock clean
 
 demo: $(INSTALLED)
 	$(RUN) python cli.py demo data/raw/demo
@@ -26,6 +27,10 @@ pose: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[pose]'
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps $(RTMLIB) mmpose==1.3.2
 	$(RUN) python cli.py pose check
+
+movement: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[movement]'
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps movement==0.15.0
 
 test: $(INSTALLED)
 	$(RUN) python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder

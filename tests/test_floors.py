@@ -48,6 +48,7 @@ ONLY_IN = {
     "mmengine": {"models.pose.mmpose_network"},
     "mmcv": set(),
     "rtmlib": {"models.pose.onnx_session"},
+    "movement": {"pipeline.datasets.table.movement_file"},
 }
 """A foreign library's one room, and who measures it."""
 

@@ -212,6 +212,39 @@ OPENPOSE_18 = Layout(
 )  # fmt: skip
 """OpenPose's COCO model in pixels, with bones and centre (the neck) as in ST-GCN's graph for Kinetics."""
 
+MEDIAPIPE_33 = Layout(
+    name="mediapipe_33",
+    joints=(
+        "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+        "left_ear", "right_ear", "left_mouth", "right_mouth",
+        "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+        "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb", "right_thumb",
+        "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+        "left_heel", "right_heel", "left_foot_index", "right_foot_index",
+    ),
+    bones=(
+        (1, 0), (2, 1), (3, 2), (7, 3), (4, 0), (5, 4), (6, 5), (8, 6), (9, 0), (10, 0),
+        (13, 11), (15, 13), (17, 15), (19, 15), (21, 15), (14, 12), (16, 14), (18, 16), (20, 16), (22, 16),
+        (23, 11), (25, 23), (27, 25), (29, 27), (31, 29), (24, 12), (26, 24), (28, 26), (30, 28), (32, 30),
+        (11, 0), (12, 0),
+    ),
+    centre=0,
+    spine=((23, 24), (11, 12)),
+    shoulders=(12, 11),
+    pairs=(
+        (1, 4), (2, 5), (3, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16), (17, 18), (19, 20), (21, 22),
+        (23, 24), (25, 26), (27, 28), (29, 30), (31, 32),
+    ),
+    limbs=(
+        (0, 1), (1, 2), (2, 3), (3, 7), (0, 4), (4, 5), (5, 6), (6, 8), (9, 10), (11, 12),
+        (11, 13), (13, 15), (15, 17), (15, 19), (15, 21), (17, 19),
+        (12, 14), (14, 16), (16, 18), (16, 20), (16, 22), (18, 20),
+        (11, 23), (12, 24), (23, 24), (23, 25), (24, 26), (25, 27), (26, 28),
+        (27, 29), (28, 30), (29, 31), (30, 32), (27, 31), (28, 32),
+    ),
+)  # fmt: skip
+"""MediaPipe's pose landmarks in pixels; its connections are the limbs, and the bones hang from the nose, as COCO's."""
+
 WHOLE_FRAME = Layout(
     name="whole_frame", joints=("centre",), bones=(), centre=0, spine=((0,), (0,)), shoulders=(0, 0), pairs=()
 )
@@ -219,5 +252,15 @@ WHOLE_FRAME = Layout(
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
-    for layout in (NTU_25, UTD_20, NW_UCLA_20, SMARTHOME_13, COCO_17, OPENPOSE_25, OPENPOSE_18, WHOLE_FRAME)
+    for layout in (
+        NTU_25,
+        UTD_20,
+        NW_UCLA_20,
+        SMARTHOME_13,
+        COCO_17,
+        OPENPOSE_25,
+        OPENPOSE_18,
+        MEDIAPIPE_33,
+        WHOLE_FRAME,
+    )
 }

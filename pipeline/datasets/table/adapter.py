@@ -1,16 +1,16 @@
 """One's own recordings, listed in a plain table: videos and labels, and whatever else is known of them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.datasets.many_files import digest_of_files
 from pipeline.datasets.no_video import FRAME_SIZE, without_video
 from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
-from pipeline.datasets.table.coco_keypoints import read_coco
-from pipeline.datasets.table.openpose import read_openpose
+from pipeline.datasets.table import movement_file
+from pipeline.datasets.table.joint_files import JointRule, read_joints
 from pipeline.datasets.table.rows import clips_of, read_rows
-from pipeline.datasets.table.skeleton_file import read_npz_skeleton, whole_frame_skeleton
+from pipeline.datasets.table.skeleton_file import whole_frame_skeleton
 from pipeline.errors import DatasetError, ParamError, SkeletonError, VideoError
 from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
 from pipeline.values import UNKNOWN, Clip, Skeleton, Split
@@ -26,11 +26,12 @@ class Table:
     """A table with columns label, video or skeleton or both and, if known, clip_id, subject, camera, setup, split.
 
     table: the `.csv` or `.parquet` file, below the folder; paths in it are relative to the folder.
-    layout: of the skeletons; `whole_frame` where there are none. A skeleton is an `.npz` file (`read_npz_skeleton`), a
-    `.json` file of COCO's keypoints (`read_coco`) or a folder of OpenPose's JSON (`read_openpose`).
+    layout: of the skeletons; `whole_frame` where there are none. A skeleton is a file, or a folder, that
+    `read_joints` reads.
     max_persons: slots for people.
     train_subjects: who trains in protocol `subjects`, which is there when some are named; "1 3 5" or a list.
-    first_frame: number that keypoints in JSON give the video's first frame.
+    first_frame: number that keypoints in JSON, and tracks, give the video's first frame.
+    keypoint_names: for tracks of SLEAP or DeepLabCut, the file's name of a joint of the layout that it calls otherwise.
     frame_height, frame_width: of the pictures that 2-D joints lie in, where no row has a video.
     The protocol `table` is there when the column split says train or test; who is `unused`, or says nothing, is
     left out. One row out of form fails by itself.
@@ -48,6 +49,7 @@ class Table:
         max_persons: int = 2,
         train_subjects: str | Sequence[int] = (),
         first_frame: int = 0,
+        keypoint_names: Mapping[str, str] | None = None,
         frame_height: int = FRAME_SIZE[0],
         frame_width: int = FRAME_SIZE[1],
     ) -> None:
@@ -56,10 +58,12 @@ class Table:
             raise ParamError("table: max_persons, frame_height and frame_width must be 1 or more")
         if first_frame < 0:
             raise ParamError(f"table: first_frame must be 0 or more, got {first_frame}")
+        for joint in keypoint_names or {}:
+            check_choice(joint, LAYOUTS[layout].joints, "table: keypoint_names")
         self.root = Path(root)
-        self._first_frame = first_frame
         self.layout = LAYOUTS[layout]
         self.max_persons = max_persons
+        self._rule = JointRule(self.layout, max_persons, first_frame, keypoint_names or {})
         self.train_subjects = _subjects(train_subjects)
         self._frame_size = frame_height, frame_width
         found = clips_of(read_rows(self.root / table))
@@ -111,12 +115,7 @@ class Table:
             ), frozenset()
         if clip.skeleton is None:
             raise SkeletonError(f"{clip.clip_id}: {NO_SKELETON}")
-        path = self.root / clip.skeleton
-        if path.is_dir():
-            return read_openpose(path, self.layout, self.max_persons, self._first_frame)
-        if path.suffix == ".json":
-            return read_coco(path, self.layout, self.max_persons, self._first_frame)
-        return read_npz_skeleton(path, self.layout, self.max_persons)
+        return read_joints(self.root / clip.skeleton, self._rule, lambda: self._size_of(clip))
 
     def open_video(self, clip: Clip) -> VideoSource:
         """The video file; with skeletons alone, what they tell of it."""
@@ -124,6 +123,13 @@ class Table:
             return AvVideo(self.root / clip.video)
         skeleton, _ = self.read_skeleton(clip)
         return without_video(clip.clip_id, int(skeleton.video_frame[-1]) + 1, self._frame_size)
+
+    def _size_of(self, clip: Clip) -> tuple[int, int]:
+        """Height and width of the clip's pictures in pixels."""
+        if not clip.video:
+            return self._frame_size
+        facts = self.open_video(clip).probe()
+        return facts.height, facts.width
 
     def _check_protocol(self, protocol: str) -> None:
         if not self.protocols:
@@ -147,6 +153,9 @@ class Table:
             raise ParamError(
                 f"table: it names skeletons; say their layout, one of {known}, or drop the column"
             )
+
+        if any(Path(clip.skeleton or "").suffix in movement_file.SUFFIXES for clip in self._clips):
+            movement_file.check_installed()
 
     def _list(self) -> Listing:
         reasons = {clip.clip_id: reason for clip in self._clips if (reason := self._unusable(clip))}

@@ -1,11 +1,10 @@
 """COCO's keypoint JSON: one file a clip, of annotations or of a detector's results."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.table.keypoints import BROKEN, Floats, followed, last_number, read_json
+from pipeline.datasets.table.keypoints import BROKEN, Floats, followed, last_number
 from pipeline.errors import SkeletonError
 from pipeline.skeleton.layouts import COCO_17, Layout
 from pipeline.values import Skeleton
@@ -19,29 +18,27 @@ VIDEOS = ("video_id", "vid_id")
 
 
 def read_coco(
-    path: Path, layout: Layout, max_persons: int, first_frame: int
+    document: Any, name: str, layout: Layout, max_persons: int, first_frame: int
 ) -> tuple[Skeleton, frozenset[str]]:
-    """The skeleton in a file of 17 keypoints a person, each x, y, and visibility (0 unknown) or score; and its flags.
+    """The skeleton in a document of 17 keypoints a person, each x, y, and visibility (0 unknown) or score; its flags.
 
     An image's frame is its `frame_id`; else the last number in its `file_name`; else its id. People are followed from
-    frame to frame; `track_id` is not read. An annotation without keypoints is nobody. Raises SkeletonError.
+    frame to frame; `track_id` is not read. An annotation without keypoints is nobody. Raises SkeletonError, with the
+    file's `name`.
     """
-    document = read_json(path, FORM)
     try:
         results = document if isinstance(document, list) else document["annotations"]
-        frames = None if isinstance(document, list) else _frames(document["images"], path.name)
+        frames = None if isinstance(document, list) else _frames(document["images"], name)
         people: dict[int, list[Floats]] = {number - first_frame: [] for number in (frames or {}).values()}
         for one in results:
-            number = (
-                _number(one["image_id"]) if frames is None else _listed(frames, one["image_id"], path.name)
-            )
+            number = _number(one["image_id"]) if frames is None else _listed(frames, one["image_id"], name)
             if one.get("keypoints") and one.get("num_keypoints", 1):
-                people.setdefault(number - first_frame, []).append(_person(one["keypoints"], path.name))
+                people.setdefault(number - first_frame, []).append(_person(one["keypoints"], name))
     except SkeletonError:
         raise
     except BROKEN as error:
-        raise SkeletonError(f"{path.name}: expected {FORM} ({error!r:.80})") from error
-    return followed(people, COCO_17, layout, max_persons, path.name)
+        raise SkeletonError(f"{name}: expected {FORM} ({error!r:.80})") from error
+    return followed(people, COCO_17, layout, max_persons, name)
 
 
 def _frames(images: list[dict[str, Any]], name: str) -> dict[Any, int]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import SkeletonError
 from pipeline.pose.tracked import tracked_skeleton
-from pipeline.pose.tracking import People, TrackRule, follow
+from pipeline.pose.tracking import People, Track, TrackRule, follow
 from pipeline.skeleton.layouts import Layout
 from pipeline.values import Skeleton
 
@@ -56,20 +56,55 @@ def followed(
     possible number, nobody is there, or coordinates are no pixels.
     """
     picked = _picked(source, layout, name)
-    last = max(people, default=-1)
-    if not people or min(people) < 0 or last >= MOST_FRAMES:
+    length = _length(people, name)
+    found = [_people(people.get(frame, ()), picked) for frame in range(length)]
+    _refuse_normalised(found, name)
+    return _in_slots(follow(found, RULE, layout), length, layout, max_persons, name)
+
+
+def tracked(
+    individuals: Sequence[Mapping[int, Floats]],
+    picked: Sequence[int],
+    layout: Layout,
+    max_persons: int,
+    name: str,
+) -> tuple[Skeleton, frozenset[str]]:
+    """Put people who are told apart already into slots, the surest over all frames first.
+
+    individuals: of each, frame, from 0, to an array as in `followed`. picked: place in it of each joint of `layout`.
+    Raises SkeletonError as `followed` does.
+    """
+    length = _length([frame for one in individuals for frame in one], name)
+    tracks = []
+    for one in individuals:
+        track = Track()
+        for frame in sorted(one):
+            seen = _people([one[frame]], picked)
+            if seen.score.any():
+                track.add(frame, seen.joints[0], seen.score[0])
+        tracks += [track] if track.frames else []
+    _refuse_normalised([People(np.stack(one.joints), np.stack(one.score)) for one in tracks], name)
+    ranked = sorted(tracks, key=lambda one: one.total_score, reverse=True)
+    return _in_slots(ranked, length, layout, max_persons, name)
+
+
+def _length(frames: Collection[int], name: str) -> int:
+    """Frames of the clip, of which some show people."""
+    last = max(frames, default=-1)
+    if not frames or min(frames) < 0 or last >= MOST_FRAMES:
         raise SkeletonError(
             f"{name}: frames must be numbered from first_frame on, up to {MOST_FRAMES:,}; found "
-            f"{f'{min(people)} to {last} after first_frame' if people else 'none'}: say option first_frame"
+            f"{f'{min(frames)} to {last} after first_frame' if frames else 'none'}: say option first_frame"
         )
-    found = [_people(people.get(frame, ()), picked) for frame in range(last + 1)]
-    _refuse_normalised(found, name)
-    ranked = follow(found, RULE, layout)
+    return last + 1
+
+
+def _in_slots(
+    ranked: Sequence[Track], length: int, layout: Layout, max_persons: int, name: str
+) -> tuple[Skeleton, frozenset[str]]:
     if not ranked:
-        raise SkeletonError(f"{name}: nobody is seen in any of its {last + 1} frames")
-    return tracked_skeleton(
-        ranked, num_frames=last + 1, max_persons=max_persons, num_joints=layout.num_joints
-    )
+        raise SkeletonError(f"{name}: nobody is seen in any of its {length} frames")
+    return tracked_skeleton(ranked, num_frames=length, max_persons=max_persons, num_joints=layout.num_joints)
 
 
 def _picked(source: Layout, layout: Layout, name: str) -> list[int]:
