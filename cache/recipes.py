@@ -87,14 +87,16 @@ class Recipes:
             raise RecipeDriftError(f"no module {start!r} under {self.root}; correct the entry {entry!r}")
         tables = {self._path(where.partition(":")[0]) for where in self.tables.values()}
         found: dict[str, str] = {}
-        waiting = with_parents(start)
+        known = set(waiting := with_parents(start))
         while waiting:
             path = self._path(waiting.pop())
             if path is None or path in tables or (name := path.relative_to(self.root).as_posix()) in found:
                 continue
             code = read_code(path.read_bytes(), path.relative_to(self.root).parent.parts)
             found[name] = code.digest
-            waiting.extend(above for module in code.imports for above in with_parents(module))
+            reached = {above for module in code.imports for above in with_parents(module)} - known
+            known |= reached
+            waiting.extend(reached)
         return dict(sorted(found.items()))
 
     def _check(

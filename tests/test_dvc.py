@@ -186,7 +186,6 @@ def _ran(root: Path, *words: str, **variables: str) -> "subprocess.CompletedProc
         "DVC_SYSTEM_CONFIG_DIR": settings["SYSTEM"],
         "DVC_SITE_CACHE_DIR": settings["SITE"],
     }
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # bytecode appears beside the code, as with any user
     return subprocess.run(
         [str(here / "dvc"), *words], cwd=root, env=environment, capture_output=True, text=True, check=False
     )

@@ -111,7 +111,7 @@ def test_train_refuses_an_exchanged_store_and_the_advice_is_enough(
     assert "`cache repair` mends it" in refused.output
     assert "Traceback" not in refused.output
     assert invoke(copied, "cache", "repair").exit_code == 0
-    run(copied, "train", "report")
+    run(copied, "train")
     assert differing(copied, finished) == []
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from fill import fill
-from skeleton_models import CHAIN, SMALL
+from skeleton_models import CHAIN
 from torch import Tensor, nn
 
 from models import export
@@ -27,6 +27,7 @@ from models.export import export_onnx, run_onnx
 from models.graph.aagcn import AAGCN
 from models.graph.agcn import AGCN
 from models.graph.ctrgcn import CTRGCN
+from models.graph.layouts import blocks
 from models.graph.stgcn import STGCN
 from models.interaction.attention import InteractionPlan, LastInteraction
 from models.interaction.two_path import TwoPath
@@ -37,6 +38,8 @@ VIDEO = (3, 4, 32, 32)
 POSE = (17, 4, 8, 8)
 MATRIX = (40, 49)
 TINY: dict[str, Any] = {"width": 8, "blocks": (1,)}
+GRAPH: dict[str, Any] = {"layout": blocks((8, 1), (16, 1))}
+"""Two blocks, the second of stride 2: what is written of a network grows with its blocks, and they are alike."""
 PARTS = ((0,), (1,), (2,), (3,), (4,), (0, 1, 2))
 LATE = InteractionPlan(alpha=4)
 
@@ -44,10 +47,10 @@ Shapes = tuple[tuple[int, ...], ...]
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Shapes]] = {
     "R3D18": (lambda: R3D18(width=4), (VIDEO,)),
-    "AGCN": (lambda: AGCN(CHAIN, 5, **SMALL), (JOINTS,)),
-    "AAGCN": (lambda: AAGCN(CHAIN, 5, **SMALL), (JOINTS,)),
-    "CTRGCN with SF-Heads": (lambda: CTRGCN(CHAIN, 5, **SMALL, sf_head=2), (JOINTS,)),
-    "STGCN": (lambda: STGCN(CHAIN, 5, **SMALL), (JOINTS,)),
+    "AGCN": (lambda: AGCN(CHAIN, 5, **GRAPH), (JOINTS,)),
+    "AAGCN": (lambda: AAGCN(CHAIN, 5, **GRAPH), (JOINTS,)),
+    "CTRGCN with SF-Heads": (lambda: CTRGCN(CHAIN, 5, **GRAPH, sf_head=1), (JOINTS,)),
+    "STGCN": (lambda: STGCN(CHAIN, 5, **GRAPH), (JOINTS,)),
     "X3DM": (lambda: X3DM(**TINY), (VIDEO,)),
     "X3DS": (lambda: X3DS(**TINY), (POSE,)),
     "EPAMHead, rival": (
@@ -61,7 +64,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Shapes]] = {
     "FrameResNet": (FrameResNet, ((3, 2, 32, 32),)),
     "DINetR": (lambda: DINetR(CHAIN, 5, parts=PARTS), ((3, 4, 5, 2),)),
     "CSSIModel": (
-        lambda: CSSIModel(5, skeleton=DINetR(CHAIN, 5, parts=PARTS), video=CachedFrames(12), head=LSTMHead),
+        lambda: CSSIModel(5, skeleton=DINetR(CHAIN, 5, parts=PARTS[-2:]), video=CachedFrames(12), head=LSTMHead),
         ((3, 4, 5, 2), (4, 12)),
     ),
     "PVRM": (lambda: PVRM(5, 49, widths=(4, 8)), (MATRIX,)),

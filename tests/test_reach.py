@@ -26,12 +26,12 @@ ALL = set(STEPS)
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Path:
+def house(memory_path: Path) -> Path:
     """A copy of our packages and the lock file."""
     for name in ROOMS:
-        shutil.copytree(HOUSE / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(HOUSE / "recipes.lock", tmp_path / "recipes.lock")
-    return tmp_path
+        shutil.copytree(HOUSE / name, memory_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HOUSE / "recipes.lock", memory_path / "recipes.lock")
+    return memory_path
 
 
 def preset(**changes: object) -> Preset:
