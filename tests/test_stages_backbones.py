@@ -48,6 +48,7 @@ def everything(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Pr
         recordings,
         **{
             "pretrain.backbones": {kind: backbone(kind) for kind in MODELS},
+            "features.shard_rows": 64,
             "train": {**TINY["train"], "video": ["r3d18"], "skeleton": ["agcn"]},
         },
     )

@@ -100,7 +100,8 @@ TRAIN: dict[str, Any] = {
 
 
 def changes(**more: Any) -> dict[str, Any]:
-    return {"pretrain.backbones": copy.deepcopy(BACKBONES), "train": copy.deepcopy(TRAIN), **more}
+    backbones = {"pretrain.backbones": copy.deepcopy(BACKBONES), "features.shard_rows": 64}
+    return {**backbones, "train": copy.deepcopy(TRAIN), **more}
 
 
 @pytest.fixture(scope="module")
