@@ -3,9 +3,16 @@
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from cache.code import literal
 
 MODULES = {"opencv-python": "cv2"}
 """Import names of packages that have another than their own."""
+
+HEAVY = ("torch", "torchvision")
+"""Packages that take seconds to import, and state their `__version__` as a literal in a file `version.py`."""
 
 OPENCV = (
     "opencv-python",
@@ -23,8 +30,20 @@ def major_minor(package: str) -> str:
     The module is asked: where two packages install one module, the metadata of either may speak of files that the
     other has overwritten.
     """
-    running: str = import_module(MODULES.get(package, package)).__version__
+    running: str = _stated(package) if package in HEAVY else _imported(MODULES.get(package, package))
     return ".".join(running.split("+")[0].split(".")[:2])
+
+
+def _imported(module: str) -> str:
+    return str(import_module(module).__version__)
+
+
+def _stated(package: str) -> str:
+    """What the module would say of itself, read from the file from which it has that."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        return _imported(package)  # raises what the import says
+    return str(literal(Path(found.origin).with_name("version.py").read_bytes(), "__version__"))
 
 
 def clashing_opencv() -> str:

@@ -64,7 +64,9 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Shapes]] = {
     "FrameResNet": (FrameResNet, ((3, 2, 32, 32),)),
     "DINetR": (lambda: DINetR(CHAIN, 5, parts=PARTS), ((3, 4, 5, 2),)),
     "CSSIModel": (
-        lambda: CSSIModel(5, skeleton=DINetR(CHAIN, 5, parts=PARTS[-2:]), video=CachedFrames(12), head=LSTMHead),
+        lambda: CSSIModel(
+            5, skeleton=DINetR(CHAIN, 5, parts=PARTS[-2:]), video=CachedFrames(12), head=LSTMHead
+        ),
         ((3, 4, 5, 2), (4, 12)),
     ),
     "PVRM": (lambda: PVRM(5, 49, widths=(4, 8)), (MATRIX,)),

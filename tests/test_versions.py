@@ -1,5 +1,6 @@
 """Keys name what runs, not what a package's metadata says."""
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def two_opencvs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("package", sorted({name for step in STEPS.values() for name in step.runtime}))
 def test_where_they_agree_it_is_the_metadatas_version(package: str) -> None:
     assert major_minor(package) == ".".join(version(package).split("+")[0].split(".")[:2])
+
+
+@pytest.mark.parametrize("package", versions.HEAVY)
+def test_what_is_read_without_an_import_is_what_the_module_says(package: str) -> None:
+    assert versions._stated(package) == import_module(package).__version__
 
 
 @pytest.mark.usefixtures("two_opencvs")
