@@ -65,7 +65,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Shapes]] = {
     "DINetR": (lambda: DINetR(CHAIN, 5, parts=PARTS), ((3, 4, 5, 2),)),
     "CSSIModel": (
         lambda: CSSIModel(
-            5, skeleton=DINetR(CHAIN, 5, parts=PARTS[-2:]), video=CachedFrames(12), head=LSTMHead
+            5, skeleton=DINetR(CHAIN, 5, parts=((0, 1, 2), (3, 4))), video=CachedFrames(12), head=LSTMHead
         ),
         ((3, 4, 5, 2), (4, 12)),
     ),
