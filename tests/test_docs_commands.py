@@ -143,7 +143,6 @@ RUN = {
     "python cli.py cache import features.zip --to data/other/features.zarr",
     "python cli.py cache adopt",
     "python cli.py pyskl export demo --out demo.pkl --joints 3d",
-    "python cli.py models",
 }
 """Run on the tiny project, in the order of the pages."""
 
@@ -161,6 +160,7 @@ NOT_RUN = {
     "cache publish": "writes where the reader wants it; tests/test_publishing.py",
     "cache diff": "of two stores of the reader's; tests/test_interchange.py",
     "pyskl import": "wants a pickle of the reader's; tests/test_early_refusals.py",
+    "models": "seconds of counting; tests/test_models_table.py",
     "index": "of a dataset of the reader's",
     "summary": "of a dataset of the reader's; of the demo it is run",
     "cache": "speaks of all its commands",
