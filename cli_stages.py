@@ -163,7 +163,15 @@ def report() -> Run:
 @_command
 def quality() -> Run:
     """Say what is missing, short, empty, doubled, swapped or out of step in an indexed dataset; writes nothing."""
-    from stages.quality import run
+    from pipeline.quality.quality import run
+
+    return run
+
+
+@_command
+def saliency() -> Run:
+    """Say which body parts the trained networks look at, on test clips, beside chance; writes nothing."""
+    from stages.saliency import run
 
     return run
 

@@ -135,6 +135,7 @@ ORDER = {
         "planning",
         "report",
         "quality",
+        "saliency",
         "evaluation",
         "upkeep",
         "exchange",

@@ -154,6 +154,7 @@ NOT_RUN = {
     "export": "seconds of ONNX; tests/test_stages_export.py",
     "compare": "methods that the tiny project has not; tests/test_evaluation_comparison.py",
     "demo": "draws 733 videos; tests/test_demo.py",
+    "saliency": "gradients of 20 clips; tests/test_saliency.py",
     "cache import": "of what lies elsewhere; tests/test_cache_import.py",
     "cache merge": "wants two labs' stores; tests/test_interchange.py",
     "cache push": "wants a remote; tests/test_cli_transport.py",

@@ -77,7 +77,7 @@ class AGCN(JointBackbone):
         return {self.cut(name).name: merged for name in names}
 
 
-class _GraphConv(nn.Module):
+class GraphConv(nn.Module):
     """Eq. 6: sum over subsets k of W_k x (A_k + B_k + C_k), batch norm, plus the input, ReLU."""
 
     graph: Tensor
@@ -114,19 +114,29 @@ class _GraphConv(nn.Module):
         y = self.bn(y.view(n, v, t, -1).permute(0, 3, 1, 2))
         return F.relu(y.add_(self.down(x)), inplace=True)
 
+    def attention(self, x: Tensor) -> Tensor:
+        """(N, C, V, T) → (N, 3, V, V): C_k of eq. 6 of an adaptive graph, a softmax over the second-last axis.
+
+        Entry (i, j) is what joint j takes from joint i.
+        """
+        return self._computed(x.permute(0, 2, 3, 1))
+
     def _graphs(self, rows: Tensor) -> Tensor:
-        """(N, V, T, C) → (N, 3, V, V): A + B + C of eq. 6; C is a softmax over the second-last axis."""
-        n, v, t, _ = rows.shape
+        """(N, V, T, C) → (N, 3, V, V): A + B + C of eq. 6."""
         fixed = self.graph + self.PA
         if not self.adaptive:
-            return fixed.expand(n, -1, -1, -1)
+            return fixed.expand(rows.shape[0], -1, -1, -1)
+        return self._computed(rows) + fixed
+
+    def _computed(self, rows: Tensor) -> Tensor:
+        n, v, t, _ = rows.shape
         convs = (*self.conv_a, *self.conv_b)
         weight = torch.cat([_weight(conv) for conv in convs]).flatten(1)
         pairs = F.linear(rows, weight, torch.cat([_bias(conv) for conv in convs]))
         pairs = pairs.view(n, v, t, 2, NUM_SUBSETS, self.inner).permute(3, 0, 4, 1, 2, 5)
         theta, phi = pairs.reshape(2, n * NUM_SUBSETS, v, t * self.inner).unbind(0)
         scores = torch.bmm(theta, phi.transpose(1, 2)).float() / (t * self.inner)
-        return torch.softmax(scores.view(n, NUM_SUBSETS, v, v), dim=-2) + fixed
+        return torch.softmax(scores.view(n, NUM_SUBSETS, v, v), dim=-2)
 
 
 class _Block(nn.Module):
@@ -145,7 +155,7 @@ class _Block(nn.Module):
     ) -> None:
         super().__init__()
         width, stride = block.width, block.stride
-        self.gcn = _GraphConv(in_width, width, graph, adaptive=adaptive)
+        self.gcn = GraphConv(in_width, width, graph, adaptive=adaptive)
         self.sf_head = sf_head
         self.dropout = nn.Dropout(dropout)
         self.tcn = _TimeConv(width, width, kernel=9, stride=stride)

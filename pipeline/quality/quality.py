@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.build.build import recorded_failures
+from pipeline.build.runner import RunOptions
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.opened import opened_store
+from pipeline.catalog.opened import opened_catalog, opened_store
 from pipeline.datasets.opened import dataset_of
 from pipeline.errors import DatasetError
 from pipeline.paths import Paths
@@ -24,6 +25,11 @@ class Looked:
 
     quality: Quality
     moved: tuple[Moved, ...] = ()
+
+
+def run(paths: Paths, preset: "Preset", options: RunOptions) -> Quality:  # noqa: ARG001
+    """Look at the catalog, the skeletons and some of the videos; nothing is written."""
+    return look(paths, preset, opened_catalog(paths.need(paths.catalog, "index"))).quality
 
 
 def look(paths: Paths, preset: "Preset", catalog: Catalog) -> Looked:

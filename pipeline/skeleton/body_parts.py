@@ -8,6 +8,9 @@ LEG = ("hip", "knee", "ankle", "foot", "heel", "toe")
 """Words in the names of a leg's joints, from the trunk outward."""
 
 
+HAND = ("wrist", "hand", "thumb")
+
+
 def body_parts(layout: Layout) -> tuple[tuple[int, ...], ...]:
     """Return joint indices of head, torso, arms and legs, each outward; parts without joints are left out.
 
@@ -15,12 +18,25 @@ def body_parts(layout: Layout) -> tuple[tuple[int, ...], ...]:
     belong to two parts. NTU-25: (2, 3), (0, 1, 20), (4, 5, 6, 7, 21, 22), (8, 9, 10, 11, 23, 24),
     (12, 13, 14, 15), (16, 17, 18, 19).
     """
+    return tuple(part for part in named_parts(layout).values() if part)
+
+
+def named_parts(layout: Layout) -> dict[str, tuple[int, ...]]:
+    """Return the six parts of `body_parts` by name: head, torso, left arm, right arm, left leg, right leg."""
+    limbs = {
+        f"{side} {name}": _having(layout, words, f"{side}_")
+        for name, words in (("arm", ARM), ("leg", LEG))
+        for side in ("left", "right")
+    }
     head = _having(layout, HEAD)
-    limbs = [_having(layout, words, side) for words in (ARM, LEG) for side in ("left_", "right_")]
-    taken = {joint for part in (head, *limbs) for joint in part}
+    taken = {joint for part in (head, *limbs.values()) for joint in part}
     rest = tuple(joint for joint in range(layout.num_joints) if joint not in taken)
-    torso = rest or tuple(part[0] for part in limbs if part)
-    return tuple(part for part in (head, torso, *limbs) if part)
+    return {"head": head, "torso": rest or tuple(part[0] for part in limbs.values() if part), **limbs}
+
+
+def hand_joints(layout: Layout) -> tuple[int, ...]:
+    """Return the joints of both hands, wrists among them, in rising order; NTU-25: 6, 7, 10, 11, 21, 22, 23, 24."""
+    return tuple(sorted(_having(layout, HAND)))
 
 
 def _having(layout: Layout, words: tuple[str, ...], side: str = "") -> tuple[int, ...]:
