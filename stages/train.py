@@ -27,10 +27,9 @@ from pipeline.evaluation.imported_scores import imported_scores
 from pipeline.evaluation.late_fusion import (
     SINGLE,
     Scores,
-    late_fusions,
+    combinations,
     left_out_note,
     methods_left_out,
-    skeleton_weight,
 )
 from pipeline.evaluation.results import FUSED, left_out, run_facts, write_results
 from pipeline.evaluation.scored import scored
@@ -275,13 +274,12 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     asked = scored(runs, parts, refit=preset.pretrain.refit)
     inputs.check()
     write_trainings(paths.weights / "heads", asked.heads, paths.open_cache(), also=asked.few_heads)
-    weight = skeleton_weight(asked.held_out, catalog.labels(parts.select), preset.train.late_fusion)
     every = [*asked.scores, *imported.scores]
-    every += late_fusions(every, weight, preset.train.late_fusion, preset.train.scores)
     absent = methods_left_out(preset.train, {one.method for one in every})
-    facts = {**run_facts(preset, catalog), "skeleton_weight": weight, **absent, **imported.facts}
+    combined = combinations(every, asked.held_out, catalog.labels(parts.select), preset.train)
+    facts = {**run_facts(preset, catalog), **combined.facts, **absent, **imported.facts}
     facts |= small_samples(catalog.labels(parts.test), asked.few_scores)
-    write_results(paths, catalog, parts, every, asked.heads, facts)
+    write_results(paths, catalog, parts, [*every, *combined.scores], asked.heads, facts)
     trained = [*asked.heads, *asked.few_heads]
     cached = sum(head.from_cache for head in trained)
     return Summary(

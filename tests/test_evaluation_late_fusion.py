@@ -1,9 +1,23 @@
 """Late fusion, with numbers by hand."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
+from tiny import Project, tiny_params
 
-from pipeline.evaluation.late_fusion import Scores, late_fusions, product, skeleton_weight
+from pipeline.errors import ParamError
+from pipeline.evaluation.late_fusion import (
+    Scores,
+    ensembles,
+    late_fusions,
+    mixture_weights,
+    product,
+    skeleton_weight,
+)
+from pipeline.params.presets import load_preset
 
 VIDEO = np.array([[0.9, 0.1], [0.9, 0.1]])
 SKELETON = np.array([[0.4, 0.6], [0.2, 0.8]])
@@ -57,3 +71,49 @@ def test_any_two_methods_may_be_put_together() -> None:
     assert summed.probabilities == pytest.approx((VIDEO + SKELETON) / 2)
     assert multiplied.probabilities == pytest.approx(product(SKELETON, VIDEO, 0.75))
     assert skeleton_weight(scores, np.array([0, 0]), methods) == 1.0  # the second is the video here
+
+
+def test_an_ensembles_weights_are_the_likeliest_on_held_out_clips() -> None:
+    """Of the true class one member says 0.8, 0.8, 0.1, the other 0.2, 0.2, 0.9: w = 0.92 / 1.44 by the derivative."""
+    first, second = (np.array([[p, 1 - p] for p in of]) for of in ((0.8, 0.8, 0.1), (0.2, 0.2, 0.9)))
+    labels = np.zeros(3, np.int64)
+    assert mixture_weights([first, second], labels) == pytest.approx([0.6389, 0.3611], abs=1e-4)
+    assert mixture_weights([first, first, first], labels) == pytest.approx([1 / 3] * 3)
+
+
+def test_ensembles_are_made_for_each_seed_that_all_members_have() -> None:
+    scores = [*held_out(), Scores("video", 1, VIDEO), Scores("elsewhere", 0, SKELETON)]
+    asked = {"both": ("video", "skeleton"), "with another's": ("video", "elsewhere")}
+    found, weights = ensembles(scores, held_out(), np.array([0, 0]), asked)
+    assert [(one.method, one.seed) for one in found] == [("both", 0), ("with another's", 0)]
+    assert weights == {
+        "both": {"video": 1.0, "skeleton": 0.0},
+        "with another's": {"video": 0.5, "elsewhere": 0.5},
+    }
+    assert found[0].probabilities == pytest.approx(VIDEO)
+    assert found[1].probabilities == pytest.approx((VIDEO + SKELETON) / 2)
+
+
+def test_train_weighs_an_ensemble_and_trains_nothing_for_it(copied: Project) -> None:
+    copied.set_params(**{"train.ensembles": {"both": ["video", "skeleton"]}})
+    assert copied.run("train").made == 0
+    document = json.loads((copied.paths.reports / "metrics.json").read_text())
+    assert len(document["both"]["by_seed"]) == 2
+    assert sum(document["ensembles"]["both"].values()) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "message"),
+    [
+        ("both", ["video", "skeletn"], r"ensembles\.both: no 'skeletn' \(did you mean 'skeleton'\?\)"),
+        ("amfi", ["video", "skeleton"], r"ensembles\.amfi: 'amfi' stands for something else"),
+        ("both", ["video"], r"ensembles\.both: .*at least 2"),
+    ],
+)
+def test_ensembles_of_what_is_no_method_are_refused(
+    tmp_path: Path, name: str, members: list[str], message: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tiny_params(**{"train.ensembles": {name: members}})))
+    with pytest.raises(ParamError, match=message):
+        load_preset(path, "demo")

@@ -19,6 +19,9 @@ SINGLE = ("video", "skeleton")
 
 SCORE_SUM, WEIGHTED_PRODUCT = "score_sum", "weighted_product"
 
+EM_STEPS = 500
+"""Steps of expectation maximisation over an ensemble's weights."""
+
 WEIGHTS = np.linspace(0, 1, 21)
 """Candidate weights of the skeleton."""
 
@@ -80,6 +83,67 @@ def skeleton_weight(
     rows = np.arange(len(labels))
     likelihoods = [np.log(product(video, skeleton, w)[rows, labels] + LEAST).mean() for w in WEIGHTS]
     return float(WEIGHTS[int(np.argmax(likelihoods))])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Combined(ShownByShape):
+    """Scores that combine those of other methods, and what metrics.json tells of their weights."""
+
+    scores: list[Scores]
+    facts: dict[str, Any]
+
+
+def combinations(
+    scores: Sequence[Scores], held_out: Sequence[Scores], labels: NDArray[np.int64], params: "HeadParams"
+) -> Combined:
+    """Return late fusions and ensembles of `scores`; weights are chosen on held-out clips, whose `labels` are (N,)."""
+    weight = skeleton_weight(held_out, labels, params.late_fusion)
+    fused = late_fusions(scores, weight, params.late_fusion, params.scores)
+    joined, weights = ensembles([*scores, *fused], held_out, labels, params.ensembles)
+    told = {"ensembles": weights} if weights else {}
+    return Combined([*fused, *joined], {"skeleton_weight": weight, **told})
+
+
+def ensembles(
+    scores: Sequence[Scores],
+    held_out: Sequence[Scores],
+    labels: NDArray[np.int64],
+    asked: Mapping[str, Sequence[str]],
+) -> tuple[list[Scores], dict[str, dict[str, float]]]:
+    """Add the class probabilities of several methods, with weights that held-out clips choose, for each common seed.
+
+    Returns the scores, and the members' weights, of sum 1, by ensemble.
+
+    `labels` are those of the held-out clips. Where a member ran elsewhere, without held-out scores, all weigh alike.
+    """
+    by_name = {one.method: one.probabilities for one in held_out}
+    found: list[Scores] = []
+    weights: dict[str, dict[str, float]] = {}
+    for name, members in asked.items():
+        known = [by_name[member] for member in members if member in by_name]
+        fitted = mixture_weights(known, labels) if len(known) == len(members) else None
+        shares = np.full(len(members), 1 / len(members)) if fitted is None else fitted
+        weights[name] = dict(zip(members, shares.round(4).tolist(), strict=True))
+        of_seeds = [{one.seed: one for one in scores if one.method == member} for member in members]
+        for seed in sorted(set.intersection(*(set(one) for one in of_seeds))):
+            parts = np.stack([one[seed].probabilities for one in of_seeds])
+            found.append(Scores(name, seed, np.tensordot(shares, parts, axes=1)))
+    return found, weights
+
+
+def mixture_weights(members: Sequence[Floats], labels: NDArray[np.int64]) -> Floats:
+    """Return the weights, (M,) of sum 1, under which the members' mean is likeliest on these clips.
+
+    `members` are (N, K) probabilities each. The likelihood has one maximum over weights, to which expectation
+    maximisation rises from equal ones; it needs no grid, which for six streams would have thousands of points.
+    """
+    rows = np.arange(len(labels))
+    of_truth = np.stack([probabilities[rows, labels] for probabilities in members]) + LEAST
+    weights = np.full(len(members), 1 / len(members))
+    for _ in range(EM_STEPS):
+        shares = weights[:, None] * of_truth
+        weights = (shares / shares.sum(axis=0)).mean(axis=1)
+    return np.asarray(weights)
 
 
 def methods_left_out(train: "HeadParams", scored: Collection[str]) -> dict[str, Any]:

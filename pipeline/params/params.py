@@ -9,7 +9,7 @@ from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone, TrainingPlan
 from pipeline.params.pose import PoseParams
-from pipeline.params.scores import ScoresFile, score_name_mistakes
+from pipeline.params.scores import ScoresFile, ensemble_mistakes, score_name_mistakes
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout
@@ -185,6 +185,9 @@ class HeadParams(Section):
     late_fusion: tuple[str, str] = MODALITIES
     """The two methods whose class probabilities `score_sum` and `weighted_product` combine, the video's first: the
     linear heads, or the networks' own classifiers (`classifier@…`)."""
+    ensembles: dict[str, Annotated[tuple[str, ...], Field(min_length=2)]] = Field(default_factory=dict)
+    """Name of your own to the methods whose class probabilities are added, such as the classifiers of six streams, with
+    weights that are likeliest on held-out clips: one more row of the table each."""
     scores: dict[str, ScoresFile] = Field(default_factory=dict)
     """Methods that ran elsewhere, by a name of your own: a file of class scores each, one more row of the table."""
     options: dict[str, Options] = Field(default_factory=dict)
@@ -241,7 +244,10 @@ class Preset(Section):
     @model_validator(mode="after")
     def _names_exist(self) -> "Preset":
         ours = (*self.train.methods, *self.train.single_backbones)
-        strange = score_name_mistakes(self.train.scores, ours)
+        strange = [
+            *score_name_mistakes(self.train.scores, ours),
+            *ensemble_mistakes(self.train.ensembles, (*ours, *self.train.scores)),
+        ]
         if found := [*self._recipes_named(), *self._backbones_named(), *strange]:
             raise MistakesError(found)
         return self

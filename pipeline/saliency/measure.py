@@ -23,7 +23,7 @@ from pipeline.training.trainings import Training, read_trainings
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
-    from pipeline.video.crop import CropRecipe
+    from pipeline.video.crop_recipe import CropRecipe
 
 Floats = NDArray[np.float32]
 

@@ -73,7 +73,14 @@ SETUPS: Mapping[Scale, Setup] = {
             "with_limbs": False,
         },
         backbones=_at_paper_size(),
-        plan={"epochs": 10, "batch": 24, "lr": 0.001, "schedule": "cosine", "weight_decay": 3.0e-4},
+        plan={
+            "epochs": 10,
+            "batch": 24,
+            "lr": 0.001,
+            "schedule": "cosine",
+            "weight_decay": 3.0e-4,
+            "grad_clip": 40.0,
+        },
         about="the paper's networks, sizes and plans, on windows of 48 consecutive frames, where the paper draws 48 "
         "of the whole clip: maps of two samplings that draw cannot be laid over each other",
     ),
