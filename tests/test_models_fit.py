@@ -4,6 +4,7 @@ import errno
 import math
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,24 @@ def test_gradients_are_scaled_down_to_the_plans_norm() -> None:
     plan = FitPlan(epochs=1, lr=0.5, momentum=0.0, nesterov=False, weight_decay=0.0, grad_clip=1.0)
     fit(model, lambda _: iter([batch]), plan, loss=lambda output, _: -output.sum())
     assert model.weight.flatten().tolist() == pytest.approx([0.3, 0.4])
+
+
+def test_gradients_of_several_batches_make_one_step() -> None:
+    """Gradients of -2, -4 and -6: a step by the mean of the first two, 3, and one by the last's half, 3."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    batches = [((torch.tensor([[x]]),), torch.zeros(1, dtype=torch.int64)) for x in (2.0, 4.0, 6.0)]
+    plan = FitPlan(epochs=1, lr=0.1, momentum=0.0, nesterov=False, weight_decay=0.0, accumulate=2)
+    steps = []
+
+    def loss(output: Tensor, _: Tensor) -> Tensor:
+        steps.append(round(model.weight.item(), 4))
+        return -output.sum()
+
+    fit(model, lambda _: iter(batches), plan, loss=loss)
+    assert [*steps, round(model.weight.item(), 4)] == [0.0, 0.0, 0.3, 0.6]
+    with pytest.raises(ModelParamError, match="accumulate must be 1 or more batches, got 0"):
+        replace(plan, accumulate=0)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:

@@ -153,10 +153,13 @@ def _epoch(
     model.train()
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(plan, epoch)
+    optimiser.zero_grad(set_to_none=True)
     total, clips = torch.zeros((), dtype=torch.float64, device=device), 0
     unread: list[Tensor] = []
     for number, (inputs, labels) in enumerate(batches):
-        value = _step(model, optimiser, inputs, labels, plan, loss=loss, device=device)
+        value = _add_gradients(model, inputs, labels, plan, loss=loss, device=device)
+        if (number + 1) % plan.accumulate == 0:
+            _step(model, optimiser, plan)
         total += value.double() * len(labels)
         clips += len(labels)
         unread.append(value)
@@ -165,6 +168,8 @@ def _epoch(
             unread.clear()
     if clips == 0:
         raise FitError(f"epoch {epoch} held no batch; data({epoch}) must yield at least one")
+    if (number + 1) % plan.accumulate:
+        _step(model, optimiser, plan)
     if unread:
         _refuse_not_finite(unread, plan, epoch, number)
     return float(total) / clips
@@ -181,9 +186,8 @@ def _refuse_not_finite(losses: list[Tensor], plan: FitPlan, epoch: int, last: in
             )
 
 
-def _step(
+def _add_gradients(
     model: nn.Module,
-    optimiser: Optimizer,
     inputs: tuple[Tensor, ...],
     labels: Tensor,
     plan: FitPlan,
@@ -195,12 +199,16 @@ def _step(
     labels = labels.to(device, non_blocking=True)
     with torch.autocast(device.type, torch.bfloat16, enabled=uses_bf16(plan.amp, device)):
         value = loss(model(*inputs), labels)
-    optimiser.zero_grad(set_to_none=True)
-    value.backward()  # type: ignore[no-untyped-call]
+    (value / plan.accumulate).backward()  # type: ignore[no-untyped-call]
+    return value.detach()
+
+
+def _step(model: nn.Module, optimiser: Optimizer, plan: FitPlan) -> None:
+    """One step along the gradients, which are gone then."""
     if plan.grad_clip is not None:
         nn.utils.clip_grad_norm_(model.parameters(), plan.grad_clip)
     optimiser.step()
-    return value.detach()
+    optimiser.zero_grad(set_to_none=True)
 
 
 def _evaluated(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> float:

@@ -45,6 +45,9 @@ class FitPlan:
     label_smoothing: float = 0.0
     grad_clip: float | None = None
     """Largest norm of all gradients together; None leaves them."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged for one step: a batch so many times as large, in the memory of one. The last
+    step of an epoch may have fewer, and is then smaller. Batch norms see single batches."""
     seed: int = 0
     amp: Amp = "off"
 
@@ -78,6 +81,8 @@ class FitPlan:
             )
         if self.warmup_end not in ("after", "last"):
             raise ModelParamError(f"warmup_end must be 'after' or 'last', got {self.warmup_end!r}")
+        if self.accumulate < 1:
+            raise ModelParamError(f"accumulate must be 1 or more batches, got {self.accumulate}")
         if self.grad_clip is not None and not self.grad_clip > 0:
             raise ModelParamError(f"grad_clip must be above 0, or None, got {self.grad_clip}")
 

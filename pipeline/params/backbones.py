@@ -48,6 +48,8 @@ class TrainingPlan(Section):
     """Final rate of schedule cosine; SF-Head's paper has 1e-4."""
     grad_clip: float | None = Field(default=None, gt=0, exclude_if=lambda value: value is None)
     """Largest norm of all gradients together, above which they are scaled down; EPAM-Net's code has 40."""
+    accumulate: int = Field(default=1, gt=0, exclude_if=lambda value: value == 1)
+    """Batches whose gradients are averaged for one step: `batch` times as many clips, in the memory of one batch."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
     weight_decay: float = Field(default=5e-4, ge=0)
