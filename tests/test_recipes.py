@@ -37,7 +37,7 @@ def test_every_stage_that_caches_is_a_step() -> None:
         "load_params",
         "sound_params",
         "plan",
-        "quality",
+        "saliency",
     }
 
 
