@@ -19,6 +19,7 @@ _SPELLER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fal
 _SCALARS = frozenset({str, int, bool, type(None)})
 _INFINITY = float("inf")
 _SEAL = re.compile(rb',"seal":"([0-9a-f]{40})"\}\Z')
+_SEAL_BYTES = len(',"seal":""}') + 2 * KEY_BYTES
 
 
 def canonical(doc: JSON) -> bytes:
@@ -60,7 +61,7 @@ def sealed(doc: dict[str, JSON]) -> bytes:
 
 def seal_holds(data: bytes) -> bool:
     """Whether not one byte of what `sealed` wrote has changed; False where there is no seal."""
-    found = _SEAL.search(data)
+    found = _SEAL.search(data, max(0, len(data) - _SEAL_BYTES))
     return found is not None and digest_of(data[: found.start()] + b"}").encode() == found[1]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cache import ArraySpec, ShardError, SpecError, StoreSpec
+from cache.answers import Answers
 from cache.build.metadata import StoredArray, write_metadata
 from cache.layout import shard_name
 from cache.shards.reading import ShardReader
@@ -53,7 +54,9 @@ def test_zarr_reads_what_we_wrote_and_so_do_we(
 ) -> None:
     spec, rows_per_shard, rows = case
     folder = tmp_path_factory.mktemp("shard")
-    write_metadata(folder, [StoredArray(spec, rows_per_shard, ("row", *spec.dims), {})], len(rows), {})
+    write_metadata(
+        folder, [StoredArray(spec, rows_per_shard, ("row", *spec.dims), {})], len(rows), {}, Answers(None)
+    )
     path = folder / "a" / shard_name(0, len(spec.row_shape))
     size, _ = written(path, spec, rows_per_shard, rows)
     expected = np.stack([spec.filled(spec.row_shape) if row is None else row for row in rows])

@@ -1,6 +1,8 @@
 """Building a store: plan it against the cache, hand out what is missing, publish what is there."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -9,11 +11,12 @@ from numpy.typing import NDArray
 
 from ..errors import BuildError, ShardError
 from ..home.home import Cache
-from ..home.index import Index, Place, synced_index
+from ..home.index import Index, synced_index
 from ..home.proof import prove
 from ..home.references import remember_use
+from ..home.row_keys import RowKeys
 from ..home.row_order import arranged, read_order, write_order
-from ..keys import JSON, key_of
+from ..keys import JSON
 from ..locks import Shared, locked
 from ..mount_check import mark, mounted
 from ..shards.chunk_index import index_bytes
@@ -46,14 +49,15 @@ class Build:
             raise BuildError("a store needs one row or more, got none; is the list of what to build empty?")
         self._rows = _by_id(rows, spec)
         self._order = arranged(read_order(cache.order(name)), self._rows) or (None,)
-        self._keys = {array.name: self._row_keys(array.name) for array in spec.arrays}
+        self._row_keys = RowKeys(cache.row_keys(name), [array.name for array in spec.arrays])
+        self._keys = self._row_keys.of([None if row is None else self._rows[row] for row in self._order])
         self._shards = {array.name: self._shard_keys(array) for array in spec.arrays}
         self._records: dict[str, Record] = {}
         with mounted(cache.root), synced_index(cache) as index:
             self.tasks: tuple[Task, ...] = self._plan(index)
         """One a block of rows that lacks a shard. Where `rows_to_make` is 0, all its rows can be copied."""
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """Ids in row order, without the holes: the order of `finish`'s coordinates."""
         return tuple(row for row in self._order if row is not None)
@@ -116,6 +120,7 @@ class Build:
             remember_use(self.cache, out, shards=shards, facts=facts, replacing=True)
             publish(self.cache, self._publication(coords, attrs), out)
             write_order(self.cache.order(self.name), self._order)
+        self._row_keys.remember()
         remember_use(self.cache, out, shards=shards, facts=facts)
         self._at_work.release()
 
@@ -136,17 +141,12 @@ class Build:
             name: tuple(self._records.get(key) or read_record(self.cache.record(key)) for key in keys)
             for name, keys in self._shards.items()
         }
-        docs = {
-            array.name: {row: self._rows[row].docs[array.name] for row in self.ids
-                         if array.name in self._rows[row].docs}
-            for array in self.spec.arrays
-        }  # fmt: skip
-        return Publication(self.spec, self._order, self._keys, records, docs, coords, attrs)
+        return Publication(self.spec, self._order, self._keys, records, self._docs, coords, attrs)
 
-    def _row_keys(self, array: str) -> tuple[str | None, ...]:
+    def _docs(self, array: str, block: int) -> tuple[JSON, ...]:
+        """The documents of a block's rows; None for a hole, or a row without this array."""
         return tuple(
-            key_of(self._rows[row].docs[array]) if row is not None and array in self._rows[row].docs else None
-            for row in self._order
+            None if row is None else self._rows[row].docs.get(array) for row in self._order[self._span(block)]
         )
 
     def _shard_keys(self, array: ArraySpec) -> tuple[str, ...]:
@@ -183,16 +183,11 @@ class Build:
     def _planned(self, index: Index, array: ArraySpec, block: int) -> PlannedShard:
         row_keys = self._keys[array.name][self._span(block)]
         prefix = entry_prefix(array)
-        places: dict[int, Place] = {}
-        for row, key in enumerate(row_keys):
-            place = index.find(entry_key(prefix, key)) if key is not None else None
-            if place is not None:
-                places[row] = place
-        docs = tuple(
-            self._rows[row].docs.get(array.name) if row is not None else None
-            for row in self._order[self._span(block)]
-        )
+        entries = {row: entry_key(prefix, key) for row, key in enumerate(row_keys) if key is not None}
+        found = index.find(entries.values())
+        places = {row: found[entry] for row, entry in entries.items() if entry in found}
         key = self._shards[array.name][block]
+        docs = self._docs(array.name, block)
         return PlannedShard(array, self.spec.rows_per_shard, key, row_keys, docs, places)
 
     def _span(self, block: int) -> slice:
@@ -200,14 +195,14 @@ class Build:
 
 
 def _by_id(rows: Sequence[Row], spec: StoreSpec) -> dict[str, Row]:
-    by_id: dict[str, Row] = {}
+    by_id = {row.id: row for row in rows}
+    if len(by_id) < len(rows):
+        twice, _ = Counter(row.id for row in rows).most_common(1)[0]
+        raise BuildError(f"two rows have the id {twice!r}; ids must differ")
     names = {array.name for array in spec.arrays}
     for row in rows:
-        if row.id in by_id:
-            raise BuildError(f"two rows have the id {row.id!r}; ids must differ")
         if not row.docs.keys() <= names:
             raise BuildError(f"row {row.id!r} documents {sorted(row.docs)}, the store has {sorted(names)}")
-        by_id[row.id] = row
     return by_id
 
 

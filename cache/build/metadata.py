@@ -3,8 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from ..answers import Answers
 from ..keys import JSON
 from ..shards.specs import ArraySpec
 
@@ -21,19 +24,33 @@ class StoredArray:
 
 
 def write_metadata(
-    folder: Path, arrays: Sequence[StoredArray], num_rows: int, attrs: Mapping[str, JSON]
+    folder: Path, arrays: Sequence[StoredArray], num_rows: int, attrs: Mapping[str, JSON], answers: Answers
 ) -> None:
-    """Write zarr.json of the group and of every array, then the consolidated copy in the group's."""
+    """Write zarr.json of the group and of every array, then the consolidated copy in the group's.
+
+    What zarr says of the same arrays is asked once: to import it takes as long as a stage that has nothing to do.
+    """
+    asked: list[JSON] = [
+        [array.spec.document(), array.rows_per_shard, [*array.dims], dict(array.attrs)] for array in arrays
+    ]
+    found = answers.get(["zarr", version("zarr"), num_rows, asked], lambda: _documents(arrays, num_rows))
+    assert isinstance(found, dict)
+    documents: dict[str, Any] = dict(found)
+    documents[""] = {**documents[""], "attributes": dict(attrs)}
+    _write_consolidated(folder, documents)
+
+
+def _documents(arrays: Sequence[StoredArray], num_rows: int) -> dict[str, JSON]:
+    """The metadata of each array, and under "" that of a group without attributes."""
     import zarr  # takes half a second; planning and reading don't need it
     from zarr.core.buffer import Buffer
     from zarr.storage import MemoryStore
 
     made: dict[str, Buffer] = {}  # zarr's own files need hard links, which not every file system has
-    group = zarr.create_group(MemoryStore(made), zarr_format=3, attributes=dict(attrs))
+    group = zarr.create_group(MemoryStore(made), zarr_format=3)
     for array in arrays:
         _create(group, array, num_rows)
-    documents = {name.rpartition("/")[0]: json.loads(data.to_bytes()) for name, data in sorted(made.items())}
-    _write_consolidated(folder, documents)
+    return {name.rpartition("/")[0]: json.loads(data.to_bytes()) for name, data in made.items()}
 
 
 def _create(group: object, array: StoredArray, num_rows: int) -> None:

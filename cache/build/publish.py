@@ -1,13 +1,14 @@
 """Publishing: link a build's shards into a folder that Zarr and xarray open, and seal it with a manifest."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..answers import Answers
 from ..errors import BuildError, ShardError, SpecError
 from ..files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder, write_atomic
 from ..home.home import Cache
@@ -36,8 +37,8 @@ class Publication:
     """Array to N row keys."""
     records: Mapping[str, tuple[Record, ...]]
     """Array to its blocks' records."""
-    docs: Mapping[str, Mapping[str, JSON]]
-    """Array to its rows' documents by id."""
+    docs: Callable[[str, int], Sequence[JSON]]
+    """Array and block to the documents of the block's rows; None where there is none."""
     coords: Mapping[str, NDArray[np.generic]]
     """Name to (n, ...)."""
     attrs: Mapping[str, JSON]
@@ -64,7 +65,8 @@ def _fill(
 ) -> None:
     arrays = [_stored(store, array) for array in store.spec.arrays]
     attrs = _attributes(store, [array for array, _ in coords])
-    write_metadata(folder, [*arrays, *(array for array, _ in coords)], len(store.order), attrs)
+    every = [*arrays, *(array for array, _ in coords)]
+    write_metadata(folder, every, len(store.order), attrs, Answers(cache.root))
     files: dict[str, FileFacts] = {}
     for array in store.spec.arrays:
         for block, record in enumerate(store.records[array.name]):
@@ -103,12 +105,10 @@ def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int, t
     path = cache.documents(key)
     data = path.read_bytes() if path.exists() else b""
     if not intact(data, key) or tail_checksums(data) != table:
-        step = store.spec.rows_per_shard
-        span = slice(block * step, (block + 1) * step)
-        docs = [store.docs[array.name].get(row) if row is not None else None for row in store.order[span]]
-        rows = store.records[array.name][block].rows
-        failures = {n: row.failed for n, row in enumerate(rows) if row is not None and row.failed is not None}
-        data = documents_bytes(key, array.key_document, step, docs, failures, table)
+        record, docs = store.records[array.name][block], store.docs(array.name, block)
+        data = documents_bytes(
+            key, array.key_document, record.rows_per_shard, docs, record.failures, table, record.common
+        )
         with locked(cache.lock(key)):
             write_atomic(path, data)
             path.chmod(0o444)  # stores link to this very file
@@ -152,8 +152,10 @@ def _coordinates(store: Publication) -> list[tuple[StoredArray, NDArray[np.gener
 def _key_coordinate(store: Publication, names: list[JSON]) -> tuple[StoredArray, NDArray[np.generic]]:
     """(N, arrays, 20) uint8: each row's key in each array; zeros where there is none."""
     none = "00" * KEY_BYTES
-    joined = "".join(store.keys[str(name)][row] or none for row in range(len(store.order)) for name in names)
-    values = np.frombuffer(bytes.fromhex(joined), np.uint8).reshape(len(store.order), len(names), KEY_BYTES)
+    joined = ["".join([key or none for key in store.keys[str(name)]]) for name in names]
+    values = np.stack(
+        [np.frombuffer(bytes.fromhex(keys), np.uint8).reshape(-1, KEY_BYTES) for keys in joined], 1
+    )
     return _coordinate(
         store, np.arange(len(store.order)), KEYS, values, ("array", "digest"), {"arrays": names}
     )
@@ -202,13 +204,23 @@ def _attributes(store: Publication, coords: Sequence[StoredArray]) -> dict[str, 
         "arrays": {array.name: _layout(_stored(store, array)) for array in store.spec.arrays},
         "coords": {array.spec.name: _layout(array) for array in coords},
         "rows": len(store.order),
-        "made_of": {name: shared_by(docs.values()) for name, docs in sorted(store.docs.items())},
+        "made_of": {name: _made_of(store, name) for name in sorted(store.records)},
     }  # fmt: skip
     return {
         **{name: store.attrs[name] for name in sorted(store.attrs)},
         "coordinates": " ".join(sorted(array.spec.name for array in coords)),
         "failures": _failures(store), LAYOUT: house,
     }  # fmt: skip
+
+
+def _made_of(store: Publication, array: str) -> dict[str, JSON]:
+    """What the documents of all the array's rows share: what those of each block share, as far as blocks agree."""
+    step, keys = store.spec.rows_per_shard, store.keys[array]
+    return shared_by(
+        dict(record.common)
+        for block, record in enumerate(store.records[array])
+        if any(keys[block * step : (block + 1) * step])
+    )
 
 
 def _layout(array: StoredArray) -> dict[str, JSON]:
@@ -221,9 +233,8 @@ def _failures(store: Publication) -> list[JSON]:
     found: dict[int, dict[str, dict[str, JSON]]] = {}
     for name, records in store.records.items():
         for block, record in enumerate(records):
-            for within, row in enumerate(record.rows):
-                if row is not None and row.failed is not None:
-                    found.setdefault(block * step + within, {})[name] = asdict(row.failed)
+            for within, why in record.failures.items():
+                found.setdefault(block * step + within, {})[name] = asdict(why)
     entries: list[JSON] = []
     for number, by_array in sorted(found.items()):
         made = {name for name, keys in store.keys.items() if keys[number] is not None}

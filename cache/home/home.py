@@ -64,6 +64,10 @@ class Cache:
             raise SpecError(f"a store's name is words joined by /, as demo/frames; got {name!r}")
         return self.root / "orders" / f"{name}.json"
 
+    def row_keys(self, name: str) -> Path:
+        """Return the path of a store's remembered row keys."""
+        return self.root / "row_keys" / self.order(name).relative_to(self.root / "orders").with_suffix("")
+
     def holds(self, key: str) -> bool:
         """Whether the shard is there, whole as far as its record tells."""
         return self.record(key).exists() and self.shard(key).exists()

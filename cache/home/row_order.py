@@ -20,6 +20,8 @@ def arranged(previous: Sequence[str | None] | None, ids: Iterable[str]) -> tuple
     wanted = set(ids)
     if previous is None:
         return tuple(sorted(wanted))
+    if len(wanted) == len(previous) and wanted.issuperset(previous):
+        return tuple(previous)  # nobody came, nobody left
     rows = [row if row in wanted else None for row in previous]
     fresh = iter(sorted(wanted.difference(previous)))
     for place, row in enumerate(rows):

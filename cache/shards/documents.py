@@ -49,10 +49,10 @@ class Documents:
 
 def documents_bytes(
     key: str, spec: Mapping[str, JSON], rows_per_shard: int, docs: Sequence[JSON],
-    failures: Mapping[int, RowFailure], checksums: bytes | None,
+    failures: Mapping[int, RowFailure], checksums: bytes | None, shared: Mapping[str, JSON] | None = None,
 ) -> bytes:  # fmt: skip
-    """The file's content; the same for the same shard."""
-    common, own = factored(docs)
+    """The file's content; the same for the same shard. `shared` is what the documents share, where a record tells."""
+    common, own = factored(docs, shared)
     rows: list[JSON] = []
     for number, (doc, mine) in enumerate(zip(docs, own, strict=True)):
         row: dict[str, JSON] = {"doc": mine}

@@ -7,9 +7,10 @@ import platform
 import socket
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache as remembered
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class RecordedRow:
     failed: RowFailure | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """The part of a record that the index and the store need; the file holds more (documents, times, host)."""
 
@@ -60,12 +61,31 @@ class Record:
     """Bytes of the shard."""
     digest: str
     """blake2b-160 of the shard's bytes."""
-    rows: tuple[RecordedRow | None, ...]
-    """In row order; None for a hole."""
+    common: Mapping[str, JSON]
+    """Members that the documents of all its rows share."""
     mtime_ns: int | None
     """The file's time when it was proven to be this; None in records of before it was kept."""
     checksums: bytes | None
     """Each chunk's crc32c (see `checksums`); None in records of before there was such a table."""
+    rows_json: bytes = field(repr=False)
+    """Its rows as the file has them; most who ask for a record need none of them."""
+
+    @cached_property
+    def rows(self) -> tuple[RecordedRow | None, ...]:
+        """In row order; None for a hole. Raises ShardError."""
+        try:
+            return tuple(None if row is None else _row(row) for row in json.loads(self.rows_json))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ShardError(f"the record of shard {self.key} is unreadable ({error!r}); {MEND}") from error
+
+    @property
+    def failures(self) -> dict[int, RowFailure]:
+        """Row in the shard to why it could not be made."""
+        if b'"failed":' not in self.rows_json:
+            return {}
+        return {
+            n: row.failed for n, row in enumerate(self.rows) if row is not None and row.failed is not None
+        }
 
 
 def record_document(
@@ -127,20 +147,34 @@ def read_record_document(path: Path) -> dict[str, Any]:
 
 def read_record(path: Path) -> Record:
     """The part of a record that the index and stores need. Raises ShardError where it is damaged."""
-    document = read_record_document(path)
+    data = path.read_bytes()
     try:
-        return _record(document)
+        document, rows = _apart(data) if seal_holds(data) else (None, b"")
+        if document is None:
+            document = read_record_document(path)
+            rows = json.dumps(document["rows"]).encode()
+            [*map(_row, filter(None, document["rows"]))]
+        return Record(
+            key=document["key"], spec=ArraySpec.from_document(document["spec"]),
+            rows_per_shard=document["rows_per_shard"], size=document["size"], digest=document["digest"],
+            common=document["common"], checksums=recorded_checksums(document),
+            mtime_ns=document.get("mtime_ns"), rows_json=rows,
+        )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ShardError(f"record {path} is unreadable ({error!r}); {MEND}") from error
 
 
-def _record(document: dict[str, Any]) -> Record:
-    rows = tuple(None if row is None else _row(row) for row in document["rows"])
-    return Record(
-        key=document["key"], spec=ArraySpec.from_document(document["spec"]),
-        rows_per_shard=document["rows_per_shard"], size=document["size"], digest=document["digest"],
-        rows=rows, checksums=recorded_checksums(document), mtime_ns=document.get("mtime_ns"),
-    )  # fmt: skip
+def _apart(data: bytes) -> tuple[dict[str, Any] | None, bytes]:
+    """A record without its rows, most of its bytes, and those as they are; None where they cannot be told apart.
+
+    {"key": "a", "rows": [1, 2], "rows_per_shard": 2} gives {"key": "a", "rows_per_shard": 2} and [1, 2]. No document
+    follows behind the rows. One before them that has a member "rows" is cut in its midst: what is left is no JSON.
+    """
+    start, end = data.find(b',"rows":['), data.rfind(b'],"rows_per_shard":') + 1
+    try:
+        return (json.loads(data[:start] + data[end:]) if 0 < start < end else None), data[start + 8 : end]
+    except ValueError:
+        return None, b""
 
 
 def recorded_checksums(document: Mapping[str, Any]) -> bytes | None:
@@ -149,13 +183,15 @@ def recorded_checksums(document: Mapping[str, Any]) -> bytes | None:
     return None if encoded is None else b64decode(encoded, validate=True)
 
 
-def factored(docs: Sequence[JSON]) -> tuple[dict[str, JSON], list[JSON]]:
-    """Split documents into their common part and each one's own, so that 16,000 rows stay small.
+def factored(
+    docs: Sequence[JSON], shared: Mapping[str, JSON] | None = None
+) -> tuple[dict[str, JSON], list[JSON]]:
+    """Split documents into their common part, `shared` where it is known, and each one's own: 16,000 rows stay small.
 
     [{"step": "a", "id": 1}, {"step": "a", "id": 2}] gives {"step": "a"} and [{"id": 1}, {"id": 2}].
     None stands for a row without a document. Where one is not a dict nothing is shared.
     """
-    shared = shared_by(docs)
+    shared = shared_by(docs) if shared is None else dict(shared)
     return shared, [
         {n: v for n, v in doc.items() if n not in shared} if isinstance(doc, dict) else doc for doc in docs
     ]

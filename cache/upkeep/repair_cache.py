@@ -60,7 +60,7 @@ def repair_cache(
     for fault in verified.faults:
         kind, name = PurePosixPath(fault.place).parts[0], PurePosixPath(fault.place).name
         key = name.split(".")[0]
-        if kind in (MARK, "index", "digests", "answers"):
+        if kind in (MARK, "index", "digests", "answers", "row_keys"):
             _renew(cache, kind, cache.root / fault.place)
             done.renewed.append(str(fault))
         elif (
@@ -79,7 +79,7 @@ def repair_cache(
 def _renew(cache: Cache, kind: str, path: Path) -> None:
     if kind == MARK:
         renew_mark(cache.root)
-    elif kind == "answers":
+    elif kind in ("answers", "row_keys"):
         remove(path)
     else:  # the next build fills it
         SealedDatabase(path.with_suffix(".sqlite")).remove()

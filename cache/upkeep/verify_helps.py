@@ -1,4 +1,4 @@
-"""Verifying what only helps: mark, index, remembered digests and answers, uses. Withdrawals too."""
+"""Verifying what only helps: mark, index, remembered digests, answers and row keys, uses. Withdrawals too."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from ..answers import answer_damage
 from ..home.home import Cache
 from ..home.references import use_damage
+from ..home.row_keys import row_keys_damage
 from ..home.sealed_database import SealedDatabase
 from ..home.withdrawn import WITHDRAWALS, note_damage
 from ..mount_check import MARK, mark_damage
@@ -38,10 +39,11 @@ def helps(cache: Cache) -> list[Path]:
         "digests/*.sqlite",
         "digests/*.seal",
         "answers/*.json",
+        "row_keys/**/*",
         "uses/*.json",
         f"{WITHDRAWALS}/*.json",
     )
-    return sorted(path for pattern in patterns for path in cache.root.glob(pattern))
+    return sorted(path for pattern in patterns for path in cache.root.glob(pattern) if not path.is_dir())
 
 
 def left_overs(cache: Cache) -> Iterator[Fault]:
@@ -61,6 +63,8 @@ def _damage(path: Path) -> str | None:
         return mark_damage(path)
     if path.parent.name == "answers":
         return answer_damage(path)
+    if "row_keys" in path.parts[-4:-1]:
+        return row_keys_damage(path)
     if path.parent.name == "uses":
         return use_damage(path)
     if path.parent.name == WITHDRAWALS:
