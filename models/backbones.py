@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from models.cuts import Backbone, Cut, cut_shapes
@@ -53,25 +54,25 @@ def cuts_of(
     """Return each named cut and the shape of one clip's row of it, without memory for the network.
 
     `options`, `shape` and `edges` are those of `build_backbone`; `num_classes` are its own classifier's, None where it
-    has none and therefore no logits. `remember` is asked for the shapes of networks of ours: to find them, torch
-    imports its compiler, for seconds. Raises ModelParamError where there is no such cut.
+    has none and therefore no logits. `remember` is asked about networks of ours: to build one without values and find
+    shapes, torch imports its compiler, for seconds. Raises ModelParamError where there is no such cut.
     """
-    with without_values():
-        network = build_backbone(options, shape=shape, edges=edges)
-        if num_classes is not None:
-            network = Classifier(network, num_classes)
-    cuts = [network.cut(name) for name in names]
 
-    def found() -> list[list[int]]:
+    def found() -> list[list[Any]]:
+        with without_values():
+            network = build_backbone(options, shape=shape, edges=edges)
+            if num_classes is not None:
+                network = Classifier(network, num_classes)
+        cuts = [network.cut(name) for name in names]
         shapes = cut_shapes(network, shape, names)
-        return [list(shapes[name]) for name in names]
+        return [[{**asdict(cut), "dims": [*cut.dims]}, [*shapes[cut.name]]] for cut in cuts]
 
-    if remember is not None and options["kind"] in BACKBONES:
+    if remember is not None and options.get("kind") in BACKBONES:
         question = ["cuts", dict(options), [*names], [*shape], [[*edge] for edge in edges], num_classes]
-        sizes = remember(question, found)
+        answer = remember(question, found)
     else:
-        sizes = found()
-    return [(cut, tuple(of_cut)) for cut, of_cut in zip(cuts, sizes, strict=True)]
+        answer = found()
+    return [(Cut(**{**cut, "dims": tuple(cut["dims"])}), tuple(sizes)) for cut, sizes in answer]
 
 
 def backbone_class(kind: object) -> type[Backbone]:

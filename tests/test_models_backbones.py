@@ -1,5 +1,8 @@
 """R3D-18 and AGCN against published sizes and the reference's own numbers (SPEC 7 and 8)."""
 
+import importlib
+import json
+import os
 from typing import Any
 
 import pytest
@@ -7,6 +10,7 @@ import torch
 from fill import digest, fill, ramp
 from torch import nn
 
+import models
 from models.amfi.r3d import R3D18
 from models.backbones import cuts_of
 from models.errors import ModelParamError, ShapeError
@@ -140,17 +144,36 @@ def test_video_input_refuses_what_has_no_meaning() -> None:
         VideoInput(mean=(0.0,), std=(0.0,))
 
 
-def test_the_shapes_of_cuts_are_found_once() -> None:
-    """To find them on the meta device torch imports its compiler: 3 s of a stage that has nothing to do."""
+def test_cuts_and_their_shapes_are_found_once() -> None:
+    """To find them on the meta device torch imports its compiler: seconds of a stage that has nothing to do."""
     asked: list[Any] = []
+    answers: list[Any] = []
 
     def remember(question: Any, find: Any) -> Any:
         asked.append(question)
-        return [[512, 4, 14, 14]] if len(asked) > 1 else find()
+        answers[:] = answers or json.loads(json.dumps(find()))
+        return answers
 
     options = {"kind": "r3d18", "width": 8}
-    ((cut, found),) = cuts_of(options, ["features"], shape=(3, 16, 32, 32), remember=remember)
-    assert (cut.name, found) == ("features", (64,))  # 8 channels, doubled three times
-    ((_, known),) = cuts_of(options, ["features"], shape=(3, 16, 32, 32), remember=remember)
-    assert known == (512, 4, 14, 14)  # what it was told, whatever it is
+    found = cuts_of(options, ["features"], shape=(3, 16, 32, 32), remember=remember)
+    assert found == [(R3D18(3, width=8).cut("features"), (64,))]  # 8 channels, doubled three times
+    answers[0][1] = [65]
+    assert cuts_of(options, ["features"], shape=(3, 16, 32, 32), remember=remember)[0][1] == (
+        65,
+    )  # as it is told
     assert asked == [["cuts", options, ["features"], [3, 16, 32, 32], [], None]] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_threads_sleep_soon_at_barriers(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: str | None
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    importlib.reload(models)
+    assert os.environ.get("GOMP_SPINCOUNT") == expected
