@@ -64,7 +64,11 @@ def test_parts_in_order_cost_one_pass(long_video: Path, decoded: list[int]) -> N
         clip.probe()
         wanted = list(range(0, end - start, 2))
         assert shown(clip, wanted) == {n: start + n for n in wanted}
-    assert decoded == [0, *range(FRAMES)]  # the probe's one, then each once
+    assert decoded == [
+        0,
+        *range(11),
+        *range(24, FRAMES),
+    ]  # the probe's one, then each once; keyframes are 12 apart
 
 
 def test_each_of_twenty_parts_alone_costs_ten_passes(long_video: Path, decoded: list[int]) -> None:
@@ -80,6 +84,40 @@ def test_each_of_twenty_parts_alone_costs_ten_passes(long_video: Path, decoded: 
     assert (apart, len(decoded)) == (sum(range(3, 61, 3)), FRAMES)
 
 
+CODECS = {
+    "mpeg4": {}, "mpeg4, B-pictures": {"bf": "2"}, "msmpeg4": {}, "msmpeg4v2": {},
+    "libx264": {}, "libx264, long": {"g": "50"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mp4"])
+@pytest.mark.parametrize("coded", sorted(CODECS))
+def test_parts_show_what_the_whole_file_shows(tmp_path: Path, coded: str, suffix: str) -> None:
+    """Whatever is left out between pictures, each is that of its frame, to the last bit."""
+    if coded.startswith("ms") and suffix != ".avi":
+        pytest.skip("of these AVI is the one container for all")
+    path = encode(tmp_path / f"a{suffix}", range(FRAMES), coded.partition(",")[0], CODECS[coded])
+    whole = {number: frame.copy() for number, frame in AvVideo(path).frames(range(FRAMES))}
+    recording = Recording(path)
+    for first in (3, 5, 17, 23, 24, 40, 59, 12, 13, 50, 7):
+        wanted = [number for number in (first, first + 1, first + 6, first + 19) if number < FRAMES]
+        found = dict(recording.frames(wanted))
+        assert sorted(found) == wanted
+        for number, frame in found.items():
+            np.testing.assert_array_equal(frame, whole[number])
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mp4"])
+def test_only_where_no_picture_is_drawn_from_a_later_one_are_frames_left_out(
+    tmp_path: Path, suffix: str, decoded: list[int]
+) -> None:
+    for options, expected in (({}, [24, 25, 48, 49]), ({"bf": "2"}, [*range(50)])):
+        path = encode(tmp_path / f"a{len(options)}{suffix}", range(FRAMES), "mpeg4", options)
+        assert [number_of(frame) for _, frame in Recording(path).frames([25, 49])] == [25, 49]
+        assert decoded == expected
+        decoded.clear()
+
+
 def test_out_of_order_begins_again(long_video: Path, decoded: list[int]) -> None:
     recording = Recording(long_video)
     late, early = (Excerpt(f"{start}", recording, start=start, end=start + 10) for start in (40, 5))
@@ -87,7 +125,7 @@ def test_out_of_order_begins_again(long_video: Path, decoded: list[int]) -> None
     assert shown(early, [0, 9]) == {0: 5, 9: 14}
     assert shown(early, [9]) == {9: 14}
     assert shown(late, [0]) == {0: 40}
-    assert decoded == [*range(44), *range(15), *range(15), *range(15, 41)]
+    assert decoded == [*range(36, 44), *range(6), *range(12, 15), *range(12, 15), *range(36, 41)]
 
 
 def test_planes_are_the_same_as_of_the_file(long_video: Path) -> None:

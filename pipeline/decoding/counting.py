@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from pipeline.decoding.container import moving, open_stream
 from pipeline.decoding.numbering import Numbering, decode
 from pipeline.decoding.own_length import count_avi_chunks, refuse_cut_short
-from pipeline.decoding.packets import INTERLACED, PacketFacts, must_decode, read_packets
+from pipeline.decoding.packets import INTERLACED, PacketFacts, entries, must_decode, read_packets
 from pipeline.errors import VideoError
 
 HEADER_SLACK_FRAMES = 1
@@ -53,6 +53,7 @@ class _Stream:
     promised: int
     """Packets that there must be; 0 where nobody says."""
     must_decode: bool
+    entries: tuple[int, ...]
     flags: frozenset[str]
     index: int
 
@@ -74,6 +75,7 @@ class _Stream:
             header_frames=stream.frames or None,
             promised=promised,
             must_decode=must_decode(stream, packets),
+            entries=entries(stream, packets),
             flags=frozenset(flag for flag, is_so in flags.items() if is_so),
             index=stream.index,
         )
@@ -94,7 +96,11 @@ def _by_times(path: Path, packets: Sequence[PacketFacts], facts: _Stream) -> Num
     key_time = next((packet.shown_at for packet in packets if packet.key), None)
     flags = {"uneven_times"} if _uneven(times) else set()
     if not facts.must_decode and len(set(times)) == len(shown) and key_time is not None:
-        return Numbering(len(times), tuple(times), key_time=key_time, fps=facts.fps, flags=frozenset(flags))
+        in_order = times == [packet.shown_at for packet in packets]
+        return Numbering(
+            len(times), tuple(times), key_time=key_time, entries=facts.entries if in_order else (), fps=facts.fps,
+            flags=frozenset(flags),
+        )  # fmt: skip
     skipped, out = _decode_all(path, late=not packets[0].key)
     if len(out) != len(shown):
         flags.add("shared_packets" if facts.must_decode else "undecodable_start")
@@ -125,7 +131,11 @@ def _by_ticks(path: Path, packets: Sequence[PacketFacts], facts: _Stream) -> Num
         "empty_packets": end - first > shown or (first > 0 and not late),
     }
     set_flags = frozenset(flag for flag, is_so in flags.items() if is_so)
-    return Numbering(end, None, tuple(frames[skipped:]), skipped, fps=facts.fps / every, flags=set_flags)
+    plain = frames is ticks and ticks == list(range(end))
+    return Numbering(
+        end, None, tuple(frames[skipped:]), skipped, entries=facts.entries if plain else (), fps=facts.fps / every,
+        flags=set_flags,
+    )  # fmt: skip
 
 
 def _ticks(packets: Sequence[PacketFacts], start: int) -> tuple[list[int], int]:

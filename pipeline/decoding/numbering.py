@@ -14,7 +14,7 @@ pictures before
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from av.container import InputContainer
@@ -59,6 +59,8 @@ class Numbering:
     """Pictures that come out first and are none: they lack what they are drawn from."""
     key_time: int | None = None
     """When the first keyframe is shown; what comes out earlier lacks it. None: see `skipped`."""
+    entries: tuple[int, ...] = ()
+    """Frames at which decoding may begin, where packet k is frame k; none elsewhere."""
     late: bool = False
     """The file begins on no keyframe: errors before the first are no damage."""
     fps: float = 0.0
@@ -75,15 +77,21 @@ class Numbering:
         return self.frames[max(bisect_right(self.frames, frame) - 1, 0)]
 
     def pictures(
-        self, container: InputContainer, stream: VideoStream, name: str
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        name: str,
+        wanted: Callable[[], int] = lambda: 0,
     ) -> Iterator[tuple[int, VideoFrame]]:
         """Decode forward: each picture that can be trusted, with its frame's number; these rise strictly.
 
         Let go of each before taking the next. VideoError for one that the decoder marks as corrupt, since what follows
-        is drawn from it, and where the picture's size changes; `name` is the video's.
+        is drawn from it, and where the picture's size changes; `name` is the video's. Frames before `wanted()`, asked
+        anew at each packet, are left out where decoding may begin after them.
         """
         count, last, size = 0, -1, (0, 0)
-        for packet in container.demux(stream):
+        for packet, entered in self._needed(container, stream, wanted):
+            count = count if entered is None else entered
             decoded = decode(packet, forgiving=self.late and last < 0)
             while decoded:
                 frame = decoded.pop(0)
@@ -96,6 +104,25 @@ class Numbering:
                 last = number
                 yield number, frame
                 del frame
+
+    def _needed(
+        self, container: InputContainer, stream: VideoStream, wanted: Callable[[], int]
+    ) -> Iterator[tuple["Packet[VideoStream]", int | None]]:
+        """Packets but for those left out; with the first after these its frame, for a decoder that begins anew."""
+        place, left_out = -1, False
+        for packet in container.demux(stream):
+            place += packet.size > 0
+            if packet.size and place < self._entry(wanted()):
+                left_out = True
+                continue
+            if left_out:
+                stream.codec_context.flush_buffers()
+            yield packet, place if left_out else None
+            left_out = False
+
+    def _entry(self, wanted: int) -> int:
+        """The frame at which decoding must begin for `wanted`, at the latest."""
+        return self.entries[bisect_right(self.entries, wanted) - 1] if self.entries else 0
 
     def _number(self, place: int, time: int | None, last: int) -> int | None:
         """The frame of the picture at `place`; None before the first that can be trusted."""

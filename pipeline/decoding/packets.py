@@ -29,11 +29,17 @@ ONE_PICTURE_A_PACKET = frozenset(
 )
 """Codecs, as FFmpeg names them, of which a packet is known to hold one picture, or shows that it does not."""
 
+DRAWN_FROM_THE_LAST = frozenset(("mpeg4", "msmpeg4v2", "msmpeg4v3"))
+"""Codecs whose pictures are drawn from the one before at most, but for MPEG-4's B-pictures: a keyframe owes nothing to
+what lies before it, nor does anything after it."""
+
 INTERLACED = frozenset((2, 3, 4, 5))
 """FFmpeg's field orders of interlaced video, where each of a picture's fields may have a packet."""
 
 VOP = b"\0\0\1\xb6"
 """MPEG-4 part 2 begins a picture so. DivX packs two into one packet, and sends one that says "not coded" after it."""
+B_PICTURE = 2
+"""Its first two bits then, of a picture that is drawn from a later one too."""
 NOT_CODED_BYTES = 19
 """A "not coded" picture is no longer than this (FFmpeg's MAX_NVOP_SIZE)."""
 
@@ -54,6 +60,8 @@ class PacketFacts:
     """It may hold no picture of its own, or two: only decoding tells."""
     filler: bool
     """It holds nothing at all, not even a repetition."""
+    from_later: bool
+    """It is known to be drawn from a later picture too."""
 
 
 def read_packets(container: InputContainer, stream: VideoStream, name: str) -> tuple[PacketFacts, ...]:
@@ -72,23 +80,38 @@ def read_packets(container: InputContainer, stream: VideoStream, name: str) -> t
             raise VideoError(
                 f"{name}: frame {len(found)} is there in part: truncated or damaged; fetch it again"
             )
-        doubtful, filler = _content(codec, packet)
         found.append(
-            PacketFacts(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard, doubtful, filler)
+            PacketFacts(
+                packet.pts, packet.dts, packet.is_keyframe, packet.is_discard, *_content(codec, packet)
+            )
         )
     return tuple(found)
 
 
-def _content(codec: str, packet: "Packet[VideoStream]") -> tuple[bool, bool]:
-    """(doubtful, filler)."""
+def _content(codec: str, packet: "Packet[VideoStream]") -> tuple[bool, bool, bool]:
+    """(doubtful, filler, from_later)."""
     if codec == "mpeg4":
-        pictures = bytes(packet).count(VOP)
-        return pictures != 1 or packet.size <= NOT_CODED_BYTES, pictures == 0
+        before, _, picture = bytes(packet).partition(VOP)
+        filler = len(before) == packet.size
+        doubtful = filler or VOP in picture or packet.size <= NOT_CODED_BYTES
+        return doubtful, filler, bool(picture) and picture[0] >> 6 == B_PICTURE
     if (
         codec == "vp8"
     ):  # bit 4 of a packet says whether it is shown; a hidden one serves others (RFC 6386, 9.1)
-        return not bytes(memoryview(packet)[:1])[0] & 0x10, False
-    return False, False
+        return not bytes(memoryview(packet)[:1])[0] & 0x10, False, False
+    return False, False, False
+
+
+def entries(stream: VideoStream, packets: Sequence[PacketFacts]) -> tuple[int, ...]:
+    """Places of the packets at which decoding may begin, and goes on as if it had begun before; none where in doubt.
+
+    The packets are those of pictures in the order in which these are shown.
+    """
+    if stream.codec_context.codec.canonical_name not in DRAWN_FROM_THE_LAST:
+        return ()
+    if any(packet.from_later or packet.hidden for packet in packets):
+        return ()
+    return tuple(place for place, packet in enumerate(packets) if packet.key)
 
 
 def must_decode(stream: VideoStream, packets: Sequence[PacketFacts]) -> bool:

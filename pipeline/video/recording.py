@@ -18,7 +18,9 @@ from pipeline.video.video import AvVideo, Forward, VideoFacts, check_wanted
 class Recording(AvVideo):
     """A video file that stays open where the last pass over it ended: one that begins later goes on from there.
 
-    Frames come out as those of `AvVideo` do. One pass at a time; what fails closes the file.
+    Frames come out as those of `AvVideo` do, but that pictures between those wanted are not decoded where none of
+    these is drawn from them, as far as `pipeline.decoding.packets.entries` knows. One pass at a time; what fails closes
+    the file.
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
@@ -36,11 +38,16 @@ class Recording(AvVideo):
 
     @contextmanager
     def _forward(self, first: int) -> Iterator[Forward]:
-        """Go on where the file stands, or, where that is beyond what is wanted, from its start."""
+        """Go on where the file stands, or, where that is beyond what is wanted, from its start.
+
+        What lies between wanted frames is left out as far as these are not drawn from it.
+        """
         if self._at is None or self._at.last >= max(first, self._at.first):
             self._open.close()
             container, stream = self._open.enter_context(open_stream(self.path, threads=self.threads))
-            self._at = Forward(self._numbering.pictures(container, stream, self.path.name))
+            self._at = at = Forward(iter(()))
+            at.wanted = first
+            at.pictures = self._numbering.pictures(container, stream, self.path.name, lambda: at.wanted)
         try:
             yield self._at
         except BaseException:

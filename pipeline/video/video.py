@@ -127,6 +127,7 @@ class AvVideo:
             return
         pending = deque((number, self._numbering.shown(number)) for number in numbers)
         with self._forward(pending[0][1]) as forward:
+            forward.wanted = pending[0][1]
             for found, frame in forward:
                 if pending[0][1] < forward.first:  # frames before the first picture show it
                     pending = deque((number, max(shown, forward.first)) for number, shown in pending)
@@ -141,6 +142,7 @@ class AvVideo:
                 del made
                 if not pending:
                     return
+                forward.wanted = pending[0][1]
             ended = forward.last
         raise VideoError(
             f"{self.path.name}: frame {pending[0][0]} of {self._numbering.num_frames} is wanted and does not decode; "
@@ -163,6 +165,8 @@ class Forward:
         """Frame of the first picture that came out; -1 before."""
         self.last = -1
         """Frame of the last one."""
+        self.wanted = 0
+        """Frame that is asked for next."""
 
     def __iter__(self) -> Iterator[tuple[int, VideoFrame]]:
         return self
