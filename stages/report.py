@@ -14,13 +14,16 @@ from pipeline.catalog.opened import opened_catalog
 from pipeline.evaluation.confused import read_confused
 from pipeline.evaluation.gates import read_gates
 from pipeline.evaluation.metrics import differences, scores
+from pipeline.evaluation.pairs import paired_differences
 from pipeline.evaluation.results import read_metrics, read_predictions
 from pipeline.files import replaced_folder, write_whole
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
+from pipeline.report.clips import browser_of, maps_of
+from pipeline.report.html.images import Picture
+from pipeline.report.html.page import Report, render
 from pipeline.report.notes import notes, provenance, warnings
-from pipeline.report.page import Picture, Report, render
-from pipeline.report.pictures import pictures, strips
+from pipeline.report.pictures import by_class, confusions, pictures, strips
 from pipeline.report.quality_pictures import quality_section
 from pipeline.seals import seals_of, write_seals
 from pipeline.training.trainings import TRAININGS
@@ -37,10 +40,12 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     document = read_metrics(paths.need(paths.reports / "metrics.json", "train"))
     predictions = read_predictions(paths.reports / "predictions.parquet")
-    drawn = pictures(paths, preset, catalog, predictions, document)
+    lost, names = recorded_failures(paths), catalog.classes
+    listed = browser_of(paths, preset, catalog, predictions, lost)
+    maps = maps_of(paths, preset, predictions, listed)
+    drawn = pictures(paths, preset, names, predictions, maps, document)
     shown, lacking = strips(paths, preset, catalog, predictions)
     quality, flaws = quality_section(paths, preset, catalog)
-    lost = recorded_failures(paths)
     page = Report(
         dataset=paths.dataset,
         protocol=catalog.protocol,
@@ -53,8 +58,12 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         warnings=[*warnings(paths, catalog, sum(not f.counts for f in lost)), *lacking],
         quality=quality,
         accuracies=drawn["accuracies"],
-        confusions=[picture for name, picture in drawn.items() if name.startswith("confusion_")],
-        features=drawn["features"],
+        classes=names,
+        pairs=paired_differences(predictions),
+        by_class=by_class(predictions, len(names)),
+        confusions=confusions(predictions, len(names)),
+        maps=maps,
+        browser=listed,
         calibration=drawn.get("calibration"),
         small_samples=drawn.get("small_samples"),
         gates=read_gates(document),

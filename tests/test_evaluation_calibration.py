@@ -12,7 +12,7 @@ from pipeline.evaluation.calibration import (
 )
 from pipeline.evaluation.late_fusion import Scores
 from pipeline.evaluation.metrics import Score
-from pipeline.report.page import Report, render
+from pipeline.report.html.page import Report, render
 
 
 def test_the_true_class_is_among_the_k_likeliest() -> None:

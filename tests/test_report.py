@@ -1,7 +1,5 @@
-"""pipeline.report.figures, strips and page: the report's pictures and its HTML."""
+"""pipeline.report.figures and strips: the report's pictures."""
 
-import re
-from html.parser import HTMLParser
 from itertools import combinations
 from typing import Any
 
@@ -10,10 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ClipError
-from pipeline.evaluation.confused import ConfusedPair, Confusions
-from pipeline.evaluation.metrics import Difference, Score
-from pipeline.report import figures, strip_figure
-from pipeline.report.page import Picture, Report, render
+from pipeline.evaluation.metrics import Score
+from pipeline.report import feature_space, figures, strip_figure
 from pipeline.report.strip_figure import RIGHT, WRONG, Strip, Verdict, clip_strip
 from pipeline.values import Box
 
@@ -22,18 +18,6 @@ SCORES = (
     Score("skeleton", 90.0, None, (87.0, 93.0), (90.0,)),
     Score("fused", 95.25, 0.5, (92.5, 97.0), (95.0, 95.5)),
 )
-SECTIONS = [
-    "accuracies",
-    "differences",
-    "clips",
-    "confusions",
-    "confused",
-    "calibration",
-    "features",
-    "curves",
-    "strips",
-    "provenance",
-]
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -96,12 +80,13 @@ def test_feature_maps_part_what_lies_apart() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 20)
     values = (rng.normal(size=(40, 8)) + 20 * labels[:, None]).astype(np.float32)
-    points = figures.embed(values)
-    assert points.shape == (40, 2)
-    middles = np.stack([points[labels == k].mean(axis=0) for k in (0, 1)])
-    spread = max(points[labels == k].std() for k in (0, 1))
-    assert np.linalg.norm(middles[0] - middles[1]) > spread
-    image = pixels(figures.feature_map({"video": values, "fused": values}, labels, ["a", "b"], max_clips=20))
+    found = feature_space.mapped(values)
+    for points in (found.tsne, found.pca):
+        assert points is not None
+        middles = np.stack([points[labels == k].mean(axis=0) for k in (0, 1)])
+        spread = max(points[labels == k].std() for k in (0, 1))
+        assert np.linalg.norm(middles[0] - middles[1]) > spread
+    image = pixels(figures.feature_map([("video", found), ("fused", found)], labels, ["a", "b"]))
     assert image.shape[1] > 1.4 * image.shape[0]
 
 
@@ -180,119 +165,3 @@ def test_a_long_clip_is_thinned() -> None:
 def test_strips_refuse_what_does_not_match() -> None:
     with pytest.raises(ClipError, match="crops has 3 entries for 4 frames"):
         strip(crops=np.zeros((3, 32, 32, 3), np.uint8))
-
-
-# ---------------------------------------------------------------------------------------------- page
-
-
-class Outline(HTMLParser):
-    """Notes what a browser would see, and that every tag closes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
-def report() -> Report:
-    picture = Picture(figures.accuracies(SCORES), 'bars of "fused"', "Higher is better.")
-    return Report(
-        dataset="demo",
-        protocol="xsub",
-        scores=SCORES,
-        differences=(
-            Difference("fused", "skeleton", 5.25, (1.0, 9.0)),
-            Difference("fused", "concatenation", -0.5, (-2.0, 1.0)),
-        ),
-        clips={"train": 1200, "val": 30, "test": 200, "failed": 2},
-        notes=("backbones trained once", "selected on: val"),
-        flags={"nan_joints": 4},
-        failures=(("S001<script>alert(1)</script>", "VideoError", "ends after frame 3 & no more"),),
-        accuracies=picture,
-        confusions=(picture, picture),
-        confused=Confusions("skeleton", "fused", (ConfusedPair(("eat", "drink"), 12.5, 4.25),)),
-        calibration=picture,
-        features=picture,
-        curves=picture,
-        strips=(picture,) * 3,
-        provenance={"recipe": "abc", "video-0.pt": "00ff<b>"},
-    )
-
-
-def outline(page: str) -> Outline:
-    parser = Outline()
-    parser.feed(page)
-    assert parser.open == []
-    return parser
-
-
-def test_the_page_has_every_section_and_every_number() -> None:
-    seen = outline(render(report()))
-    assert [section["id"] for section in seen.all("section")] == SECTIONS
-    for text in (
-        "95.25",
-        "± 0.50",
-        "92.5 to 97.0",
-        "+5.25",
-        "−2.0 to +1.0",
-        "not told apart",
-        "1,200",
-        "nan_joints",
-        "eat / drink",
-        "12.5",
-        "−8.25",
-    ):
-        assert text in seen.text
-    for text in ("backbones trained once", "selected on: val", "ends after frame 3 & no more", "one seed"):
-        assert text in seen.text
-    assert len(seen.all("img")) == 9
-
-
-def test_the_page_leads_nowhere_and_runs_nothing() -> None:
-    page = render(report())
-    assert "<script" not in page
-    assert not re.search(r"https?:|//|url\(|@import", re.sub(r"base64,[^\"]*", "", page))
-    assert "S001&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert "00ff&lt;b&gt;" in page
-    assert all(image["src"].startswith("data:image/png;base64,") for image in outline(page).all("img"))
-
-
-def test_the_page_can_be_heard() -> None:
-    seen = outline(render(report()))
-    assert seen.all("html")[0]["lang"] == "en"
-    assert all(image["alt"] == 'bars of "fused"' for image in seen.all("img"))
-    assert len(seen.all("caption")) == len(seen.all("table"))
-    assert {cell["scope"] for cell in seen.all("th")} == {"row", "col"}
-
-
-def test_a_small_report_leaves_out_what_it_has_not() -> None:
-    small = Report("demo", "xsub", SCORES, (), {"train": 1, "val": 0, "test": 1, "failed": 0})
-    seen = outline(render(small))
-    assert [section["id"] for section in seen.all("section")] == ["accuracies", "clips"]
-    assert "No clip failed." in seen.text
-
-
-def test_many_failures_are_counted() -> None:
-    many = tuple((f"clip{number}", "VideoError", "unreadable") for number in range(1203))
-    page = Report(
-        "demo", "xsub", SCORES, (), {"train": 1, "val": 0, "test": 1, "failed": 1203}, failures=many
-    )
-    text = outline(render(page)).text
-    assert "1,003 more stand in failures.jsonl." in text
-    assert "clip199" in text
-    assert "clip200" not in text

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tiny import Project
 
 from pipeline.catalog.catalog import read_catalog
+from pipeline.catalog.opened import opened_store
 from pipeline.evaluation.results import describe_results
 
 METHODS = {
@@ -112,10 +114,8 @@ class Page(HTMLParser):
 def test_the_page_holds_itself(finished: Project) -> None:
     text = (finished.paths.reports / "index.html").read_text()
     page = Page(text)
-    assert (
-        page.images == 4 + 3 + 2 + 3
-    )  # accuracies, calibration, features, curves; confusions; clips; quality
-    assert all(source.startswith("data:image/") for source in page.loads)
+    assert page.images == 3 + 2 + 3  # accuracies, calibration, curves; clips; quality
+    assert all(source.startswith("data:image/") for source in page.loads if source)
     assert "url(http" not in text
     assert "@import" not in text
     assert "demo" in page.words
@@ -134,3 +134,28 @@ def test_results_in_words(finished: Project, metrics: dict[str, Any]) -> None:
     output = describe_results(finished.paths)
     assert f"{metrics['fused']['mean']:5.1f}" in output
     assert "index.html" in output
+
+
+def test_every_clip_can_be_looked_for(finished: Project) -> None:
+    """The page's list: tested clips first, each with answers and neighbours; failed ones with their reason."""
+    text = (finished.paths.reports / "index.html").read_text()
+    data = json.loads(text.partition('type="application/json">')[2].partition("</script>")[0])
+    catalog = read_catalog(finished.paths.catalog)
+    tested = [entry.clip.clip_id for entry in catalog.usable("test")]
+    assert [clip[0] for clip in data["clips"][: len(tested)]] == tested
+    assert Counter(clip[2] for clip in data["clips"]) == {
+        "test": len(tested),
+        "train": len(catalog.usable("train")),
+        "failed": 5,
+    }
+    assert all(reason.startswith("index: ") for *_, part, _, reason in data["clips"] if part == "failed")
+    assert set(data["answers"]) == METHODS
+    store = opened_store(finished.paths.store("features"))
+    ids = [clip[0] for clip in data["clips"] if clip[2] != "failed"]
+    values = store.read("video_0", ids).mean(axis=1, dtype=np.float64)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    first = values @ values[0]
+    first[0] = -np.inf
+    place, similarity = data["near"]["video"][0][0]
+    assert similarity == round(100 * first.max())
+    assert first[ids.index(data["clips"][place][0])] == pytest.approx(first.max(), abs=1e-6)

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from pipeline.evaluation.metrics import Score
+from pipeline.report.feature_space import Mapped
 from pipeline.shown import ShownByShape
 
 INK, FAINT, GRID = "#1d2733", "#66727f", "#e3e8ee"
@@ -21,10 +22,6 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5
 """Okabe and Ito's palette, distinguishable with colour blindness, and two more."""
 MARKERS = "osD^vP*X"
 DOTS_PER_INCH = 130
-LEAST_POINTS = 4
-"""Least number of different points that t-SNE needs."""
-LEAST_SPREAD, MOST_SPREAD = 1e-12, 1e15
-"""Between these, squares of differences stay numbers in float32."""
 LEGEND_LETTERS = 56
 """Letters of a legend that fit under a panel four inches wide."""
 
@@ -186,27 +183,19 @@ def _text(axes: Axes, text: str) -> None:
 
 
 def feature_map(
-    features: Mapping[str, NDArray[np.float32]],
-    labels: NDArray[np.int64],
-    names: Sequence[str],
-    *,
-    seed: int = 0,
-    max_clips: int = 600,
+    panels: Sequence[tuple[str, Mapped]], labels: NDArray[np.int64], names: Sequence[str]
 ) -> bytes:
-    """Draw t-SNE of each entry's (N, C) features side by side, a colour and shape a class (AMFI-Net, Fig. 8)."""
-    chosen = np.arange(len(labels))
-    if len(labels) > max_clips:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(labels), max_clips, replace=False))
+    """Draw t-SNE of N clips by several features side by side, a colour and shape a class (AMFI-Net, Fig. 8)."""
     longest = max(len(name) for name in names) + 4
-    columns = max(1, min(2 * len(features), LEGEND_LETTERS * len(features) // longest))
+    columns = max(1, min(2 * len(panels), LEGEND_LETTERS * len(panels) // longest))
     rows = -(-min(len(names), 60) // columns)
-    figure = Figure(figsize=(4.0 * len(features), 4.3 + 0.2 * rows), layout="constrained")
-    grid = figure.subplots(1, len(features), squeeze=False)[0]
-    for axes, (name, values) in zip(grid, features.items(), strict=True):
-        if (why := not_embeddable(values[chosen])) is not None:
-            _text(axes, why)
+    figure = Figure(figsize=(4.0 * len(panels), 4.3 + 0.2 * rows), layout="constrained")
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (name, found) in zip(grid, panels, strict=True):
+        if found.tsne is None:
+            _text(axes, found.lacking)
         else:
-            _scatter(axes, embed(values[chosen], seed=seed), labels[chosen], len(names))
+            _scatter(axes, found.tsne, labels, len(names))
         axes.set_title(name, fontsize=11, color=INK)
     if len(names) <= 60:
         handles = [
@@ -214,32 +203,6 @@ def feature_map(
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=9, frameon=False)
     return png(figure)
-
-
-def not_embeddable(values: NDArray[np.float32]) -> str | None:
-    """Say why (N, C) values cannot be embedded; None where they can. t-SNE can end the process on such values."""
-    if len(values) < LEAST_POINTS:
-        return f"{len(values)} clips: too few to map"
-    if not np.isfinite(values).all():
-        return "some values are not finite"
-    spread = float(np.ptp(values.astype(np.float64), axis=0).max())
-    if spread >= MOST_SPREAD:
-        return "the values differ beyond measure"
-    if spread <= LEAST_SPREAD or len(np.unique(values, axis=0)) < LEAST_POINTS:
-        return "the values hardly differ"
-    return None
-
-
-def embed(values: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
-    """Embed (N, C) → (N, 2) by t-SNE, started from the principal components; N of 4 or more."""
-    from sklearn.manifold import TSNE  # takes a second to import
-    from threadpoolctl import threadpool_limits
-
-    perplexity = min(30.0, (len(values) - 1) / 3)
-    start = "pca" if values.shape[1] > 1 else "random"
-    tsne = TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1)
-    with threadpool_limits(1):  # n_jobs does not bound its OpenMP: minutes of spinning where cores are shared
-        return np.asarray(tsne.fit_transform(values))
 
 
 def _scatter(axes: Axes, points: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> None:

@@ -1,23 +1,26 @@
 """Pictures of one page: results, features, clips, drawn from the files of a finished run."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 from pipeline.build.failures import shortened
 from pipeline.catalog.catalog import Catalog
-from pipeline.catalog.opened import opened_store
 from pipeline.errors import ClipError
+from pipeline.evaluation.by_class import class_accuracies, class_counts
 from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import confusion_over_seeds, scores
-from pipeline.evaluation.predictions import Predictions, telling_clips
-from pipeline.evaluation.results import FUSED, main_method, read_curves, read_probabilities
+from pipeline.evaluation.predictions import Predictions
+from pipeline.evaluation.results import FUSED, read_curves
 from pipeline.evaluation.small_samples import read_small_samples
-from pipeline.inputs.head_input import VectorInput, backbone_seed, networks_of
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.clip_strip import strip_of
+from pipeline.report.clips import shown_clips
 from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of
-from pipeline.report.page import Picture
+from pipeline.report.html.images import Picture
+from pipeline.report.html.maps import ClipMaps
+from pipeline.report.html.tables import ByClass, Confusion
 from pipeline.report.reliability_diagram import reliability_diagram
 from pipeline.report.small_samples_figure import small_samples_figure
 from pipeline.report.strip_figure import clip_strip
@@ -34,10 +37,14 @@ SMALL_CAPTION = (
 
 
 def pictures(
-    paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions, document: dict[str, Any]
+    paths: Paths,
+    preset: Preset,
+    names: Sequence[str],
+    predictions: Predictions,
+    maps: ClipMaps,
+    document: dict[str, Any],
 ) -> dict[str, Picture]:
-    """Draw every picture of the results, by its file's name."""
-    names = catalog.classes
+    """Draw every picture of the results, by its file's name; `maps` and confusions the page shows in its own way."""
     runs = runs_of(
         **read_curves(paths.reports / "curves.csv")
     )  # first: what cannot be read is refused before anything is drawn
@@ -45,7 +52,10 @@ def pictures(
         "accuracies": Picture(
             accuracies(scores(document), preset.report.ceilings), "Bars of each method's accuracy"
         ),
-        "features": _features(paths, preset, catalog, predictions),
+        "features": Picture(
+            feature_map(maps.panels, maps.labels, names),
+            "Test clips by t-SNE of their features, coloured by class",
+        ),
         "curves": Picture(curves(runs), "Loss and accuracy by epoch"),
     }
     of_methods = {score.method: score.calibration for score in scores(document) if score.calibration}
@@ -58,12 +68,29 @@ def pictures(
         found["small_samples"] = Picture(
             small_samples_figure(small), "Accuracy of each method by training clips a class", SMALL_CAPTION
         )
-    for method in (name for name in (*SINGLE, FUSED) if name in predictions.methods):
-        matrix = confusion_over_seeds(predictions, method, len(names))
-        found[f"confusion_{method}"] = Picture(
-            confusion(matrix, names, method), f"Confusion matrix of {method}"
+    for one in confusions(predictions, len(names)):
+        found[f"confusion_{one.method}"] = Picture(
+            confusion(one.counts, names, one.method), f"Confusion matrix of {one.method}"
         )
     return found
+
+
+def confusions(predictions: Predictions, classes: int) -> list[Confusion]:
+    """Count who is taken for whom by each modality and by the fusion."""
+    return [
+        Confusion(method, confusion_over_seeds(predictions, method, classes)) for method in _few(predictions)
+    ]
+
+
+def by_class(predictions: Predictions, classes: int) -> ByClass:
+    """Return each class's accuracy by each modality and by the fusion."""
+    found = {method: class_accuracies(predictions, method, classes) for method in _few(predictions)}
+    return ByClass(class_counts(predictions, classes), found)
+
+
+def _few(predictions: Predictions) -> list[str]:
+    """The methods that are shown in detail."""
+    return [name for name in (*SINGLE, FUSED) if name in predictions.methods]
 
 
 def strips(
@@ -71,30 +98,12 @@ def strips(
 ) -> tuple[dict[str, Picture], list[str]]:
     """Draw some clips by file name, and say which of them can't be shown any more."""
     found, lacking = {}, []
-    count = preset.report.clips if catalog.has_videos else 0
-    for clip_id in telling_clips(predictions, fused=main_method(predictions), count=count):
+    for clip_id in shown_clips(preset, catalog, predictions):
         try:
             png = clip_strip(strip_of(paths, preset, catalog, predictions, clip_id))
         except ClipError as error:
             lacking.append(f"{clip_id} is not shown: {shortened(str(error))}.")
         else:
             alt = f"Sampled frames, crops and heatmaps of clip {clip_id}"
-            found[f"clip_{quote(clip_id, safe=' ')}"] = Picture(png, alt)
+            found[f"clip_{quote(clip_id, safe=' ')}"] = Picture(png, alt, clip_id=clip_id)
     return found, lacking
-
-
-def _features(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predictions) -> Picture:
-    ids = predictions.clip_ids
-    store = opened_store(paths.store("features"))
-    main = main_method(predictions)
-    scored = read_probabilities(paths.reports / "predictions.parquet", main, ids)
-    heads, backbones = preset.train, preset.pretrain
-    seed = backbone_seed(heads, backbones, heads.seeds[0], selection=False)
-    values = {
-        side: VectorInput(store, networks_of(names, backbones, seed, selection=False)).read(ids)
-        for side in SINGLE
-        if (names := getattr(heads, side))
-    }
-    values[f"{main}, class scores"] = scored
-    png = feature_map(values, predictions.labels, catalog.classes, max_clips=preset.report.tsne_clips)
-    return Picture(png, "Test clips by t-SNE of their features, coloured by class")

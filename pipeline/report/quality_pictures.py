@@ -20,7 +20,8 @@ from pipeline.quality.look import Moved
 from pipeline.quality.quality import Looked, look
 from pipeline.report.clip_strip import source_frames
 from pipeline.report.figures import FAINT, INK, png
-from pipeline.report.page import Picture, QualitySection
+from pipeline.report.html.images import Picture
+from pipeline.report.html.page import QualitySection
 from pipeline.report.strip_figure import WRONG, Strip, clip_strip
 from pipeline.skeleton.at_frames import joints_at
 from pipeline.skeleton.layouts import LAYOUTS

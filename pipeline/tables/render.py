@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.report.numbers import edges, points
+from pipeline.report.html.numbers import edges, points
 from pipeline.tables.outcome import COUNTS, Outcome
 
 NOTHING = "–"

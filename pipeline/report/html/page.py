@@ -1,32 +1,28 @@
-"""The report as one self-contained HTML page: embedded pictures, no script, no external address."""
+"""The report as one self-contained HTML page: embedded pictures, one script of ours, no external address."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from html import escape
+from pathlib import Path
 
 from pipeline.evaluation.confused import Confusions
 from pipeline.evaluation.gates import Gate
 from pipeline.evaluation.metrics import Difference, Score
-from pipeline.report.numbers import MINUS, edges, points
-from pipeline.report.page_style import STYLE
-from pipeline.shown import ShownByShape
+from pipeline.evaluation.pairs import Pairs
+from pipeline.report.html.browser import Browser, browser_section
+from pipeline.report.html.images import Picture, figures
+from pipeline.report.html.maps import ClipMaps, maps_section
+from pipeline.report.html.numbers import MINUS, edges, points
+from pipeline.report.html.style import STYLE
+from pipeline.report.html.tables import ByClass, Confusion, class_table, confusion_table, pairs_table, table
 
 SHOWN_FAILURES = 200
 """Failures listed one by one; further ones are only counted, and failures.jsonl has all."""
 
-WIDE_PIXELS = 850
-"""Width in pixels from which pictures are not set side by side."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Picture(ShownByShape):
-    """A PNG image with its alternative text."""
-
-    png: bytes
-    alt: str
-    """Alternative text: what the image shows, in one sentence."""
-    caption: str = ""
+SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+"""The page's one script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +57,13 @@ class Report:
     warnings: Sequence[str] = ()
     """Caveats about the accuracies, shown above them."""
     accuracies: Picture | None = None
-    confusions: Sequence[Picture] = ()
-    features: Picture | None = None
+    classes: Sequence[str] = ()
+    """Names of the K classes."""
+    pairs: Pairs | None = None
+    by_class: ByClass | None = None
+    confusions: Sequence[Confusion] = ()
+    maps: ClipMaps | None = None
+    browser: Browser | None = None
     calibration: Picture | None = None
     small_samples: Picture | None = None
     gates: Mapping[str, Gate] = field(default_factory=dict)
@@ -79,12 +80,27 @@ def render(report: Report) -> str:
     title = escape(f"{report.dataset}, {report.protocol}")
     sections = [text for text in _sections(report) if text]
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy()}\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title} – harcache</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"{_header(report)}\n<main>\n" + "\n".join(sections) + "\n</main>\n"
-        "<footer>Written by harcache.</footer>\n</body>\n</html>\n"
+        f"<footer>Written by harcache.</footer>\n{_scripts(report.browser)}</body>\n</html>\n"
     )
+
+
+def _policy() -> str:
+    """Forbid the browser every request, and every script but ours, whatever stands in the page."""
+    digest = b64encode(sha256(SCRIPT.encode()).digest()).decode()
+    return (
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'\">"
+    )
+
+
+def _scripts(browser: Browser | None) -> str:
+    if browser is None:
+        return ""
+    return f'<script id="data" type="application/json">{browser.data}</script>\n<script>{SCRIPT}</script>\n'
 
 
 def _header(report: Report) -> str:
@@ -116,27 +132,28 @@ def _sections(report: Report) -> Iterable[str]:
         items = "".join(f"<li>{escape(text)}</li>" for text in report.warnings)
         yield _section("warnings", "To know first", f"<ul>{items}</ul>")
     pictures = [picture for picture in (report.accuracies,) if picture]
-    yield _section("accuracies", "Accuracies", _accuracies(report) + _figures(pictures))
-    yield _section("differences", "Paired differences", _differences(report.differences))
+    yield _section("accuracies", "Accuracies", _accuracies(report) + figures(pictures))
+    yield _section("differences", "Paired differences", _compared(report))
+    if report.by_class:
+        yield _section("classes", "Accuracy by class", class_table(report.by_class, report.classes))
+    matrices = "".join(confusion_table(one, report.classes) for one in report.confusions)
+    yield _section("confusions", "Confusion matrices", matrices and f'<div class="pair">{matrices}</div>')
+    yield _section("confused", "Most confused pairs of classes", _confused(report.confused))
+    if report.browser:
+        yield _section("browse", "Clips to look through", browser_section(report.browser))
+    yield _section("strips", "Clips, looked at", figures(report.strips))
+    if report.maps:
+        yield _section("features", "Maps of the features", maps_section(report.maps, report.classes))
     yield _section("clips", "Clips accounted for", _clips(report))
     if report.quality:
         yield _section("quality", "Quality of the recordings", _quality(report.quality))
-    if report.confusions:
-        yield _section(
-            "confusions", "Confusion matrices", f'<div class="pair">{_figures(report.confusions)}</div>'
-        )
-    yield _section("confused", "Most confused pairs of classes", _confused(report.confused))
     if report.calibration:
-        yield _section("calibration", "Calibration", _figures([report.calibration]))
+        yield _section("calibration", "Calibration", figures([report.calibration]))
     yield _section("gates", "Gates", _gates(report.gates))
     if report.small_samples:
-        yield _section("small-samples", "Small samples", _figures([report.small_samples]))
-    if report.features:
-        yield _section("features", "Features by t-SNE", _figures([report.features]))
+        yield _section("small-samples", "Small samples", figures([report.small_samples]))
     if report.curves:
-        yield _section("curves", "Training curves", _figures([report.curves]))
-    if report.strips:
-        yield _section("strips", "Clips, looked at", _figures(report.strips))
+        yield _section("curves", "Training curves", figures([report.curves]))
     yield _section("provenance", "Provenance", _provenance(report.provenance))
 
 
@@ -162,7 +179,7 @@ def _accuracies(report: Report) -> str:
     head = ("method", "mean, %", "std over seeds", "95 % interval", "each seed", "mean class, %")
     more = (*(["top-5, %"] if with_top5 else []), "calibration error, points")
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
-    return _table(
+    return table(
         (*head, *more), rows, "Test accuracy of every method; intervals are over test clips, not over seeds"
     ) + (f'<ul class="notes">{notes}</ul>' if notes else "")
 
@@ -185,7 +202,7 @@ def _confused(found: Confusions) -> str:
     caption = (
         "Clips of two classes that are taken for one another, before fusion and after it, over all seeds"
     )
-    return _table(head, rows, caption) if rows else ""
+    return table(head, rows, caption) if rows else ""
 
 
 def _gates(found: Mapping[str, Gate]) -> str:
@@ -200,7 +217,7 @@ def _gates(found: Mapping[str, Gate]) -> str:
         for name, values in lines.items()
     ]
     caption = "Weight in (0, 1) that a gate gives the decision modality: mean over test clips and channels"
-    return _table(("clips", *map(escape, found)), rows, caption) if rows else ""
+    return table(("clips", *map(escape, found)), rows, caption) if rows else ""
 
 
 def _differences(differences: Sequence[Difference]) -> str:
@@ -214,7 +231,14 @@ def _differences(differences: Sequence[Difference]) -> str:
         for line in differences
     ]
     head = ("methods", "points", "95 % interval", "reading")
-    return _table(head, rows, "Differences on the same test clips, by paired bootstrap") if rows else ""
+    return table(head, rows, "Differences on the same test clips, by paired bootstrap") if rows else ""
+
+
+def _compared(report: Report) -> str:
+    """The differences that were asked for beforehand; all others behind a click, for they invite picking."""
+    pairs = report.pairs if report.pairs and len(report.pairs.methods) > 1 else None
+    every = f"<details><summary>All pairs of methods</summary>{pairs_table(pairs)}</details>" if pairs else ""
+    return _differences(report.differences) + every
 
 
 def _verdict(line: Difference) -> str:
@@ -231,8 +255,8 @@ def _interval(interval: tuple[float, float], *, signed: bool = False) -> str:
 def _clips(report: Report) -> str:
     counts = [(escape(name), f"{count:,}") for name, count in report.clips.items()]
     flags = [(escape(name), f"{count:,}") for name, count in sorted(report.flags.items())]
-    blocks = [_table(("part", "clips"), counts, "Clips by part")]
-    blocks += [_table(("flag", "clips"), flags, "Quality flags; flagged clips are used")] if flags else []
+    blocks = [table(("part", "clips"), counts, "Clips by part")]
+    blocks += [table(("flag", "clips"), flags, "Quality flags; flagged clips are used")] if flags else []
     text = f'<div class="side">{"".join(blocks)}</div>'
     return text + (_failures(report.failures) if report.failures else "<p>No clip failed.</p>")
 
@@ -242,9 +266,9 @@ def _quality(found: QualitySection) -> str:
     notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
     caption = "Flaws by kind; clips that did not fail are used all the same"
     return (
-        _table(("flaw", "recordings", "what and where"), rows, caption, text=True)
+        table(("flaw", "recordings", "what and where"), rows, caption, text=True)
         + (f'<ul class="notes">{notes}</ul>' if notes else "")
-        + _figures(found.pictures)
+        + figures(found.pictures)
     )
 
 
@@ -252,37 +276,9 @@ def _failures(failures: Sequence[tuple[str, str, str]]) -> str:
     rows = [(f"<code>{escape(c)}</code>", escape(e), escape(m)) for c, e, m in failures[:SHOWN_FAILURES]]
     more = len(failures) - len(rows)
     rest = f"<p>{more:,} more stand in failures.jsonl.</p>" if more > 0 else ""
-    return _table(("clip", "error", "reason"), rows, "Clips that failed, and why", text=True) + rest
+    return table(("clip", "error", "reason"), rows, "Clips that failed, and why", text=True) + rest
 
 
 def _provenance(entries: Mapping[str, str]) -> str:
     rows = [(escape(name), f"<code>{escape(value)}</code>") for name, value in entries.items()]
-    return _table(("what", "value"), rows, "What these numbers were made of", text=True) if rows else ""
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, *, text: bool = False) -> str:
-    """Cells come escaped. `text`: columns of text rather than numbers."""
-    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    lines = "".join(
-        f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:]) + "</tr>"
-        for row in rows
-    )
-    look = ' class="words"' if text else ""
-    return (
-        f'<div class="scroll"><table{look}><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>"
-    )
-
-
-def _figures(pictures: Sequence[Picture]) -> str:
-    return "".join(_figure(picture) for picture in pictures)
-
-
-def _figure(picture: Picture) -> str:
-    """A PNG names its width and height in bytes 16 to 24; wide ones get a row of their own."""
-    width, height = (int.from_bytes(picture.png[at : at + 4], "big") for at in (16, 20))
-    source = f"data:image/png;base64,{b64encode(picture.png).decode()}"
-    caption = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
-    look = ' class="wide"' if width > WIDE_PIXELS else ""
-    image = f'<img src="{source}" alt="{escape(picture.alt)}" width="{width}" height="{height}">'
-    return f"<figure{look}>{image}{caption}</figure>"
+    return table(("what", "value"), rows, "What these numbers were made of", text=True) if rows else ""
