@@ -95,6 +95,24 @@ def demo(
 
 
 @app.command()
+def init(
+    dataset: Dataset,
+    adapter: Annotated[
+        str, typer.Option(help="table for recordings of your own, or a dataset by name.")
+    ] = "table",
+    layout: Annotated[
+        str | None, typer.Option(help="Of a table's joints, where their number does not tell.")
+    ] = None,
+) -> None:
+    """Look at data/raw/NAME and write its preset into params.yaml, with comments; a table too, where there is none."""
+    with _explained():
+        from pipeline.paths import Paths
+        from pipeline.setup import init as setup
+
+        typer.echo(setup.init(Paths(PROJECT, dataset), adapter=adapter, layout=layout))
+
+
+@app.command()
 def summary(
     dataset: Dataset,
     others: Annotated[

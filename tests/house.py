@@ -139,6 +139,7 @@ ORDER = {
         "evaluation",
         "upkeep",
         "exchange",
+        "setup",
         "rows",
         "fitting",
         "inputs",

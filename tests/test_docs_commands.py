@@ -152,6 +152,7 @@ DEMO_CLIP, TINY_CLIP = "S001C001P010R001A004", "S001C002P010R001A004"
 NOT_RUN = {
     "extract": "wants videos and weights of the reader's; tests/test_stages_extract.py",
     "export": "seconds of ONNX; tests/test_stages_export.py",
+    "init": "wants recordings of the reader's; tests/test_setup.py",
     "compare": "methods that the tiny project has not; tests/test_evaluation_comparison.py",
     "demo": "draws 733 videos; tests/test_demo.py",
     "saliency": "gradients of 20 clips; tests/test_saliency.py",

@@ -7,37 +7,10 @@ from pipeline.datasets.pyskl.adapter import Pyskl
 from pipeline.errors import DatasetError
 from pipeline.files import write_whole
 from pipeline.paths import Paths
+from pipeline.setup.look import look
+from pipeline.setup.preset_text import nested, preset_text
 
 NAME = "annotations.pkl"
-
-PRESET = """\
-presets:
-  {dataset}:
-    index: {{adapter: pyskl, protocol: {protocol}, max_frames: {max_frames}, options: {{{options}}}}}
-    sample:
-      r16: {{rule: centered, num_frames: 16}}
-    crop:
-      recipes:
-        r16: {{sampling: r16}}
-    heatmaps: {{recipe: r16}}
-    pretrain:
-      seeds: [0]
-      hold_out: {{by: {held_out}}}
-      backbones:
-        skeleton:
-          modality: skeleton
-          model: {{kind: agcn, layout: official_10}}
-          input: {{style: ctr, num_frames: 64, length: resize}}
-          plan: {{epochs: 30, batch: 16, lr: 0.05, schedule: cosine}}
-    features: {{shard_rows: 4096}}
-    train:
-      video: []
-      methods: [skeleton]
-      fused: skeleton
-      seeds: [0]
-      plan: {{epochs: 12, batch: 32, lr: 0.05, schedule: cosine}}
-    report: {{clips: 12}}"""
-"""A whole preset for skeletons alone: what must be there, and what the file decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +35,9 @@ class Placed:
     @property
     def preset(self) -> str:
         """YAML that can be used as it stands; a protocol of `none` where the file has none."""
-        protocol = self.found.protocols[0] if self.found.protocols else "none"
-        return PRESET.format(
-            dataset=self.dataset,
-            protocol=protocol,
-            max_frames=self._longest,
-            options="" if self.layout is None else f"layout: {self.layout}",
-            held_out="group" if self._has_groups(protocol) else "clip",
-        )
-
-    @property
-    def _longest(self) -> int:
-        clips = self.found.listing().clips
-        return max((self.found.open_video(clip).probe().num_frames for clip in clips), default=300)
-
-    def _has_groups(self, protocol: str) -> bool:
-        """Whether the training clips can be held out in whole subjects, cameras or set-ups."""
-        if protocol not in self.found.protocols:
-            return True
-        axis, clips = self.found.axis(protocol), self.found.listing().clips
-        training = [clip for clip in clips if self.found.split(clip, protocol) == "train"]
-        return len({getattr(clip, axis) for clip in training}) > 1
+        options = {} if self.layout is None else {"layout": self.layout}
+        seen = look(self.found, "pyskl", options, at_most=None)
+        return f"presets:\n{nested(preset_text(self.dataset, seen))}"
 
 
 def import_pyskl(file: Path, paths: Paths, *, layout: str | None = None) -> Placed:
