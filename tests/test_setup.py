@@ -131,6 +131,6 @@ def test_joints_that_fit_two_layouts_are_asked_for(tmp_path: Path) -> None:
         init(paths)
     (paths.raw / "table.csv").write_text("skeleton,label,split\njoints,a,train\njoints2,a,test\n")
     (paths.raw / "joints").mkdir()
-    person = {"people": [{"pose_keypoints_2d": [1.0] * 75}]}
+    person = {"people": [{"pose_keypoints_2d": [50.0] * 75}]}
     (paths.raw / "joints" / "x_000_keypoints.json").write_text(json.dumps(person))
     assert init(paths).seen.options == {"layout": "openpose_25"}

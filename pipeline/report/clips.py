@@ -1,4 +1,4 @@
-"""What the page tells of single clips: the list to look through, their neighbours, and maps of their features."""
+"""Single clips on the page: the list to look through, their neighbours, and maps of their features."""
 
 from collections.abc import Callable, Mapping, Sequence
 

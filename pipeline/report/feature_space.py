@@ -1,4 +1,4 @@
-"""Where clips lie in feature space: which are nearest to which, and maps of them in two dimensions."""
+"""Places of clips in feature space: which are nearest to which, and maps of them in two dimensions."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

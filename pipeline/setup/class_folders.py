@@ -27,7 +27,7 @@ class FolderTable:
     """Rows for `table.csv`."""
 
     rows: tuple[dict[str, str], ...]
-    """One a clip, with the columns video, skeleton, label and split; "" where there is none."""
+    """A row a clip, with the columns video, skeleton, label and split; "" where there is none."""
     drawn: bool
     """Whether the split was made here, since no folder is called train or test."""
 
@@ -45,7 +45,8 @@ class FolderTable:
 def table_of_folders(root: Path) -> FolderTable:
     """List `CLASS/FILE` or `train/CLASS/FILE` and `test/CLASS/FILE` below `root`.
 
-    Files are videos, or `.npz` skeletons where there is no video. A skeleton of a video's name beside it is taken along. Raises DatasetError where nothing lies in such folders.
+    Files are videos, or `.npz` skeletons without any video; a skeleton of a video's name beside it is taken along.
+    Raises DatasetError where nothing lies in such folders.
     """
     every = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
     files = [path for path in every if path.suffix.lower() in SUFFIXES] or [

@@ -24,13 +24,13 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What was written, and what to do next."""
+    """The preset that was written, and advice on what to do next."""
 
     dataset: str
     params: Path
     seen: Seen
     table: str
-    """What was written as the table; empty where there was one."""
+    """Says what was written as the table; empty where there was one."""
 
     def __str__(self) -> str:
         seen = self.seen
@@ -66,7 +66,7 @@ def init(paths: Paths, *, adapter: str = "table", layout: str | None = None) -> 
     Preset.model_validate_json(json.dumps(preset), strict=True)
     whole = text + nested(block)
     wanted = {**before, "presets": {**before["presets"], paths.dataset: preset}}
-    if yaml.safe_load(whole) != wanted:
+    if _read(whole) != wanted:
         raise ParamError(
             f"{paths.params} does not end in its `presets`, one indented block each, so nothing was written. Put this "
             f"under them:\n{nested(block)}"
@@ -75,13 +75,21 @@ def init(paths: Paths, *, adapter: str = "table", layout: str | None = None) -> 
     return Begun(paths.dataset, paths.params, seen, written)
 
 
+def _read(text: str) -> Any:
+    """Content of YAML; None where it is none."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+
+
 def _params(paths: Paths) -> tuple[str, dict[str, Any]]:
     """Text and content of params.yaml; a beginning where there is none."""
     if not paths.params.exists():
         text = f"dataset: {paths.dataset}\npreset: {paths.dataset}\npresets:\n"
         return text, {"dataset": paths.dataset, "preset": paths.dataset, "presets": {}}
     text = paths.params.read_text(encoding="utf-8")
-    found = yaml.safe_load(text)
+    found = _read(text)
     if not isinstance(found, dict) or not isinstance(found.get("presets"), dict):
         raise ParamError(f"{paths.params} needs a mapping called `presets`, one entry a preset")
     if paths.dataset in found["presets"]:

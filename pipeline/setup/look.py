@@ -1,4 +1,4 @@
-"""What a dataset holds, as far as a preset depends on it: modalities, lengths, sizes, splits."""
+"""Facts of a dataset, as far as a preset depends on it: modalities, lengths, sizes, splits."""
 
 import json
 from collections import Counter

@@ -15,7 +15,7 @@ VERDICTS = {
     "saved": "right, where another method errs",
     "lost": "wrong, where another method is right",
 }
-"""What may be asked of the chosen method's answers, and in which words."""
+"""Questions that the filters put to the chosen method's answers, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Browser(ShownByShape):
-    """All that can be asked of the clips; the first T of `clips` are test clips with answers."""
+    """Facts that the filters ask for; the first T of `clips` are test clips with answers."""
 
     classes: Sequence[str]
     clips: Sequence[ClipLine]
