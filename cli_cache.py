@@ -131,15 +131,19 @@ def gc(
 @cache_app.command("diff")
 def diff(
     context: typer.Context,
-    a: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A store's folder.")],
-    b: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Another store's folder.")],
+    a: Annotated[str, typer.Argument(help="A store's folder, or with --of a version, as 1.0.")],
+    b: Annotated[str, typer.Argument(help="Another one.")],
+    of: Annotated[
+        str | None, typer.Option(help="Where `publish` put the store: compares two of its versions.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Say how two stores differ: clips, parameters, weights, contents; status 1 where they do."""
     with context.obj.explained():
         from cache.exchange.diff import diff_stores
+        from pipeline.exchange.versions import diff_versions
 
-        found = diff_stores(a, b)
+        found = diff_stores(Path(a), Path(b)) if of is None else diff_versions(of, a, b)
         typer.echo(json.dumps(found.document(), indent=1) if as_json else found)
         raise typer.Exit(found.exit_code)
 
@@ -154,12 +158,17 @@ def export(
     array: Annotated[
         list[str] | None, typer.Option(help="An array that is wanted, as video_0; repeatable; default: all.")
     ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="SPDX identifier, or a file with the terms, for the file's card.")
+    ] = None,
 ) -> None:
     """Write a store as one file, every byte of it checked on the way."""
     with context.obj.explained():
         from cache.exchange.export import export_store
+        from pipeline.exchange.licences import licence_of
 
-        typer.echo(export_store(store, out, array))
+        terms = {} if licence is None else {"license": licence_of(licence, None).attributes()["license"]}
+        typer.echo(export_store(store, out, array, terms))
 
 
 @cache_app.command("publish")
@@ -170,10 +179,14 @@ def publish(
     licence: Annotated[
         str | None, typer.Option(help="SPDX identifier, as CC-BY-4.0, or a file with the terms; needed.")
     ] = None,
-    version: Annotated[str, typer.Option(help="Version of this release: MAJOR.MINOR.PATCH.")] = "1.0.0",
-    creator: Annotated[
-        list[str] | None, typer.Option(help="Who made it; repeatable; for croissant.json.")
+    version: Annotated[
+        str | None,
+        typer.Option(help="Name of this version, as 1.1; default: the last, raised where it changed."),
     ] = None,
+    creator: Annotated[
+        list[str] | None, typer.Option(help="Who made it; repeatable; for its citation.")
+    ] = None,
+    publisher: Annotated[str | None, typer.Option(help="Who publishes it; for DataCite.")] = None,
     url: Annotated[
         str | None, typer.Option(help="Page on this release; default: the recordings' own page.")
     ] = None,
@@ -182,9 +195,8 @@ def publish(
     with context.obj.explained():
         from pipeline.exchange.publishing import publish as publish_store
 
-        typer.echo(
-            publish_store(store, to, licence=licence, version=version, creators=tuple(creator or ()), url=url)
-        )
+        release = {"version": version, "url": url, "publisher": publisher}
+        typer.echo(publish_store(store, to, licence=licence, creators=tuple(creator or ()), **release))
 
 
 @cache_app.command("import")

@@ -14,7 +14,6 @@ from pipeline.catalog.opened import opened_catalog
 from pipeline.evaluation.confused import read_confused
 from pipeline.evaluation.gates import read_gates
 from pipeline.evaluation.metrics import differences, scores
-from pipeline.evaluation.pairs import paired_differences
 from pipeline.evaluation.results import read_metrics, read_predictions
 from pipeline.files import replaced_folder, write_whole
 from pipeline.params.params import Preset
@@ -23,6 +22,7 @@ from pipeline.report.clips import browser_of, maps_of
 from pipeline.report.html.images import Picture
 from pipeline.report.html.page import Report, render
 from pipeline.report.notes import notes, provenance, warnings
+from pipeline.report.pairs import paired_differences
 from pipeline.report.pictures import by_class, confusions, pictures, strips
 from pipeline.report.quality_pictures import quality_section
 from pipeline.seals import seals_of, write_seals
@@ -37,6 +37,22 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
     began = time.monotonic()
     inputs = pinned(*_inputs(paths))
     refuse_withdrawn(paths.open_cache(), inputs)
+    page, every = _page(paths, preset)
+    inputs.check()
+    _publish(paths, page, every)
+    return Summary(
+        "report",
+        len(page.strips),
+        0,
+        0,
+        time.monotonic() - began,
+        0.0,
+        note=f"{paths.reports / 'index.html'}",
+    )
+
+
+def _page(paths: Paths, preset: Preset) -> tuple[Report, Mapping[str, Picture]]:
+    """The page, and every picture by its file's name."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     document = read_metrics(paths.need(paths.reports / "metrics.json", "train"))
     predictions = read_predictions(paths.reports / "predictions.parquet")
@@ -72,11 +88,7 @@ def run(paths: Paths, preset: Preset, options: RunOptions) -> Summary:  # noqa: 
         strips=list(shown.values()),
         provenance=provenance(paths),
     )
-    inputs.check()
-    _publish(paths, page, drawn | shown | flaws)
-    return Summary(
-        "report", len(shown), 0, 0, time.monotonic() - began, 0.0, note=f"{paths.reports / 'index.html'}"
-    )
+    return page, drawn | shown | flaws
 
 
 def _publish(paths: Paths, page: Report, every: Mapping[str, Picture]) -> None:

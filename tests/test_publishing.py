@@ -31,7 +31,14 @@ def store(tmp_path: Path) -> Path:
 def test_a_folder_holds_the_store_and_what_tells_of_it(store: Path, tmp_path: Path) -> None:
     done = publish(store, str(tmp_path / "out"), licence="cc-by-4.0", creators=("A. Lab",), version="1.2.0")
     out = tmp_path / "out"
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "a.zarr", "croissant.json"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "CITATION.cff",
+        "README.md",
+        "a.zarr",
+        "croissant.json",
+        "datacite.json",
+        "versions",
+    ]
     before, after = bytes_of(store), bytes_of(out / "a.zarr")
     assert {name for name in before if before[name] != after[name]} == {"zarr.json", "manifest.json"}
     assert before.keys() == after.keys()
@@ -64,7 +71,7 @@ def test_croissant_lists_every_file_with_its_sha256(store: Path, tmp_path: Path)
     assert document["citeAs"] == f"A. Lab: a.zarr of small, version 1.0.0, {document['datePublished'][:4]}."
     assert "recordSet" not in document
     files = bytes_of(tmp_path / "out")
-    del files["croissant.json"]
+    del files["croissant.json"], files["versions/1.0.0.json"]
     assert {
         entry["contentUrl"]: (entry["contentSize"], entry["sha256"]) for entry in document["distribution"]
     } == {name: (f"{len(data)} B", hashlib.sha256(data).hexdigest()) for name, data in files.items()}
@@ -128,7 +135,7 @@ def test_places_that_cannot_be_are_refused(store: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(DatasetError, match=says):
             publish(store, to, licence="MIT")
-    with pytest.raises(DatasetError, match=r"MAJOR\.MINOR\.PATCH"):
+    with pytest.raises(DatasetError, match=r"must be MAJOR\.MINOR"):
         publish(store, str(tmp_path / "out"), licence="MIT", version="2")
     (tmp_path / "other/b.zarr").mkdir(parents=True)
     with pytest.raises(DatasetError, match=r"holds b\.zarr"):
@@ -180,7 +187,7 @@ def dying_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def half(self: Place, name: str, content: Content) -> int:
         nonlocal left
-        if name.endswith(".json") and "/" not in name:
+        if name.startswith("versions/") or (name.endswith(".json") and "/" not in name):
             return send(self, name, content)
         left -= 1
         if left < 0:
@@ -205,7 +212,7 @@ def test_what_was_cut_off_opens_nowhere_and_goes_on(
         with pytest.raises(StoreError, match=r"no manifest\.json"):
             harstore.open(f"{to}/a.zarr")
         sent = publish(store, to, licence="MIT").sent
-        assert sent.kept >= after - 1  # README.md went first
+        assert sent.kept >= after - 2  # README.md and CITATION.cff went first
         with harstore.open(f"{to}/a.zarr") as reader:
             assert reader["features"][:, 0].tolist() == [0, 1, 2, 3, 4, 5]
 

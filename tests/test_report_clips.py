@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from pipeline.evaluation.bootstrap import Resampling
-from pipeline.evaluation.by_class import class_accuracies, wilson
 from pipeline.evaluation.metrics import differences, metrics_document
-from pipeline.evaluation.pairs import paired_differences
 from pipeline.evaluation.predictions import Predictions
 from pipeline.report import clips
+from pipeline.report.by_class import class_accuracies, wilson
 from pipeline.report.clips import shortlist
 from pipeline.report.feature_space import nearest, principal
 from pipeline.report.html.browser import ClipLine
+from pipeline.report.pairs import paired_differences
 
 IDS = tuple(f"clip{number:02}" for number in range(12))
 LABELS = np.arange(12) % 3

@@ -10,7 +10,6 @@ import numpy as np
 
 from pipeline.evaluation.confused import ConfusedPair, Confusions
 from pipeline.evaluation.metrics import Difference, Score
-from pipeline.evaluation.pairs import paired_differences
 from pipeline.evaluation.predictions import Predictions
 from pipeline.report import figures
 from pipeline.report.feature_space import Mapped
@@ -19,6 +18,7 @@ from pipeline.report.html.images import Picture
 from pipeline.report.html.maps import ClipMaps
 from pipeline.report.html.page import SCRIPT, Report, render
 from pipeline.report.html.tables import confusion_table
+from pipeline.report.pairs import paired_differences
 from pipeline.report.pictures import by_class, confusions
 
 SCORES = (

@@ -2,9 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,8 @@ class Checked:
     arrays: tuple[str, ...]
     digest: str
     """Digest of the store's manifest."""
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    """Words for the file's card beside the store's own."""
 
     @property
     def id_name(self) -> str:
@@ -48,7 +50,7 @@ class Checked:
     def texts(self) -> dict[str, str]:
         """The store's own words as JSON: its attributes, what all rows were made of, which failed and why."""
         facts = {
-            "card": self.store.attrs,
+            "card": {**self.store.attrs, **self.attributes},
             "made_of": {array: self.store.made_of[array] for array in self.arrays},
             "failures": list(self.store.failures),
         }
@@ -72,7 +74,11 @@ class Checked:
 
 
 def export_checked(
-    folder: Path, out: Path, arrays: Sequence[str] | None, write: Callable[[Path, Checked], None]
+    folder: Path,
+    out: Path,
+    arrays: Sequence[str] | None,
+    write: Callable[[Path, Checked], None],
+    attributes: Mapping[str, object] | None = None,
 ) -> Exported:
     """Verify the store at `folder`, have `write` make `out` of it, and put that in its place, whole or not at all.
 
@@ -86,7 +92,7 @@ def export_checked(
         wanted = store.arrays if arrays is None else tuple(arrays)
         for array in wanted:
             store.spec(array)  # refuses a name that is not there
-        source = Checked(store, read_parts(folder), wanted, digest)
+        source = Checked(store, read_parts(folder), wanted, digest, attributes or {})
         if COMPLETE in (*wanted, *source.coords):
             raise StoreError(
                 f"store {folder}: the name {COMPLETE!r} is the exports' own; rename what it holds"

@@ -4,7 +4,7 @@
 attribute.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,14 @@ _GZIP_LEVEL = 4  # zstd needs a plugin that not every HDF5 has
 _LIBRARIES = ("v108", "v110")  # before 1.8 an attribute ended at 64 KB
 
 
-def export_hdf5(folder: Path, out: Path, arrays: Sequence[str] | None = None) -> Exported:
+def export_hdf5(
+    folder: Path,
+    out: Path,
+    arrays: Sequence[str] | None = None,
+    attributes: Mapping[str, object] | None = None,
+) -> Exported:
     """Write the verified store's rows, without holes; every axis is labelled, the ids are the rows' scale."""
-    return export_checked(folder, out, arrays, _write)
+    return export_checked(folder, out, arrays, _write, attributes)
 
 
 def _write(path: Path, source: Checked) -> None:

@@ -1,6 +1,6 @@
 """A store's vectors as one Parquet file: a row each, for pandas, `datasets` and DuckDB. pyarrow's one room in cache."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,17 @@ _MAX_AXES = 2
 """Axes of more than one place that a column may have: a list, or a list of lists."""
 
 
-def export_parquet(folder: Path, out: Path, arrays: Sequence[str] | None = None) -> Exported:
+def export_parquet(
+    folder: Path,
+    out: Path,
+    arrays: Sequence[str] | None = None,
+    attributes: Mapping[str, object] | None = None,
+) -> Exported:
     """Write a column for the ids, one a coordinate and one an array; a row that an array lacks is null there.
 
     Axes of length 1 are left out: (1, 512) is a list of 512. Raises StoreError where an array has more than two others.
     """
-    return export_checked(folder, out, arrays, _write)
+    return export_checked(folder, out, arrays, _write, attributes)
 
 
 def _write(path: Path, source: Checked) -> None:

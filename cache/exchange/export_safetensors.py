@@ -6,7 +6,7 @@ it from tensors that are all in memory; here rows go from store to file some MB 
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,17 @@ _NAMES = {"bool": "BOOL", "float16": "F16", "float32": "F32", "float64": "F64"}
 _ALIGNMENT = 8
 
 
-def export_safetensors(folder: Path, out: Path, arrays: Sequence[str] | None = None) -> Exported:
+def export_safetensors(
+    folder: Path,
+    out: Path,
+    arrays: Sequence[str] | None = None,
+    attributes: Mapping[str, object] | None = None,
+) -> Exported:
     """Write each array as a tensor (N, …), each coordinate of numbers too, and `complete` (N,): rows that lack nothing.
 
     Ids, and coordinates of words, are JSON lists in the metadata, in the order of the rows.
     """
-    return export_checked(folder, out, arrays, _write)
+    return export_checked(folder, out, arrays, _write, attributes)
 
 
 def _write(path: Path, source: Checked) -> None:

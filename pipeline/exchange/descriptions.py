@@ -51,6 +51,8 @@ class Release:
     """Address under which others open the store."""
     url: str | None
     """Page on the release; None: the recordings' own."""
+    publisher: str | None = None
+    """Name of the laboratory or repository that publishes it; for DataCite."""
 
     @property
     def title(self) -> str:

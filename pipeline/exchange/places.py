@@ -77,7 +77,7 @@ class Place:
             name: fact for name, fact in facts.items()
             if there.get(name) == fact.size and name in known and known[name].digest == fact.digest
         }  # fmt: skip
-        old = self._whole(f"{store}/{MANIFEST}") if MANIFEST in there else None
+        old = self.whole(f"{store}/{MANIFEST}") if MANIFEST in there else None
         strange = there.keys() - facts.keys() - {MANIFEST}
         if old == manifest and len(same) == len(facts) and not strange:
             return Sent(0, 0, len(facts) + 1, 0)
@@ -101,6 +101,13 @@ class Place:
         names = (path.rstrip("/").rpartition("/")[2] for path in found)
         return sorted(name for name in names if name.endswith(".zarr") and name != store)
 
+    def names(self, folder: str) -> list[str]:
+        """Names of the files in a folder of this place; none where there is no such folder."""
+        self._fs.invalidate_cache()
+        root = f"{self._root}/{folder}"
+        found = self._fs.ls(root, detail=False) if self._fs.exists(root) else []
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in found)
+
     def _sizes(self, store: str) -> dict[str, int]:
         """Every file below `store`, by its name in it."""
         self._fs.invalidate_cache()
@@ -111,9 +118,9 @@ class Place:
     def _known(self, store: str, there: Collection[str]) -> Mapping[str, FileFacts]:
         """Files that an earlier publication left whole, by its manifest, or by the journal of one that was cut off."""
         if self._fs.exists(f"{self._root}/{store}{JOURNAL}"):
-            return _noted(self._whole(store + JOURNAL))
+            return _noted(self.whole(store + JOURNAL))
         if MANIFEST in there:
-            return parse_manifest(self._whole(f"{store}/{MANIFEST}")).files
+            return parse_manifest(self.whole(f"{store}/{MANIFEST}")).files
         if there:
             raise DatasetError(
                 f"{self.address}/{store} holds files that no publication left: move them away, or publish elsewhere"
@@ -124,7 +131,8 @@ class Place:
         entries = {name: facts.document() for name, facts in sorted(sent.items())}
         self.send(store + JOURNAL, json.dumps(entries).encode())
 
-    def _whole(self, name: str) -> bytes:
+    def whole(self, name: str) -> bytes:
+        """Read one file."""
         return bytes(self._fs.cat_file(f"{self._root}/{name}"))
 
     def _remove(self, names: Collection[str]) -> None:

@@ -1,7 +1,6 @@
 """Publishing a store: with a licence, a dataset card and croissant.json, where others can open it."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +14,12 @@ from cache.layout import MANIFEST
 from cache.store.manifest import FileFacts, parse_manifest, read_manifest, sealed_manifest
 from cache.upkeep.verify import verify_store
 from pipeline.errors import DatasetError
+from pipeline.exchange.citations import citation_cff, datacite
 from pipeline.exchange.descriptions import FileFact, Release, croissant, readme
 from pipeline.exchange.licences import TEXT_FILE, Licence, licence_of
 from pipeline.exchange.places import Content, Place, Sent
+from pipeline.exchange.versions import next_version, published_versions, record_version, version_name
 
-_VERSION = re.compile(r"\d+\.\d+\.\d+")
 _GROUP = "zarr.json"
 _COPY_BYTES = 1 << 20
 
@@ -35,11 +35,14 @@ class Published:
     licence: Licence
     recordings: str | None
     """The recordings' own licence, as the store's card tells it."""
+    version: str
+    """MAJOR.MINOR.PATCH."""
 
     def __str__(self) -> str:
         sent, source = self.sent, self.recordings or "not told by the store"
         return "\n".join([
-            f"{self.address}: {self.rows} clips under {self.licence.name}; digest {self.digest}",
+            f"{self.address}: {self.rows} clips under {self.licence.name}",
+            f"version {self.version}, digest {self.digest}",
             f"{sent.files} of its files sent, {sent.bytes:,} bytes; {sent.kept} were there, {sent.removed} removed",
             f"the recordings' own licence: {source}; it says whether features may be passed on",
             f"open it: harstore.open({self.address!r})",
@@ -47,34 +50,37 @@ class Published:
 
 
 def publish(
-    store: Path, to: str, *, licence: str | None, version: str = "1.0.0", creators: tuple[str, ...] = (),
-    url: str | None = None,
+    store: Path, to: str, *, licence: str | None, version: str | None = None, creators: tuple[str, ...] = (),
+    url: str | None = None, publisher: str | None = None,
 ) -> Published:  # fmt: skip
     """Put the store into the folder at `to`, beside a README.md and a croissant.json that tell of it.
 
     Every byte is verified first. The store's group says its licence (`zarr_conventions`), all else in it stays.
-    Files that are there already are not sent again, the manifest is sent last. licence: see `licence_of`. Raises
-    StoreError for a damaged store, DatasetError for what can't be published.
+    Files that are there already are not sent again, the manifest is sent last. licence: see `licence_of`; version: see
+    `next_version`. Raises StoreError for a damaged store, DatasetError for what can't be published.
     """
     store = store.resolve()
     with harstore.open(store) as reader:
         terms = licence_of(licence, reader.card.licence)
-        if not _VERSION.fullmatch(version):
-            raise DatasetError(f"--version must be MAJOR.MINOR.PATCH, as 1.0.0, got {version!r}")
+        if version is not None:
+            version_name(version)  # refused before anything is read
         place = _place(to, store)
         contents, facts, manifest = _licensed(store, terms)
         address = f"{place.address}/{store.name}"
+        digest, date = parse_manifest(manifest).digest, datetime.now(UTC).date().isoformat()
+        name = next_version(place, version, digest)
         release = Release(
-            store.name, reader.card, terms, parse_manifest(manifest).digest, version,
-            datetime.now(UTC).date().isoformat(), creators,
+            store.name, reader.card, terms, digest, name, date, creators,
             {name: (str(reader[name].dtype), reader[name].shape, reader[name].dims) for name in reader.arrays},
-            store.name if place.folder is not None else address, url,
+            store.name if place.folder is not None else address, url, publisher,
         )  # fmt: skip
-    for name, data in _beside(release, {**contents, MANIFEST: manifest}).items():
-        place.send(name, data)
+    for file, data in _beside(release, {**contents, MANIFEST: manifest}).items():
+        place.send(file, data)
     sent = place.send_store(store.name, contents, facts, manifest)
+    if name not in published_versions(place):
+        record_version(place, store, name, date, digest)
     with harstore.open(address) as found:
-        return Published(address, len(found), found.card.digest, sent, terms, found.card.licence)
+        return Published(address, len(found), found.card.digest, sent, terms, found.card.licence, name)
 
 
 def _place(to: str, store: Path) -> Place:
@@ -91,13 +97,14 @@ def _place(to: str, store: Path) -> Place:
 
 def _beside(release: Release, contents: Mapping[str, Content]) -> dict[str, bytes]:
     """The files beside the store, by name; croissant.json tells of the others and of all that the store holds."""
-    beside = {"README.md": readme(release)}
+    beside = {"README.md": readme(release), "CITATION.cff": citation_cff(release)}
     if release.licence.text is not None:
         beside[TEXT_FILE] = release.licence.text.encode()
     everything = {f"{release.name}/{name}": content for name, content in contents.items()} | beside
-    beside["croissant.json"] = croissant(
-        release, {name: _fact(content) for name, content in everything.items()}
-    )
+    facts = {name: _fact(content) for name, content in everything.items()}
+    beside["datacite.json"] = datacite(release, facts)
+    facts["datacite.json"] = _fact(beside["datacite.json"])
+    beside["croissant.json"] = croissant(release, facts)
     return beside
 
 

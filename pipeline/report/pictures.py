@@ -7,7 +7,6 @@ from urllib.parse import quote
 from pipeline.build.failures import shortened
 from pipeline.catalog.catalog import Catalog
 from pipeline.errors import ClipError
-from pipeline.evaluation.by_class import class_accuracies, class_counts
 from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import confusion_over_seeds, scores
 from pipeline.evaluation.predictions import Predictions
@@ -15,6 +14,7 @@ from pipeline.evaluation.results import FUSED, read_curves
 from pipeline.evaluation.small_samples import read_small_samples
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
+from pipeline.report.by_class import class_accuracies, class_counts
 from pipeline.report.clip_strip import strip_of
 from pipeline.report.clips import shown_clips
 from pipeline.report.figures import accuracies, confusion, curves, feature_map, runs_of

@@ -10,13 +10,13 @@ from pathlib import Path
 from pipeline.evaluation.confused import Confusions
 from pipeline.evaluation.gates import Gate
 from pipeline.evaluation.metrics import Difference, Score
-from pipeline.evaluation.pairs import Pairs
 from pipeline.report.html.browser import Browser, browser_section
 from pipeline.report.html.images import Picture, figures
 from pipeline.report.html.maps import ClipMaps, maps_section
 from pipeline.report.html.numbers import MINUS, edges, points
 from pipeline.report.html.style import STYLE
 from pipeline.report.html.tables import ByClass, Confusion, class_table, confusion_table, pairs_table, table
+from pipeline.report.pairs import Pairs
 
 SHOWN_FAILURES = 200
 """Failures listed one by one; further ones are only counted, and failures.jsonl has all."""

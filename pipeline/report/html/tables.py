@@ -7,9 +7,9 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evaluation.by_class import ClassAccuracies
-from pipeline.evaluation.pairs import Pairs
+from pipeline.report.by_class import ClassAccuracies
 from pipeline.report.html.numbers import MINUS, edges
+from pipeline.report.pairs import Pairs
 from pipeline.shown import ShownByShape
 
 DEEP = 55
