@@ -1,6 +1,7 @@
 """dvc.yaml: it names what the stages reach, read and write; and DVC itself runs it, once."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -74,6 +75,21 @@ FOUND_BY_NAME = {
 BESIDE_THE_GRAPH = {"extract", "enhance", "export", "load_params", "plan", "quality"}
 """For videos without a dataset, for weights that a crop recipe may name, for weights as ONNX; what all begin with;
 what only looks and writes nothing."""
+
+
+def test_artifacts_are_what_stages_write() -> None:
+    """DVC's registry and its plots: each artifact is a stage's out, and the template asks for columns of curves.csv."""
+    artifacts = yaml.safe_load((HOUSE / "dvc.yaml").read_text())["artifacts"]
+    written = {path for stage in GRAPH for path in outs(stage)}
+    assert {filled(artifact["path"]) for artifact in artifacts.values()} <= written
+    template = json.loads((HOUSE / ".dvc/plots/curves.json").read_text())
+    (curves,) = (one for one in GRAPH["train"]["plots"] if "reports/${dataset}/curves.csv" in one)
+    assert curves["reports/${dataset}/curves.csv"]["template"] == "curves"
+    fields = {one["field"] for one in template["spec"]["encoding"].values()} | {
+        template["facet"]["row"]["field"]
+    }
+    columns = {"phase", "method", "seed", "epoch", "train_loss", "val_accuracy"}
+    assert fields - {"<DVC_METRIC_X>", "<DVC_METRIC_Y>", "rev"} <= columns
 
 
 def test_one_dvc_stage_a_module() -> None:
