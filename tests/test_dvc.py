@@ -72,7 +72,7 @@ FOUND_BY_NAME = {
 }
 """Networks of `models` that a stage below `pretrain` finds by name: their files alone are its deps."""
 
-BESIDE_THE_GRAPH = {"extract", "enhance", "export", "load_params", "plan", "quality"}
+BESIDE_THE_GRAPH = {"extract", "enhance", "export", "load_params", "plan", "quality", "saliency"}
 """For videos without a dataset, for weights that a crop recipe may name, for weights as ONNX; what all begin with;
 what only looks and writes nothing."""
 
