@@ -122,3 +122,11 @@ def test_a_record_whose_documents_speak_of_rows_is_read(tmp_path: Path) -> None:
     del document["seal"]
     path.write_bytes(sealed(document))
     assert (read_record(path).rows, read_record(path).size) == (plain.rows, plain.size)
+
+
+def test_what_a_killed_build_left_is_no_damage(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    build(cache, tmp_path / "out", rows_of(0, 1))
+    path = cache.row_keys("test/store")
+    path.with_name(f"{path.name}.123.tmp").write_bytes(b"half")
+    assert not verify_cache(cache).faults

@@ -66,7 +66,9 @@ class Cache:
 
     def row_keys(self, name: str) -> Path:
         """Return the path of a store's remembered row keys."""
-        return self.root / "row_keys" / self.order(name).relative_to(self.root / "orders").with_suffix("")
+        return (
+            self.root / "row_keys" / self.order(name).relative_to(self.root / "orders").with_suffix(".keys")
+        )
 
     def holds(self, key: str) -> bool:
         """Whether the shard is there, whole as far as its record tells."""

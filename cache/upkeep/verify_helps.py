@@ -39,11 +39,11 @@ def helps(cache: Cache) -> list[Path]:
         "digests/*.sqlite",
         "digests/*.seal",
         "answers/*.json",
-        "row_keys/**/*",
+        "row_keys/**/*.keys",
         "uses/*.json",
         f"{WITHDRAWALS}/*.json",
     )
-    return sorted(path for pattern in patterns for path in cache.root.glob(pattern) if not path.is_dir())
+    return sorted(path for pattern in patterns for path in cache.root.glob(pattern))
 
 
 def left_overs(cache: Cache) -> Iterator[Fault]:
@@ -63,7 +63,7 @@ def _damage(path: Path) -> str | None:
         return mark_damage(path)
     if path.parent.name == "answers":
         return answer_damage(path)
-    if "row_keys" in path.parts[-4:-1]:
+    if path.suffix == ".keys":
         return row_keys_damage(path)
     if path.parent.name == "uses":
         return use_damage(path)
