@@ -195,7 +195,8 @@ def test_the_probe_tells_times_and_leaves_nothing(
     assert plan.seconds_of("train") is None
     assert 0 < (plan.bytes_of("crop") or 0) <= plan.foreseen.cost.of("crop").cache_bytes
     assert not fresh.paths.data.exists()
-    assert list((fresh.root / ".harcache").rglob("*.json")) == []
+    left = [path for path in (fresh.root / ".harcache").rglob("*.json") if path.parent.name != "answers"]
+    assert left == []  # but for the shapes of cuts, which the cache remembers
     assert [path.name for path in tmp_path.iterdir()] == ["probed"]
 
 
