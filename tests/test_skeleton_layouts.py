@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME, Layout
+from pipeline.skeleton.layouts import LAYOUTS, SMARTHOME_13, WHOLE_FRAME, Layout
 
 BODIES = [layout for layout in LAYOUTS.values() if layout is not WHOLE_FRAME]
 
@@ -36,6 +36,15 @@ def test_a_mirror_keeps_bones_limbs_and_the_torso(layout: Layout) -> None:
         drawn = {frozenset(line) for line in lines}
         assert {frozenset(mirror[joint] for joint in line) for line in drawn} == drawn
     assert tuple(tuple(sorted(mirror[joint] for joint in end)) for end in layout.spine) == layout.spine
+
+
+def test_smarthomes_sides_are_those_that_lcr_nets_demo_draws() -> None:
+    """The bones that naver/lcrnet-v2-improved-ppi draws as left and as right."""
+    sides = {"left": ((9, 11), (7, 9), (1, 3), (3, 5)), "right": ((0, 2), (2, 4), (8, 10), (6, 8))}
+    for side, bones in sides.items():
+        assert set(bones) < set(SMARTHOME_13.bones)
+        assert all(SMARTHOME_13.joints[joint].startswith(side) for bone in bones for joint in bone)
+    assert SMARTHOME_13.joints[12] == "head"
 
 
 @pytest.mark.parametrize("layout", BODIES, ids=lambda layout: layout.name)

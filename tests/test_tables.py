@@ -1,8 +1,10 @@
 """Tables as commands: ours equal what the predictions say, the cost comes first, and nothing is trained twice."""
 
 import csv
+import hashlib
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from tiny import TINY, Project, content
 from typer.testing import CliRunner, Result
 
 import cli
+
+ROWS = ["Average", "Multiplication", "Max", "Concatenation", "Ours"]
 
 
 def run(project: Project, *words: str, code: int = 0) -> Result:
@@ -57,7 +61,7 @@ def tabled(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple
 def test_ours_are_the_predictions_counted_by_hand(tabled: tuple[Project, Result]) -> None:
     project, _ = tabled
     rows = rows_of(project, "amfi-3")
-    assert list(rows) == ["Average", "Multiplication", "Max", "Concatenation", "Ours"]
+    assert list(rows) == ROWS
     ours = right(project, "amfi-3", "fused")
     assert ours.shape == (3, 24)
     for label, method in (("Average", "average"), ("Max", "max"), ("Ours", "fused")):
@@ -124,6 +128,30 @@ def test_a_second_run_and_a_table_of_the_same_heads_train_nothing(tabled: tuple[
     assert again.stdout == first.stdout
     assert trainings(project) == before
     assert "cost: 4 trainings to make, 8 from cache" in run(project, "amfi-6", "--dry-run").stdout
+
+
+def test_scores_from_elsewhere_are_a_row_beside_ours(tabled: tuple[Project, Result], tmp_path: Path) -> None:
+    """They know the classes of all test clips but the first; nothing is trained for them."""
+    project = tabled[0].copy(tmp_path / "project")
+    told = pq.read_table(project.paths.reports / "predictions.parquet").to_pydict()
+    labels = dict(sorted(zip(told["clip_id"], told["label"], strict=True)))
+    lines = [f"clip_id,{','.join(map(str, range(classes := 1 + max(labels.values()))))}"]
+    for place, (clip, label) in enumerate(labels.items()):
+        right = (label + 1) % classes if place == 0 else label
+        lines.append(",".join([clip, *(str(int(k == right)) for k in range(classes))]))
+    (project.root / "theirs.csv").write_text("\n".join(lines) + "\n")
+    digest = hashlib.sha256((project.root / "theirs.csv").read_bytes()).hexdigest()
+    project.set_params(
+        train={**TINY["train"], "scores": {"theirs": {"path": "theirs.csv", "sha256": digest}}}
+    )
+    ran = run(project, "amfi-3")
+    assert "cost: 0 trainings to make, 24 from cache" in ran.stderr
+    rows = rows_of(project, "amfi-3")
+    assert list(rows) == [*ROWS, "theirs (train.scores)"]
+    theirs, ours = rows["theirs (train.scores)"], rows["Ours"]
+    assert theirs["mean"] == pytest.approx(100 * (1 - 1 / len(labels)), abs=1e-4)
+    assert (theirs["level"], theirs["against"], theirs["paper"]) == ("elsewhere", "Ours", {})
+    assert theirs["difference"] == pytest.approx(theirs["mean"] - ours["mean"], abs=1e-3)
 
 
 def test_a_dry_run_says_the_cost_and_trains_nothing(copied: Project) -> None:

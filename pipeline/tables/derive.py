@@ -11,7 +11,7 @@ from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone, TrainingPlan
 from pipeline.params.params import MODALITIES, OWN_CLASSIFIER, SIDE_MODALITIES, HeadParams, Preset
 from pipeline.params.sections import Mistake, MistakesError
-from pipeline.tables.spec import Row, Scale, Setup, Table
+from pipeline.tables.spec import Row, Scale, Setup, Table, scores_row
 
 Check = Callable[[Preset], Iterable[Mistake]]
 """A function that finds what only floors above this one know to be wrong with a preset."""
@@ -21,6 +21,8 @@ INHERITED = ("recipe", "pixels", "augment", "flip_chance", "stream", "input", "p
 
 OWN_WORDS = ("epochs", "frames")
 """Words of a set-up's backbone that are no fields of `pretrain.backbones`."""
+
+NO_OTHER_ROW = "no other row runs, so that nothing is tested"
 
 _BACKBONE: TypeAdapter[Backbone] = TypeAdapter(Backbone)
 
@@ -50,6 +52,8 @@ class Derived:
 def derived(preset: Preset, table: Table, scale: Scale, *, seeds: int, check: Check) -> Derived:
     """Derive a table's preset. Where not all rows can run, each is tried alone: one that cannot stops no other.
 
+    Class scores that the preset names in `train.scores` are rows below the table's own.
+
     Raises ParamError where the table has no such scale.
     """
     if scale not in table.setups:
@@ -63,7 +67,10 @@ def derived(preset: Preset, table: Table, scale: Scale, *, seeds: int, check: Ch
         if rows and (left := _why_not(make, rows, check)):
             raise ParamError(f"{table.name}: {left}")
     ordered = {row.label: why_not[row.label] for row in table.rows if row.label in why_not}
-    return Derived(table, scale, make.preset_of(rows) if rows else None, ordered)
+    elsewhere = tuple(scores_row(name) for name in preset.train.scores)
+    ordered |= {} if rows else {row.label: NO_OTHER_ROW for row in elsewhere}
+    whole = replace(table, rows=(*table.rows, *elsewhere))
+    return Derived(whole, scale, make.preset_of(rows) if rows else None, ordered)
 
 
 def _why_not(make: "_Maker", rows: Sequence[Row], check: Check) -> str:
@@ -174,6 +181,7 @@ class _Maker:
             fused=main,
             drawn_views=tuple(row.method for row in rows if row.drawn_views),
             options={row.method: given for row in rows if (given := _options(own, row))},
+            scores=own.scores,
             seeds=self.seeds,
             plan=TrainingPlan(**self.setup.plan) if self.setup.plan else own.plan,
         )

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from pipeline.params.params import OWN_CLASSIFIER
 
-Level = Literal["frozen trunk", "last block", "end to end"]
-"""Share of a network that learns in a row: a head on frozen features, the last block and a head, or everything."""
+Level = Literal["frozen trunk", "last block", "end to end", "elsewhere"]
+"""Share of a network that learns in a row: a head on frozen features, the last block and a head, or everything; or
+nothing here, where class scores come from elsewhere."""
 
 Scale = Literal["small", "paper"]
 """Sizes and plans: those of the preset (with small networks where it has none of a kind), or the paper's."""
@@ -93,6 +94,16 @@ def network_row(label: str, backbone: str, paper: Mapping[str, float], **more: A
         method=f"{OWN_CLASSIFIER}@{backbone}",
         streams={"backbone": backbone},
         **{"needs": (backbone,), "level": "end to end", **more},
+    )
+
+
+def scores_row(name: str) -> Row:
+    """Return a row of class scores that the preset's `train.scores` names."""
+    return Row(
+        label=f"{name} (train.scores)",
+        method=name,
+        level="elsewhere",
+        remark="class scores from a file, one run of it",
     )
 
 
