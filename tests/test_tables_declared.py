@@ -179,7 +179,8 @@ def test_a_part_of_a_benchmark_is_no_benchmark(
 
 def test_the_docs_list_every_table_with_its_cost() -> None:
     page = (HOUSE / "docs" / "tables.md").read_text()
-    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    lines = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    rows = [cells for cells in lines if len(cells) == 4]  # of the list; those of a table that ran have six
     told = {name.strip("`"): re.findall(r"\d+", cost)[:2] for name, _, _, cost in rows}
     assert told == {name: cost_at_most(name) for name in TABLES}
 
