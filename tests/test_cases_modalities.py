@@ -19,7 +19,8 @@ from pipeline.catalog.leaks import leaks_of
 from pipeline.catalog.skeletons import read_skeleton
 from pipeline.datasets.ntu.adapter import Ntu
 from pipeline.errors import DatasetError, ParamError
-from pipeline.report.figures import feature_map, not_embeddable
+from pipeline.report.feature_space import mapped, not_embeddable
+from pipeline.report.figures import feature_map
 from pipeline.values import Clip
 from stages.load_params import load_params
 
@@ -240,5 +241,5 @@ def test_the_report_is_written_whatever_the_features_and_videos_are(tmp_path: Pa
 def test_what_t_sne_cannot_take_is_said(values: np.ndarray, words: str | None) -> None:
     why = not_embeddable(values.astype(np.float32))
     assert why is None if words is None else words in str(why)
-    png = feature_map({"x": values.astype(np.float32)}, np.arange(len(values)) % 2, ["a", "b"])
+    png = feature_map([("x", mapped(values.astype(np.float32)))], np.arange(len(values)) % 2, ["a", "b"])
     assert png.startswith(b"\x89PNG")

@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from pipeline.report.page import Picture, Report, render
 from tiny import Project
 
 from pipeline.catalog.catalog import read_catalog
 from pipeline.evaluation.gates import Gate, gate_figures, read_gates
 from pipeline.evaluation.late_fusion import Scores
 from pipeline.evaluation.small_samples import SmallSample, read_small_samples, small_samples
+from pipeline.report.html.images import Picture
+from pipeline.report.html.page import Report, render
 from pipeline.report.small_samples_figure import small_samples_figure
 from pipeline.training.splits import few_of_each_class
 from pipeline.training.trainings import listed_trainings
