@@ -100,4 +100,4 @@ def test_the_page_shows_curves_and_a_column_of_each_gate() -> None:
     section = page.partition('id="gates"')[2].partition("</section>")[0]
     assert '<th scope="row">wrong</th><td>–</td>' in section
     assert '<th scope="row">fall &amp; &lt;rise&gt;</th><td>0.60</td>' in section
-    assert "data:image/png" in page.partition('id="small-samples"')[2]
+    assert "data:image/webp" in page.partition('id="small-samples"')[2]
