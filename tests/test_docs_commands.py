@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer.main
 from dvc.cli.parser import get_main_parser
@@ -15,6 +16,7 @@ from tiny import Project
 from typer.testing import CliRunner
 
 import cli
+from cache import open_store
 
 PAGES = sorted([*HOUSE.glob("*.md"), *HOUSE.glob("docs/*.md")])
 
@@ -194,3 +196,22 @@ def test_what_is_cheap_runs(copied: Project, monkeypatch: pytest.MonkeyPatch) ->
             done.add(command)
             ran = CliRunner().invoke(cli.app, words_of(command.replace(DEMO_CLIP, TINY_CLIP))[2:])
             assert ran.exit_code == 0, f"{command}\n{ran.output}"
+
+
+def test_numpy_alone_reads_what_is_exported(copied: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command and the code of docs/numpy_alone.md, as they stand there."""
+    monkeypatch.chdir(copied.root)
+    monkeypatch.setattr(cli, "PROJECT", copied.root)
+    page = HOUSE / "docs" / "numpy_alone.md"
+    (command,) = commands(page)
+    assert CliRunner().invoke(cli.app, words_of(command)[2:]).exit_code == 0
+    (code,) = [block for language, block in _FENCED.findall(page.read_text()) if language == "python"]
+    found: dict[str, Any] = {}
+    exec(compile(code, page.name, "exec"), found)
+    store = open_store(copied.paths.store("features"))
+    held = [clip_id for clip_id, whole in zip(found["ids"], found["whole"], strict=True) if whole]
+    assert len(held) == len(store.ids)
+    for clip_id in held:
+        row = found["arrays"]["video_0"][found["ids"].index(clip_id)]
+        assert np.array_equal(row, store.read_row("video_0", clip_id))
+    assert found["train"].sum() == 34  # as `pretrain` fits
