@@ -80,7 +80,7 @@ EDITS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "how heatmaps are drawn": (("pipeline/skeleton/heatmaps.py",), {"heatmaps", "pretrain", "features"}),
     "how videos are decoded": (("pipeline/video/video.py",), {"index", "crop", "extract"}),
     "how frames are cut": (("pipeline/video/planes.py",), {"index", "crop", "extract"}),
-    "which frames are seen": (("pipeline/video/sampling.py",), {"sample", "extract"}),
+    "which frames are seen": (("pipeline/video/sampling.py",), {"sample", "extract", "train"}),
     "how shards are written": (("cache/shards/writing.py",), ALL),
     "keys": (("cache/keys.py",), ALL),
 }

@@ -120,7 +120,7 @@ class Build:
             remember_use(self.cache, out, shards=shards, facts=facts, replacing=True)
             publish(self.cache, self._publication(coords, attrs), out)
             write_order(self.cache.order(self.name), self._order)
-        self._row_keys.remember()
+            self._row_keys.remember()
         remember_use(self.cache, out, shards=shards, facts=facts)
         self._at_work.release()
 

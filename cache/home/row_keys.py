@@ -10,7 +10,6 @@ A help: what is torn, flipped or of another format is not believed, what cannot 
 import io
 import json
 import logging
-import os
 import pickle
 from collections.abc import Sequence
 from contextlib import suppress
@@ -50,12 +49,17 @@ class RowKeys:
         return {array: tuple(keys[number::step]) for number, array in enumerate(self._arrays)}
 
     def remember(self) -> None:
-        """Keep what `of` gave, for the next build, unless that is what is kept already."""
+        """Keep what `of` gave, for the next build, unless that is what is kept already.
+
+        The caller holds the lock on the store's name: what lies aside is what a killed build left.
+        """
+        aside = self._path.with_name(f"{self._path.name}.tmp")
+        with suppress(OSError):
+            aside.unlink()
         if self._now.keys() == self._known.keys():
             return
         body = _head(self._arrays, len(self._now)) + b"".join(self._now)
         body += b"".join(len(keys).to_bytes(4, "little") + keys for keys in self._now.values())
-        aside = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             aside.write_bytes(body + _digest(body))
