@@ -52,6 +52,7 @@ def main() -> int:
                 "no:cacheprovider",
                 "--dist",
                 "loadfile",
+                "--no-loadscope-reorder",  # the slowest files first, as `make test` has them
                 "--numprocesses",
                 options.workers,
                 *options.tests,
