@@ -30,6 +30,19 @@ ROWS: dict[str, dict[str, str]] = {
 }
 
 
+def tested(settings: dict[str, str], tests: list[str], workers: str) -> "subprocess.CompletedProcess[str]":
+    """Run these tests under these settings; the slowest files first, as `make test` has them."""
+    order = ["--dist", "loadfile", "--no-loadscope-reorder", "--numprocesses", workers]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *order, *tests],
+        cwd=HOUSE,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def main() -> int:
     """Print each row's end and its failures; exit status 1 where any row has one."""
     parser = argparse.ArgumentParser(
@@ -42,27 +55,7 @@ def main() -> int:
     worst = 0
     for name in options.rows:
         began = time.monotonic()
-        ran = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-q",
-                "-p",
-                "no:cacheprovider",
-                "--dist",
-                "loadfile",
-                "--no-loadscope-reorder",  # the slowest files first, as `make test` has them
-                "--numprocesses",
-                options.workers,
-                *options.tests,
-            ],
-            cwd=HOUSE,
-            env={**os.environ, **ROWS[name]},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        ran = tested(ROWS[name], options.tests, options.workers)
         failed = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
         print(
             f"{name:20} {'green' if ran.returncode == 0 else 'RED'}, {time.monotonic() - began:.0f} s",
