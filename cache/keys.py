@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
@@ -26,6 +27,27 @@ def canonical(doc: JSON) -> bytes:
     """One spelling for one document: sorted keys, no spaces, ASCII. Refuses what is not JSON."""
     _refuse_foreign(doc, "$")
     return _SPELLER.encode(doc).encode("ascii")
+
+
+def spelled(doc: JSON) -> str:
+    """`canonical`, as text, of a document that was digested before: it is not looked at again."""
+    return _SPELLER.encode(doc)
+
+
+def canonical_with(doc: dict[str, JSON], name: str, value: bytes) -> bytes:
+    """`canonical` of a document with one member more, whose value is spelled already.
+
+    {"a": 1, "c": 2} with "b" and `[3]` gives {"a":1,"b":[3],"c":2}.
+    """
+    before = canonical({member: value for member, value in doc.items() if member < name})
+    behind = canonical({member: value for member, value in doc.items() if member > name})
+    member = b"%b:%b" % (canonical(name), value)
+    return b"{%b}" % b",".join(part for part in (before[1:-1], member, behind[1:-1]) if part)
+
+
+def spelled_list(texts: Iterable[str | None]) -> bytes:
+    """`canonical` of a list whose items are spelled already; None is null."""
+    return ("[" + ",".join("null" if text is None else text for text in texts) + "]").encode("ascii")
 
 
 def parsed(data: bytes) -> Any:
@@ -55,14 +77,22 @@ def sealed(doc: dict[str, JSON]) -> bytes:
 
     {"a": 1} becomes {"a":1,"seal":"<blake2b-160 of {"a":1}>"}.
     """
-    body = canonical(doc)
+    return sealed_text(canonical(doc))
+
+
+def sealed_text(body: bytes) -> bytes:
+    """`sealed` of a document that is spelled already."""
     return b'%b,"seal":"%b"}' % (body[:-1], digest_of(body).encode())
 
 
 def seal_holds(data: bytes) -> bool:
     """Whether not one byte of what `sealed` wrote has changed; False where there is no seal."""
     found = _SEAL.search(data, max(0, len(data) - _SEAL_BYTES))
-    return found is not None and digest_of(data[: found.start()] + b"}").encode() == found[1]
+    if found is None:
+        return False
+    digest = blake2b(memoryview(data)[: found.start()], digest_size=KEY_BYTES)
+    digest.update(b"}")
+    return digest.hexdigest().encode() == found[1]
 
 
 def _refuse_foreign(value: object, place: str) -> None:

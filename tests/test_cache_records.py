@@ -8,8 +8,9 @@ from cache_small import build, rows_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache import ArraySpec, Cache
-from cache.shards.records import factored
+from cache import JSON, ArraySpec, Cache
+from cache.keys import canonical, canonical_with
+from cache.shards.spelled import SpelledDocs, spelled_docs
 from cache.shards.writing import ShardWriter
 
 values = (
@@ -24,17 +25,24 @@ def spelled(doc: object) -> str:
 
 def test_what_all_share_is_written_once() -> None:
     docs = [{"step": "a", "flag": 1, "clip": 1}, None, {"step": "a", "flag": True, "clip": 2}]
-    shared, own = factored(docs)
-    assert shared == {"step": "a"}
-    assert spelled(own) == spelled([{"flag": 1, "clip": 1}, None, {"flag": True, "clip": 2}])
-    assert factored([1, 2]) == ({}, [1, 2])
+    made_of = spelled_docs(docs)
+    assert made_of.common == {"step": "a"}
+    assert made_of.own == ('{"clip":1,"flag":1}', None, '{"clip":2,"flag":true}')
+    assert spelled_docs([1, 2]) == SpelledDocs({}, ("1", "2"))
 
 
 @given(st.lists(documents, max_size=4))
 def test_documents_come_back_whole(docs: list[dict[str, object] | None]) -> None:
-    shared, own = factored(docs)  # type: ignore[arg-type]
-    whole = [None if mine is None else {**shared, **mine} for mine in own]  # type: ignore[dict-item]
+    made_of = spelled_docs(docs)  # type: ignore[arg-type]
+    whole = [None if own is None else {**made_of.common, **json.loads(own)} for own in made_of.own]
     assert spelled(whole) == spelled(docs)
+
+
+@pytest.mark.parametrize("name", ["a", "bb", "d", '"\\'])
+def test_a_member_that_is_spelled_already_stands_where_canonical_json_has_it(name: str) -> None:
+    rest: dict[str, JSON] = {"b": 1, "c": [None]}
+    assert canonical_with(rest, name, b"[3]") == canonical({**rest, name: [3]})
+    assert canonical_with({}, name, b"[3]") == canonical({name: [3]})
 
 
 def test_a_record_holds_each_rows_document_time_and_host(tmp_path: Path) -> None:

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from ..answers import Answers
 from ..errors import BuildError, ShardError, SpecError
-from ..files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder, write_atomic
+from ..files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder
 from ..home.home import Cache
 from ..home.proof import prove
 from ..keys import FORMAT, JSON, KEY_BYTES, digest_of
 from ..layout import KEYS, LAYOUT, MANIFEST, documents_name, shard_name
 from ..locks import locked
-from ..shards.documents import documents_bytes, intact, tail_checksums
-from ..shards.records import Record, shared_by
+from ..shards.documents import documents_bytes, intact, tail_checksums, write_documents
+from ..shards.records import Record
 from ..shards.specs import ArraySpec, StoreSpec, dim_sizes
+from ..shards.spelled import shared_by, spelled_docs
 from ..shards.writing import ShardWriter
 from ..store.manifest import FileFacts, sealed_manifest
 from .metadata import StoredArray, write_metadata
@@ -106,12 +107,12 @@ def _documents(cache: Cache, store: Publication, array: ArraySpec, block: int, t
     data = path.read_bytes() if path.exists() else b""
     if not intact(data, key) or tail_checksums(data) != table:
         record, docs = store.records[array.name][block], store.docs(array.name, block)
+        spelled = spelled_docs(docs, record.common)
         data = documents_bytes(
-            key, array.key_document, record.rows_per_shard, docs, record.failures, table, record.common
+            key, array.key_document, record.rows_per_shard, spelled, record.failures, table
         )
         with locked(cache.lock(key)):
-            write_atomic(path, data)
-            path.chmod(0o444)  # stores link to this very file
+            write_documents(path, data)
     return data
 
 

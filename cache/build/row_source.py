@@ -45,12 +45,12 @@ class RowSource:
         """Raise ShardError unless every chunk of the row is as it was written."""
         group = row // self._size
         if group not in self._checked:
-            self._reader.check_row(row)
+            self._reader.check_group(group)
             self._checked.add(group)
 
-    def stored(self, row: int) -> list[bytes | None]:
-        """The row's chunks as they are stored; only where a chunk holds one row."""
-        return self._reader.stored_row(row)
+    def stored(self, group: int) -> list[bytes | None]:
+        """The chunks that `chunk_rows` rows share, as they are stored."""
+        return self._reader.stored_group(group)
 
     def read(self, row: int) -> NDArray[np.generic]:
         """(*row_shape): neighbours lie in one chunk, which is read once for all of them."""
@@ -66,6 +66,8 @@ class Copies:
 
     rows: Mapping[int, tuple[RowSource, int]]
     """Row of the block to where its content lies."""
+    groups: Mapping[int, tuple[RowSource, int]]
+    """Group of the block, `chunk_rows` rows, to the group of one shard that holds the very same rows."""
     failures: Mapping[int, RowFailure]
     """Row of the block to why it is known that it cannot be made."""
     shards: Mapping[int, str]
@@ -97,11 +99,26 @@ def proven_copies(
             cache.set_aside(place.shard, str(error))
     kept = {row: place for row, place in good.items() if place.shard not in damaged}
     failures = {row: why for row, place in kept.items() if (why := sources[place.shard].failed(place.row))}
+    rows = {row: (sources[place.shard], place.row) for row, place in kept.items() if row not in failures}
     return Copies(
-        {row: (sources[place.shard], place.row) for row, place in kept.items() if row not in failures},
+        rows,
+        _whole_groups(rows, spec.chunk_rows),
         failures,
         {row: place.shard for row, place in kept.items()},
     )
+
+
+def _whole_groups(rows: Mapping[int, tuple[RowSource, int]], size: int) -> dict[int, tuple[RowSource, int]]:
+    """Groups of rows that lie in one group of one shard, in the same order: their chunks are the same bytes.
+
+    Groups of 2, rows 0 and 1 from a shard's rows 4 and 5: group 0 is that shard's group 2.
+    """
+    groups = {}
+    for row, (source, at) in rows.items():
+        same = ((source, at + more) for more in range(size))
+        if row % size == at % size == 0 and all(rows.get(row + n) == one for n, one in enumerate(same)):
+            groups[row // size] = source, at // size
+    return groups
 
 
 def _proven(source: RowSource, place: Place, row_key: str | None) -> bool:

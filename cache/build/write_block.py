@@ -17,6 +17,7 @@ from ..keys import JSON
 from ..locks import locked
 from ..mount_check import mounted
 from ..shards.records import RowFailure, record_document
+from ..shards.spelled import spelled_docs
 from ..shards.writing import ShardWriter
 from .row_source import RowSource, proven_copies
 from .tasks import PlannedShard, Receipt, Task
@@ -127,9 +128,13 @@ class _Job:
     ) -> None:
         """Append the block's next row: a hole, a copy, a failure, or what was computed."""
         assert self._writer is not None  # put is called within the context
-        copy = self._copies.rows.get(row)
-        if copy is not None:
-            self._copy(self._writer, *copy)
+        group, within = divmod(row, self.plan.spec.chunk_rows)
+        if whole := self._copies.groups.get(group):
+            if within == 0:
+                self._writer.copy(whole[0].stored(whole[1]))
+            return
+        if copy := self._copies.rows.get(row):
+            self._writer.write(copy[0].read(copy[1]))
             return
         if isinstance(value, RowFailure) and self.lacks(row):
             self._failures[row] = value
@@ -146,8 +151,8 @@ class _Job:
         size, digest = self._writer.close()
         record = record_document(
             key=plan.key, spec=plan.spec, rows_per_shard=plan.rows_per_shard, size=size, digest=digest,
-            checksums=self._writer.checksums, ids=ids, row_keys=plan.row_keys, docs=plan.docs, failures=self._failures,
-            copied_from=self._copies.shards, mtime_ns=settled(self._aside),
+            checksums=self._writer.checksums, ids=ids, row_keys=plan.row_keys, docs=spelled_docs(plan.docs),
+            failures=self._failures, copied_from=self._copies.shards, mtime_ns=settled(self._aside),
             seconds=seconds, made_with=made_with,
         )  # fmt: skip
         target = self._cache.shard(plan.key)
@@ -171,9 +176,3 @@ class _Job:
                 f"got {row.dtype} {row.shape}"
             )
         return row
-
-    def _copy(self, writer: ShardWriter, source: RowSource, row: int) -> None:
-        if self.plan.spec.chunk_rows == 1:
-            writer.copy(source.stored(row))
-        else:
-            writer.write(source.read(row))

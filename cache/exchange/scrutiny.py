@@ -12,8 +12,8 @@ from ..errors import ArchiveError, ShardError, SpecError, StoreError
 from ..keys import JSON, key_of
 from ..layout import LAYOUT
 from ..shards.reading import ShardReader
-from ..shards.records import factored
 from ..shards.specs import Row
+from ..shards.spelled import shared_by
 from ..store.described import Part
 from ..store.parts import Parts, read_parts
 from ..store.store import open_store
@@ -84,7 +84,7 @@ def _refuse_card(parts: Parts, rows: _Rows) -> None:
             read, span = parts.documents(array, block), parts.span(array, block)
             docs += [doc for doc in read.docs if doc is not None]
             failed |= {(rows.ids[span[row]], array) for row in read.failures}
-        if key_of(parts.attrs[LAYOUT]["made_of"].get(array)) != key_of(factored(docs)[0]):
+        if key_of(parts.attrs[LAYOUT]["made_of"].get(array)) != key_of(shared_by(docs)):
             raise ArchiveError(f"its card tells of another recipe for {array!r} than its documents do")
     stated = _card_failures(parts, rows)
     if stated != failed:

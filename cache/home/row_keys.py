@@ -42,11 +42,15 @@ class RowKeys:
         Raises KeyDocError for a document that is no plain JSON.
         """
         found = b"".join(self._run(rows[first : first + RUN]) for first in range(0, len(rows), RUN))
-        keys: list[str | None] = [*found.hex(" ", KEY_BYTES).split(" ")]
-        if _NONE in keys:
-            keys = [None if key == _NONE else key for key in keys]
-        step = len(self._arrays)
-        return {array: tuple(keys[number::step]) for number, array in enumerate(self._arrays)}
+        keys, step = _unpacked(found), len(self._arrays)
+        return {array: keys[number::step] for number, array in enumerate(self._arrays)}
+
+    def before(self, array: str, rows: slice) -> tuple[str | None, ...]:
+        """Keys of `rows` as the last build left them; none where nothing is remembered."""
+        step, number = len(self._arrays), self._arrays.index(array)
+        size = KEY_BYTES * step
+        block = b"".join(self._known.values())[rows.start * size : rows.stop * size]
+        return _unpacked(block)[number::step]
 
     def remember(self) -> None:
         """Keep what `of` gave, for the next build, unless that is what is kept already.
@@ -121,6 +125,12 @@ def _read(path: Path, arrays: tuple[str, ...]) -> dict[bytes, bytes]:
         known[body[run * KEY_BYTES : (run + 1) * KEY_BYTES]] = body[at + 4 : at + 4 + size]
         at += 4 + size
     return known
+
+
+def _unpacked(keys: bytes) -> tuple[str | None, ...]:
+    """Keys of 20 bytes as hex; None for zeros."""
+    found: tuple[str | None, ...] = (*keys.hex(" ", KEY_BYTES).split(" "),) if keys else ()
+    return tuple(None if key == _NONE else key for key in found) if _NONE in found else found
 
 
 def _head(arrays: Sequence[str], count: int) -> bytes:

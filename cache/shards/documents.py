@@ -7,18 +7,21 @@ the same shard has the same documents everywhere.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import google_crc32c
 from numcodecs.zstd import Zstd
 
 from ..errors import ShardError
-from ..keys import FORMAT, JSON, KEY_BYTES, canonical, key_of
+from ..files import write_atomic
+from ..keys import FORMAT, JSON, KEY_BYTES, canonical_with, key_of, spelled_list
 from .checksums import FRAME_BYTES, framed, framed_table, table_bytes
-from .records import RowFailure, factored, recorded_checksums
+from .records import RowFailure, recorded_checksums
 from .specs import ArraySpec
+from .spelled import SpelledDocs
 from .zstd import content_size, unpacked
 
 _LEVEL = 3
@@ -48,23 +51,31 @@ class Documents:
 
 
 def documents_bytes(
-    key: str, spec: Mapping[str, JSON], rows_per_shard: int, docs: Sequence[JSON],
-    failures: Mapping[int, RowFailure], checksums: bytes | None, shared: Mapping[str, JSON] | None = None,
+    key: str, spec: Mapping[str, JSON], rows_per_shard: int, docs: SpelledDocs,
+    failures: Mapping[int, RowFailure], checksums: bytes | None,
 ) -> bytes:  # fmt: skip
-    """The file's content; the same for the same shard. `shared` is what the documents share, where a record tells."""
-    common, own = factored(docs, shared)
-    rows: list[JSON] = []
-    for number, (doc, mine) in enumerate(zip(docs, own, strict=True)):
-        row: dict[str, JSON] = {"doc": mine}
-        if number in failures:
-            row["failed"] = asdict(failures[number])
-        rows.append(None if doc is None else row)
+    """The file's content; the same for the same shard."""
+    rows = (
+        None
+        if doc is None
+        else f'{{"doc":{doc},"failed":{failures[number].spelled}}}'
+        if number in failures
+        else f'{{"doc":{doc}}}'
+        for number, doc in enumerate(docs.own)
+    )
     content: dict[str, JSON] = {
-        "format": FORMAT, "spec": dict(spec), "rows_per_shard": rows_per_shard, "common": common, "rows": rows,
+        "format": FORMAT, "spec": dict(spec), "rows_per_shard": rows_per_shard, "common": dict(docs.common),
     }  # fmt: skip
-    packed = bytes(Zstd(level=_LEVEL).encode(canonical(content)))
+    spelled = canonical_with(content, "rows", spelled_list(rows))
+    packed = bytes(Zstd(level=_LEVEL).encode(spelled))
     body = packed + (b"" if checksums is None else framed(checksums)) + bytes.fromhex(key)
     return body + _crc(body)
+
+
+def write_documents(path: Path, data: bytes) -> None:
+    """Write or replace the file, read-only, as stores link to this very file. The caller holds the shard's lock."""
+    write_atomic(path, data)
+    path.chmod(0o444)
 
 
 def intact(data: bytes, key: str) -> bool:

@@ -89,8 +89,8 @@ class ShardReader:
         self.read_run(out, number * size)
         return out
 
-    def stored_row(self, number: int) -> list[bytes | None]:
-        """One row's chunks as stored, checked; only where a chunk holds one row."""
+    def stored_group(self, number: int) -> list[bytes | None]:
+        """The chunks that `chunk_rows` rows share, as stored, checked."""
         return list(self._stored([(number, chunk) for chunk in range(self.spec.chunks_per_row)]))
 
     def checksums(self) -> bytes:
@@ -103,10 +103,9 @@ class ShardReader:
             found[group, number] = int.from_bytes(tail, "little")
         return found.tobytes()
 
-    def check_row(self, number: int) -> None:
-        """Raises ShardError unless every chunk of the row is as it was written."""
-        group = number // self.spec.chunk_rows
-        for _ in self._stored([(group, chunk) for chunk in range(self.spec.chunks_per_row)]):
+    def check_group(self, number: int) -> None:
+        """Raises ShardError unless every chunk of these rows is as it was written."""
+        for _ in self._stored([(number, chunk) for chunk in range(self.spec.chunks_per_row)]):
             pass
 
     def _read_groups(self, out: NDArray[np.generic], groups: _Groups, start: int, stop: int | None) -> None:

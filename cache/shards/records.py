@@ -6,8 +6,8 @@ import os
 import platform
 import socket
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache as remembered
 from functools import cached_property
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ShardError
-from ..keys import FORMAT, JSON, seal_holds, sealed
+from ..keys import FORMAT, JSON, canonical_with, seal_holds, sealed_text, spelled, spelled_list
 from .specs import ArraySpec
+from .spelled import SpelledDocs
 
 MEND = "run `python cli.py cache repair`: it makes anew only what is damaged"
 _FIELDS = frozenset(
@@ -39,6 +40,11 @@ class RowFailure:
     error: str
     """The error's class name."""
     message: str
+
+    @property
+    def spelled(self) -> str:
+        """It as canonical JSON."""
+        return spelled({"error": self.error, "message": self.message})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,35 +97,38 @@ class Record:
 def record_document(
     *,
     key: str, spec: ArraySpec, rows_per_shard: int, size: int, digest: str, checksums: bytes | None,
-    ids: Sequence[str | None], row_keys: Sequence[str | None], docs: Sequence[JSON],
+    ids: Sequence[str | None], row_keys: Sequence[str | None], docs: SpelledDocs,
     failures: Mapping[int, RowFailure], copied_from: Mapping[int, str], mtime_ns: int,
     seconds: float, made_with: Mapping[str, JSON], proven: bool = True,
 ) -> bytes:  # fmt: skip
     """The record's bytes. A row's document is `common` with its own `doc` laid over it.
 
+    docs: what `row_keys` are digests of; none where there is no key.
+
     proven: whether what the rows were made of was proven as it was read.
     """
-    common, own = factored(docs)
-    rows: list[dict[str, JSON] | None] = []
-    for number, (row_id, row_key, doc) in enumerate(zip(ids, row_keys, own, strict=True)):
-        if row_id is None or row_key is None:
-            rows.append(None)
-            continue
-        row: dict[str, JSON] = {"id": row_id, "key": row_key, "doc": doc}
-        if number in failures:
-            row["failed"] = asdict(failures[number])
-        if number in copied_from:
-            row["copied_from"] = copied_from[number]
-        rows.append(row)
+    rows = (
+        None
+        if row_id is None or row_key is None or doc is None
+        else _row_text(row_id, row_key, doc, failures.get(number), copied_from.get(number))
+        for number, (row_id, row_key, doc) in enumerate(zip(ids, row_keys, docs.own, strict=True))
+    )
     document: dict[str, JSON] = {
         "format": FORMAT, "key": key, "spec": spec.document(), "rows_per_shard": rows_per_shard,
-        "size": size, "digest": digest, "common": common, "rows": [*rows],
+        "size": size, "digest": digest, "common": dict(docs.common),
         "mtime_ns": mtime_ns, PROVEN: proven, "seconds": round(seconds, 6),
         "versions": dict(_versions()), "made_with": dict(made_with), **who_and_when(),
     }  # fmt: skip
     if checksums is not None:
         document["checksums"] = b64encode(checksums).decode("ascii")
-    return sealed(document)
+    return sealed_text(canonical_with(document, "rows", spelled_list(rows)))
+
+
+def _row_text(row_id: str, row_key: str, doc: str, failed: RowFailure | None, copied_from: str | None) -> str:
+    """One row as canonical JSON."""
+    copied = "" if copied_from is None else f'"copied_from":"{copied_from}",'
+    why = "" if failed is None else f'"failed":{failed.spelled},'
+    return f'{{{copied}"doc":{doc},{why}"id":{spelled(row_id)},"key":"{row_key}"}}'
 
 
 def who_and_when() -> dict[str, JSON]:
@@ -181,54 +190,6 @@ def recorded_checksums(document: Mapping[str, Any]) -> bytes | None:
     """The table of chunks' crc32c that a record holds, if any. Raises ValueError."""
     encoded = document.get("checksums")
     return None if encoded is None else b64decode(encoded, validate=True)
-
-
-def factored(
-    docs: Sequence[JSON], shared: Mapping[str, JSON] | None = None
-) -> tuple[dict[str, JSON], list[JSON]]:
-    """Split documents into their common part, `shared` where it is known, and each one's own: 16,000 rows stay small.
-
-    [{"step": "a", "id": 1}, {"step": "a", "id": 2}] gives {"step": "a"} and [{"id": 1}, {"id": 2}].
-    None stands for a row without a document. Where one is not a dict nothing is shared.
-    """
-    shared = shared_by(docs) if shared is None else dict(shared)
-    return shared, [
-        {n: v for n, v in doc.items() if n not in shared} if isinstance(doc, dict) else doc for doc in docs
-    ]
-
-
-_ONE_SPELLING = frozenset({str, int, bool})
-"""Types of which equal values are spelled alike; of floats -0.0 and 0.0 are not."""
-
-
-def shared_by(docs: Iterable[JSON]) -> dict[str, JSON]:
-    """Return what all documents have in common; None is no document."""
-    shared: dict[str, JSON] | None = None
-    spelled: dict[str, str] = {}
-    for doc in docs:
-        if doc is None:
-            continue
-        if not isinstance(doc, dict):
-            return {}
-        if shared is None:
-            shared = dict(doc)
-            spelled = {name: repr(value) for name, value in doc.items()}
-        for name in [n for n, value in shared.items() if not (n in doc and _same(doc[n], value, spelled[n]))]:
-            del shared[name]
-    return shared or {}
-
-
-def _same(one: JSON, other: JSON, its_repr: str) -> bool:
-    """Spelled alike in JSON, where 1 and 1.0 and true differ. `repr` tells them apart too, and is faster."""
-    if one is other:
-        return True
-    if type(one) is type(other) and type(one) in _ONE_SPELLING:
-        return one == other
-    return one == other and (repr(one) == its_repr or _spelled(one) == _spelled(other))
-
-
-def _spelled(value: JSON) -> str:
-    return json.dumps(value, sort_keys=True)
 
 
 def _row(row: dict[str, Any]) -> RecordedRow:

@@ -2,15 +2,16 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import SpecError
-from ..keys import FORMAT, JSON, digest_of, key_of
+from ..keys import FORMAT, JSON, KEY_BYTES, canonical_with, digest_of, key_of, spelled_list
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _KINDS = "biuf"
@@ -193,9 +194,11 @@ class Row:
             raise SpecError(f"a row's id must be printable ASCII and not empty, got {self.id!r}")
 
 
-def shard_key(spec: ArraySpec, rows_per_shard: int, row_keys: tuple[str | None, ...]) -> str:
+def shard_key(spec: ArraySpec, rows_per_shard: int, row_keys: Iterable[str | None]) -> str:
     """Name of the shard that holds these rows in this order; None is a hole or a row without this array."""
-    return key_of({"spec": {**spec.key_document, "rows_per_shard": rows_per_shard}, "rows": list(row_keys)})
+    document: dict[str, JSON] = {"spec": {**spec.key_document, "rows_per_shard": rows_per_shard}}
+    rows = (None if key is None else f'"{key}"' for key in row_keys)
+    return digest_of(canonical_with(document, "rows", spelled_list(rows)))
 
 
 def entry_prefix(spec: ArraySpec) -> bytes:
@@ -205,4 +208,4 @@ def entry_prefix(spec: ArraySpec) -> bytes:
 
 def entry_key(prefix: bytes, row_key: str) -> bytes:
     """Return 20 bytes that name one row's content wherever it lies: spec without rows_per_shard, and row key."""
-    return bytes.fromhex(digest_of(prefix + bytes.fromhex(row_key)))
+    return blake2b(prefix + bytes.fromhex(row_key), digest_size=KEY_BYTES).digest()

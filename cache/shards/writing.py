@@ -56,10 +56,10 @@ class ShardWriter:
         self._flush(self._rows // self.spec.chunk_rows - 1)
 
     def copy(self, chunks: list[bytes | None]) -> None:
-        """Append one row as another shard stores it; only where a chunk holds one row."""
+        """Append `chunk_rows` rows as another shard stores them, after whole chunks alone."""
         for number, chunk in enumerate(chunks):
-            self._append(self._rows, number, chunk)
-        self._rows += 1
+            self._append(self._rows // self.spec.chunk_rows, number, chunk)
+        self._rows += self.spec.chunk_rows
 
     def close(self) -> tuple[int, str]:
         """Write what is left and the index, and sync. Gives size in bytes and blake2b-160 of the file."""

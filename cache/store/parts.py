@@ -124,7 +124,7 @@ def damaged_rows(path: Path, part: Part, checksums: bytes | None = None) -> tupl
     try:
         for group in range(part.rows_per_shard // part.spec.chunk_rows):
             try:
-                reader.check_row(group * part.spec.chunk_rows)
+                reader.check_group(group)
             except (ShardError, OSError):
                 bad.update(range(group * part.spec.chunk_rows, (group + 1) * part.spec.chunk_rows))
     finally:

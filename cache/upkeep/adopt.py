@@ -14,6 +14,7 @@ from ..locks import Shared, locked
 from ..mount_check import mark, mounted
 from ..shards.documents import Documents
 from ..shards.records import record_document
+from ..shards.spelled import spelled_docs
 from ..store.manifest import read_manifest
 from ..store.parts import Parts, read_parts
 from .faults import Fault, Hashes
@@ -120,7 +121,8 @@ def _record(
     checksums = documents.checksums or checksums_of(shard, spec, documents.rows_per_shard)
     return record_document(
         key=documents.key, spec=spec, rows_per_shard=documents.rows_per_shard, size=shard.stat().st_size,
-        digest=digest, checksums=checksums, ids=ids, row_keys=documents.row_keys, docs=documents.docs,
+        digest=digest, checksums=checksums, ids=ids, row_keys=documents.row_keys,
+        docs=spelled_docs(documents.docs),
         failures=documents.failures, copied_from={}, mtime_ns=settled(shard), seconds=0.0, made_with={"adopted": True},
         proven=documents.checksums is not None,
     )  # fmt: skip

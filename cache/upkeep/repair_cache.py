@@ -5,14 +5,15 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from ..errors import ShardError
-from ..files import remove, write_atomic
+from ..files import remove
 from ..home.home import Cache
 from ..home.sealed_database import SealedDatabase
 from ..locks import locked
 from ..mount_check import MARK, renew_mark
-from ..shards.documents import documents_bytes, documents_from
+from ..shards.documents import documents_bytes, documents_from, write_documents
 from ..shards.records import PROVEN, read_record_document
 from ..shards.specs import ArraySpec
+from ..shards.spelled import spelled_docs
 from ..store.described import Part
 from .derived import Strays
 from .faults import Fault, Hashes
@@ -89,11 +90,15 @@ def _write_documents(cache: Cache, key: str, done: RepairedCache) -> None:
     """From the record, which says the same."""
     made_of = documents_from(read_record_document(cache.record(key)))
     data = documents_bytes(
-        key, made_of.spec, made_of.rows_per_shard, made_of.docs, made_of.failures, made_of.checksums
+        key,
+        made_of.spec,
+        made_of.rows_per_shard,
+        spelled_docs(made_of.docs),
+        made_of.failures,
+        made_of.checksums,
     )
     with locked(cache.lock(key)):
-        write_atomic(cache.documents(key), data)
-        cache.documents(key).chmod(0o444)
+        write_documents(cache.documents(key), data)
     done.rewritten.append(key)
 
 

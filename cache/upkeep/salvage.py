@@ -14,6 +14,7 @@ from ..shards.documents import Documents
 from ..shards.reading import ShardReader
 from ..shards.records import record_document
 from ..shards.specs import shard_key
+from ..shards.spelled import spelled_docs
 from ..shards.writing import ShardWriter
 from ..store.described import Part
 from ..store.parts import damaged_rows
@@ -72,7 +73,7 @@ def _write(
         checksums=writer.checksums,
         ids=[None if row_key is None else row_id for row_id, row_key in zip(ids, keys, strict=True)],
         row_keys=keys,
-        docs=[None if row_key is None else doc for doc, row_key in zip(made_of.docs, keys, strict=True)],
+        docs=spelled_docs([None if row_key is None else doc for doc, row_key in zip(made_of.docs, keys, strict=True)]),
         failures={row: why for row, why in made_of.failures.items() if keys[row] is not None},
         copied_from={}, mtime_ns=settled(aside), seconds=0.0, made_with={"salvaged": True}, proven=proven,
     )  # fmt: skip
