@@ -8,7 +8,7 @@ from ..keys import JSON, spelled
 
 @dataclass(frozen=True, slots=True)
 class SpelledDocs:
-    """What a shard's rows are made of: the members that all share, and each one's own. B rows."""
+    """Documents of a shard's B rows: the members that all share, and each one's own."""
 
     common: Mapping[str, JSON]
     own: tuple[str | None, ...]
