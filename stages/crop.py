@@ -35,7 +35,11 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     lights = _lights(paths, preset, catalog)
     spec = frames_spec(preset, catalog)
-    changed = () if stand_in(paths.catalog) else _changed(paths, preset, catalog, options)
+    changed = (
+        ()
+        if stand_in(paths.catalog) or not preset.crop.recipes
+        else _changed(paths, preset, catalog, options)
+    )
     documents = _documents(paths, preset, catalog, {failure.clip_id for failure in changed})
     return StoreJob(
         stage="crop",
@@ -56,7 +60,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
         failures=changed,
         reads=("skeletons", "samples"),
         pinned=inputs,
-        left_out="" if catalog.has_videos else "the dataset has no videos: nothing is cropped",
+        left_out=_left_out(preset, catalog),
         parts=parts_in_use("crop", preset),
     )
 
@@ -64,6 +68,13 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write frames.zarr: for each recipe (clip, view, frame, y, x, channel) uint8, or JPEGs, and its boxes."""
     return build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
+
+
+def _left_out(preset: "Preset", catalog: Catalog) -> str:
+    """Why nothing is to be cropped, where that is right."""
+    if not preset.crop.recipes:
+        return "the preset has no `crop`: nothing is cropped"
+    return "" if catalog.has_videos else "the dataset has no videos: nothing is cropped"
 
 
 def _changed(paths: Paths, preset: "Preset", catalog: Catalog, options: RunOptions) -> tuple[Failure, ...]:
@@ -94,7 +105,7 @@ def _documents(
             )
             for name, recipe in preset.crop.recipes.items()
         }
-        for entry in (catalog.usable() if catalog.has_videos else ())
+        for entry in (() if _left_out(preset, catalog) else catalog.usable())
         if entry.clip.clip_id not in changed
         and all(entry.clip.clip_id in of_recipe for of_recipe in chosen.values())
     }

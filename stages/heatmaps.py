@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cache import Row
+from pipeline.arrays.no_arrays import nothing_asked
 from pipeline.build.build import StoreJob, build_store
 from pipeline.build.failures import Summary
-from pipeline.build.pinned import pinned
+from pipeline.build.pinned import Pinned, pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import HEATMAPS
+from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import made_keys, opened_catalog, opened_store
 from pipeline.keys.keyed import in_key
 from pipeline.paths import Paths
@@ -23,6 +25,8 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
     """The store that `run` builds: which rows, and what each is made of. Computes no clip."""
     inputs = pinned(paths.catalog, paths.store("skeletons"), paths.store("samples"))
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    if not preset.heatmaps.recipe:
+        return _nothing(paths, preset, catalog, inputs)
     samples = opened_store(paths.need(paths.store("samples"), "sample"))
     skeletons = opened_store(paths.need(paths.store("skeletons"), "index"))
     layout, params = LAYOUTS[catalog.layout], preset.heatmaps
@@ -50,6 +54,22 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
         reads=("skeletons", "samples"),
         pinned=inputs,
         left_out="" if layout is not WHOLE_FRAME else "the dataset has no skeletons: nothing is drawn",
+    )
+
+
+def _nothing(paths: Paths, preset: "Preset", catalog: Catalog, inputs: Pinned) -> StoreJob:
+    """The store of a preset that draws no heatmaps."""
+    return StoreJob(
+        stage="heatmaps",
+        name="heatmaps",
+        spec=nothing_asked(),
+        rows=[],
+        work=HeatmapWork(paths, preset, preset.heatmaps.rule(LAYOUTS[catalog.layout])),
+        coords=catalog.coords,
+        attrs={"dataset": paths.dataset, **catalog.attrs},
+        reads=("skeletons", "samples"),
+        pinned=inputs,
+        left_out="the preset has no `heatmaps`: nothing is drawn",
     )
 
 

@@ -42,8 +42,9 @@ from pipeline.params.alignment import misfits
 from pipeline.params.backbones import Backbone as BackboneParams
 from pipeline.params.backbones import TrainingPlan
 from pipeline.params.crossing import uncrossed_cuts
+from pipeline.params.heads import HeadParams
 from pipeline.params.options import option_mistakes
-from pipeline.params.params import HeadParams, IndexParams, Preset
+from pipeline.params.params import IndexParams, Preset
 from pipeline.params.pose import PoseNetworkParams
 from pipeline.params.presets import load_preset
 from pipeline.params.sections import Mistake, Options, nearest
@@ -179,6 +180,8 @@ def _plan(params: TrainingPlan) -> Iterator[Mistake]:
 
 def _heads(preset: Preset) -> Iterator[Mistake]:
     params = preset.train
+    if params.asks_nothing:
+        return
     yield from _under(("train",), _plan(params.plan))
     for method in params.methods:
         try:

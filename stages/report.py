@@ -4,21 +4,24 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline.build.aside import refuse_withdrawn
 from pipeline.build.build import recorded_failures
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
+from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
 from pipeline.evaluation.confused import read_confused
 from pipeline.evaluation.gates import read_gates
 from pipeline.evaluation.metrics import differences, scores
-from pipeline.evaluation.results import read_metrics, read_predictions
+from pipeline.evaluation.results import NO_HEADS, read_curves, read_metrics, read_predictions
 from pipeline.files import replaced_folder, write_whole
 from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.report.clips import browser_of, maps_of
+from pipeline.report.figures import curves, runs_of
 from pipeline.report.html.images import Picture
 from pipeline.report.html.page import Report, render
 from pipeline.report.notes import notes, provenance, warnings
@@ -55,6 +58,8 @@ def _page(paths: Paths, preset: Preset) -> tuple[Report, Mapping[str, Picture]]:
     """The page, and every picture by its file's name."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     document = read_metrics(paths.need(paths.reports / "metrics.json", "train"))
+    if preset.train.asks_nothing:
+        return _page_without_heads(paths, preset, catalog, document)
     predictions = read_predictions(paths.reports / "predictions.parquet")
     lost, names = recorded_failures(paths), catalog.classes
     listed = browser_of(paths, preset, catalog, predictions, lost)
@@ -89,6 +94,33 @@ def _page(paths: Paths, preset: Preset) -> tuple[Report, Mapping[str, Picture]]:
         provenance=provenance(paths),
     )
     return page, drawn | shown | flaws
+
+
+def _page_without_heads(
+    paths: Paths, preset: Preset, catalog: Catalog, document: dict[str, Any]
+) -> tuple[Report, Mapping[str, Picture]]:
+    """The page of a preset without `train`: clips, failures, quality, curves of the backbones."""
+    lost = recorded_failures(paths)
+    quality, flaws = quality_section(paths, preset, catalog)
+    drawn = Picture(
+        curves(runs_of(**read_curves(paths.reports / "curves.csv"))), "Loss and accuracy by epoch"
+    )
+    page = Report(
+        dataset=paths.dataset,
+        protocol=catalog.protocol,
+        scores=(),
+        differences=(),
+        clips=document["clips"],
+        notes=[f"{NO_HEADS[0].upper()}{NO_HEADS[1:]}: no head was fitted, so there is no accuracy."],
+        flags=Counter(flag for entry in catalog.entries for flag in entry.flags),
+        failures=[(f.clip_id, f.error, f"{f.stage}: {f.message}") for f in lost if f.counts],
+        warnings=warnings(paths, catalog, sum(not f.counts for f in lost)),
+        quality=quality,
+        classes=catalog.classes,
+        curves=drawn,
+        provenance=provenance(paths),
+    )
+    return page, {"curves": drawn, **flaws}
 
 
 def _publish(paths: Paths, page: Report, every: Mapping[str, Picture]) -> None:

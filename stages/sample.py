@@ -31,7 +31,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
         spec=samples_spec(rules),
         rows=[
             Row(e.clip.clip_id, {name: _document(rule, e) for name, rule in rules.items()})
-            for e in catalog.usable()
+            for e in (catalog.usable() if rules else ())
         ],
         work=SampleWork(paths.catalog, rules),
         coords=catalog.coords,
@@ -42,13 +42,14 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
         },
         reads=("skeletons",),
         pinned=inputs,
+        left_out="" if rules else "the preset has no `sample`: no frames are chosen",
     )
 
 
 def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     """Write samples.zarr: for each recipe (clip, view, frame) int32."""
     summary = build_store(plan(paths, preset, options), paths, options, max_failed=preset.max_failed)
-    return replace(summary, note=coverage(paths, preset.sample))
+    return replace(summary, note=summary.note or coverage(paths, preset.sample))
 
 
 def _document(rule: SamplingRule, entry: Entry) -> dict[str, Any]:

@@ -31,7 +31,14 @@ from pipeline.evaluation.late_fusion import (
     left_out_note,
     methods_left_out,
 )
-from pipeline.evaluation.results import FUSED, left_out, run_facts, write_results
+from pipeline.evaluation.results import (
+    FUSED,
+    NO_HEADS,
+    left_out,
+    run_facts,
+    write_no_results,
+    write_results,
+)
 from pipeline.evaluation.scored import scored
 from pipeline.evaluation.small_samples import small_samples
 from pipeline.fitting.heads import HeadFitting
@@ -51,7 +58,13 @@ from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.training.cached_training import cached_training, known_training
 from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.schedule import training_schedule
-from pipeline.training.splits import SplitParts, few_of_each_class, refuse_untaught, tested_parts
+from pipeline.training.splits import (
+    SplitParts,
+    few_of_each_class,
+    parts_of,
+    refuse_untaught,
+    tested_parts,
+)
 from pipeline.training.trainings import (
     Ids,
     Phase,
@@ -62,7 +75,8 @@ from pipeline.training.trainings import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.params.params import HeadParams, Preset
+    from pipeline.params.heads import HeadParams
+    from pipeline.params.params import Preset
 
 
 @dataclass(frozen=True)
@@ -237,6 +251,8 @@ def outlook(paths: Paths, preset: "Preset") -> TrainingOutlook:
     """Count the trainings that `run` would make on features.zarr as it is, and those that the cache has."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
+    if preset.train.asks_nothing:
+        return TrainingOutlook.over(())
     parts = tested_parts(catalog, features_there(features), preset.pretrain)
     runs = _runs(paths, preset, catalog, features, Pinned())
     return TrainingOutlook.over(
@@ -258,10 +274,23 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         return _run(paths, preset, options)
 
 
+def _nothing(paths: Paths, preset: "Preset", inputs: Pinned) -> Summary:
+    """Write the files of a preset without heads: counts of clips, curves of backbones, no prediction."""
+    catalog = opened_catalog(paths.need(paths.catalog, "index"))
+    features = opened_store(paths.need(paths.store("features"), "features"))
+    parts = parts_of(catalog, features_there(features), preset.pretrain)
+    inputs.check()
+    write_trainings(paths.weights / "heads", (), paths.open_cache())
+    write_no_results(paths, catalog, parts)
+    return Summary("train", 0, 0, 0, 0.0, 0.0, note=f"{NO_HEADS}: no head is fitted", unit="heads")
+
+
 def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     use_cores(options.cores)
     began = time.monotonic()
     inputs = pinned(paths.catalog, paths.store("features"))
+    if preset.train.asks_nothing:
+        return _nothing(paths, preset, inputs)
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
     refuse_other_weights(features, paths.weights / "backbones")

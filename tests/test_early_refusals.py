@@ -275,6 +275,15 @@ def test_the_preset_of_two_modalities_in_the_docs_is_whole(tmp_path: Path) -> No
     assert set(preset.pretrain.backbones) == {"video", "skeleton"}
 
 
+def test_the_preset_of_skeletons_in_the_docs_asks_for_no_pixel_and_no_head(tmp_path: Path) -> None:
+    page = (HOUSE / "docs" / "presets.md").read_text()
+    path = tmp_path / "params.yaml"
+    path.write_text(page.split("<!-- own preset of skeletons -->\n```yaml\n")[1].split("```")[0])
+    preset = load_params(path, "own")
+    assert (preset.sample, preset.crop.recipes, preset.heatmaps.recipe) == ({}, {}, "")
+    assert preset.train.asks_nothing
+
+
 def test_a_table_without_a_protocol_says_which_column_to_fill(tmp_path: Path) -> None:
     mine = table_project(tmp_path / "own", ROWS)
     (mine.raw / "table.csv").write_text("video,label\nv0.avi,run\nv1.avi,jump\n")

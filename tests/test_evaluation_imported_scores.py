@@ -16,7 +16,7 @@ from pipeline.errors import DatasetError, ParamError
 from pipeline.evaluation.imported_scores import imported_scores
 from pipeline.evaluation.late_fusion import Scores, late_fusions
 from pipeline.evaluation.score_files import read_scores
-from pipeline.params.params import HeadParams
+from pipeline.params.heads import HeadParams
 from pipeline.report.notes import notes
 from pipeline.values import Clip
 

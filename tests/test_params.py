@@ -214,8 +214,8 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 
 def test_a_section_that_lacks_is_named(tmp_path: Path) -> None:
     document = tiny_params()
-    del document["presets"]["demo"]["crop"]
-    with pytest.raises(ParamError, match=r"presets\.demo: needs 'crop'"):
+    del document["presets"]["demo"]["index"]
+    with pytest.raises(ParamError, match=r"presets\.demo: needs 'index'"):
         load_preset(written(tmp_path, document), "demo")
 
 

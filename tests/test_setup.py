@@ -80,6 +80,8 @@ def test_skeletons_alone(tmp_path: Path) -> None:
     assert (begun.seen.longest, begun.seen.max_frames, begun.seen.size) == (40, 50, None)
     preset = load_preset(paths.params, "demo")
     assert (preset.train.video, preset.train.methods) == ((), ("skeleton",))
+    assert (preset.sample, preset.crop.recipes, preset.heatmaps.recipe) == ({}, {}, "")
+    assert {"sample", "crop", "heatmaps"} <= yaml.safe_load(paths.params.read_text())["presets"]["demo"].keys()
     assert [row["split"] for row in table_of_folders(paths.raw).rows] == ["train", "test", "train"]
 
 

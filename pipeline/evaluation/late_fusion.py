@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.shown import ShownByShape
 
 if TYPE_CHECKING:
-    from pipeline.params.params import HeadParams
+    from pipeline.params.heads import HeadParams
 
 Floats = NDArray[np.float64]
 

@@ -40,10 +40,25 @@ LEAKS = "test (leaks)"
 SELECTED_ON = {"group": "val", "clip": "val, single clips whose people are fitted too"}
 """Value of `selected_on` in metrics.json otherwise, by `hold_out.by`."""
 
+NO_HEADS = "the preset has no `train`"
+"""Value of `heads` in metrics.json where nothing was to be fitted on the features."""
+
 SHOWN = 5
 """Number of left-out clips that a message names; failures.jsonl has all."""
 
-PREDICTION_COLUMNS = ("clip_id", "label", "method", "seed", "predicted", "probabilities")
+_PREDICTION_TYPES = {
+    "clip_id": pa.string(),
+    "label": pa.int64(),
+    "method": pa.string(),
+    "seed": pa.int64(),
+    "predicted": pa.int64(),
+    "probabilities": pa.list_(pa.float32()),
+}
+
+PREDICTION_COLUMNS = tuple(_PREDICTION_TYPES)
+
+WRITTEN = ("predictions.parquet", "metrics.json", "confusion.csv", "curves.csv")
+"""Names of the files that `train` writes into reports/<dataset>."""
 
 
 def selected_on(how: "PretrainParams") -> str:
@@ -196,12 +211,35 @@ def write_results(
     document |= confused_document(predictions, differences(document), catalog.classes)
     write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
     write_confusion(paths.reports / "confusion.csv", predictions, main_method(predictions), catalog.classes)
+    _write_all_curves(paths, heads)
+    write_seals(paths.reports / seals_of("train"), [paths.reports / name for name in WRITTEN])
+
+
+def write_no_results(paths: Paths, catalog: Catalog, parts: SplitParts) -> None:
+    """Write the same files where no head was asked for: clips counted, curves of the backbones, no prediction."""
+    empty = pa.table({name: pa.array([], kind) for name, kind in _PREDICTION_TYPES.items()})
+    sink = io.BytesIO()
+    pq.write_table(empty, sink)
+    write_whole(paths.reports / "predictions.parquet", sink.getvalue())
+    document = {
+        "dataset": paths.dataset,
+        "protocol": catalog.protocol,
+        "seeds": [],
+        "clips": _clip_counts(catalog, parts),
+        "heads": NO_HEADS,
+    }
+    write_whole(paths.reports / "metrics.json", json.dumps(document, indent=1) + "\n")
+    _write_csv(paths.reports / "confusion.csv", ("actual", "predicted"), ())
+    _write_all_curves(paths, ())
+    write_seals(paths.reports / seals_of("train"), [paths.reports / name for name in WRITTEN])
+
+
+def _write_all_curves(paths: Paths, heads: Sequence[Training]) -> None:
+    """Curves of the backbones that lie there, then of the heads."""
     backbones = listed_trainings(paths.weights / "backbones")
     runs = [(f"pretrain, {t.phase}", t.title, t.seed, t.history) for t in backbones]
     runs += [(f"train, {t.phase}", t.name, t.seed, t.history) for t in heads]
     write_curves(paths.reports / "curves.csv", runs)
-    written = ("predictions.parquet", "metrics.json", "confusion.csv", "curves.csv")
-    write_seals(paths.reports / seals_of("train"), [paths.reports / name for name in written])
 
 
 def _clip_counts(catalog: Catalog, parts: SplitParts) -> dict[str, int]:
@@ -231,6 +269,8 @@ def describe_results(paths: Paths) -> str:
             f"{path} is not there; make it first: dvc repro, or python cli.py train {paths.dataset}"
         )
     document = read_metrics(path)
+    if document.get("heads") == NO_HEADS:
+        return f"{document['dataset']}, {document['protocol']}: {NO_HEADS}, so no head was fitted"
     lines = [
         f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"
     ]

@@ -14,7 +14,8 @@ from pipeline.inputs.draw import Draw, centres, joined
 from pipeline.inputs.out_of_fold import CrossFit, OutOfFold, view_means
 
 if TYPE_CHECKING:
-    from pipeline.params.params import HeadParams, PretrainParams
+    from pipeline.params.heads import HeadParams
+    from pipeline.params.params import PretrainParams
     from pipeline.params.streams import DeclaredInput
 
 Values = NDArray[Any]

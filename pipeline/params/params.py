@@ -7,9 +7,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.errors import ParamError
-from pipeline.params.backbones import Backbone, TrainingPlan
+from pipeline.params.backbones import Backbone
+from pipeline.params.heads import MODALITIES, NO_HEADS, SIDE_MODALITIES, HeadParams
 from pipeline.params.pose import PoseParams
-from pipeline.params.scores import ScoresFile, ensemble_mistakes, score_name_mistakes
+from pipeline.params.scores import ensemble_mistakes, score_name_mistakes
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout
@@ -44,7 +45,8 @@ class IndexParams(Section):
 class CropParams(Section):
     """Crop recipes, and the sampling whose frames they crop."""
 
-    recipes: dict[str, Crop] = Field(min_length=1)
+    recipes: dict[str, Crop] = Field(default_factory=dict)
+    """Recipes by names of your own; without one nothing is cropped."""
     shard_rows: int = Field(default=256, gt=0)
     depth_range_metres: float = Field(default=1.0, gt=0)
     """For depth videos: range of the grey values before and behind the person, in metres."""
@@ -53,8 +55,8 @@ class CropParams(Section):
 class HeatmapParams(Section):
     """Gaussian pseudo-heatmaps of one recipe's frames (SPEC 0.6)."""
 
-    recipe: str
-    """Name in `crop.recipes` whose frames and boxes are used."""
+    recipe: str = ""
+    """Name in `crop.recipes` whose frames and boxes are used; without one nothing is drawn."""
     store: Literal["maps", "joints"] = "joints"
     """`joints` keeps joints in grid pixels, from which maps are rendered on the fly; `maps` keeps uint8 maps."""
     size: tuple[int, int] = (56, 56)
@@ -149,73 +151,6 @@ class FeatureParams(Section):
     shard_rows: int = Field(default=4096, gt=0, multiple_of=16)
 
 
-OWN_CLASSIFIER = "classifier"
-"""The head that is a network's own classifier: it trains nothing."""
-
-MODALITIES = ("video", "skeleton")
-
-SIDE_MODALITIES = {"video": ("video",), "skeleton": ("skeleton", "heatmaps")}
-"""Modalities of the backbones that may form each vector: heatmaps are drawn from joints."""
-
-
-class HeadParams(Section):
-    """Stage 3: AMFI-Net's fusion and the fusions it is compared with; of one modality, a linear head alone."""
-
-    video: tuple[str, ...] = ("video",)
-    """Backbones whose features form the fusion's video vector, concatenated; `[]` where there is no video."""
-    skeleton: tuple[str, ...] = ("skeleton",)
-    """Backbones whose features form the fusion's skeleton vector, concatenated; `[]` where there are no skeletons."""
-    methods: tuple[str, ...] = (
-        "video",
-        "skeleton",
-        "average",
-        "multiplication",
-        "max",
-        "concatenation",
-        "amfi",
-    )
-    """Names of `models.names.HEADS`, or a user's own as `package.module:Class`; `amfi@any_word` is one more `amfi`,
-    with options of its own, `classifier@video` the classifier that the backbone `video` was trained with."""
-    streams: dict[str, dict[str, str]] = Field(default_factory=dict)
-    """Method to stream of its head to the backbone that feeds it, where more than one could."""
-    single_backbones: tuple[str, ...] = ()
-    """Further backbones, each with a linear head of its own: one more row of the table."""
-    fused: str = "amfi"
-    """The method that `metrics.json` calls fused."""
-    late_fusion: tuple[str, str] = MODALITIES
-    """The two methods whose class probabilities `score_sum` and `weighted_product` combine, the video's first: the
-    linear heads, or the networks' own classifiers (`classifier@…`)."""
-    ensembles: dict[str, Annotated[tuple[str, ...], Field(min_length=2)]] = Field(default_factory=dict)
-    """Name of your own to the methods whose class probabilities are added, such as the classifiers of six streams, with
-    weights that are likeliest on held-out clips: one more row of the table each."""
-    scores: dict[str, ScoresFile] = Field(default_factory=dict)
-    """Methods that ran elsewhere, by a name of your own: a file of class scores each, one more row of the table."""
-    options: dict[str, Options] = Field(default_factory=dict)
-    """Keyword options of each method's head, by method."""
-    align_folds: Literal["procrustes", "none"] = "procrustes"
-    """With `pretrain.cross_fit`: whether vectors of networks trained without a part are rotated onto those of the
-    network that saw all of them (`pipeline.inputs.alignment`); logits never need it."""
-    drawn_views: tuple[str, ...] = ()
-    """Methods whose heads are fitted on one cached view of each clip, drawn anew in each epoch, in place of the mean
-    over views (of maps and frames: the first), the same in all inputs. They are tested as the others are."""
-    clips_per_class: tuple[Annotated[int, Field(gt=0)], ...] = ()
-    """Small samples: for each number, heads fitted on so many training clips of each class, on the same backbones."""
-    seeds: tuple[int, ...] = Field(min_length=1)
-    plan: TrainingPlan
-
-    @model_validator(mode="after")
-    def _methods_have_vectors(self) -> "HeadParams":
-        """Where one modality's vectors are empty, the other's linear head is meant unless methods are named."""
-        sides = [side for side in MODALITIES if getattr(self, side)]
-        if not sides:
-            raise MistakesError([(("video",), "empty as skeleton is: name the backbones of one of them")])
-        if len(sides) == 1:
-            meant = {"methods": (sides[0],), "fused": sides[0]}
-            for name in meant.keys() - self.model_fields_set:
-                object.__setattr__(self, name, meant[name])  # frozen from here on
-        return self
-
-
 class ReportParams(Section):
     """Contents of the report page."""
 
@@ -228,17 +163,17 @@ class ReportParams(Section):
 
 
 class Preset(Section):
-    """One whole run: every stage's parameters."""
+    """One whole run: every stage's parameters. A section that nothing needs may be left out, or be empty."""
 
     max_failed: float = Field(default=0.01, ge=0, le=1)
     """Share of the clips that may fail before a stage's exit status says so."""
     index: IndexParams
-    sample: dict[str, Sampling] = Field(min_length=1)
-    crop: CropParams
-    heatmaps: HeatmapParams
+    sample: dict[str, Sampling] = Field(default_factory=dict)
+    crop: CropParams = CropParams()
+    heatmaps: HeatmapParams = HeatmapParams()
     pretrain: PretrainParams
     features: FeatureParams = FeatureParams()
-    train: HeadParams
+    train: HeadParams = NO_HEADS
     report: ReportParams = ReportParams()
 
     @model_validator(mode="after")
@@ -252,13 +187,21 @@ class Preset(Section):
             raise MistakesError(found)
         return self
 
+    @property
+    def pictured_recipe(self) -> str:
+        """The recipe whose crops the report shows: that of the heatmaps, else the first; empty where none is made."""
+        return self.heatmaps.recipe or next(iter(self.crop.recipes), "")
+
     def _recipes_named(self) -> Iterator[Mistake]:
         """Sampling rules and crop recipes that are named and not there."""
         recipes = self.crop.recipes
         for name, recipe in recipes.items():
             yield from _none_of(("crop", "recipes", name, "sampling"), recipe.sampling, "sample", self.sample)
-        yield from _none_of(("heatmaps", "recipe"), self.heatmaps.recipe, "crop.recipes", recipes)
+        if self.heatmaps.recipe:
+            yield from _none_of(("heatmaps", "recipe"), self.heatmaps.recipe, "crop.recipes", recipes)
         for name, backbone in self.pretrain.backbones.items():
+            if backbone.modality == "heatmaps" and not self.heatmaps.recipe:
+                yield ("heatmaps",), f"the backbone {name!r} is over heatmaps: say `heatmaps: {{recipe: …}}`"
             if backbone.modality == "video":
                 place = ("pretrain", "backbones", name, "recipe")
                 yield from _none_of(place, backbone.recipe, "crop.recipes", recipes)
@@ -286,7 +229,7 @@ class Preset(Section):
             known = [*train.methods, *train.single_backbones, *train.scores]
             for name in train.late_fusion:
                 yield from _none_of(("train", "late_fusion"), name, "methods", known)
-        if train.fused not in train.methods:
+        if train.methods and train.fused not in train.methods:
             known = sorted(train.methods)
             yield (
                 ("train", "fused"),

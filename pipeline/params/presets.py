@@ -95,7 +95,9 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _as_json(path: Path, preset: Any) -> str:
-    """JSON has no tuples, so that strict types take YAML's lists for them."""
+    """JSON has no tuples, so that strict types take YAML's lists for them; empty sections are as good as none."""
+    if isinstance(preset, dict):
+        preset = {k: v for k, v in preset.items() if v != {} or k not in Preset.model_fields}
     try:
         return json.dumps(preset)
     except TypeError as error:

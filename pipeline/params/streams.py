@@ -7,7 +7,8 @@ from pipeline.errors import ParamError
 from pipeline.params.sections import Mistake, Place, nearest, unknown_key
 
 if TYPE_CHECKING:
-    from pipeline.params.params import HeadParams, Preset
+    from pipeline.params.heads import HeadParams
+    from pipeline.params.params import Preset
 
 
 class DeclaredInput(Protocol):

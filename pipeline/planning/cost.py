@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.params.params import OWN_CLASSIFIER, Preset, PretrainParams
+from pipeline.params.heads import OWN_CLASSIFIER
+from pipeline.params.params import Preset, PretrainParams
 
 STAGES = ("index", "sample", "crop", "heatmaps", "pretrain", "features", "train")
 """Stages that make rows or train, in order."""

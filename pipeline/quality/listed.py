@@ -38,7 +38,7 @@ def _of_failures(kind: str, text: str, catalog: Catalog, lost: Sequence[Failure]
 
 def short(catalog: Catalog, rules: Mapping[str, "SamplingRule"]) -> Finding:
     """Clips with fewer frames than a recipe samples, whose frames repeat; and skeletons that end before their video."""
-    wanted = max(rule.num_frames for rule in rules.values())
+    wanted = max((rule.num_frames for rule in rules.values()), default=0)
     usable = [entry for entry in catalog.entries if entry.usable]
     few = [entry for entry in usable if entry.shared_frames < wanted]
     ends = [entry for entry in usable if _ends_early(entry)]
@@ -50,7 +50,8 @@ def short(catalog: Catalog, rules: Mapping[str, "SamplingRule"]) -> Finding:
         Example(e.clip.clip_id, f"{e.shared_frames} frames")
         for e in sorted(few, key=lambda e: e.shared_frames)
     ]
-    text = f"{len(few)} have fewer than the {wanted} frames sampled; {len(ends)} skeletons end before their video"
+    sampled = f"{len(few)} have fewer than the {wanted} frames sampled; " if rules else ""
+    text = f"{sampled}{len(ends)} skeletons end before their video"
     count = len({e.clip.clip_id for e in (*few, *ends)})
     return Finding("short", count, len(usable), text, examples)
 

@@ -26,13 +26,14 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
     """Read the strip of one test clip's first view from the stores and its video."""
     params, layout = preset.heatmaps, LAYOUTS[catalog.layout]
     skeleton = read_skeleton(opened_store(paths.store("skeletons")), clip_id)
-    recipe = preset.crop.recipes[params.recipe]
+    name = preset.pictured_recipe
+    recipe = preset.crop.recipes[name]
     numbers = opened_store(paths.store("samples")).read_row(recipe.sampling, clip_id)[0]
     frames = opened_store(paths.store("frames"))
-    crops = unpack_frames(frames.read(params.recipe, [clip_id]), frames.attrs, params.recipe)[0, 0]
-    box = Box(*(int(edge) for edge in frames.read_row(BOX + params.recipe, clip_id)))
+    crops = unpack_frames(frames.read(name, [clip_id]), frames.attrs, name)[0, 0]
+    box = Box(*(int(edge) for edge in frames.read_row(BOX + name, clip_id)))
     joints, score = joints_at(skeleton, numbers)
-    is_drawn = layout is not WHOLE_FRAME
+    is_drawn = layout is not WHOLE_FRAME and params.recipe
     maps = render(params.rule(layout), to_grid(joints, box, params.size), score) if is_drawn else None
     return Strip(
         clip_id=clip_id,

@@ -27,7 +27,7 @@ REASON_LETTERS = 300
 
 def shown_clips(preset: Preset, catalog: Catalog, predictions: Predictions) -> tuple[str, ...]:
     """Choose the test clips whose frames are shown; none where the dataset has no videos."""
-    count = preset.report.clips if catalog.has_videos else 0
+    count = preset.report.clips if catalog.has_videos and preset.pictured_recipe else 0
     return telling_clips(predictions, fused=main_method(predictions), count=count)
 
 

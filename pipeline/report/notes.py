@@ -8,7 +8,8 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.leaks import catalog_leaks
 from pipeline.evaluation.late_fusion import left_out_note
 from pipeline.evaluation.results import FUSED, LEAKS
-from pipeline.params.params import OWN_CLASSIFIER, Preset
+from pipeline.params.heads import OWN_CLASSIFIER
+from pipeline.params.params import Preset
 from pipeline.paths import Paths
 from pipeline.skeleton.layouts import WHOLE_FRAME
 from pipeline.training.trainings import listed_trainings

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cache import ArraySpec, Cache, StoreSpec
 from pipeline.arrays.dim_names import recipe_dims
+from pipeline.arrays.no_arrays import nothing_asked
 from pipeline.build.sources import SourceFiles
 from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.catalog import Catalog
@@ -109,6 +110,8 @@ class CropWork:
 def frames_spec(preset: "Preset", catalog: Catalog) -> StoreSpec:
     """Arrays of frames.zarr: of each recipe (clip, view, frame, y, x, channel) uint8, or JPEGs, and its boxes."""
     recipes, channels = preset.crop.recipes, catalog.channels
+    if not recipes:
+        return nothing_asked()
     shapes = {}
     for name, recipe in recipes.items():
         sampling = preset.sample[recipe.sampling]

@@ -8,6 +8,7 @@ import numpy as np
 
 from cache import ArraySpec, StoreSpec
 from pipeline.arrays.dim_names import recipe_dims
+from pipeline.arrays.no_arrays import nothing_asked
 from pipeline.build.work import ClipArrays, ClipResult, one_by_one
 from pipeline.catalog.opened import made_keys, opened_entries, opened_store
 from pipeline.paths import Paths
@@ -40,6 +41,8 @@ class SampleWork:
 
 def samples_spec(rules: Mapping[str, SamplingRule]) -> StoreSpec:
     """Arrays of samples.zarr: (clip, view, frame) int32 for each rule."""
+    if not rules:
+        return nothing_asked()
     shapes = {name: (rule.views, rule.num_frames) for name, rule in rules.items()}
     dims = recipe_dims(shapes, ("view", "frame"))
     arrays = (ArraySpec(name, "int32", shapes[name], dims[name], chunk_rows=64) for name in rules)

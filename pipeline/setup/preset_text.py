@@ -15,12 +15,7 @@ def preset_text(name: str, seen: Seen) -> str:
     lines = [
         f"{name}:  # {_summary(seen)}",
         *_index(seen),
-        "  sample:  # which frames of a clip are looked at; every rule has a name of yours",
-        "    r16: {rule: centered, num_frames: 16}  # 16 frames, spread evenly over the clip",
-        "  crop:  # what is cut out of those frames, once; several recipes share one pass over the videos",
-        "    recipes:",
-        f"      r16: {{sampling: r16, box: {{rule: {_box(seen)}}}, size: [112, 112]}}  # {_box_reason(seen)}",
-        "  heatmaps: {recipe: r16}  # joints as Gaussians on those crops, for backbones over `heatmaps`",
+        *(_pixels(seen) if seen.has_videos else _NO_PIXELS),
         "  pretrain:  # backbones, each trained by itself; names are yours",
         "    seeds: [0]",
         f"    hold_out: {{by: {_hold_out(seen)}}}  # {_hold_out_reason(seen)}",
@@ -35,6 +30,29 @@ def preset_text(name: str, seen: Seen) -> str:
         "  report: {clips: 12}  # clips whose frames are drawn; 0 where the page shall show no recording",
     ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+_NO_PIXELS = (
+    "  sample: {}  # no videos: no frames are chosen, none are cropped, no heatmaps are drawn on them",
+    "  crop: {}  # the three may be left out; `dvc repro` alone wants their names",
+    "  heatmaps: {}",
+)
+
+
+def _pixels(seen: Seen) -> list[str]:
+    heat = (
+        "{recipe: r16}  # joints as Gaussians on those crops, for backbones over `heatmaps`"
+        if seen.has_skeletons
+        else "{}  # no joints to draw"
+    )
+    return [
+        "  sample:  # which frames of a clip are looked at; every rule has a name of yours",
+        "    r16: {rule: centered, num_frames: 16}  # 16 frames, spread evenly over the clip",
+        "  crop:  # what is cut out of those frames, once; several recipes share one pass over the videos",
+        "    recipes:",
+        f"      r16: {{sampling: r16, box: {{rule: {_box(seen)}}}, size: [112, 112]}}  # {_box_reason(seen)}",
+        f"  heatmaps: {heat}",
+    ]
 
 
 def nested(text: str) -> str:

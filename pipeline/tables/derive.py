@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.arrays.cut_arrays import FEATURES, LOGITS
 from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone, TrainingPlan
-from pipeline.params.params import MODALITIES, OWN_CLASSIFIER, SIDE_MODALITIES, HeadParams, Preset
+from pipeline.params.heads import MODALITIES, OWN_CLASSIFIER, SIDE_MODALITIES, HeadParams
+from pipeline.params.params import Preset
 from pipeline.params.sections import Mistake, MistakesError
 from pipeline.tables.spec import Row, Scale, Setup, Table, scores_row
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pipeline.params.params import OWN_CLASSIFIER
+from pipeline.params.heads import OWN_CLASSIFIER
 
 Level = Literal["frozen trunk", "last block", "end to end", "elsewhere"]
 """Share of a network that learns in a row: a head on frozen features, the last block and a head, or everything; or

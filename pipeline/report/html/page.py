@@ -179,9 +179,9 @@ def _accuracies(report: Report) -> str:
     head = ("method", "mean, %", "std over seeds", "95 % interval", "each seed", "mean class, %")
     more = (*(["top-5, %"] if with_top5 else []), "calibration error, points")
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
-    return table(
-        (*head, *more), rows, "Test accuracy of every method; intervals are over test clips, not over seeds"
-    ) + (f'<ul class="notes">{notes}</ul>' if notes else "")
+    caption = "Test accuracy of every method; intervals are over test clips, not over seeds"
+    shown = table((*head, *more), rows, caption) if rows else ""
+    return shown + (f'<ul class="notes">{notes}</ul>' if notes else "")
 
 
 def _or_dash(value: float | None) -> str:
