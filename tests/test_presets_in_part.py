@@ -107,10 +107,16 @@ def test_what_is_asked_for_must_be_there(tmp_path: Path, gone: str, message: str
 
 
 def test_a_backbone_over_heatmaps_needs_them(tmp_path: Path) -> None:
-    heat = {**TINY["pretrain"]["backbones"]["skeleton"], "modality": "heatmaps", "model": {"kind": "slowonly"}}
+    heat = {
+        **TINY["pretrain"]["backbones"]["skeleton"],
+        "modality": "heatmaps",
+        "model": {"kind": "slowonly"},
+    }
     del heat["input"], heat["augment"]
     made = recorded(tmp_path, document("heatmaps", **{"pretrain.backbones.skeleton": heat}))
-    with pytest.raises(ParamError, match=r"the backbone 'skeleton' is over heatmaps: say `heatmaps: {recipe: …}`"):
+    with pytest.raises(
+        ParamError, match=r"the backbone 'skeleton' is over heatmaps: say `heatmaps: {recipe: …}`"
+    ):
         made.preset  # noqa: B018
 
 

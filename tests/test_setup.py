@@ -81,7 +81,9 @@ def test_skeletons_alone(tmp_path: Path) -> None:
     preset = load_preset(paths.params, "demo")
     assert (preset.train.video, preset.train.methods) == ((), ("skeleton",))
     assert (preset.sample, preset.crop.recipes, preset.heatmaps.recipe) == ({}, {}, "")
-    assert {"sample", "crop", "heatmaps"} <= yaml.safe_load(paths.params.read_text())["presets"]["demo"].keys()
+    assert {"sample", "crop", "heatmaps"} <= yaml.safe_load(paths.params.read_text())["presets"][
+        "demo"
+    ].keys()
     assert [row["split"] for row in table_of_folders(paths.raw).rows] == ["train", "test", "train"]
 
 
