@@ -122,8 +122,7 @@ def summary(
 ) -> None:
     """Print the accuracies of the last run, and the path of the report; of several runs, their mean."""
     with _explained():
-        from pipeline.evaluation.over_runs import mean_of_runs
-        from pipeline.evaluation.results import describe_results
+        from pipeline.evaluation.printed import describe_results, mean_of_runs
         from pipeline.paths import Paths
 
         runs = [Paths(PROJECT, name) for name in (dataset, *(others or ()))]

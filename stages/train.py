@@ -31,14 +31,7 @@ from pipeline.evaluation.late_fusion import (
     left_out_note,
     methods_left_out,
 )
-from pipeline.evaluation.results import (
-    FUSED,
-    NO_HEADS,
-    left_out,
-    run_facts,
-    write_no_results,
-    write_results,
-)
+from pipeline.evaluation.results import FUSED, leave_without_heads, left_out, run_facts, write_results
 from pipeline.evaluation.scored import scored
 from pipeline.evaluation.small_samples import small_samples
 from pipeline.fitting.heads import HeadFitting
@@ -58,13 +51,7 @@ from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.training.cached_training import cached_training, known_training
 from pipeline.training.outlook import TrainingOutlook, foreseen
 from pipeline.training.schedule import training_schedule
-from pipeline.training.splits import (
-    SplitParts,
-    few_of_each_class,
-    parts_of,
-    refuse_untaught,
-    tested_parts,
-)
+from pipeline.training.splits import SplitParts, few_of_each_class, refuse_untaught, tested_parts
 from pipeline.training.trainings import (
     Ids,
     Phase,
@@ -274,25 +261,14 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
         return _run(paths, preset, options)
 
 
-def _nothing(paths: Paths, preset: "Preset", inputs: Pinned) -> Summary:
-    """Write the files of a preset without heads: counts of clips, curves of backbones, no prediction."""
-    catalog = opened_catalog(paths.need(paths.catalog, "index"))
-    features = opened_store(paths.need(paths.store("features"), "features"))
-    parts = parts_of(catalog, features_there(features), preset.pretrain)
-    inputs.check()
-    write_trainings(paths.weights / "heads", (), paths.open_cache())
-    write_no_results(paths, catalog, parts)
-    return Summary("train", 0, 0, 0, 0.0, 0.0, note=f"{NO_HEADS}: no head is fitted", unit="heads")
-
-
 def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     use_cores(options.cores)
     began = time.monotonic()
     inputs = pinned(paths.catalog, paths.store("features"))
-    if preset.train.asks_nothing:
-        return _nothing(paths, preset, inputs)
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     features = opened_store(paths.need(paths.store("features"), "features"))
+    if preset.train.asks_nothing:
+        return leave_without_heads(paths, catalog, features, inputs, preset.pretrain)
     refuse_other_weights(features, paths.weights / "backbones")
     refuse_withdrawn(paths.open_cache(), inputs)
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "heads")

@@ -16,7 +16,7 @@ from tiny import TINY, Project, one_modality, tiny_params
 
 from cache import open_store
 from pipeline.errors import ParamError
-from pipeline.evaluation.results import describe_results
+from pipeline.evaluation.printed import describe_results
 from pipeline.params.heads import NO_HEADS
 from stages.load_params import load_params
 

@@ -6,7 +6,7 @@ import pytest
 from tiny import TINY, Project
 
 from pipeline.errors import ParamError
-from pipeline.evaluation.results import describe_results
+from pipeline.evaluation.printed import describe_results
 
 LEAKY = {**TINY["pretrain"], "selected_on": "test", "refit": False}
 

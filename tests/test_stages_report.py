@@ -13,7 +13,7 @@ from tiny import Project
 
 from pipeline.catalog.catalog import read_catalog
 from pipeline.catalog.opened import opened_store
-from pipeline.evaluation.results import describe_results
+from pipeline.evaluation.printed import describe_results
 
 METHODS = {
     "video",

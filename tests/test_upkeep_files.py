@@ -16,7 +16,7 @@ from cache.keys import sealed
 from cli_cache import Shell
 from pipeline.build.failures import Failure, failures_damage, read_failures, write_failures
 from pipeline.errors import DatasetError
-from pipeline.evaluation.results import describe_results
+from pipeline.evaluation.printed import describe_results
 from pipeline.seals import SEALS, proven_bytes, read_seals, write_seals
 from pipeline.training.trainings import read_documents, read_trainings
 from pipeline.upkeep.stores import repaired, verified

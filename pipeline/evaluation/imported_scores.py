@@ -17,8 +17,7 @@ from pipeline.evaluation.score_files import ScoreTable, read_scores
 from pipeline.values import Clip
 
 if TYPE_CHECKING:
-    from pipeline.params.heads import HeadParams
-    from pipeline.params.scores import ScoresFile
+    from pipeline.params.heads import HeadParams, ScoresFile
 
 Floats = NDArray[np.float64]
 

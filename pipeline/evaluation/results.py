@@ -13,20 +13,21 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cache import Store
+from pipeline.build.failures import Summary
+from pipeline.build.pinned import Pinned
 from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.leaks import catalog_leaks
-from pipeline.errors import DatasetError
 from pipeline.evaluation.calibration import probability_figures
 from pipeline.evaluation.confused import confused_document
 from pipeline.evaluation.gates import gate_figures
 from pipeline.evaluation.late_fusion import SINGLE, Scores
-from pipeline.evaluation.metrics import Roles, differences, metrics_document, scores
+from pipeline.evaluation.metrics import Roles, differences, metrics_document
 from pipeline.evaluation.predictions import Predictions, join
 from pipeline.files import write_whole
 from pipeline.paths import Paths
 from pipeline.seals import parsed, seals_of, write_seals
-from pipeline.training.splits import SplitParts
-from pipeline.training.trainings import Training, listed_trainings
+from pipeline.training.splits import SplitParts, parts_of
+from pipeline.training.trainings import Training, listed_trainings, write_trainings
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset, PretrainParams
@@ -215,8 +216,14 @@ def write_results(
     write_seals(paths.reports / seals_of("train"), [paths.reports / name for name in WRITTEN])
 
 
-def write_no_results(paths: Paths, catalog: Catalog, parts: SplitParts) -> None:
-    """Write the same files where no head was asked for: clips counted, curves of the backbones, no prediction."""
+def leave_without_heads(
+    paths: Paths, catalog: Catalog, features: Store, inputs: Pinned, how: "PretrainParams"
+) -> Summary:
+    """Write what `train` writes, with no head in it; `how` divides the clips that have features."""
+    lost = {failure["id"] for failure in features.failures}
+    parts = parts_of(catalog, set(features.ids) - lost, how)
+    inputs.check()
+    write_trainings(paths.weights / "heads", (), paths.open_cache())
     empty = pa.table({name: pa.array([], kind) for name, kind in _PREDICTION_TYPES.items()})
     sink = io.BytesIO()
     pq.write_table(empty, sink)
@@ -232,6 +239,7 @@ def write_no_results(paths: Paths, catalog: Catalog, parts: SplitParts) -> None:
     _write_csv(paths.reports / "confusion.csv", ("actual", "predicted"), ())
     _write_all_curves(paths, ())
     write_seals(paths.reports / seals_of("train"), [paths.reports / name for name in WRITTEN])
+    return Summary("train", 0, 0, 0, 0.0, 0.0, note=f"{NO_HEADS}: no head is fitted", unit="heads")
 
 
 def _write_all_curves(paths: Paths, heads: Sequence[Training]) -> None:
@@ -259,35 +267,6 @@ def read_metrics(path: Path) -> dict[str, Any]:
     """metrics.json. Raises DatasetError where it is not what `train` wrote."""
     document: dict[str, Any] = parsed(path, json.loads)
     return document
-
-
-def describe_results(paths: Paths) -> str:
-    """Format the accuracies of metrics.json as lines of text, with the report's path."""
-    path = paths.reports / "metrics.json"
-    if not path.exists():
-        raise DatasetError(
-            f"{path} is not there; make it first: dvc repro, or python cli.py train {paths.dataset}"
-        )
-    document = read_metrics(path)
-    if document.get("heads") == NO_HEADS:
-        return f"{document['dataset']}, {document['protocol']}: {NO_HEADS}, so no head was fitted"
-    lines = [
-        f"{document['dataset']}, {document['protocol']}: test accuracy in per cent, seeds {document['seeds']}"
-    ]
-    width = max(16, *(len(score.method) for score in scores(document)))
-    for score in scores(document):
-        spread = "one seed" if score.std is None else f"± {score.std:.1f}"
-        lines.append(
-            f"  {score.method:{width}} {score.mean:5.1f} {spread:8} [{score.interval[0]:.1f}, {score.interval[1]:.1f}]"
-        )
-    for line in differences(document):
-        lines.append(
-            f"  {line.method} minus {line.than}: {line.mean:+.1f} [{line.interval[0]:+.1f}, {line.interval[1]:+.1f}]"
-        )
-    if document.get("selected_on") == LEAKS:
-        lines.append("  selected on the test clips, as the papers do: every figure above leaks")
-    lines.append(f"report: {paths.reports / 'index.html'}")
-    return "\n".join(lines)
 
 
 def _write_csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

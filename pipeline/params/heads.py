@@ -1,12 +1,30 @@
 """Parameters of `train`: the heads that are fitted on cached features, and what they are compared with."""
 
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from pipeline.params.backbones import TrainingPlan
-from pipeline.params.scores import ScoresFile
-from pipeline.params.sections import MistakesError, Options, Section
+from pipeline.params.pose import Sha256
+from pipeline.params.sections import Mistake, MistakesError, Options, Section, nearest
+
+TAKEN = (
+    *("fused", "score_sum", "weighted_product", "dataset", "protocol", "seeds", "clips", "resampling"),
+    *("selected_on", "fusion", "backbone_seeds", "on_both_sides", "cross_fit", "skeleton_weight", "left_out"),
+    *("imported", "confused_pairs", "small_samples", "ensembles"),
+)
+"""Words of metrics.json that mean something else there."""
+
+
+class ScoresFile(Section):
+    """A file of class scores by clip id."""
+
+    path: str
+    """A `.pkl`, `.npz` or `.csv` file: absolute, or from the project's folder. Nothing is ever fetched."""
+    sha256: Sha256
+    """The file's digest, 64 hex digits: other bytes under the path are refused, and a new digest runs `train` again."""
+
 
 OWN_CLASSIFIER = "classifier"
 """The head that is a network's own classifier: it trains nothing."""
@@ -83,4 +101,30 @@ class HeadParams(Section):
 NO_HEADS = HeadParams.model_construct(
     video=(), skeleton=(), methods=(), fused="", seeds=(0,), plan=TrainingPlan(epochs=1, batch=1, lr=1.0)
 )
-"""What a preset without `train` has: no method, so that seeds and plan are never asked."""
+"""Value of a preset without `train`: no method, so that seeds and plan are never asked."""
+
+
+def score_name_mistakes(names: Collection[str], methods: Collection[str]) -> Iterator[Mistake]:
+    """Yield names of scores that stand for something else already; `methods` are those of our own."""
+    for name in names:
+        if name in methods:
+            yield ("train", "scores", name), f"{name!r} is a method of ours too; give the scores another name"
+        if name in TAKEN:
+            yield (
+                ("train", "scores", name),
+                f"{name!r} is a word of metrics.json; give the scores another name",
+            )
+
+
+def ensemble_mistakes(
+    ensembles: Mapping[str, Collection[str]], methods: Collection[str]
+) -> Iterator[Mistake]:
+    """Yield members that are none of `methods`, and names of ensembles that stand for something else already."""
+    for name, members in ensembles.items():
+        place = ("train", "ensembles", name)
+        for member in members:
+            if member not in methods:
+                near = nearest(member, sorted(methods))
+                yield place, f"no {member!r}{near}; methods: {sorted(methods)}"
+        if name in methods or name in TAKEN:
+            yield place, f"{name!r} stands for something else in metrics.json; give the ensemble another name"

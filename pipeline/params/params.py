@@ -8,9 +8,15 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.errors import ParamError
 from pipeline.params.backbones import Backbone
-from pipeline.params.heads import MODALITIES, NO_HEADS, SIDE_MODALITIES, HeadParams
+from pipeline.params.heads import (
+    MODALITIES,
+    NO_HEADS,
+    SIDE_MODALITIES,
+    HeadParams,
+    ensemble_mistakes,
+    score_name_mistakes,
+)
 from pipeline.params.pose import PoseParams
-from pipeline.params.scores import ensemble_mistakes, score_name_mistakes
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import DatasetError
-from pipeline.evaluation.over_runs import mean_of_runs
+from pipeline.evaluation.printed import mean_of_runs
 from pipeline.paths import Paths
 
 
