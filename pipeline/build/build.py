@@ -34,8 +34,8 @@ from pipeline.versions import clashing_opencv
 
 ORIGINS = "origins"
 """Attribute of a store: for each store that it was made from, directly or not, what all its rows have in common."""
-SOURCE = ("title", "licence", "citation", "url")
-"""Attributes of a store: the dataset's card, from `index` on to every store made of it."""
+SOURCE = ("title", "licence", "citation", "url", "license", "zarr_conventions")
+"""Attributes of a store: the dataset's card, Zarr's conventions of it; from `index` on in every store made of it."""
 CODE = "code"
 """Attribute of a store: the step that made it, its version, and the digest of its code in recipes.lock."""
 LOST = "lost"

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
+from cache.conventions import license_attributes
 from pipeline.errors import DatasetError, ParamError, SkeletonError
 from pipeline.values import Clip, Skeleton, Split
 
@@ -48,6 +50,19 @@ ABSURD = 1e6
 """Metres or pixels beyond which no unit makes sense of a number: such a joint is unknown, as infinity is."""
 
 
+UNSTATED_LICENCE = "As the data's owner says"
+"""The licence of recordings whose terms nobody told us."""
+
+
+def _license(stated: str) -> dict[str, Any]:
+    """The convention's attributes: an SPDX identifier where the words are one (CC BY 4.0), else the words."""
+    try:
+        spdx = canonicalize_license_expression(stated.replace(" ", "-"))
+    except InvalidLicenseExpression:
+        return license_attributes(spdx=None, text=stated)
+    return license_attributes(spdx=spdx, text=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """Origin and terms of the data, which go with every store made from it."""
@@ -58,9 +73,10 @@ class Card:
     url: str
 
     @property
-    def attrs(self) -> dict[str, str]:
-        """Return the card as attributes of a store."""
-        return {"title": self.title, "licence": self.licence, "citation": self.citation, "url": self.url}
+    def attrs(self) -> dict[str, Any]:
+        """Return the card as attributes of a store; those of the Zarr convention `license` where one is stated."""
+        said = {"title": self.title, "licence": self.licence, "citation": self.citation, "url": self.url}
+        return {**said, **({} if self.licence == UNSTATED_LICENCE else _license(self.licence))}
 
 
 @dataclass(frozen=True, slots=True)

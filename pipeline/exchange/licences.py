@@ -5,18 +5,12 @@ from pathlib import Path
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
+from cache.conventions import license_attributes
 from pipeline.errors import DatasetError
 
 TEXT_FILE = "LICENSE.txt"
 """Name of the text's file beside the published store."""
 _LARGEST_TEXT_BYTES = 1 << 20
-_CONVENTION = {
-    "uuid": "b77365e5-2b0c-4141-b917-c03b7c68e935",
-    "schema_url": "https://raw.githubusercontent.com/clbarnes/zarr-convention-license/refs/tags/v1/schema.json",
-    "spec_url": "https://github.com/clbarnes/zarr-convention-license/blob/v1/README.md",
-    "name": "license",
-    "description": "License specifier for Zarr data",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +38,7 @@ class Licence:
 
     def attributes(self) -> dict[str, object]:
         """Zarr attributes of the convention `license`, v1: https://github.com/clbarnes/zarr-convention-license."""
-        said = {"spdx": self.spdx} if self.spdx is not None else {"text": self.text}
-        return {"zarr_conventions": [dict(_CONVENTION)], "license": said}
+        return dict(license_attributes(spdx=self.spdx, text=self.text))
 
 
 def licence_of(given: str | None, recordings: str | None) -> Licence:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.datasets.clip_ids import clip_id_of, name_beside
 from pipeline.datasets.no_video import FRAME_SIZE, NoVideo
-from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
+from pipeline.datasets.protocol import UNSTATED_LICENCE, Axis, Card, Listing, Modality, check_choice
 from pipeline.datasets.pyskl.annotations import (
     LAYOUT_OF,
     annotation_sha256,
@@ -43,7 +43,7 @@ class Pyskl:
 
     name = "pyskl"
     card = Card(
-        title="Annotations in PYSKL's form", licence="As the data's owner says",
+        title="Annotations in PYSKL's form", licence=UNSTATED_LICENCE,
         citation="Duan et al., PYSKL: Towards Good Practices for Skeleton Action Recognition, ACM MM 2022",
         url="https://github.com/kennymckormick/pyskl",
     )  # fmt: skip

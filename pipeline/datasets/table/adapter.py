@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.datasets.many_files import digest_of_files
 from pipeline.datasets.no_video import FRAME_SIZE, without_video
-from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
+from pipeline.datasets.protocol import UNSTATED_LICENCE, Axis, Card, Listing, Modality, check_choice
 from pipeline.datasets.table import movement_file
 from pipeline.datasets.table.joint_files import JointRule, read_joints
 from pipeline.datasets.table.rows import clips_of, read_rows
@@ -38,7 +38,7 @@ class Table:
     """
 
     name = "table"
-    card = Card(title="Own recordings", licence="As their owner says", citation="None given", url="")
+    card = Card(title="Own recordings", licence=UNSTATED_LICENCE, citation="None given", url="")
 
     def __init__(
         self,
