@@ -1,17 +1,19 @@
 # make demo   everything from a fresh machine to trained fusion heads and a report
 # make pose   what pose estimation needs: mmpose and rtmlib, and a check that both work
 # make movement   what reads tracks of SLEAP and DeepLabCut
+# make foreign   what others read and check our files with: datasets, DuckDB, mlcroissant, DataCite's schema, …
 # make test   everything from a fresh machine to a green test suite
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 PIP_ARGS ?=
 RTMLIB := rtmlib==0.0.16
+CFFCONVERT := cffconvert==2.0.0
 BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" HARCACHE_WORKERS=$(WORKERS)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo utd pose movement test lint lock clean
+.PHONY: demo utd pose movement foreign test lint lock clean
 
 demo: $(INSTALLED)
 	$(RUN) python cli.py demo data/raw/demo
@@ -31,6 +33,11 @@ pose: $(INSTALLED)
 movement: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[movement]'
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps movement==0.15.0
+
+foreign: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[foreign]'
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps $(CFFCONVERT)
+	@$(BIN)/python -m pip freeze | grep -iE '^(cffconvert|datacite|datasets|duckdb|h5py|huggingface.hub|mlcroissant|pandas|safetensors|xarray|zarr|zarr-cm)=='
 
 test: $(INSTALLED)
 	$(RUN) python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
