@@ -177,6 +177,33 @@ def saliency() -> Run:
 
 
 @stages_app.command()
+def look(
+    context: typer.Context,
+    dataset: Dataset,
+    clips: Annotated[
+        list[str] | None, typer.Argument(help="Clip ids; default: those that the report shows.")
+    ] = None,
+    preset: PresetName = None,
+    video: Annotated[
+        bool, typer.Option(help="Show frames and crops; without, joints and heatmaps alone.")
+    ] = True,
+    neighbours: Annotated[int, typer.Option(min=0, help="Nearest clips of each modality beside a clip.")] = 3,
+    save: Annotated[
+        Path | None, typer.Option(help="Write this .rrd file instead of opening a viewer.")
+    ] = None,
+) -> None:
+    """Look at clips in rerun: video, joints in 2-D and 3-D, heatmaps, crops, scores, predictions, neighbours."""
+    with context.obj.explained():
+        from pipeline.look.look import look as show
+        from pipeline.params.presets import sound_params
+        from pipeline.paths import Paths
+
+        paths = Paths(context.obj.project, dataset)
+        params = sound_params(paths, preset or dataset, _mistakes_in)
+        typer.echo(show(paths, params, clips or (), video=video, neighbours=neighbours, save=save))
+
+
+@stages_app.command()
 def plan(
     context: typer.Context,
     dataset: Dataset,

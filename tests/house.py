@@ -133,6 +133,7 @@ ORDER = {
     "pipeline": (
         "tables",
         "planning",
+        "look",
         "report",
         "quality",
         "saliency",

@@ -23,7 +23,7 @@ PAGES = sorted([*HOUSE.glob("*.md"), *HOUSE.glob("docs/*.md")])
 SHELL = {"cd", "cp", "export", "ln", "mkdir", "mv", "seq", "source", "unset", "."}
 """Words of the shell that nobody can misspell into something of ours."""
 
-OTHERS = {"dask", "git", "pip", "pre-commit", "python3"}
+OTHERS = {"dask", "git", "pip", "pre-commit", "python3", "rerun"}
 """Programs that pages name and that are not ours to check."""
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -152,6 +152,7 @@ DEMO_CLIP, TINY_CLIP = "S001C001P010R001A004", "S001C002P010R001A004"
 """A clip of the demo that pages name, and one that the tiny project has."""
 
 NOT_RUN = {
+    "look": "needs rerun; tests/test_look.py",
     "extract": "wants videos and weights of the reader's; tests/test_stages_extract.py",
     "export": "seconds of ONNX; tests/test_stages_export.py",
     "init": "wants recordings of the reader's; tests/test_setup.py",

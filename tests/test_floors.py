@@ -49,6 +49,7 @@ ONLY_IN = {
     "mmcv": set(),
     "rtmlib": {"models.pose.onnx_session"},
     "movement": {"pipeline.datasets.table.movement_file"},
+    "rerun": {"pipeline.look.rerun_clip", "pipeline.look.rerun_layout", "pipeline.look.rerun_viewer"},
 }
 """A foreign library's one room, and who measures it."""
 
@@ -65,6 +66,7 @@ HEAVY = {
     "onnxruntime",
     "av",
     "cv2",
+    "rerun",
 }
 """Libraries that take a second to import, or a tenth of one."""
 

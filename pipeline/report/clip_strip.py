@@ -1,6 +1,6 @@
 """Data of one clip's strip: sampled source frames with box and skeleton, crops, heatmaps."""
 
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,15 +53,24 @@ def source_frames(
     paths: Paths, preset: Preset, catalog: Catalog, clip: Clip, skeleton: Skeleton, numbers: NDArray[np.int32]
 ) -> NDArray[np.uint8]:
     """(T, H, W, C): the frames `numbers` of a clip's video, decoded; depth as grey values."""
-    dataset = dataset_of(preset.index, paths.raw)
-    wanted = np.unique(numbers)
-    decoded = dict(dataset.open_video(clip).frames(wanted.tolist()))
-    if catalog.modality == "depth":
-        grey = partial(
-            depth_to_uint8, person_mm=person_distance_mm(skeleton), range_m=preset.crop.depth_range_metres
+    wanted = np.unique(numbers).tolist()
+    decoded = dict(frames_in_turn(paths, preset, catalog, clip, skeleton, wanted))
+    return np.stack([decoded[int(number)] for number in numbers])
+
+
+def frames_in_turn(
+    paths: Paths, preset: Preset, catalog: Catalog, clip: Clip, skeleton: Skeleton, wanted: Sequence[int]
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield number and (H, W, C) pixels of each of the rising `wanted` frames; depth as grey values."""
+    is_depth = catalog.modality == "depth"
+    near, span = person_distance_mm(skeleton) if is_depth else 0.0, preset.crop.depth_range_metres
+    for number, frame in dataset_of(preset.index, paths.raw).open_video(clip).frames(wanted):
+        shown = (
+            depth_to_uint8(frame.astype(np.uint16), person_mm=near, range_m=span)[..., None]
+            if is_depth
+            else frame
         )
-        decoded = {number: grey(frame.astype(np.uint16))[..., None] for number, frame in decoded.items()}
-    return np.stack([decoded[int(number)] for number in numbers]).astype(np.uint8)
+        yield number, shown.astype(np.uint8)
 
 
 def _verdicts(catalog: Catalog, predictions: Predictions, clip_id: str) -> tuple[Verdict, ...]:
