@@ -10,9 +10,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pipeline.decoding.container import moving, open_stream
+from pipeline.decoding.groups import Entry, find_entries
 from pipeline.decoding.numbering import Numbering, decode
 from pipeline.decoding.own_length import count_avi_chunks, refuse_cut_short
-from pipeline.decoding.packets import INTERLACED, PacketFacts, entries, must_decode, read_packets
+from pipeline.decoding.packets import INTERLACED, PacketFacts, must_decode, read_packets
 from pipeline.errors import VideoError
 
 HEADER_SLACK_FRAMES = 1
@@ -22,13 +23,14 @@ UNEVEN = 1.5
 """A frame that lasts so many times the median's time is no rounding."""
 
 
-def number_frames(path: Path) -> Numbering:
+def number_frames(path: Path, *, groups: bool = False) -> Numbering:
     """Read a video's packets, and decode it where these don't tell which pictures there are.
 
-    VideoError where it ends early, is damaged, or holds nothing that can be decoded.
+    `groups`: find out as well where decoding may begin, and what can be left out. VideoError where it ends early, is
+    damaged, or holds nothing that can be decoded.
     """
     with open_stream(path) as (container, stream):
-        packets = read_packets(container, stream, path.name)
+        packets = read_packets(container, stream, path.name, coded=groups)
         facts = _Stream.of(container, stream, packets)
     refuse_cut_short(path)
     if not packets:
@@ -53,7 +55,7 @@ class _Stream:
     promised: int
     """Packets that there must be; 0 where nobody says."""
     must_decode: bool
-    entries: tuple[int, ...]
+    entries: tuple[Entry, ...]
     flags: frozenset[str]
     index: int
 
@@ -75,7 +77,7 @@ class _Stream:
             header_frames=stream.frames or None,
             promised=promised,
             must_decode=must_decode(stream, packets),
-            entries=entries(stream, packets),
+            entries=find_entries(stream, packets),
             flags=frozenset(flag for flag, is_so in flags.items() if is_so),
             index=stream.index,
         )
@@ -96,9 +98,9 @@ def _by_times(path: Path, packets: Sequence[PacketFacts], facts: _Stream) -> Num
     key_time = next((packet.shown_at for packet in packets if packet.key), None)
     flags = {"uneven_times"} if _uneven(times) else set()
     if not facts.must_decode and len(set(times)) == len(shown) and key_time is not None:
-        in_order = times == [packet.shown_at for packet in packets]
+        spare = tuple(packet.coded.spare for packet in packets) if facts.entries else ()
         return Numbering(
-            len(times), tuple(times), key_time=key_time, entries=facts.entries if in_order else (), fps=facts.fps,
+            len(times), tuple(times), key_time=key_time, entries=facts.entries, spare=spare, fps=facts.fps,
             flags=frozenset(flags),
         )  # fmt: skip
     skipped, out = _decode_all(path, late=not packets[0].key)

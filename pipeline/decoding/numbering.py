@@ -23,6 +23,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from pipeline.decoding.groups import Entry, needed_packets
 from pipeline.errors import VideoError
 
 VIDEO_FLAGS = (
@@ -59,8 +60,10 @@ class Numbering:
     """Pictures that come out first and are none: they lack what they are drawn from."""
     key_time: int | None = None
     """When the first keyframe is shown; what comes out earlier lacks it. None: see `skipped`."""
-    entries: tuple[int, ...] = ()
-    """Frames at which decoding may begin, where packet k is frame k; none elsewhere."""
+    entries: tuple[Entry, ...] = ()
+    """Where decoding may begin, where as many frames as packets lie before; none elsewhere."""
+    spare: tuple[bool, ...] = ()
+    """For each packet of a file with `times`, whether no picture but its own is drawn from it; none: not known."""
     late: bool = False
     """The file begins on no keyframe: errors before the first are no damage."""
     fps: float = 0.0
@@ -82,16 +85,21 @@ class Numbering:
         stream: VideoStream,
         name: str,
         wanted: Callable[[], int] = lambda: 0,
+        *,
+        seek: bool = False,
     ) -> Iterator[tuple[int, VideoFrame]]:
         """Decode forward: each picture that can be trusted, with its frame's number; these rise strictly.
 
         Let go of each before taking the next. VideoError for one that the decoder marks as corrupt, since what follows
         is drawn from it, and where the picture's size changes; `name` is the video's. Frames before `wanted()`, asked
-        anew at each packet, are left out where decoding may begin after them.
+        anew at each packet, are left out where decoding may begin after them, or where nothing is drawn from them.
+        `seek`: jump there by the container's index; LostPlaceError where it is wrong.
         """
         count, last, size = 0, -1, (0, 0)
-        for packet, entered in self._needed(container, stream, wanted):
-            count = count if entered is None else entered
+        for packet, place, anew in needed_packets(container, stream, self.entries, wanted, seek=seek):
+            count = place if anew else count
+            if self._is_spare(packet, place, wanted):
+                continue
             decoded = decode(packet, forgiving=self.late and last < 0)
             while decoded:
                 frame = decoded.pop(0)
@@ -105,24 +113,11 @@ class Numbering:
                 yield number, frame
                 del frame
 
-    def _needed(
-        self, container: InputContainer, stream: VideoStream, wanted: Callable[[], int]
-    ) -> Iterator[tuple["Packet[VideoStream]", int | None]]:
-        """Packets but for those left out; with the first after these its frame, for a decoder that begins anew."""
-        place, left_out = -1, False
-        for packet in container.demux(stream):
-            place += packet.size > 0
-            if packet.size and place < self._entry(wanted()):
-                left_out = True
-                continue
-            if left_out:
-                stream.codec_context.flush_buffers()
-            yield packet, place if left_out else None
-            left_out = False
-
-    def _entry(self, wanted: int) -> int:
-        """The frame at which decoding must begin for `wanted`, at the latest."""
-        return self.entries[bisect_right(self.entries, wanted) - 1] if self.entries else 0
+    def _is_spare(self, packet: "Packet[VideoStream]", place: int, wanted: Callable[[], int]) -> bool:
+        """Whether nobody wants a packet's frame, and no other is drawn from it."""
+        if not self.spare or self.times is None or not packet.size or packet.pts is None:
+            return False
+        return self.spare[place] and bisect_left(self.times, packet.pts) < wanted()
 
     def _number(self, place: int, time: int | None, last: int) -> int | None:
         """The frame of the picture at `place`; None before the first that can be trusted."""

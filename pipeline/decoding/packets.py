@@ -7,6 +7,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from pipeline.decoding.bitstream import UNKNOWN, Coded, read_coded
 from pipeline.errors import VideoError
 
 ONE_PICTURE_A_PACKET = frozenset(
@@ -28,10 +29,6 @@ ONE_PICTURE_A_PACKET = frozenset(
     )
 )
 """Codecs, as FFmpeg names them, of which a packet is known to hold one picture, or shows that it does not."""
-
-DRAWN_FROM_THE_LAST = frozenset(("mpeg4", "msmpeg4v2", "msmpeg4v3"))
-"""Codecs whose pictures are drawn from the one before at most, but for MPEG-4's B-pictures: a keyframe owes nothing to
-what lies before it, nor does anything after it."""
 
 INTERLACED = frozenset((2, 3, 4, 5))
 """FFmpeg's field orders of interlaced video, where each of a picture's fields may have a packet."""
@@ -62,14 +59,20 @@ class PacketFacts:
     """It holds nothing at all, not even a repetition."""
     from_later: bool
     """It is known to be drawn from a later picture too."""
+    coded: Coded = UNKNOWN
+    """What its bytes say of who is drawn from whom, where that was asked for."""
 
 
-def read_packets(container: InputContainer, stream: VideoStream, name: str) -> tuple[PacketFacts, ...]:
+def read_packets(
+    container: InputContainer, stream: VideoStream, name: str, *, coded: bool = False
+) -> tuple[PacketFacts, ...]:
     """Every packet that holds data, in file order. VideoError for one that is there in part.
 
-    `name` is the video's, for messages. Damage before the first keyframe is no news: nothing is decoded there.
+    `name` is the video's, for messages. Damage before the first keyframe is no news: nothing is decoded there. `coded`:
+    look into the bytes for where decoding may begin.
     """
     codec = stream.codec_context.codec.canonical_name
+    extradata = stream.codec_context.extradata
     found: list[PacketFacts] = []
     decodable = False
     for packet in container.demux(stream):
@@ -82,7 +85,12 @@ def read_packets(container: InputContainer, stream: VideoStream, name: str) -> t
             )
         found.append(
             PacketFacts(
-                packet.pts, packet.dts, packet.is_keyframe, packet.is_discard, *_content(codec, packet)
+                packet.pts,
+                packet.dts,
+                packet.is_keyframe,
+                packet.is_discard,
+                *_content(codec, packet),
+                read_coded(codec, extradata, bytes(packet)) if coded else UNKNOWN,
             )
         )
     return tuple(found)
@@ -100,18 +108,6 @@ def _content(codec: str, packet: "Packet[VideoStream]") -> tuple[bool, bool, boo
     ):  # bit 4 of a packet says whether it is shown; a hidden one serves others (RFC 6386, 9.1)
         return not bytes(memoryview(packet)[:1])[0] & 0x10, False, False
     return False, False, False
-
-
-def entries(stream: VideoStream, packets: Sequence[PacketFacts]) -> tuple[int, ...]:
-    """Places of the packets at which decoding may begin, and goes on as if it had begun before; none where in doubt.
-
-    The packets are those of pictures in the order in which these are shown.
-    """
-    if stream.codec_context.codec.canonical_name not in DRAWN_FROM_THE_LAST:
-        return ()
-    if any(packet.from_later or packet.hidden for packet in packets):
-        return ()
-    return tuple(place for place, packet in enumerate(packets) if packet.key)
 
 
 def must_decode(stream: VideoStream, packets: Sequence[PacketFacts]) -> bool:
