@@ -137,8 +137,8 @@ def test_crop_decodes_each_recording_once(indexed: Project, monkeypatch: pytest.
     count = []
     pictures = Numbering.pictures
 
-    def counted(self: Numbering, *args: Any) -> Any:
-        for number, frame in pictures(self, *args):
+    def counted(self: Numbering, *args: Any, **options: Any) -> Any:
+        for number, frame in pictures(self, *args, **options):
             count.append(number)
             yield number, frame
             del frame
