@@ -1,4 +1,4 @@
-"""What a packet's own bytes say of its picture, without decoding: whether one may begin there, who is drawn from it.
+"""Reading of packets' own bytes, without decoding: whether decoding may begin there, and who is drawn from it.
 
 H.264: ITU-T H.264, 7.3.1 and table 7-1; HEVC: ITU-T H.265, 7.3.1.2 and table 7-1; VP8: RFC 6386, 9.1; VP9: the
 bitstream specification's uncompressed header (6.2).
@@ -19,7 +19,7 @@ HEVC_IDR, HEVC_SLICES, HEVC_SETS = (19, 20), range(32), (32, 33, 34)
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """What was read of one packet."""
+    """Facts read off one packet."""
 
     anew: bool = False
     """Neither its picture nor any after it, in the order of decoding, is drawn from what lies before."""
@@ -34,7 +34,7 @@ BY_ITSELF = Coded(anew=True)
 
 
 def read_coded(codec: str, extradata: bytes | None, data: bytes) -> Coded:
-    """What packet `data` of a stream in `codec` says; UNKNOWN of codecs, and of bytes, that are not understood."""
+    """Read packet `data` of a stream in `codec`; UNKNOWN of codecs, and of bytes, that are not understood."""
     if codec in ALONE:
         return BY_ITSELF
     if codec == "vp8":

@@ -16,7 +16,7 @@ DRAWN_FROM_THE_LAST = frozenset(("mpeg4", "msmpeg4v2", "msmpeg4v3"))
 what lies before it, nor does anything after it."""
 
 PLAIN_PIXELS = frozenset(("yuv420p", "yuvj420p"))
-"""Of H.264 in other formats FFmpeg decodes by what the file's first packet says of its encoder."""
+"""Pixel formats of H.264 that FFmpeg decodes alike whoever encoded them; the others' first packet names the encoder."""
 
 INDEXED = frozenset(("avi", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"))
 """Containers, as FFmpeg names them, with an index of their keyframes."""

@@ -61,7 +61,7 @@ class Numbering:
     key_time: int | None = None
     """When the first keyframe is shown; what comes out earlier lacks it. None: see `skipped`."""
     entries: tuple[Entry, ...] = ()
-    """Where decoding may begin, where as many frames as packets lie before; none elsewhere."""
+    """Packets at which decoding may begin, where as many frames as packets lie before; none elsewhere."""
     spare: tuple[bool, ...] = ()
     """For each packet of a file with `times`, whether no picture but its own is drawn from it; none: not known."""
     late: bool = False

@@ -60,7 +60,7 @@ class PacketFacts:
     from_later: bool
     """It is known to be drawn from a later picture too."""
     coded: Coded = UNKNOWN
-    """What its bytes say of who is drawn from whom, where that was asked for."""
+    """Facts of who is drawn from whom, where these were asked for."""
 
 
 def read_packets(
