@@ -27,7 +27,7 @@ from pipeline.video.recording import Excerpt, Recording
 from pipeline.video.video import AvVideo
 
 TARGET = 1.2
-"""Of what its own groups of pictures cost."""
+"""Times the cost of its own groups of pictures."""
 
 FPS = 30
 DRAWN = 30 * FPS
@@ -36,7 +36,7 @@ WANTED = np.linspace(0, LENGTH - 1, 16).astype(int).tolist()
 
 
 def draw_long(path: Path, times: int) -> None:
-    """One drawing, its packets repeated."""
+    """Draw once, and repeat the packets."""
     once = path.with_stem("once")
     draw_video(once, "libx264", SIZES["640x480"], 0, num_frames=DRAWN)
     with av.open(str(once)) as inside, av.open(str(path), "w") as outside:
