@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from models.amfi.r3d import R3D18
 from models.backbones import backbone_class, build_backbone
 from models.cssi.resnet import FrameResNet
-from models.names import BACKBONES, BackboneKind
+from models.names import BACKBONES, OF_LIBRARIES, BackboneKind
 from models.training.published_weights import TORCHVISION_OPTIONS, Network
 from pipeline.skeleton.layouts import NTU_25
 
@@ -96,7 +96,7 @@ ENTRIES: dict[str, Entry] = {
         f"frame_resnet, {name}": _images(name)
         for name in ("resnet18", "resnet34", "resnet50", "mobilenet_v2")
     },
-    **{kind: _backbone(kind) for kind in BACKBONES if kind != "frame_resnet"},
+    **{kind: _backbone(kind) for kind in BACKBONES.keys() - OF_LIBRARIES - {"frame_resnet"}},
 }
 
 

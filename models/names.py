@@ -8,6 +8,7 @@ BackboneKind = Literal[
     "aagcn",
     "ctrgcn",
     "stgcn",
+    "stgcnpp",
     "frame_resnet",
     "dinet_r",
     "two_path",
@@ -15,6 +16,12 @@ BackboneKind = Literal[
     "pose_xshift",
     "x3d_m",
     "x3d_s",
+    "tsm",
+    "slowonly",
+    "slowonly_pose",
+    "c3d_pose",
+    "timm",
+    "transformers",
 ]
 
 BACKBONES: dict[BackboneKind, tuple[str, int]] = {
@@ -23,6 +30,7 @@ BACKBONES: dict[BackboneKind, tuple[str, int]] = {
     "aagcn": ("models.graph.aagcn:AAGCN", 1),
     "ctrgcn": ("models.graph.ctrgcn:CTRGCN", 1),
     "stgcn": ("models.graph.stgcn:STGCN", 1),
+    "stgcnpp": ("models.graph.stgcnpp:STGCNPlusPlus", 1),
     "frame_resnet": ("models.cssi.resnet:FrameResNet", 1),
     "dinet_r": ("models.cssi.dinet:DINetR", 1),
     "two_path": ("models.interaction.two_path:TwoPath", 1),
@@ -30,11 +38,20 @@ BACKBONES: dict[BackboneKind, tuple[str, int]] = {
     "pose_xshift": ("models.epam.xnets:PoseXShiftNet", 1),
     "x3d_m": ("models.epam.xnets:X3DM", 1),
     "x3d_s": ("models.epam.xnets:X3DS", 1),
+    "tsm": ("models.epam.tsm:TSM", 1),
+    "slowonly": ("models.epam.slowonly:SlowOnly", 1),
+    "slowonly_pose": ("models.epam.slowonly:PoseSlowOnly", 1),
+    "c3d_pose": ("models.epam.c3d:PoseC3D", 1),
+    "timm": ("models.hub.timm_images:TimmImages", 1),
+    "transformers": ("models.hub.transformers_clips:TransformersClips", 1),
 }
 """Backbones: name → (import path of the class, version of its results).
 
 Raise a version when what that network computes or learns changes: keys made with it then change, no others.
 """
+
+OF_LIBRARIES: frozenset[BackboneKind] = frozenset({"timm", "transformers"})
+"""Backbones whose networks an optional library has, by the option `name`."""
 
 HeadKind = Literal[
     "amfi",

@@ -24,6 +24,7 @@ from pipeline.report.clips import browser_of, maps_of
 from pipeline.report.figures import curves, runs_of
 from pipeline.report.html.images import Picture
 from pipeline.report.html.page import Report, render
+from pipeline.report.html.paper_tables import read_paper_tables
 from pipeline.report.notes import notes, provenance, warnings
 from pipeline.report.pairs import paired_differences
 from pipeline.report.pictures import by_class, confusions, pictures, strips
@@ -60,11 +61,10 @@ def _page(paths: Paths, preset: Preset) -> tuple[Report, Mapping[str, Picture]]:
     document = read_metrics(paths.need(paths.reports / "metrics.json", "train"))
     if preset.train.asks_nothing:
         return _page_without_heads(paths, preset, catalog, document)
-    predictions = read_predictions(paths.reports / "predictions.parquet")
-    lost, names = recorded_failures(paths), catalog.classes
+    predictions, lost = read_predictions(paths.reports / "predictions.parquet"), recorded_failures(paths)
     listed = browser_of(paths, preset, catalog, predictions, lost)
     maps = maps_of(paths, preset, predictions, listed)
-    drawn = pictures(paths, preset, names, predictions, maps, document)
+    drawn = pictures(paths, preset, catalog.classes, predictions, maps, document)
     shown, lacking = strips(paths, preset, catalog, predictions)
     quality, flaws = quality_section(paths, preset, catalog)
     page = Report(
@@ -79,10 +79,10 @@ def _page(paths: Paths, preset: Preset) -> tuple[Report, Mapping[str, Picture]]:
         warnings=[*warnings(paths, catalog, sum(not f.counts for f in lost)), *lacking],
         quality=quality,
         accuracies=drawn["accuracies"],
-        classes=names,
+        classes=catalog.classes,
         pairs=paired_differences(predictions),
-        by_class=by_class(predictions, len(names)),
-        confusions=confusions(predictions, len(names)),
+        by_class=by_class(predictions, len(catalog.classes)),
+        confusions=confusions(predictions, len(catalog.classes)),
         maps=maps,
         browser=listed,
         calibration=drawn.get("calibration"),
@@ -91,6 +91,7 @@ def _page(paths: Paths, preset: Preset) -> tuple[Report, Mapping[str, Picture]]:
         confused=read_confused(document),
         curves=drawn["curves"],
         strips=list(shown.values()),
+        tables=read_paper_tables(paths.reports / "tables"),
         provenance=provenance(paths),
     )
     return page, drawn | shown | flaws

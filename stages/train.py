@@ -133,7 +133,8 @@ class HeadTraining:
     def rows(self, seed: int, *, selection: bool) -> HeadRows:
         """The cached values that the head of `seed` sees."""
         store = opened_store(self.paths.store("features"))
-        return HeadRows(tuple(self._input(store, one, seed, selection) for one in self._declared))
+        inputs = tuple(self._input(store, one, seed, selection) for one in self._declared)
+        return HeadRows(inputs, averaged=self.method in self.params.averaged_views)
 
     def _input(self, store: Store, one: HeadInput, seed: int, selection: bool) -> OneInput:
         names, pretrain = self._streams[one.stream], self.preset.pretrain

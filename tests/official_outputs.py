@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from official_rivals import pyskl_c3d, pyskl_slowonly, pyskl_stgcnpp, tsm_resnet50
 from official_states import Shapes, agcn, ctr_gcn, epam_net, pyskl_aagcn, pyskl_ctrgcn, sf_head_ctrgcn
 
 from models.published.kinds import WeightsKind
@@ -148,6 +149,77 @@ OFFICIAL |= {
             "sum": -0.062312,
             "abs_sum": 2.658393,
             "dot_cos": -0.06893,
+        },
+    ),
+}
+
+OFFICIAL |= {
+    "pyskl_stgcnpp": Official(
+        pyskl_stgcnpp,
+        (1, 3, 32, 25, 2),
+        num_classes=60,
+        filled={
+            "first": [0.2066295, 0.2344098, 0.2027837, 0.1143837, -0.0099047, -0.1362365],
+            "sum": 0.467150,
+            "abs_sum": 8.249665,
+            "dot_cos": 0.436087,
+        },
+        named={
+            "first": [-0.0859088, -0.0868135, -0.059936, -0.0190206, 0.0186838, 0.0400992],
+            "sum": -0.173619,
+            "abs_sum": 2.678749,
+            "dot_cos": -0.166596,
+        },
+    ),
+    "pyskl_slowonly": Official(
+        pyskl_slowonly,
+        (1, 17, 8, 32, 32),
+        num_classes=60,
+        filled={
+            "first": [0.071548, 0.1074483, 0.0659323, -0.0125452, -0.0652192, -0.0579329],
+            "sum": 0.125137,
+            "abs_sum": 3.378579,
+            "dot_cos": 0.128572,
+        },
+        named={
+            "first": [-0.0631197, -0.0273688, 0.0185557, 0.0478172, 0.0479836, 0.0257739],
+            "sum": 0.036646,
+            "abs_sum": 2.001897,
+            "dot_cos": 0.029048,
+        },
+    ),
+    "pyskl_c3d": Official(
+        pyskl_c3d,
+        (1, 17, 8, 32, 32),
+        num_classes=60,
+        filled={
+            "first": [0.0044725, 0.035508, 0.0506726, 0.0423571, 0.0139184, -0.0217782],
+            "sum": 0.116410,
+            "abs_sum": 1.885143,
+            "dot_cos": 0.108563,
+        },
+        named={
+            "first": [-0.0452819, -0.0565553, -0.0466695, -0.0256495, -0.0063896, 0.0020694],
+            "sum": -0.192450,
+            "abs_sum": 2.529701,
+            "dot_cos": -0.182313,
+        },
+    ),
+    "tsm_resnet50": Official(
+        tsm_resnet50,
+        (1, 3, 8, 64, 64),
+        num_classes=60,
+        filled={
+            "first": [-0.0233957, 0.0743759, 0.004835, 0.0724844, 0.014012, -0.0424592],
+            "sum": 0.128891,
+            "abs_sum": 2.250996,
+            "dot_cos": 0.118058,
+        },
+        named={
+            "first": [-0.0048716, 0.0503393, 0.0438281, 0.036074, 0.0182387, -0.0386209],
+            "sum": 0.113231,
+            "abs_sum": 1.927466,
+            "dot_cos": 0.105506,
         },
     ),
 }

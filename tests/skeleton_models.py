@@ -8,7 +8,7 @@ from fill import fill, index_of
 from torch import Tensor, nn
 
 from models.graph.layouts import blocks
-from models.graph.sf_backbone import SFBackbone
+from models.sf_head.sf_backbone import SFBackbone
 from models.training.classifier import Classifier
 from models.training.seeding import seeded
 from pipeline.skeleton.layouts import NTU_25, UTD_20

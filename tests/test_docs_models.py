@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 import cli
 from models.backbones import backbone_class
 from models.cuts import Backbone
-from models.figures.published import System, published
+from models.figures.published import published
+from models.figures.published_row import System
 from models.head import decided_by_data, head_class, head_inputs
 from models.names import BACKBONES, HEADS
 from models.preprocessing import HeatmapInput, JointInput, VideoInput

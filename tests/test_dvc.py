@@ -20,6 +20,7 @@ from models.night.names import ENHANCERS
 from models.pose.names import PERSON_DETECTORS, POSE_NETWORKS
 from pipeline.params.params import Preset
 from pipeline.params.presets import load_preset
+from pipeline.tables.papers.names import TABLES
 
 GRAPH: dict[str, dict[str, Any]] = yaml.safe_load((HOUSE / "dvc.yaml").read_text())["stages"]
 
@@ -205,6 +206,14 @@ def _ran(root: Path, *words: str, **variables: str) -> "subprocess.CompletedProc
     return subprocess.run(
         [str(here / "dvc"), *words], cwd=root, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def test_every_table_is_a_stage_of_its_own_which_repro_leaves_alone(checkout: Path) -> None:
+    (stage,) = yaml.safe_load((HOUSE / "experiments/dvc.yaml").read_text())["stages"].values()
+    assert stage["matrix"] == {"name": list(TABLES)}
+    listed = dvc(checkout, "stage", "list", "--name-only", "experiments/dvc.yaml").split()
+    assert listed == [f"experiments/dvc.yaml:table@{name}" for name in TABLES]
+    assert "table@" not in dvc(checkout, "stage", "list", "--name-only")
 
 
 def test_dvc_runs_the_graph_once(checkout: Path) -> None:

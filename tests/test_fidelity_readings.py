@@ -3,9 +3,9 @@
 from torch import nn
 
 from models.amfi.fusion import AMFIFusion
-from models.graph.sf_losses import SFLossOptions
 from models.interaction.attention import InteractionPlan
 from models.interaction.two_path import TwoPath
+from models.sf_head.sf_losses import SFLossOptions
 from pipeline.params.params import PretrainParams
 
 

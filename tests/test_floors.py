@@ -48,6 +48,8 @@ ONLY_IN = {
     "mmengine": {"models.pose.mmpose_network"},
     "mmcv": set(),
     "rtmlib": {"models.pose.onnx_session"},
+    "timm": {"models.hub.timm_images"},
+    "transformers": {"models.hub.transformers_clips"},
     "movement": {"pipeline.datasets.table.movement_file"},
     "rerun": {"pipeline.look.rerun_clip", "pipeline.look.rerun_layout", "pipeline.look.rerun_viewer"},
 }

@@ -7,14 +7,17 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.figures.counting import count, formula_of
-from models.figures.published import PublishedRow, published
+from models.figures.published import published
+from models.figures.published_row import PublishedRow
 from pipeline.skeleton.layouts import NTU_25
 
 ELEMENTWISE = """
     abs add add_ addcmul clamp copy_ div gt lerp maximum mul relu relu_ sigmoid sigmoid_ silu sqrt sub tanh tanh_
     _softmax _safe_softmax native_batch_norm native_group_norm
 """
-REDUCTIONS = "amax linalg_vector_norm max_pool2d_with_indices max_pool3d_with_indices mean prod sum"
+REDUCTIONS = (
+    "amax avg_pool3d linalg_vector_norm max_pool2d_with_indices max_pool3d_with_indices mean prod sum"
+)
 PLACES = """
     _to_copy _unsafe_view cat clone constant_pad_nd empty expand index new_zeros permute promote_types scalar_tensor
     select slice split split_with_sizes squeeze stack t transpose unbind unsafe_split unsqueeze view zeros

@@ -18,7 +18,7 @@ from models.cuts import FEATURES, cut_shapes
 from models.errors import ModelParamError, ShapeError
 from models.graph.ctrgcn import CTRGCN, _TimeMax
 from models.graph.graph_backbone import LAST_BLOCK, LastBlock
-from models.graph.sfhead import SFHead
+from models.sf_head.sfhead import SFHead
 from models.training.classifier import Classifier
 from pipeline.skeleton.layouts import NTU_25
 

@@ -9,7 +9,7 @@ from skeleton_models import waves
 from torch import Tensor
 
 from models.errors import ModelParamError
-from models.graph.sf_losses import (
+from models.sf_head.sf_losses import (
     SFLossOptions,
     SFParts,
     compensation,

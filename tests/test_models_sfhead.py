@@ -12,10 +12,10 @@ from models.errors import ModelParamError
 from models.graph.aagcn import AAGCN
 from models.graph.agcn import AGCN
 from models.graph.ctrgcn import CTRGCN
-from models.graph.narrow_conv import NarrowConv2d
-from models.graph.sf_losses import SFLossOptions
-from models.graph.sfhead import GATES, SFHead, SFHeadOptions, sf_options
 from models.graph.stgcn import STGCN
+from models.sf_head.narrow_conv import NarrowConv2d
+from models.sf_head.sf_losses import SFLossOptions
+from models.sf_head.sfhead import GATES, SFHead, SFHeadOptions, sf_options
 from models.training.classifier import Classifier
 
 BACKBONES = (AGCN, AAGCN, CTRGCN, STGCN)

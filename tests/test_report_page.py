@@ -5,9 +5,12 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
+import pytest
 
+from pipeline.errors import RunError
 from pipeline.evaluation.confused import ConfusedPair, Confusions
 from pipeline.evaluation.metrics import Difference, Score
 from pipeline.evaluation.predictions import Predictions
@@ -17,6 +20,7 @@ from pipeline.report.html.browser import Answers, Browser, ClipLine
 from pipeline.report.html.images import Picture
 from pipeline.report.html.maps import ClipMaps
 from pipeline.report.html.page import SCRIPT, Report, render
+from pipeline.report.html.paper_tables import read_paper_tables
 from pipeline.report.html.tables import confusion_table
 from pipeline.report.pairs import paired_differences
 from pipeline.report.pictures import by_class, confusions
@@ -228,3 +232,55 @@ def test_many_failures_are_counted() -> None:
     assert "1,003 more stand in failures.jsonl." in text
     assert "clip199" in text
     assert "clip200" not in text
+
+
+def written_table(folder: Path, **changes: object) -> Path:
+    record = {
+        "row": "Max <",
+        "mean": 79.1,
+        "std": 0.4,
+        "difference": -1.5,
+        "difference_interval": [-3.6, 0.6],
+        "paper": {"NTU60 X-View": 94.63},
+        "paper_difference": -1.19,
+        "level": "frozen trunk",
+        "not_run": None,
+    }
+    absent = {
+        **record,
+        "row": "Other",
+        "mean": None,
+        "difference": None,
+        "difference_interval": None,
+        "level": "",
+    }
+    document = {
+        "table": "amfi-3",
+        "title": "AMFI-Net, Table 3",
+        "preset": "demo",
+        "scale": "small",
+        "seeds": [0, 1],
+        "compared": "NTU60 X-View",
+        "rows": [record, {**absent, "paper": {}, "paper_difference": None, "not_run": "no video"}],
+        "differing": ["dataset: demo"],
+    }
+    folder.mkdir()
+    (folder / "amfi-3.json").write_text(json.dumps({**document, **changes}), encoding="utf-8")
+    return folder
+
+
+def test_tables_of_the_papers_stand_on_the_page(tmp_path: Path) -> None:
+    assert read_paper_tables(tmp_path / "tables") == []
+    found = read_paper_tables(written_table(tmp_path / "tables"))
+    page = Outline()
+    page.feed(render(Report("demo", "xsub", SCORES, (), {"train": 3}, tables=found)))
+    text = page.text.replace("\n", "")
+    assert "Max <79.10 ± 0.40−1.50−3.6 to +0.694.63−1.19frozen trunk" in text
+    assert "Other–––––not run: no video" in text
+    assert "What differs from the paperdataset: demo" in text
+
+
+def test_a_table_of_another_form_is_refused_with_its_file(tmp_path: Path) -> None:
+    folder = written_table(tmp_path / "tables", seeds=None)
+    with pytest.raises(RunError, match=r"amfi-3.json is not as .* run that table again"):
+        read_paper_tables(folder)

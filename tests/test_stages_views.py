@@ -1,21 +1,31 @@
 """Cached views: mirrored clips and sub-images as views of what `features` keeps, one of which training draws."""
 
 import copy
+import json
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
 from tiny import TINY, Project, tiny_params
 
 from cache import open_store
+from models.head import head_inputs
 from pipeline.errors import ParamError
+from pipeline.fitting.heads import HeadFitting
 from pipeline.inputs.frame_input import FrameSource, sub_images
+from pipeline.inputs.head_batches import HeadBlocks
+from pipeline.inputs.head_input import HeadRows, input_from
 from pipeline.inputs.inputs import input_of
 from pipeline.inputs.map_input import MapSource
 from pipeline.training.trainings import read_documents
 from stages.load_params import load_params
+
+(DECLARED,) = head_inputs("linear", {})
 
 
 def backbones(**video: Any) -> dict[str, Any]:
@@ -71,6 +81,7 @@ def test_mirrored_views_train_no_backbone_and_one_is_drawn_where_asked(copied: P
         **{
             "train.methods": ["video", "amfi", "amfi@drawn", "concatenation"],
             "train.drawn_views": ["amfi@drawn"],
+            "train.averaged_views": ["amfi"],
         },
     )
     load_params(copied.paths.params, "demo")
@@ -86,6 +97,50 @@ def test_mirrored_views_train_no_backbone_and_one_is_drawn_where_asked(copied: P
         "amfi@drawn_1",
     }
     assert copied.run("train").made == 0
+    assert "averaged" not in json.dumps(documents["amfi_0"]["params"])  # it decides no weights
+    store = open_store(copied.paths.store("features"))
+    one = input_from(store, DECLARED, ("video_0",))
+    rows = HeadRows((one, input_from(store, DECLARED, ("skeleton_0",))), averaged=True)
+    assert rows.tested_views == (Fraction(0), Fraction(1, 2))
+    ids = store.ids[:3]
+    mirrored, joints = rows.read(ids, Fraction(1, 2))
+    np.testing.assert_array_equal(mirrored, store.read("video_0", list(ids))[:, 1])
+    np.testing.assert_array_equal(joints, store.read("skeleton_0", list(ids))[:, 0])
+
+
+class ItsInput:
+    """A head that gives its input back."""
+
+    has_gate = False
+
+    def logits(self, _weights: bytes | None, blocks: HeadBlocks, **_: int) -> NDArray[np.float32]:
+        return np.concatenate([first for (first,) in blocks])
+
+
+class TwoViews:
+    """One clip of two views."""
+
+    in_memory, num_views = True, 2
+
+    def of_view(self, ids: tuple[str, ...], share: Fraction) -> NDArray[np.float32]:
+        return np.array([[[0.0, 4.0], [2.0, 0.0]][int(2 * share)]] * len(ids), np.float32)
+
+
+def test_the_logits_of_a_clips_views_are_averaged() -> None:
+    """Logits (0, 4) and (2, 0) have the mean (1, 2): the second class has e / (1 + e)."""
+    rows = HeadRows((TwoViews(),), averaged=True)  # type: ignore[arg-type]
+    plan = SimpleNamespace(batch=4)
+    fitting = HeadFitting(rows, None, plan, None, ItsInput())  # type: ignore[arg-type]
+    np.testing.assert_allclose(
+        fitting.probabilities(None, 0, ("a",)), [[1 / (1 + np.e), np.e / (1 + np.e)]], rtol=1e-6
+    )
+
+
+def test_methods_that_are_not_there_are_not_averaged(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(tiny_params(**{"train.averaged_views": ["amfy"]})))
+    with pytest.raises(ParamError, match=r"train\.averaged_views: no 'amfy' \(did you mean 'amfi'\?\)"):
+        load_params(path, "demo")
 
 
 @pytest.mark.parametrize(

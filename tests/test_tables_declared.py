@@ -10,8 +10,8 @@ import pytest
 from house import HOUSE
 
 from models.figures.published import published
-from models.graph.sfhead import sf_options
 from models.head import HeadInput, decided_by_data, head_class, head_inputs, kind_of
+from models.sf_head.sfhead import sf_options
 from pipeline.params.options import option_mistakes
 from pipeline.params.params import IndexParams
 from pipeline.params.presets import load_preset

@@ -84,7 +84,7 @@ class FrameResNet(Backbone):
             if value not in choices:
                 raise ModelParamError(f"{name} must be one of {choices}, got {value!r}")
         self.in_channels, self.network, self.frozen = in_channels, network, frozen
-        self.trunk = _trunk(network, in_channels)
+        self.trunk = image_trunk(network, in_channels)
         self.trunk.requires_grad_(frozen != "all")
         width = WIDTHS[network]
         self.corrected_fc = nn.Linear(width, CORRECTED_WIDTH) if corrected_fc else None
@@ -141,8 +141,8 @@ def clips_at_once(num_clips: int, num_frames: int) -> int:
     return max(size for size in range(1, num_clips + 1) if num_clips % size == 0 and size <= most)
 
 
-def _trunk(network: Network, in_channels: int) -> nn.Module:
-    """torchvision's network without its classifier: (N, C, H, W) → (N, width)."""
+def image_trunk(network: Network, in_channels: int) -> nn.Module:
+    """Return torchvision's network without its classifier, of fresh weights: (N, C, H, W) → (N, width)."""
     from torchvision import models  # takes a second to import, which reading a checkpoint's card should not
 
     trunk: nn.Module = getattr(models, network)(weights=None)

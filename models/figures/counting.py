@@ -153,6 +153,7 @@ _RULES: dict[Any, Callable[[tuple[Any, ...], Any], int]] = {
         (
             _aten.max_pool2d_with_indices,
             _aten.max_pool3d_with_indices,
+            _aten.avg_pool3d,
             _aten.avg_pool2d,
             _aten.avg_pool3d,
             _aten._adaptive_avg_pool2d,

@@ -4,7 +4,6 @@ Facts of the papers only: everything about our own modules is counted from them 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -17,52 +16,24 @@ from models.cssi.network import CachedFrames, CSSIModel
 from models.cssi.pvrm import PVRM, Conv3dHead, LSTMHead, MatrixHead
 from models.cssi.resnet import FrameResNet
 from models.cuts import Backbone
-from models.epam.attention import NestedAttention, RivalAttention
-from models.epam.network import EPAMNet
-from models.epam.xnets import X3DM, X3DS, PoseXShiftNet, RGBXShiftNet
+from models.figures.epam_rows import epam_rows
+from models.figures.published_row import PublishedRow, Shape, row_of
 from models.graph.aagcn import AAGCN
 from models.graph.agcn import AGCN
 from models.graph.ctrgcn import CTRGCN
 from models.graph.graphs import Edges
 from models.graph.layouts import AGCN_LAYOUTS
-from models.graph.sfhead import SFHead
 from models.graph.stgcn import STGCN
 from models.interaction.two_path import TwoPath
 from models.night.zerodce import ZeroDCE
+from models.sf_head.sfhead import SFHead
 from models.training.classifier import Classifier
-
-System = Literal["CSSIModel", "AMFI-Net", "EPAM-Net", "interaction", "SF-Head"]
-
-Convention = Literal["macs", "flops", "mmcv"]
-"""Convention of a paper's FLOPs: multiply-adds, twice that, or mmcv's counter (models.figures.counting)."""
-
-Shape = tuple[int, ...]
 
 FRAME: Shape = (1, 3, 1, 224, 224)
 FRAMES: Shape = (1, 3, 16, 112, 112)
-RGB: Shape = (1, 3, 16, 224, 224)
-POSE: Shape = (1, 17, 48, 56, 56)
-ATTENDED: Shape = (16, 7, 7)
-"""T, H and W of the map that EPAM-Net's attention weighs."""
 LONG: Shape = (1, 3, 64, 224, 224)
 SEGMENTS: Shape = (1, 128, 512)
 MATRIX: Shape = (1, 128, 256)
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedRow:
-    """One row of the table: a network, the input of one clip to count it on, and its paper's figures."""
-
-    name: str
-    system: System
-    build: Callable[[], nn.Module]
-    inputs: tuple[Shape, ...]
-    parameters: float | None = None
-    """The printed number: 43.26 M is 43.26e6."""
-    gflops: float | None = None
-    convention: Convention = "macs"
-    """Convention that reproduces `gflops`; where none does, the nearest."""
-    remark: str = ""
 
 
 def published(edges: Edges, num_joints: int) -> tuple[PublishedRow, ...]:
@@ -70,21 +41,15 @@ def published(edges: Edges, num_joints: int) -> tuple[PublishedRow, ...]:
     return (
         *_cssi(edges, num_joints),
         *_amfi(edges, num_joints),
-        *_epam(),
+        *epam_rows(),
         *_interaction(),
         *_sf_head(edges, num_joints),
     )
 
 
-def _row(
-    system: System, name: str, build: Callable[[], nn.Module], *inputs: Shape, **printed: Any
-) -> PublishedRow:
-    return PublishedRow(name, system, build, inputs, **printed)
-
-
 def _cssi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
     clip = (1, 3, 128, joints, 2)
-    row = partial(_row, "CSSIModel")
+    row = partial(row_of, "CSSIModel")
 
     def without_resnet(head: type[MatrixHead]) -> Callable[[], nn.Module]:
         return lambda: CSSIModel(60, skeleton=DINetR(edges, joints), video=CachedFrames(), head=head)
@@ -123,7 +88,7 @@ def _cssi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
 
 
 def _cssi_parts(edges: Edges, joints: int) -> Sequence[PublishedRow]:
-    row = partial(_row, "CSSIModel")
+    row = partial(row_of, "CSSIModel")
     return (
         row("cssi_resnet18_frame", FrameResNet, FRAME, remark="the trunk, one frame of 128"),
         row(
@@ -146,7 +111,7 @@ def _cssi_parts(edges: Edges, joints: int) -> Sequence[PublishedRow]:
 
 def _amfi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
     clip = (1, 3, 300, joints, 2)
-    row = partial(_row, "AMFI-Net")
+    row = partial(row_of, "AMFI-Net")
     return (
         row(
             "amfi",
@@ -174,7 +139,7 @@ def _amfi(edges: Edges, joints: int) -> Sequence[PublishedRow]:
 
 def _agcn(edges: Edges, joints: int) -> Sequence[PublishedRow]:
     clip = (1, 3, 300, joints, 2)
-    row = partial(_row, "AMFI-Net")
+    row = partial(row_of, "AMFI-Net")
 
     def agcn(layout: Literal["paper_9_512", "paper_10_512"]) -> Callable[[], nn.Module]:
         return lambda: AGCN(edges, joints, layout=AGCN_LAYOUTS[layout])
@@ -191,37 +156,6 @@ def _agcn(edges: Edges, joints: int) -> Sequence[PublishedRow]:
         row("agcn_120", lambda: Classifier(AGCN(edges, joints), 120), clip, remark="120 classes"),
         row("agcn_9_512", agcn("paper_9_512"), clip, remark="as AMFI-Net has it, no classifier"),
         row("agcn_10_512", agcn("paper_10_512"), clip, remark="the official ten blocks before the 512 block"),
-    )
-
-
-def _epam() -> Sequence[PublishedRow]:
-    row = partial(_row, "EPAM-Net", convention="mmcv")
-
-    def trunk(network: Callable[[], Backbone]) -> Callable[[], nn.Module]:
-        return lambda: Classifier(network(), 60)
-
-    return (
-        row("rgb_xshift", trunk(RGBXShiftNet), RGB, parameters=2.0e6, gflops=4.5),
-        row(
-            "pose_xshift",
-            trunk(PoseXShiftNet),
-            POSE,
-            parameters=514.7e3,
-            gflops=3.6,
-            remark="514.7 k not reproduced: the official code has 532,600 too; all its other figures hold",
-        ),
-        row("x3d_m", trunk(X3DM), RGB, parameters=3.1e6, gflops=5.0),
-        row("x3d_s_pose", trunk(X3DS), POSE, parameters=586.2e3, gflops=4.0),
-        row("epam", lambda: EPAMNet(60), RGB, POSE, parameters=2.5e6, gflops=8.1),
-        row("epam_attention", NestedAttention, (1, 2, *ATTENDED), parameters=107),
-        row("epam_rival_attention", RivalAttention, (1, 216, *ATTENDED), remark="the trunk has 216 channels"),
-        row(
-            "epam_rival_attention_256",
-            lambda: RivalAttention(256),
-            (1, 256, *ATTENDED),
-            parameters=2.87e3,
-            remark="the printed figure is of 256 channels",
-        ),
     )
 
 
@@ -294,4 +228,4 @@ def _sf_head(edges: Edges, joints: int) -> Sequence[PublishedRow]:
 
 
 def _sf_head_alone(channels: int, frames: int, joints: int) -> PublishedRow:
-    return _row("SF-Head", f"sf_head_{channels}", lambda: SFHead(channels), (2, channels, frames, joints))
+    return row_of("SF-Head", f"sf_head_{channels}", lambda: SFHead(channels), (2, channels, frames, joints))

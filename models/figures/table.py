@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from models.figures.counting import count
-from models.figures.published import PublishedRow, published
+from models.figures.published import published
+from models.figures.published_row import PublishedRow
 from models.graph.graphs import Edges
 
 COLUMNS = (

@@ -18,9 +18,9 @@ from models.graph.graph_layers import start_convs, way_around
 from models.graph.graphs import NUM_SUBSETS, Edges, adjacency
 from models.graph.joint_backbone import JointBackbone
 from models.graph.layouts import AGCN_LAYOUTS, GraphBlock, LayoutChoice
-from models.graph.sf_backbone import HeadLosses
-from models.graph.sfhead import SFHead, SFHeadChoice
 from models.preprocessing import JointInput
+from models.sf_head.sf_backbone import HeadLosses
+from models.sf_head.sfhead import SFHead, SFHeadChoice
 
 CUTS = (Cut(FEATURES, ("channel",), "every fusion head of AMFI-Net (SPEC 2.7); not the trunk itself"),)
 

@@ -11,7 +11,7 @@ from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
 from models.graph.graph_layers import keep_graph, start_convs, way_around
 from models.graph.graphs import NUM_SUBSETS, Edges
 from models.graph.layouts import GraphBlock, LayoutChoice
-from models.graph.sfhead import SFHeadChoice
+from models.sf_head.sfhead import SFHeadChoice
 
 DILATIONS = (1, 2)
 """Frames between the taps of the two 5-tap branches over time."""
@@ -103,7 +103,7 @@ class _GraphConv(nn.Module):
         return torch.relu_(y.add_(self.down(x)))
 
 
-class _TimeMax(nn.MaxPool2d):
+class TimeMax(nn.MaxPool2d):
     """The largest of three neighbours in time; a quarter of nn.MaxPool2d's time on a CPU. Expects no negatives."""
 
     def __init__(self, stride: int) -> None:
@@ -111,6 +111,7 @@ class _TimeMax(nn.MaxPool2d):
         self.step = stride
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T, V) → (N, C, ⌈T / stride⌉, V)."""
         t, padded = x.shape[2], F.pad(x, (0, 0, 1, 1))
         before, now, after = (padded[:, :, start : start + t : self.step] for start in range(3))
         return torch.maximum(torch.maximum(before, now), after)
@@ -137,7 +138,7 @@ class _MultiScaleTime(nn.Module):
                 nn.Conv2d(width, branch, 1),
                 nn.BatchNorm2d(branch),
                 nn.ReLU(inplace=True),
-                _TimeMax(stride),
+                TimeMax(stride),
                 nn.BatchNorm2d(branch),
             )
         )

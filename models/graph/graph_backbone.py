@@ -18,9 +18,9 @@ from models.graph.graph_layers import start_convs
 from models.graph.graphs import Edges, adjacency
 from models.graph.joint_backbone import JointBackbone
 from models.graph.layouts import AGCN_LAYOUTS, GraphBlock, LayoutChoice
-from models.graph.sf_backbone import HeadLosses, SFBackbone
-from models.graph.sfhead import SFHead, SFHeadChoice
 from models.preprocessing import JointInput
+from models.sf_head.sf_backbone import HeadLosses, SFBackbone
+from models.sf_head.sfhead import SFHead, SFHeadChoice
 
 LAST_BLOCK = "last_block"
 

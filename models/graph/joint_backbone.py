@@ -9,8 +9,8 @@ from models.checks import check_input
 from models.cuts import ClassifierInit
 from models.errors import ModelParamError
 from models.graph.layouts import LayoutChoice, graph_layout
-from models.graph.sf_backbone import SFBackbone
-from models.graph.sfhead import SFHeadChoice, sf_options
+from models.sf_head.sf_backbone import SFBackbone
+from models.sf_head.sfhead import SFHeadChoice, sf_options
 
 
 class JointBackbone(SFBackbone):
@@ -48,7 +48,12 @@ class JointBackbone(SFBackbone):
     def normalised(self, joints: Tensor) -> Tensor:
         """(B, C, T, V, M) → (B·M, V, C, T): batch norm of each channel of each person's joint."""
         c, v, m = self.in_channels, self.num_joints, self.num_people
-        check_input("joints", joints, ("B", f"C={c}", ("T", self.min_frames), f"V={v}", f"M={m}"))
+        self.check_joints(joints)
         b, t = joints.shape[0], joints.shape[2]
         x: Tensor = self.data_bn(joints.permute(0, 4, 3, 1, 2).reshape(b, m * v * c, t))
         return x.view(b * m, v, c, t)
+
+    def check_joints(self, joints: Tensor) -> None:
+        """Raise ShapeError where `joints` are not this network's (B, C, T, V, M)."""
+        c, v, m = self.in_channels, self.num_joints, self.num_people
+        check_input("joints", joints, ("B", f"C={c}", ("T", self.min_frames), f"V={v}", f"M={m}"))

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from models.cuts import FEATURES, JOINTS, Backbone
 from models.errors import ModelParamError
 from models.graph.graph_backbone import LAST_BLOCK, GraphBackbone, LastBlock
-from models.graph.sfhead import SFHeadChoice
 from models.head import CutHead, HeadInput, HeadOutput, Source, check_classes
+from models.sf_head.sfhead import SFHeadChoice
 from models.training.classifier import init_classifier
 
 

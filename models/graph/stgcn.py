@@ -16,7 +16,7 @@ from models.graph.graph_backbone import OFFICIAL, GraphBackbone, TimeConv
 from models.graph.graph_layers import keep_graph, start_convs, way_around
 from models.graph.graphs import NUM_SUBSETS, Edges
 from models.graph.layouts import GraphBlock, LayoutChoice
-from models.graph.sfhead import SFHeadChoice
+from models.sf_head.sfhead import SFHeadChoice
 
 TIME_TAPS = 5
 

@@ -24,10 +24,19 @@ WeightsKind = Literal[
     "sf_head_ctrgcn",
     "pyskl_aagcn",
     "pyskl_ctrgcn",
+    "pyskl_stgcnpp",
+    "pyskl_slowonly",
+    "pyskl_c3d",
+    "tsm_resnet50",
+    "timm",
+    "transformers",
     "epam_net_rgb",
     "epam_net_pose",
 ]
-"""Our own files, which carry their card; or a state dict of others', whose card is in PUBLISHED."""
+"""Our own files, which carry their card; or others', whose card is in PUBLISHED.
+
+That of timm's and transformers' lies beside the file.
+"""
 
 _NO_CLASSIFIER = Rename(r"^(fc|classifier)\.", None)
 """torchvision's, of ImageNet's or Kinetics's classes."""
@@ -97,11 +106,12 @@ _PYSKL = (
 )
 """Blocks from 0; the skeleton's graph, of which the blocks' graphs were begun, is kept beside them."""
 
-_PYSKL_AAGCN = (
+_PYSKL_GCN_TCN = (
     *_PYSKL,
     Rename(r"^(l\d+)\.(gcn|tcn)\.", r"\1.\g<2>1."),
     Rename(r"\.gcn1\.A$", ".gcn1.PA"),
 )
+"""AAGCN and ST-GCN++: blocks of `gcn` and `tcn`, of which `gcn` holds the learned graph."""
 
 _PYSKL_CTRGCN = (
     *_PYSKL,
@@ -115,6 +125,15 @@ _PYSKL_CTRGCN = (
 
 As tanh is odd, transposed graphs, exchanged conv1 and conv2 and a negated conv4 are the same computation.
 """
+
+_PYSKL_CONVOLUTIONS = (Rename(r"^cls_head\.fc_cls\.", CLASSIFIER), Rename(r"^backbone\.", ""))
+
+_TSM = (
+    Rename(r"^new_fc\.", CLASSIFIER),
+    Rename(r"^base_model\.", "trunk."),
+    Rename(r"\.conv1\.net\.", ".conv1."),
+)
+"""The official code wraps each block's first convolution in its shift."""
 
 
 def _epam_net(mine: str, other: str) -> tuple[Rename, ...]:
@@ -134,6 +153,31 @@ _EPAM_MAPS = {
     "with_limbs": False,
     "use_score": True,
 }
+
+_MAPS_FREE = frozenset(f"normalisation.{name}" for name in ("frames", "bones", "min_score", "dtype"))
+"""What a network that pools over time takes as it comes, and what draws the same maps."""
+
+
+def _of_posec3d(model: str) -> PublishedWeights:
+    """Of PoseC3D: trained on maps of 56 × 56 cells, tested on 64 × 64."""
+    return PublishedWeights(
+        WeightsCard(model, {}, _EPAM_MAPS),
+        _PYSKL_CONVOLUTIONS,
+        free=_MAPS_FREE,
+        also={"normalisation.size": ([64, 64],)},
+    )
+
+
+def _of_pixels(model: str, renames: tuple[Rename, ...], stem: str, frames: int) -> PublishedWeights:
+    """Of a network over frames with ImageNet's mean and std, which takes any number and size of them."""
+    scaled = {"mean": list(IMAGENET_INPUT.mean), "std": list(IMAGENET_INPUT.std)}
+    return PublishedWeights(
+        WeightsCard(model, {}, {"frames": frames, "size": 224, **scaled}),
+        renames,
+        stem=stem,
+        free=frozenset({"normalisation.frames", "normalisation.size"}),
+    )
+
 
 PUBLISHED: dict[WeightsKind, PublishedWeights] = {
     "torchvision_r3d_18": PublishedWeights(
@@ -157,7 +201,7 @@ PUBLISHED: dict[WeightsKind, PublishedWeights] = {
         crop_share=0.95,
     ),
     "pyskl_aagcn": _of_joints(
-        "aagcn", _PYSKL_AAGCN, style="pyskl", x_axis="left_to_right", num_frames=100, length="resize"
+        "aagcn", _PYSKL_GCN_TCN, style="pyskl", x_axis="left_to_right", num_frames=100, length="resize"
     ),
     "pyskl_ctrgcn": _of_joints(
         "ctrgcn",
@@ -168,25 +212,22 @@ PUBLISHED: dict[WeightsKind, PublishedWeights] = {
         num_frames=100,
         length="resize",
     ),
-    "epam_net_rgb": PublishedWeights(
-        WeightsCard(
-            "rgb_xshift",
-            {},
-            {"frames": 16, "size": 224, "mean": list(IMAGENET_INPUT.mean), "std": list(IMAGENET_INPUT.std)},
-        ),
-        _epam_net("rgb", "pose"),
-        stem="conv1_s.conv.weight",
-        free=frozenset({"normalisation.frames", "normalisation.size"}),
+    "pyskl_stgcnpp": _of_joints(
+        "stgcnpp",
+        _PYSKL_GCN_TCN,
+        style="pyskl",
+        x_axis="left_to_right",
+        num_frames=100,
+        length="resize",
     ),
+    "pyskl_slowonly": _of_posec3d("slowonly_pose"),
+    "pyskl_c3d": _of_posec3d("c3d_pose"),
+    "tsm_resnet50": _of_pixels("tsm", _TSM, "trunk.conv1.weight", frames=8),
+    "epam_net_rgb": _of_pixels("rgb_xshift", _epam_net("rgb", "pose"), "conv1_s.conv.weight", frames=16),
     "epam_net_pose": PublishedWeights(
         WeightsCard("pose_xshift", {}, _EPAM_MAPS),
         _epam_net("pose", "rgb"),
-        free=frozenset(
-            {
-                "options.frame_stride",
-                *(f"normalisation.{name}" for name in ("frames", "bones", "min_score", "dtype")),
-            }
-        ),
+        free=_MAPS_FREE | {"options.frame_stride"},
     ),
 }
 """Weights that others publish, by kind; our own files are not among them."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.errors import CheckpointError
 from models.published.card import WeightsCard
@@ -52,6 +52,8 @@ class PublishedWeights:
     """Prefix of their tensors' names in our network; tensors outside it keep their own values."""
     free: frozenset[str] = frozenset()
     """Entries of the card that such weights do not fix."""
+    convert: Callable[[dict[str, Tensor], nn.Module], dict[str, Tensor]] | None = None
+    """Brings the backbone's tensors to its names where renames alone cannot, before them."""
     also: Mapping[str, tuple[Any, ...]] | None = None
     """Values that an entry of the params may have beside the card's."""
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from models.errors import CheckpointError, ModelParamError
 from models.files import load_state, read_torch, torch_bytes, weights_content
 from models.published.card import WeightsCard, card_mismatches
+from models.published.hub import hub_weights, read_safetensors
 from models.published.kinds import PUBLISHED, WeightsKind
 from models.published.renames import PublishedWeights, renamed, state_dict_of
 from models.shown import ShownByShape
@@ -72,7 +73,7 @@ def decode(source: Path | bytes, *, sha256: str | None = None) -> Checkpoint:
 
 def weights_card(path: Path, backbone: str, kind: WeightsKind = "harcache") -> WeightsCard:
     """Return the card of a weights file: its own, or the known one of torchvision's kind. Raises ModelParamError."""
-    card = decode(path).card if kind == "harcache" else PUBLISHED[kind].card
+    card = decode(path).card if kind == "harcache" else _published_of(kind, path).card
     if card.model != backbone:
         raise ModelParamError(f"{path} holds weights of {card.model!r}, asked for is {backbone!r}")
     return card
@@ -110,7 +111,7 @@ def load_pretrained(
     files a classifier on top of the backbone is ignored. An option that a card does not name has the model's
     default.
     """
-    published = PUBLISHED.get(kind, _OWN)
+    published = _published_of(kind, path)
     read = _own if published is _OWN else _published
     card, state, loaded = read(path, sha256, published, backbone)
     free = published.free
@@ -121,6 +122,13 @@ def load_pretrained(
         state[published.stem] = state[published.stem].sum(dim=1, keepdim=True)
     load_state(backbone, state, str(path))
     return loaded
+
+
+def _published_of(kind: WeightsKind, path: Path) -> PublishedWeights:
+    """What is known of a kind of weights; of timm's and transformers', what the file's folder says."""
+    if kind == "timm" or kind == "transformers":
+        return hub_weights(kind, path)
+    return PUBLISHED.get(kind, _OWN)
 
 
 def _name(source: Path | bytes) -> str:
@@ -138,7 +146,10 @@ def _published(path: Path, sha256: str | None, published: PublishedWeights, back
     They lack what lies outside the prefix, and files from before 2018 count no batches.
     """
     content, digest = weights_content(path, sha256)
-    theirs = state_dict_of(read_torch(content, str(path)), str(path))
+    whole = read_safetensors if path.suffix == ".safetensors" else read_torch
+    theirs = state_dict_of(whole(content, str(path)), str(path))
+    if published.convert is not None:
+        theirs = published.convert(theirs, backbone)
     state, classifier = renamed(theirs, published.renames, str(path))
     lacking = {
         name: tensor

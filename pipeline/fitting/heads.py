@@ -82,8 +82,16 @@ class HeadFitting:
 
     def probabilities(self, weights: bytes | None, seed: int, ids: Ids) -> NDArray[np.float64]:
         """Return (N, K) class probabilities that the head with these weights of a training gives to `ids`."""
-        blocks = HeadBlocks(self.rows, ids, self.plan.batch)
-        return softmax(self.network.logits(weights, blocks, seed=seed, batch=self._inference_batch))
+        found = [
+            self.network.logits(
+                weights,
+                HeadBlocks(self.rows, ids, self.plan.batch, view),
+                seed=seed,
+                batch=self._inference_batch,
+            )
+            for view in self.rows.tested_views
+        ]
+        return softmax(found[0] if len(found) == 1 else np.stack(found).mean(axis=0, dtype=np.float64))
 
     def gates(self, weights: bytes | None, seed: int, ids: Ids) -> NDArray[np.float64] | None:
         """Return (N,) means over channels of the gate that the head gives to `ids`; None of a head that has none."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -51,15 +52,15 @@ class HeadBatches(ShownByShape):
 class HeadBlocks:
     """A head's inputs in order, over and over: `size` clips at a time where maps are read, else all at once."""
 
-    def __init__(self, rows: HeadRows, ids: Sequence[str], size: int) -> None:
-        self._rows, self._ids, self._size = rows, ids, size
-        self._whole = rows.read(ids) if ids and not rows.streamed else None
+    def __init__(self, rows: HeadRows, ids: Sequence[str], size: int, view: Fraction | None = None) -> None:
+        self._rows, self._ids, self._size, self._view = rows, ids, size, view
+        self._whole = rows.read(ids, view) if ids and not rows.streamed else None
 
     def __iter__(self) -> Iterator[tuple[Values, ...]]:
         if self._whole is not None:
             return iter((self._whole,))
         starts = range(0, len(self._ids), self._size)
-        return (self._rows.read(self._ids[start : start + self._size]) for start in starts)
+        return (self._rows.read(self._ids[start : start + self._size], self._view) for start in starts)
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

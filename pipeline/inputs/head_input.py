@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -43,6 +44,15 @@ class OneInput(Protocol):
         """Return what the head sees of `views`: drawn in training, and always the same without `draw`."""
         ...
 
+    @property
+    def num_views(self) -> int:
+        """A, the number of cached views of a clip."""
+        ...
+
+    def of_view(self, ids: Sequence[str], share: Fraction) -> Values:
+        """Return what the head sees in testing of one view of `ids`: that at `share`, from 0 to 1, of all of them."""
+        ...
+
     def row_keys(self) -> list[dict[str, str]]:
         """Return the cache keys that the values are made of, by clip id: one mapping an array."""
         ...
@@ -71,8 +81,19 @@ class VectorInput:
 
     def views(self, ids: Sequence[str]) -> Values:
         """Return (N, A, C) float32, or (N, 1, C), the mean over views, where none is drawn."""
-        if not self.drawn:
-            return self.read(ids)[:, None]
+        return self._every_view(ids) if self.drawn else self.read(ids)[:, None]
+
+    @property
+    def num_views(self) -> int:
+        """The most views that an array has."""
+        return max(self.store.spec(name).row_shape[0] for name in self.arrays)
+
+    def of_view(self, ids: Sequence[str], share: Fraction) -> Values:
+        """Return (N, C) float32."""
+        every = self._every_view(ids)
+        return np.asarray(every[:, int(share * every.shape[1])], np.float32)
+
+    def _every_view(self, ids: Sequence[str]) -> Values:
         crossed = self.out_of_fold
         return joined(
             [
@@ -133,6 +154,16 @@ class MapInput:
         """Return (N, A, …) of the store's own type; the first view alone where none is drawn."""
         return np.asarray(self.store.read(self.array, list(ids))[:, : None if self.drawn else 1])
 
+    @property
+    def num_views(self) -> int:
+        """A, as it is stored."""
+        return int(self.store.spec(self.array).row_shape[0])
+
+    def of_view(self, ids: Sequence[str], share: Fraction) -> Values:
+        """Return (N, *shape)."""
+        number = int(share * self.num_views)
+        return self.seen(np.asarray(self.store.read(self.array, list(ids))[:, number : number + 1]), None)
+
     def seen(self, views: Values, draw: Draw | None) -> Values:
         """(N, A, …) → (N, *shape)."""
         one = views[:, 0] if draw is None else draw.view(views)
@@ -159,14 +190,24 @@ class HeadRows:
     """All inputs of one head, in the order in which it takes them."""
 
     inputs: tuple[OneInput, ...]
+    averaged: bool = False
+    """Whether testing takes the mean of the logits over a clip's views, in place of the logits of what `read` gives."""
+
+    @property
+    def tested_views(self) -> tuple[Fraction | None, ...]:
+        """Views that testing reads one after the other, by their share; None stands for all that `read` gives."""
+        count = max(one.num_views for one in self.inputs)
+        return tuple(Fraction(view, count) for view in range(count)) if self.averaged else (None,)
 
     @property
     def streamed(self) -> bool:
         """Whether something is read batch by batch."""
         return not all(one.in_memory for one in self.inputs)
 
-    def read(self, ids: Sequence[str]) -> tuple[Values, ...]:
-        """Return every input of `ids`: (N, …) each."""
+    def read(self, ids: Sequence[str], view: Fraction | None = None) -> tuple[Values, ...]:
+        """Return every input of `ids`: (N, …) each; of one view where its share is given."""
+        if view is not None:
+            return tuple(one.of_view(ids, view) for one in self.inputs)
         return tuple(one.seen(one.views(ids), None) for one in self.inputs)
 
     def keys(self, ids: Sequence[str]) -> list[list[str]]:

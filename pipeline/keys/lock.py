@@ -26,7 +26,17 @@ TABLES = {
     "detector": "models.pose.names:PERSON_DETECTORS",
 }
 """Tables of what steps find by name: kind of part to the table that names all of that kind."""
-LIBRARIES = ("torch", "torchvision", "numpy", "pydantic", "mmpose", "rtmlib", "onnxruntime")
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "pydantic",
+    "mmpose",
+    "rtmlib",
+    "onnxruntime",
+    "timm",
+    "transformers",
+)
 """Those that decide what a network or a head refuses, and the shapes that it gives."""
 
 

@@ -76,16 +76,31 @@ class Pretrained(Section):
         "sf_head_ctrgcn",
         "pyskl_aagcn",
         "pyskl_ctrgcn",
+        "pyskl_stgcnpp",
+        "pyskl_slowonly",
+        "pyskl_c3d",
+        "tsm_resnet50",
+        "timm",
+        "transformers",
         "epam_net_rgb",
         "epam_net_pose",
     ] = "harcache"
+
+
+def _library_and_name(given: Any) -> Any:
+    """Take `timm:vit_tiny_patch16_224` apart: `kind: timm` and `name: vit_tiny_patch16_224`."""
+    kind = given.get("kind") if isinstance(given, dict) else None
+    library, colon, name = kind.partition(":") if isinstance(kind, str) else ("", "", "")
+    return (
+        {**given, "kind": library, "name": name} if colon and library in ("timm", "transformers") else given
+    )
 
 
 class _Backbone(Section):
     NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("cuts", "classifier_init")
     """Cuts decide no training; how the classifier starts is told as what it comes to (`stages.pretrain`)."""
 
-    model: Options
+    model: Annotated[Options, BeforeValidator(_library_and_name)]
     """`kind` names a network of `models.names.BACKBONES`, or a user's own as
     `package.module:Class`; the rest are its keywords."""
     plan: TrainingPlan

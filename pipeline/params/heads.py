@@ -75,6 +75,9 @@ class HeadParams(Section):
     drawn_views: tuple[str, ...] = ()
     """Methods whose heads are fitted on one cached view of each clip, drawn anew in each epoch, in place of the mean
     over views (of maps and frames: the first), the same in all inputs. They are tested as the others are."""
+    averaged_views: tuple[str, ...] = ()
+    """Methods that are tested on each cached view of a clip, their logits averaged, in place of the mean vector (of
+    maps and frames: of the first view); what they are fitted on stays. CSSIModel's sub-images are such views."""
     clips_per_class: tuple[Annotated[int, Field(gt=0)], ...] = ()
     """Small samples: for each number, heads fitted on so many training clips of each class, on the same backbones."""
     seeds: tuple[int, ...] = Field(min_length=1)

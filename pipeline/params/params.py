@@ -228,9 +228,10 @@ class Preset(Section):
             if FEATURES not in backbones[name].cuts:
                 place = ("pretrain", "backbones", name, "cuts")
                 yield place, f"heads are trained on {name!r}, so its cuts must hold {FEATURES!r}"
-        for name in train.drawn_views:
-            known = [*train.methods, *train.single_backbones]
-            yield from _none_of(("train", "drawn_views"), name, "methods", known)
+        known = [*train.methods, *train.single_backbones]
+        for field_name in ("drawn_views", "averaged_views"):
+            for name in getattr(train, field_name):
+                yield from _none_of(("train", field_name), name, "methods", known)
         if train.late_fusion != MODALITIES:
             known = [*train.methods, *train.single_backbones, *train.scores]
             for name in train.late_fusion:

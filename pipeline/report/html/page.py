@@ -14,6 +14,7 @@ from pipeline.report.html.browser import Browser, browser_section
 from pipeline.report.html.images import Picture, figures
 from pipeline.report.html.maps import ClipMaps, maps_section
 from pipeline.report.html.numbers import MINUS, edges, points
+from pipeline.report.html.paper_tables import PaperTable, tables_section
 from pipeline.report.html.style import STYLE
 from pipeline.report.html.tables import ByClass, Confusion, class_table, confusion_table, pairs_table, table
 from pipeline.report.pairs import Pairs
@@ -70,6 +71,7 @@ class Report:
     """Statistics of the gate of each method that has one."""
     confused: Confusions = field(default_factory=Confusions)
     curves: Picture | None = None
+    tables: Sequence[PaperTable] = ()
     strips: Sequence[Picture] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     """Recipe, sha256 of the weights, versions."""
@@ -154,6 +156,7 @@ def _sections(report: Report) -> Iterable[str]:
         yield _section("small-samples", "Small samples", figures([report.small_samples]))
     if report.curves:
         yield _section("curves", "Training curves", figures([report.curves]))
+    yield _section("tables", "Tables of the papers", tables_section(report.tables))
     yield _section("provenance", "Provenance", _provenance(report.provenance))
 
 

@@ -1,6 +1,7 @@
 """Tables 3 to 6 of EPAM-Net: its two networks, their fusions, the shift's share, and rival networks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pipeline.tables.spec import Row, Scale, Setup, Table, features_alone, network_row
@@ -32,7 +33,21 @@ def _backbones(rgb: Mapping[str, Any], pose: Mapping[str, Any]) -> dict[str, dic
     }
 
 
-def _at_paper_size() -> dict[str, dict[str, Any]]:
+def _rivals(*, small: bool) -> dict[str, dict[str, Any]]:
+    """The networks of Tables 5 and 6 that are not EPAM-Net's nor X3D."""
+    tsm = {"network": "resnet18"} if small else {}
+    slow = {"width": 8, "blocks": [1, 1, 1, 1]} if small else {}
+    pose_slow, c3d = (_SMALL, {"width": 8}) if small else ({}, {})
+    return {
+        "tsm_8": {**_rgb("tsm", **tsm), "recipe": "rgb8"},
+        "tsm_16": _rgb("tsm", **tsm),
+        "slowonly": {**_rgb("slowonly", **slow), "recipe": "rgb8"},
+        "pose_c3d": _pose("c3d_pose", **c3d),
+        "pose_slowonly": _pose("slowonly_pose", **pose_slow),
+    }
+
+
+def _at_paper_size(backbones: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """The networks of the paper; plans by SPEC 3.4, of which weight decay and clipping are the code's."""
     shared = {"schedule": "cosine", "weight_decay": 3.0e-4, "grad_clip": 40.0}
     plans = {
@@ -44,8 +59,8 @@ def _at_paper_size() -> dict[str, dict[str, Any]]:
         "heatmaps": {"flip_chance": 0.5},
     }
     return {
-        name: {**one, "plan": plans[one["modality"]], "dropout": 0.5, **seen[one["modality"]]}
-        for name, one in _backbones({}, {}).items()
+        name: {"dropout": 0.5, "plan": plans[one["modality"]], **seen[one["modality"]], **one}
+        for name, one in backbones.items()
     }
 
 
@@ -72,7 +87,7 @@ SETUPS: Mapping[Scale, Setup] = {
             "with_joints": True,
             "with_limbs": False,
         },
-        backbones=_at_paper_size(),
+        backbones=_at_paper_size(_backbones({}, {})),
         plan={
             "epochs": 10,
             "batch": 24,
@@ -86,6 +101,27 @@ SETUPS: Mapping[Scale, Setup] = {
     ),
 }
 
+_EIGHT: Mapping[Scale, Mapping[str, Any]] = {
+    "small": {"rule": "centered", "num_frames": 8},
+    "paper": {"rule": "strided", "num_frames": 8, "stride_frames": 6},
+}
+"""Sampling of the networks of Table 5 that look at eight frames."""
+
+
+def _compared(scale: Scale, setup: Setup) -> Setup:
+    """Tables 5 and 6: the rival networks too, and a recipe of eight frames."""
+    rivals = _rivals(small=scale == "small")
+    window = {} if scale == "small" else {"size": [224, 224], **_WINDOW}
+    return replace(
+        setup,
+        backbones={**setup.backbones, **(rivals if scale == "small" else _at_paper_size(rivals))},
+        sample={**setup.sample, "rgb8": _EIGHT[scale]},
+        recipes={**setup.recipes, "rgb8": {"sampling": "rgb8", **window}},
+    )
+
+
+COMPARED: Mapping[Scale, Setup] = {scale: _compared(scale, setup) for scale, setup in SETUPS.items()}
+
 SELECTION = "on test accuracy (the official trainer keeps the best top-1 of the test loader)"
 
 
@@ -95,7 +131,7 @@ def _table(number: int, caption: str, rows: tuple[Row, ...], reference: str, **m
         title=f"EPAM-Net, Table {number}: {caption}",
         rows=rows,
         reference=reference,
-        setups=SETUPS if number == 3 else features_alone(SETUPS),
+        setups=SETUPS if number == 3 else features_alone(SETUPS if number == 4 else COMPARED),
         level="end to end",
         networks_by_seed=True,
         selection=SELECTION,
@@ -112,15 +148,6 @@ def _fused(label: str, method: str, paper: Mapping[str, float], **options: Any) 
 
 def _every(*percent: float) -> dict[str, float]:
     return dict(zip((*NTU, *TOYOTA), percent, strict=True))
-
-
-def _absent(label: str, percent: float, parameters: float, gflops: float) -> Row:
-    return Row(
-        label=label,
-        paper={SUBJECT: percent},
-        sizes={"parameters": parameters, "gflops": gflops},
-        why_not="another paper's network, not built here",
-    )
 
 
 EPAM_TABLES: tuple[Table, ...] = (
@@ -159,9 +186,9 @@ EPAM_TABLES: tuple[Table, ...] = (
         5,
         "RGB networks",
         (
-            _absent("TSM, 8 frames", 92.3, 23.6e6, 33.0),
-            _absent("TSM, 16 frames", 93.7, 23.6e6, 65.9),
-            _absent("SlowOnly", 94.9, 31.9e6, 42.0),
+            network_row("TSM, 8 frames", "tsm_8", {SUBJECT: 92.3}, network="tsm_8"),
+            network_row("TSM, 16 frames", "tsm_16", {SUBJECT: 93.7}, network="tsm_16"),
+            network_row("SlowOnly", "slowonly", {SUBJECT: 94.9}, network="slowonly"),
             network_row("X3D", "rgb_x3d", {SUBJECT: 94.0}, network="x3d_m"),
             network_row("RGB-X-ShiftNet", "rgb", {SUBJECT: 94.8}, network="rgb_xshift"),
         ),
@@ -171,8 +198,8 @@ EPAM_TABLES: tuple[Table, ...] = (
         6,
         "skeleton networks",
         (
-            _absent("C3D", 92.5, 3.4e6, 16.8),
-            _absent("SlowOnly", 93.1, 2.0e6, 15.9),
+            network_row("C3D", "pose_c3d", {SUBJECT: 92.5}, network="c3d_pose"),
+            network_row("SlowOnly", "pose_slowonly", {SUBJECT: 93.1}, network="slowonly_pose"),
             network_row("X3D", "pose_x3d", {SUBJECT: 92.84}, network="x3d_s_pose"),
             network_row("Pose-X-ShiftNet", "pose", {SUBJECT: 92.72}, network="pose_xshift"),
         ),

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from models.cuts import Backbone
-from models.graph.sf_losses import SFLossOptions, SFParts, head_loss
-from models.graph.sfhead import SFHead, SFHeadOptions
+from models.sf_head.sf_losses import SFLossOptions, SFParts, head_loss
+from models.sf_head.sfhead import SFHead, SFHeadOptions
 
 
 class HeadLosses:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from models.checks import check_input
 from models.errors import ModelParamError
-from models.graph.narrow_conv import NarrowConv2d
-from models.graph.sf_losses import SFLossOptions, SFParts
+from models.sf_head.narrow_conv import NarrowConv2d
+from models.sf_head.sf_losses import SFLossOptions, SFParts
 
 Gate = Literal["temporal", "spatial", "channel"]
 """One of ATDA, ASDA and ACDA: attention over time, space and channels (Table 3)."""

@@ -1,0 +1,1 @@
+"""Networks of timm and transformers as backbones, from files on this machine alone."""

@@ -1,0 +1,1 @@
+"""SF-Head: the module, its losses, and backbones that may hold it."""
