@@ -175,7 +175,9 @@ def export(
 def publish(
     context: typer.Context,
     store: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A store's folder.")],
-    to: Annotated[str, typer.Option(help="Folder, or s3://BUCKET/PATH, that will hold this store alone.")],
+    to: Annotated[
+        str, typer.Option(help="Folder, s3://BUCKET/PATH or hf://datasets/USER/NAME for this store alone.")
+    ],
     licence: Annotated[
         str | None, typer.Option(help="SPDX identifier, as CC-BY-4.0, or a file with the terms; needed.")
     ] = None,

@@ -130,7 +130,7 @@ def test_an_expression_has_no_page_of_its_own() -> None:
 def test_places_that_cannot_be_are_refused(store: Path, tmp_path: Path) -> None:
     for to, says in (
         (str(store.parent), "lies already"),
-        ("hf://datasets/lab/set", "hf upload-large-folder"),
+        ("https://lab.example/set", "copy the folder"),
         ("nosuch://x", "cannot be reached"),
     ):
         with pytest.raises(DatasetError, match=says):

@@ -29,23 +29,46 @@ class Sent:
     removed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What lies at a place, beside what shall."""
+
+    files: int
+    """Number of files that the manifest lists."""
+    same: Mapping[str, FileFacts]
+    """Those that are there already, whole."""
+    strange: tuple[str, ...]
+    """Names of files there that the store does not have."""
+    manifest: bytes | None
+    """The manifest there; None without one."""
+
+    def is_same(self, manifest: bytes) -> bool:
+        """Whether there is nothing to do."""
+        return self.manifest == manifest and len(self.same) == self.files and not self.strange
+
+    @property
+    def nothing_sent(self) -> Sent:
+        """Outcome of doing nothing."""
+        return Sent(0, 0, self.files + 1, 0)
+
+
 class Place:
     """The folder at an address."""
 
     def __init__(self, to: str) -> None:
         """Raise DatasetError where nothing can be published there."""
         scheme = to.partition("://")[0] if "://" in to else ""
-        if scheme in ("hf", "http", "https"):
+        if scheme in ("http", "https"):
             raise DatasetError(
-                f"--to {to}: publish to a folder or s3://BUCKET/PATH. For a web server, copy the folder there. Every "
-                "file sent to hf:// would be a commit of its own: publish to a folder, then send that at once with "
-                "`hf upload-large-folder REPO FOLDER --repo-type dataset`"
+                f"--to {to}: publish to a folder, s3://BUCKET/PATH or hf://datasets/USER/NAME. For a web server, copy "
+                "the folder there"
             )
         try:
             self._fs, root = fsspec.core.url_to_fs(to)
         except (ImportError, ValueError) as error:
             raise DatasetError(
-                f"--to {to} cannot be reached ({error}); S3 needs: pip install s3fs"
+                f"--to {to} cannot be reached ({error}); S3 needs: pip install s3fs, the Hugging Face Hub: "
+                "pip install huggingface_hub"
             ) from error
         self._root = root.rstrip("/")
         self.folder = Path(root) if "file" in self._fs.protocol else None
@@ -71,19 +94,16 @@ class Place:
         The manifest goes first where there is one, and comes back last: what is half sent opens nowhere. files, facts:
         what the manifest lists. Raises DatasetError where something else lies there.
         """
-        there = self._sizes(store)
-        known = self._known(store, there)
-        same = {
-            name: fact for name, fact in facts.items()
-            if there.get(name) == fact.size and name in known and known[name].digest == fact.digest
-        }  # fmt: skip
-        old = self.whole(f"{store}/{MANIFEST}") if MANIFEST in there else None
-        strange = there.keys() - facts.keys() - {MANIFEST}
-        if old == manifest and len(same) == len(facts) and not strange:
-            return Sent(0, 0, len(facts) + 1, 0)
+        plan = self.planned(store, facts)
+        if plan.is_same(manifest):
+            return plan.nothing_sent
+        same, strange = dict(plan.same), plan.strange
         self._note(store, same)
         self._remove(
-            [f"{store}/{name}" for name in ([MANIFEST] if old is not None else []) + sorted(strange)]
+            [
+                f"{store}/{name}"
+                for name in ([MANIFEST] if plan.manifest is not None else []) + sorted(strange)
+            ]
         )
         size, kept = 0, len(same)
         for name in sorted(facts.keys() - same.keys()):
@@ -93,6 +113,28 @@ class Place:
         size += self.send(f"{store}/{MANIFEST}", manifest)
         self._remove([store + JOURNAL])
         return Sent(len(facts) + 1 - kept, size, kept, len(strange))
+
+    def finish(self) -> None:
+        """Make everything that was sent be there; here it is as soon as it was sent."""
+
+    def opened_at(self, store: str) -> str:
+        """Address under which others open the store."""
+        return f"{self.address}/{store}"
+
+    def reader_options(self) -> dict[str, Any] | None:
+        """Return what `harstore.open` needs at `opened_at`; None where the environment says it all."""
+        return None
+
+    def planned(self, store: str, facts: Mapping[str, FileFacts]) -> "Plan":
+        """Compare what lies at `store` with the files that shall."""
+        there = self._sizes(store)
+        known = self._known(store, there)
+        same = {
+            name: fact for name, fact in facts.items()
+            if there.get(name) == fact.size and name in known and known[name].digest == fact.digest
+        }  # fmt: skip
+        old = self.whole(f"{store}/{MANIFEST}") if MANIFEST in there else None
+        return Plan(len(facts), same, tuple(sorted(there.keys() - facts.keys() - {MANIFEST})), old)
 
     def others(self, store: str) -> list[str]:
         """Names of other stores in this folder."""
@@ -140,13 +182,9 @@ class Place:
             self._fs.rm_file(f"{self._root}/{name}")
 
 
-def _errors_of_s3() -> tuple[type[BaseException], ...]:
-    """What S3's client raises that is no OSError, as where there are no credentials; none without it."""
-    try:
-        from botocore.exceptions import BotoCoreError
-    except ImportError:
-        return ()
-    return (BotoCoreError,)
+def content_bytes(content: Content) -> int:
+    """Return the number of bytes of a file that is to be sent."""
+    return content.stat().st_size if isinstance(content, Path) else len(content)
 
 
 def _noted(data: bytes) -> dict[str, FileFacts]:

@@ -16,6 +16,7 @@ from cache.upkeep.verify import verify_store
 from pipeline.errors import DatasetError
 from pipeline.exchange.citations import citation_cff, datacite
 from pipeline.exchange.descriptions import FileFact, Release, croissant, readme
+from pipeline.exchange.hub import place_at
 from pipeline.exchange.licences import TEXT_FILE, Licence, licence_of
 from pipeline.exchange.places import Content, Place, Sent
 from pipeline.exchange.versions import next_version, published_versions, record_version, version_name
@@ -66,7 +67,7 @@ def publish(
             version_name(version)  # refused before anything is read
         place = _place(to, store)
         contents, facts, manifest = _licensed(store, terms)
-        address = f"{place.address}/{store.name}"
+        address = place.opened_at(store.name)
         digest, date = parse_manifest(manifest).digest, datetime.now(UTC).date().isoformat()
         name = next_version(place, version, digest)
         release = Release(
@@ -79,13 +80,14 @@ def publish(
     sent = place.send_store(store.name, contents, facts, manifest)
     if name not in published_versions(place):
         record_version(place, store, name, date, digest)
-    with harstore.open(address) as found:
+    place.finish()
+    with harstore.open(address, storage_options=place.reader_options()) as found:
         return Published(address, len(found), found.card.digest, sent, terms, found.card.licence, name)
 
 
 def _place(to: str, store: Path) -> Place:
     """The place, for this store alone."""
-    place = Place(to)
+    place = place_at(to)
     if place.folder is not None and place.folder.resolve() == store.parent:
         raise DatasetError(f"{to} is where the store lies already: publish to another folder")
     if others := place.others(store.name):

@@ -10,6 +10,7 @@ from typing import Any
 from cache.store.store import Store, open_store
 from cache.upkeep.why import Difference, differences
 from pipeline.errors import DatasetError
+from pipeline.exchange.hub import place_at
 from pipeline.exchange.places import Place
 
 FOLDER = "versions"
@@ -133,7 +134,7 @@ def record_version(place: Place, store: Path, name: str, date: str, digest: str)
 
 def diff_versions(to: str, a: str, b: str) -> VersionDiff:
     """Compare two versions of what was published at `to`, by their records. Raises DatasetError for an unknown one."""
-    place = Place(to)
+    place = place_at(to)
     one, other = (_version(place, version_name(name)) for name in (a, b))
     mine, theirs = _clips(one), _clips(other)
     changed = {
