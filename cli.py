@@ -238,9 +238,7 @@ def pyskl_export(
 def pyskl_import(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PYSKL's pickle.")],
     dataset: Annotated[str, typer.Argument(help="New dataset: the file goes to data/raw/NAME.")],
-    layout: Annotated[
-        str | None, typer.Option(help="Of the joints, where their number does not tell.")
-    ] = None,
+    layout: Annotated[str | None, typer.Option(help="Of the joints, where needed.")] = None,
 ) -> None:
     """Read a pickle without running any of it, place it as a dataset, and print a preset for params.yaml."""
     with _explained():
@@ -259,6 +257,20 @@ def pose_check() -> None:
         lines, works = check_engines()
         typer.echo("\n".join(lines))
         raise typer.Exit(0 if works else REFUSED)
+
+
+@pose_app.command("export")
+def pose_export(
+    dataset: Dataset,
+    to: Annotated[Path, typer.Option(help="Folder for a netCDF file a clip.")],
+    clip: Annotated[list[str] | None, typer.Option(help="Clip id; repeatable; default: all.")] = None,
+) -> None:
+    """Write an indexed dataset's joints in pixels as movement's datasets of poses."""
+    with _explained():
+        from pipeline.exchange.movement_export import export_poses
+        from pipeline.paths import Paths
+
+        typer.echo(export_poses(Paths(PROJECT, dataset), to, clip))
 
 
 @recipes_app.command("check")

@@ -10,11 +10,15 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from tiny import Project
 
+from cache import open_store
+from pipeline.catalog.skeletons import read_skeleton
 from pipeline.datasets.table import movement_file
 from pipeline.datasets.table.adapter import Table
-from pipeline.errors import ParamError, SkeletonError
-from pipeline.skeleton.layouts import COCO_17, MEDIAPIPE_33
+from pipeline.errors import DatasetError, ParamError, SkeletonError
+from pipeline.exchange.movement_export import export_poses
+from pipeline.skeleton.layouts import COCO_17, MEDIAPIPE_33, NTU_25
 from pipeline.values import Skeleton
 
 
@@ -228,3 +232,42 @@ def test_reading_leaves_warnings_and_the_console_as_they_were(tmp_path: Path) ->
     deeplabcut(tmp_path / "clip.csv", frames=1)
     read(tmp_path, "clip.csv", "coco_17")
     assert warnings.showwarning is shown
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("movement")
+def test_poses_are_written_as_movement_has_them_and_come_back(finished: Project, tmp_path: Path) -> None:
+    """Joints in pixels, scores, frames: as they were, people by how sure they are; movement's own check passes."""
+    xarray = pytest.importorskip("xarray")
+    from movement.validators.datasets import ValidPosesInputs
+
+    store = open_store(finished.paths.store("skeletons"))
+    done = export_poses(finished.paths, tmp_path / "out")
+    assert (
+        str(done) == f"{tmp_path / 'out'}: 58 clips, {sum(p.stat().st_size for p in done.files) / 1e6:.1f} MB"
+    )
+    for path in done.files[:6]:
+        skeleton = read_skeleton(store, path.stem)
+        with xarray.open_dataset(path) as dataset:
+            ValidPosesInputs.validate(dataset)
+            assert dataset["position"].dims == ("time", "space", "keypoints", "individuals")
+            assert dataset["keypoints"].values.tolist() == list(NTU_25.joints)
+            assert dataset["time"].values.tolist() == skeleton.video_frame.tolist()
+            people = [int(name.removeprefix("person_")) for name in dataset["individuals"].values]
+            written = np.transpose(skeleton.joints_2d[:, people], (0, 3, 2, 1))
+            np.testing.assert_array_equal(dataset["position"].values, written)
+        back, _ = read(tmp_path / "out", path.name, "ntu_25")
+        known = np.isfinite(skeleton.joints_2d[:, people]).all(-1)
+        assert np.isfinite(back.joints_2d).all(-1).sum() == known.sum()
+        assert set(back.video_frame.tolist()) <= set(skeleton.video_frame.tolist())
+        if people == [0]:
+            rows = np.isin(skeleton.video_frame, back.video_frame)
+            np.testing.assert_array_equal(back.joints_2d[:, 0], skeleton.joints_2d[rows, 0])
+            np.testing.assert_array_equal(
+                np.where(known[rows, 0], back.score[:, 0], 0),
+                np.where(known[rows, 0], skeleton.score[rows, 0], 0),
+            )
+    (one,) = export_poses(finished.paths, tmp_path / "one", [done.files[0].stem]).files
+    assert one.read_bytes()
+    with pytest.raises(DatasetError, match="no usable clip 'nobody'"):
+        export_poses(finished.paths, tmp_path / "one", ["nobody"])

@@ -1,4 +1,4 @@
-"""Tracks of SLEAP and DeepLabCut, read by the package movement, which is known here alone."""
+"""Tracks of SLEAP and DeepLabCut, read by the package movement, and its datasets, written: it is known here alone."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -28,8 +28,8 @@ def check_installed() -> None:
     """Raise ParamError, with what to do, where the package is not there."""
     if find_spec("movement") is None:
         raise ParamError(
-            "table: it names skeletons of SLEAP or DeepLabCut, and the package movement, which reads them, is not "
-            "there: make movement (docs/datasets.md)"
+            "tracks of SLEAP and DeepLabCut, and datasets of poses, are read and written by the package movement, "
+            "which is not there: make movement (docs/datasets.md)"
         )
 
 
@@ -65,6 +65,29 @@ def read_movement(
         dict(zip(frames.tolist(), one, strict=True)) for one in numbers.swapaxes(0, 1)
     ]
     return tracked(individuals, picked, layout, max_persons, path.name)
+
+
+def write_movement(path: Path, skeleton: Skeleton, layout: Layout) -> None:
+    """Write joints in pixels as movement's dataset of poses (netCDF), which `read_movement` reads back.
+
+    Its times are the video's frames, its confidence the joints' score; slots in which nobody is ever known are left
+    out. Raises SkeletonError where no joint is known in pixels.
+    """
+    load = _movement()
+    known = np.asarray(np.isfinite(skeleton.joints_2d).all(axis=3), bool)
+    people = np.flatnonzero(known.any(axis=2).any(axis=0))
+    if not people.size:
+        raise SkeletonError("no joint is known in pixels, which is what movement's datasets hold")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = load.from_numpy(
+            position_array=np.transpose(skeleton.joints_2d[:, people], (0, 3, 2, 1)),
+            confidence_array=np.transpose(skeleton.score[:, people], (0, 2, 1)),
+            individual_names=[f"person_{slot}" for slot in people],
+            keypoint_names=list(layout.joints),
+            source_software="harcache",
+        )
+        dataset.assign_coords(time=skeleton.video_frame).to_netcdf(path)
 
 
 def _dataset(path: Path) -> Any:
