@@ -94,6 +94,21 @@ def test_zarr_and_xarray(released: Path, vectors: tuple[list[str], Any]) -> None
     assert len(ids) == len(set(ids))
 
 
+def test_the_cards_lines_for_zarr_alone(
+    released: Path, vectors: tuple[list[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dataset card's second snippet, as it stands there."""
+    ids, values = vectors
+    code = (released / "README.md").read_text().split("```python\n")[2].split("```")[0]
+    monkeypatch.chdir(released)
+    found: dict[str, Any] = {}
+    exec(code.replace("skeleton_0", "video_0", 1), found)
+    assert [name for name in found["ids"] if name] == ids
+    places = [found["ids"].index(name) for name in ids]
+    assert np.array_equal(found["values"][places], values, equal_nan=True)
+    assert len(found["classes"]) > found["labels"].max()
+
+
 def test_h5py(released: Path, vectors: tuple[list[str], Any]) -> None:
     ids, values = vectors
     with h5py.File(released / "features.h5") as file:

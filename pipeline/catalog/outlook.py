@@ -89,8 +89,8 @@ def hold_out_note(catalog: Catalog) -> str:
     if not training or len(groups) > 1:
         return ""
     return (
-        f"the training clips are of one {catalog.axis}, so nothing can be held out in whole groups: tell their "
-        "subject, camera or setup, or let `pretrain` hold out single clips (pretrain.hold_out: {by: clip})"
+        f"the training clips are of one {catalog.axis}, so nothing can be held out in whole groups: "
+        "pretrain.hold_out: {by: clip} holds out single clips; for whole groups, tell their subject, camera or setup"
     )
 
 

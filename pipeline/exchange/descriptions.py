@@ -194,5 +194,15 @@ store = harstore.open({address!r})  # every byte is checked
 store.clip(store.ids[0])
 ```
 
-It is Zarr v3: `zarr.open_group({address!r}, mode="r")` and `xarray.open_zarr` read it too. `croissant.json` lists every
-file with its sha256, `manifest.json` in the store with its blake2b-160."""
+With Zarr alone (version 3; `xarray.open_zarr` reads it too):
+
+```python
+import zarr
+
+group = zarr.open_group({address!r}, mode="r")
+ids = [bytes(row).rstrip(b"\\0").decode() for row in group["clip_id"][:]]  # "" is an empty row
+values = group[{next(iter(release.arrays))!r}][:]  # a row of NaN is a clip that failed, or an empty row
+labels, classes = group["label"][:], group.attrs.get("classes")
+```
+
+`croissant.json` lists every file with its sha256, `manifest.json` in the store with its blake2b-160."""

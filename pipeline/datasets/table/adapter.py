@@ -38,7 +38,7 @@ class Table:
     """
 
     name = "table"
-    card = Card(title="Own recordings", licence=UNSTATED_LICENCE, citation="None given", url="")
+    card = Card(title="Own recordings", licence=UNSTATED_LICENCE, citation="", url="")
 
     def __init__(
         self,
