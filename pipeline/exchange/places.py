@@ -31,7 +31,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What lies at a place, beside what shall."""
+    """Comparison of the files at a place with those that shall lie there."""
 
     files: int
     """Number of files that the manifest lists."""
