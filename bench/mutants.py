@@ -24,7 +24,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.mutant_inputs import FAILED, KINDS
+from bench.mutant_inputs import KINDS
+from bench.mutant_kinds import FAILED
 from pipeline.errors import PipelineError
 
 SECONDS = 20
@@ -99,7 +100,9 @@ def verdict(kind: str, number: int, sound: bytes) -> str:
     signal.alarm(SECONDS)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / name).write_bytes(mutant(kind, number, sound))
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(mutant(kind, number, sound))
             found = KINDS[kind].read(Path(folder), name)
             return "refused" if FAILED in found else "flagged" if found else "read"
     except PipelineError as error:

@@ -223,6 +223,22 @@ def test_torn_skeletons_are_refused(content: bytes, tmp_path: Path) -> None:
         dataset.read_skeleton(clip)
 
 
+@pytest.mark.parametrize("method", [1, 12, 14, 97])
+@pytest.mark.parametrize("bits", [0, 1])
+def test_archives_compressed_otherwise_or_encrypted_are_refused(
+    method: int, bits: int, tmp_path: Path
+) -> None:
+    """In a zip's directory, flag bit 0 says encrypted; methods 1 and 97 nobody reads, 12 is bzip2 and 14 LZMA."""
+    dataset, clip = table_with_skeleton(tmp_path, joints_2d=np.ones((1, 1, 20, 2)))
+    content = bytearray((tmp_path / "run.npz").read_bytes())
+    for header, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.index(header) + at
+        content[place : place + 4] = bytes([bits, 0, method, 0])
+    (tmp_path / "run.npz").write_bytes(bytes(content))
+    with pytest.raises(SkeletonError, match=r"run\.npz: no readable \.npz file"):
+        dataset.read_skeleton(clip)
+
+
 def test_skeletons_need_a_layout(tmp_path: Path) -> None:
     folder = write_table(tmp_path, "video,label,skeleton\nrun.avi,a,run.npz\n", videos=())
     with pytest.raises(

@@ -1,10 +1,11 @@
-"""300 spoilt inputs of every kind, each read, flagged or refused in our own words; `bench/mutants.py` runs 20,000."""
+"""25 spoilt inputs of every kind, each read, flagged or refused in our own words; `bench/mutants.py` runs 20,000."""
 
 from pathlib import Path
 
 import pytest
 
-from bench.mutant_inputs import FAILED, KINDS
+from bench.mutant_inputs import KINDS
+from bench.mutant_kinds import FAILED
 from bench.mutants import GOOD, mutant, verdict
 
 EACH = 25
@@ -13,8 +14,8 @@ EACH = 25
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_sound_inputs_are_read(kind: str, tmp_path: Path) -> None:
     of = KINDS[kind]
+    (tmp_path / of.file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / of.file).write_bytes(of.sound())
-    assert len(KINDS) * EACH == 300
     assert FAILED not in of.read(tmp_path, of.file) or kind in (
         "csv",
         "parquet",

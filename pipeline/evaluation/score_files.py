@@ -1,9 +1,6 @@
 """Files of class scores by clip id, as other programs write them: pickles, `.npz` and CSV."""
 
 import csv
-import io
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,12 +12,10 @@ from numpy.typing import NDArray
 
 from pipeline.datasets.pyskl.plain_pickle import read_plain_pickle
 from pipeline.errors import DatasetError
+from pipeline.npz import npz_arrays
 from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float64]
-
-TORN = (ValueError, TypeError, KeyError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
-"""Errors of NumPy on what is no `.npz` of plain arrays."""
 
 SHOWN = 3
 """Number of names that a message lists."""
@@ -90,10 +85,9 @@ def _kind(value: Any) -> str:
 
 def _zipped(path: Path) -> _Rows:
     try:
-        with np.load(io.BytesIO(path.read_bytes())) as file:
-            arrays = {name: np.asarray(file[name]) for name in file.files}
-    except TORN as error:
-        raise DatasetError(f"{path.name}: no readable .npz file of plain arrays ({error})") from error
+        arrays = npz_arrays(path.read_bytes())
+    except ValueError as error:
+        raise DatasetError(f"{path.name}: {error}") from error
     if lacking := [name for name in ("ids", "scores") if name not in arrays]:
         raise DatasetError(f"{path.name}: no array {' and '.join(lacking)}; it has {sorted(arrays)}")
     ids = arrays["ids"]

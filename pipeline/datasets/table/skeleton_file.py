@@ -1,21 +1,16 @@
 """Skeletons of one's own recordings, from `.npz` files; and what stands in where there are none."""
 
-import zipfile
-import zlib
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SkeletonError
+from pipeline.npz import npz_arrays
 from pipeline.skeleton.layouts import WHOLE_FRAME, Layout
 from pipeline.values import Skeleton
 
 JOINTS = {"joints_3d": 3, "joints_2d": 2}
-
-TORN = (ValueError, TypeError, AttributeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
-"""Errors that NumPy raises on what is no `.npz`: `.npy` (no context), pickles, bytes cut short."""
 
 
 def read_npz_skeleton(path: Path, layout: Layout, max_persons: int) -> tuple[Skeleton, frozenset[str]]:
@@ -70,10 +65,9 @@ def _load(path: Path) -> dict[str, NDArray[np.generic]]:
     except FileNotFoundError as error:
         raise SkeletonError(f"{path.name}: no such file; make it, or leave the cell empty") from error
     try:
-        with np.load(BytesIO(content)) as file:
-            arrays = {name: np.asarray(file[name]) for name in file.files}
-    except TORN as error:
-        raise SkeletonError(f"{path.name}: no readable .npz file ({error})") from error
+        arrays = npz_arrays(content)
+    except ValueError as error:
+        raise SkeletonError(f"{path.name}: {error}") from error
     for name, array in arrays.items():
         if array.dtype.kind not in "iuf":
             raise SkeletonError(f"{path.name}: {name} must hold numbers, got {array.dtype}")

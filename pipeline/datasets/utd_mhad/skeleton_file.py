@@ -2,13 +2,13 @@
 
 from io import BytesIO
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets.utd_mhad.matfile import read_mat
 from pipeline.errors import SkeletonError
+from pipeline.npz import TORN
 from pipeline.skeleton.layouts import UTD_20
 from pipeline.values import Skeleton
 
@@ -44,8 +44,11 @@ def read_joints_2d(path: Path, num_frames: int) -> NDArray[np.float64]:
     """Read (T, 20, 2) pixels of the RGB frame from `.npy`, or `.csv` with a line a frame (x0, y0, x1, y1, …)."""
     try:
         content = BytesIO(path.read_bytes())
+    except FileNotFoundError as error:
+        raise SkeletonError(f"{path.name}: not readable as 2-D joints ({error})") from error
+    try:
         joints = np.load(content) if path.suffix == ".npy" else np.loadtxt(content, delimiter=",", ndmin=2)
-    except (ValueError, TypeError, EOFError, BadZipFile, FileNotFoundError) as error:
+    except TORN as error:
         raise SkeletonError(f"{path.name}: not readable as 2-D joints ({error})") from error
     expected = (num_frames, UTD_20.num_joints, 2)
     if not isinstance(joints, np.ndarray) or joints.ndim == 0:
