@@ -167,12 +167,7 @@ def scores(ending: str, rng: Rng = None) -> bytes:
         sink_text = StringIO()
         sink_text.write("clip_id,a,b,c\n" + "\n".join(",".join(map(str, row)) for row in rows) + "\n")
         return sink_text.getvalue().encode(errors="replace")
-    content: Any = {
-        repr(row[0]) if row[0].__hash__ is None else row[0]: np.array(row[1:], object) for row in rows
-    }
-    content = {
-        name: row if rng and rng.random() < 0.2 else np.array([1.0, 2, 3]) for name, row in content.items()
-    }
+    content: Any = {str(row[0])[:99]: row[1:] for row in rows}
     if rng is not None:
         content[rng.choice(list(content))] = rng.choice((*ODD_CELLS, odd_array(rng, values)))
     return pickle.dumps(content, protocol=4)

@@ -147,6 +147,7 @@ def test_the_flaws_of_the_demo_are_found(finished: Project) -> None:
     assert (found["missing"].count, found["missing"].of) == (2, 63)
     assert (found["unusable"].count, found["unusable"].of) == (3, 61)
     assert found["empty"].count == flags["no_body_frames"] > 0
+    assert found["lost joints"].count == flags["nan_joints"] + flags["no_body_frames"] == 4
     assert "skeletons end before their video" in found["short"].text
     assert found["short"].count == flags["length_mismatch"]
     assert found["swapped sides"].count == found["swapped bodies"].count == 0
@@ -218,7 +219,11 @@ def test_the_page_shows_flaws_and_pictures_of_the_worst(finished: Project) -> No
     page = (finished.paths.reports / "index.html").read_text()
     assert '<section id="quality">' in page
     pictures = {path.name for path in (finished.paths.reports / "pictures").glob("quality_*")}
-    assert {name.split("_S0")[0] for name in pictures} == {"quality_empty", "quality_motion"}
+    assert {name.split("_S0")[0] for name in pictures} == {
+        "quality_empty",
+        "quality_lost_joints",
+        "quality_motion",
+    }
 
 
 def test_without_recordings_videos_are_left_out_and_that_is_said(copied: Project) -> None:

@@ -21,6 +21,7 @@ from pipeline.catalog.skeletons import check_length, pack, read_facts, read_flag
 from pipeline.datasets.opened import clip_of, dataset_of, files_to_prove, need_video
 from pipeline.datasets.protocol import Dataset, Digested, Listing, fit_to_video, without_absurd
 from pipeline.errors import SkeletonError
+from pipeline.skeleton.gaps import fill_lost
 from pipeline.values import Clip, Skeleton
 
 if TYPE_CHECKING:  # only `index` decodes and estimates poses here, and other stages import this too
@@ -74,6 +75,9 @@ class IndexWork:
         fitted, more = fit_to_video(skeleton, facts.num_frames)
         kept, odd = without_absurd(fitted, dataset.layout if self.pose is None else self.pose.layout)
         found = flags | more | odd | facts.flags
+        if "joined_bodies" not in found:  # a slot is then not one person
+            kept, filled = fill_lost(kept, self.params.gaps)
+            found |= filled
         made = pack(clip_id, kept, facts, found, self.params.max_frames)
         return {name: rows for name, rows in made.items() if name in arrays}
 

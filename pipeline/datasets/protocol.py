@@ -39,9 +39,11 @@ FLAGS = (
     "interlaced",
     "several_videos",
     "nobody_found",
+    "filled_joints",
 )
-"""Quality flags that reading a clip may raise: `pipeline.datasets.ntu.bodies.select_bodies` and
-`pipeline.pose.estimate` say what each of the skeleton's means, `pipeline.decoding.numbering` each of the video's. A
+"""Quality flags that reading a clip may raise: `pipeline.datasets.ntu.bodies.select_bodies`,
+`pipeline.pose.estimate` and `pipeline.skeleton.gaps` say what each of the skeleton's means,
+`pipeline.decoding.numbering` each of the video's. A
 place here is a bit in the rows of stores, cached ones too: new flags stand last, and none is moved or reused. A store
 names its bits itself (attribute `flags`)."""
 

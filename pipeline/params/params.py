@@ -18,12 +18,14 @@ from pipeline.params.heads import (
 )
 from pipeline.params.pose import PoseParams
 from pipeline.params.sections import Mistake, MistakesError, Options, Place, Section, known_keys, nearest
+from pipeline.skeleton.gaps import GapRule
 from pipeline.skeleton.heatmaps import HeatmapRule
 from pipeline.skeleton.layouts import Layout
 from pipeline.video.crop_recipe import CropRecipe
 from pipeline.video.sampling import SamplingRule
 
 Sampling = Annotated[SamplingRule, BeforeValidator(known_keys(SamplingRule))]
+Gaps = Annotated[GapRule, BeforeValidator(known_keys(GapRule))]
 Crop = Annotated[CropRecipe, BeforeValidator(known_keys(CropRecipe))]
 
 
@@ -46,6 +48,8 @@ class IndexParams(Section):
     shard_rows: int = Field(default=1024, gt=0, multiple_of=64)
     pose: PoseParams | None = None
     """Joints estimated from the videos, in place of the dataset's own skeletons; None reads those."""
+    gaps: Gaps = GapRule()
+    """Joints that were lost for a while: left unknown, or filled, for every stage after this one."""
 
 
 class CropParams(Section):

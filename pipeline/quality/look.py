@@ -17,6 +17,7 @@ from pipeline.quality.motions import MOST_FRAMES, person_box, skeleton_motion, t
 from pipeline.quality.swaps import Swap, body_swaps, side_swaps
 from pipeline.rng import rng_for
 from pipeline.shown import ShownByShape
+from pipeline.skeleton.gaps import lost_joints
 from pipeline.skeleton.layouts import LAYOUTS
 from pipeline.values import Skeleton
 
@@ -28,6 +29,8 @@ MOST_SKELETONS = 5000
 
 MOST_DECODED = 8_000
 """Frames after which no further video is decoded; of a clip within a recording, those before it count too."""
+
+LOST = "joints unknown between two frames that know them; `index.gaps` fills them"
 
 OFF_FRAMES = 2
 """Frames from which a clip counts as out of step: of one frame, motion between frames cannot tell."""
@@ -42,13 +45,14 @@ def drawn(entries: Sequence[Entry], count: int) -> list[Entry]:
 
 
 def look_at_skeletons(store: Store, catalog: Catalog) -> tuple[tuple[Finding, ...], int]:
-    """Return the findings about empty frames and exchanged identities, and how many skeletons were read."""
-    layout, empty = LAYOUTS[catalog.layout], list[Example]()
+    """Return the findings about empty frames, lost joints, exchanged identities; and how many skeletons were read."""
+    layout, empty, lost = LAYOUTS[catalog.layout], list[Example](), list[tuple[float, Example]]()
     sides, bodies = dict[str, list[Swap]](), dict[str, list[Swap]]()
     chosen = drawn([entry for entry in catalog.entries if entry.usable], MOST_SKELETONS)
     for clip_id in (entry.clip.clip_id for entry in chosen):
         skeleton = read_skeleton(store, clip_id)
         empty += _empty(clip_id, skeleton)
+        lost += _lost(clip_id, skeleton)
         sides[clip_id] = side_swaps(skeleton, layout)
         bodies[clip_id] = body_swaps(skeleton)
     empty.sort(key=lambda one: (-float(one.detail.partition(" ")[0]), one.clip_id))
@@ -56,6 +60,9 @@ def look_at_skeletons(store: Store, catalog: Catalog) -> tuple[tuple[Finding, ..
     text = f"frames that show nobody; {flagged} of all {len(catalog.entries)} clips are flagged so"
     return (
         Finding("empty", len(empty), len(chosen), text, empty),
+        Finding(
+            "lost joints", len(lost), len(chosen), LOST, [one for _, one in sorted(lost, key=_most_lost)]
+        ),
         _swapped("swapped sides", "left and right of a body change places between two frames", sides),
         _swapped("swapped bodies", "two bodies change places between two frames", bodies),
     ), len(chosen)
@@ -66,6 +73,21 @@ def _empty(clip_id: str, skeleton: Skeleton) -> Iterator[Example]:
     if nobody.any():
         share = 100 * float(nobody.mean())
         yield Example(clip_id, f"{share:.0f} % of {len(nobody)} frames", int(np.argmax(nobody)))
+
+
+def _lost(clip_id: str, skeleton: Skeleton) -> Iterator[tuple[float, Example]]:
+    """Yield the share of joints that are lost between two sightings, and the clip, where there are any."""
+    seen, lost, lengths = lost_joints(skeleton)
+    if lost.any():
+        share = float(lost.sum() / (lost.sum() + seen.sum()))
+        longest = int(lengths.max())
+        detail = f"{100 * share:.1f} % of them, {longest} frames on end at most"
+        yield share, Example(clip_id, detail, int(np.argmax(lengths.max(axis=(1, 2)))))
+
+
+def _most_lost(found: tuple[float, Example]) -> tuple[float, str]:
+    share, example = found
+    return -share, example.clip_id
 
 
 def _swapped(kind: str, text: str, found: dict[str, list[Swap]]) -> Finding:

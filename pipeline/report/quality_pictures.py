@@ -35,7 +35,7 @@ WORST = 2
 AROUND = 4
 """Frames of a clip that are drawn."""
 
-DRAWN = ("empty", "swapped sides", "swapped bodies", "doubled")
+DRAWN = ("empty", "lost joints", "swapped sides", "swapped bodies", "doubled")
 """Kinds of flaws that frames show."""
 
 

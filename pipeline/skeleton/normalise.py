@@ -68,8 +68,15 @@ class SkeletonInput:
     2s-AGCN's code (preprocess.py) turns the bone from left to right shoulder there; `right_to_left` is half a
     turn away.
     """
+    gaps: Literal["fill", "mask"] = "fill"
+    """Joints that are unknown while their person is there: interpolated in time, or 0, as in ST-GCN's Kinetics feeder.
+
+    What `index.gaps` filled already is known here.
+    """
 
     def __post_init__(self) -> None:
+        if self.gaps not in ("fill", "mask"):
+            raise ParamError(f"gaps must be fill or mask, got {self.gaps!r}")
         if self.num_frames < 1 or self.max_persons < 1:
             raise ParamError(f"num_frames and max_persons must be 1 or more, got {self}")
         if not 0 < self.crop_share <= 1:
@@ -80,18 +87,18 @@ def normalise(skeleton: Skeleton, layout: Layout, how: SkeletonInput) -> Array:
     """Normalise a skeleton at the clip's own length L: (3, L, V, M) float32; 0 where a person or joint is unknown.
 
     Frames before the first and after the last that show anybody are dropped; frames between them stay,
-    empty or not, so that time does not shift. A joint lost for a while is interpolated linearly in time; a
-    person lost for a while stays absent.
+    empty or not, so that time does not shift. A joint lost for a while is interpolated linearly in time, or stays 0
+    (`how.gaps`); a person lost for a while stays absent.
     """
     if skeleton.score.shape[2] != layout.num_joints:
         raise SkeletonError(
             f"layout {layout.name} has {layout.num_joints} joints, got {skeleton.score.shape[2]}"
         )
     if how.joints == "pixels" or (how.joints == "either" and not _has_joints(skeleton.joints_3d, skeleton)):
-        joints, known = _cleaned(skeleton.joints_2d, skeleton, how.max_persons)
+        joints, known = _cleaned(skeleton.joints_2d, skeleton, how)
         moved = _from_pixels(joints, known, _cleaned_score(skeleton, known), layout, how)
     else:
-        joints, known = _cleaned(skeleton.joints_3d, skeleton, how.max_persons)
+        joints, known = _cleaned(skeleton.joints_3d, skeleton, how)
         moved = _from_metres(joints, known, layout, how)
     moved *= known[..., None]
     return np.ascontiguousarray(moved.transpose(3, 0, 2, 1), dtype=np.float32)
@@ -128,12 +135,16 @@ def _span(skeleton: Skeleton, seen: Bools) -> slice:
     return slice(int(frames[0]), int(frames[-1]) + 1)
 
 
-def _cleaned(joints: Array, skeleton: Skeleton, max_persons: int) -> tuple[NDArray[np.float64], Bools]:
-    """(L, M, V, D) joints without NaN, and (L, M, V) where they are known, gaps filled; M = max_persons."""
+def _cleaned(joints: Array, skeleton: Skeleton, how: SkeletonInput) -> tuple[NDArray[np.float64], Bools]:
+    """(L, M, V, D) joints without NaN, and (L, M, V) where they are known, gaps as `how` says; M = max_persons."""
+    max_persons = how.max_persons
     joints = joints[:, :max_persons]
     seen = _finite(joints) & skeleton.present[:, :max_persons, None]
     span = _span(skeleton, seen)
-    filled, known = fill_gaps(joints[span], seen[span], skeleton.present[span, :max_persons])
+    if how.gaps == "mask":
+        filled, known = np.where(seen[span][..., None], joints[span], np.float64(0)), seen[span]
+    else:
+        filled, known = fill_gaps(joints[span], seen[span], skeleton.present[span, :max_persons])
     missing = max_persons - joints.shape[1]
     if not missing:
         return filled, known

@@ -18,8 +18,7 @@ def fill_gaps(
     if not (known & ~seen).any():
         return np.where(known[..., None], values, 0.0) + np.float64(0.0), known
     frames = np.arange(len(values))[:, None, None]
-    before = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
-    after = np.minimum.accumulate(np.where(seen, frames, len(values))[::-1], axis=0)[::-1]
+    before, after = sightings(seen)
     ever = before[-1] >= 0
     first, last = np.where(before < 0, after, before), np.where(after >= len(values), before, after)
     first, last = np.where(ever, first, 0)[..., None], np.where(ever, last, 0)[..., None]
@@ -27,6 +26,17 @@ def fill_gaps(
     clean = np.where(seen[..., None], values, 0.0)
     start, end = np.take_along_axis(clean, first, axis=0), np.take_along_axis(clean, last, axis=0)
     return np.where(known[..., None], start + share * (end - start), 0.0), known
+
+
+def sightings(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """For each frame of (L, M, V), the last one up to it and the first one from it on that see a joint.
+
+    -1 and L where there is none. Seen in frames 1 and 3 of 5: before -1 1 1 3 3, after 1 1 3 3 5.
+    """
+    frames = np.arange(len(seen))[:, None, None]
+    before = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
+    after = np.minimum.accumulate(np.where(seen, frames, len(seen))[::-1], axis=0)[::-1]
+    return before, after
 
 
 def repeat_to(base: NDArray[np.float32], num_frames: int) -> NDArray[np.float32]:
