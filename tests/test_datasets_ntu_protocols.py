@@ -5,8 +5,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.datasets.ntu.adapter import Ntu
-from pipeline.datasets.ntu.protocols import XSUB_60_TRAIN, XSUB_120_TRAIN, missing_skeletons, ntu_split
-from pipeline.errors import ParamError
+from pipeline.datasets.ntu.protocols import (
+    OFFICIAL_SIDES,
+    XSUB_60_TRAIN,
+    XSUB_120_TRAIN,
+    missing_skeletons,
+    ntu_split,
+)
+from pipeline.errors import DatasetError, ParamError
 from pipeline.values import Clip
 
 
@@ -54,3 +60,20 @@ def test_published_lists_are_whole() -> None:
     assert (len(missing_skeletons(60)), len(missing_skeletons(120))) == (302, 535)
     assert missing_skeletons(60) < missing_skeletons(120)
     assert all(int(clip_id[-3:]) <= 60 for clip_id in missing_skeletons(60))
+
+
+def test_a_whole_dataset_has_sides_as_large_as_its_owners_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three clips, the whole for once, subjects 1 and 2 train and 3 tests; as many as are published, in all."""
+    assert [sum(sides) for sides in OFFICIAL_SIDES[60].values()] == [56_880 - 302] * 2
+    assert [sum(sides) for sides in OFFICIAL_SIDES[120].values()] == [114_480 - 535] * 2
+    for subject in (1, 2, 3):
+        (tmp_path / f"S001C001P{subject:03d}R001A001.skeleton").touch()
+    (clip, *_) = Ntu(tmp_path).listing().clips
+    monkeypatch.setitem(OFFICIAL_SIDES, 60, {"xsub": (2, 1), "xview": (2, 1)})
+    assert Ntu(tmp_path).split(clip, "xsub") == "train"
+    message = "ntu: xview: all 3 clips are there; expected 2 to train and 1 to test, found 0 and 3"
+    with pytest.raises(DatasetError, match=message):
+        Ntu(tmp_path).split(clip, "xview")
+    assert Ntu(tmp_path, missing_list="none").split(clip, "xview") == "test"

@@ -109,8 +109,8 @@ def test_names_that_cannot_be_fail_by_name(one_clip: Path) -> None:
     assert "names no action 1 to 27" in reason
 
 
-def test_odd_numbered_subjects_train(tmp_path: Path) -> None:
-    dataset = UtdMhad(tmp_path)
+def test_odd_numbered_subjects_train(one_clip: Path) -> None:
+    dataset = UtdMhad(one_clip)
     sides = [dataset.split(Clip("x", 0, "x", subject=subject), "cross_subject") for subject in range(1, 9)]
     assert sides == ["train", "test"] * 4
     assert dataset.axis("cross_subject") == "subject"

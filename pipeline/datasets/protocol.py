@@ -150,6 +150,20 @@ class Digested(Protocol):
         """sha256 of the clip's own part, for those of its `sources` that are shared."""
 
 
+def check_official(name: str, protocol: str, sides: Sequence[Split], expected: tuple[int, int]) -> None:
+    """DatasetError where all clips of a dataset are there, and its sides are not as large as its owners say.
+
+    sides: of every clip that can be used. expected: clips that train, and that test.
+    """
+    found = sides.count("train"), sides.count("test")
+    if len(sides) >= sum(expected) and found != expected:
+        raise DatasetError(
+            f"{name}: {protocol}: all {len(sides):,} clips are there; expected {expected[0]:,} to train and "
+            f"{expected[1]:,} to test, found {found[0]:,} and {found[1]:,}: names that were changed, or files that are "
+            "not of it; fetch it again"
+        )
+
+
 def fit_to_video(skeleton: Skeleton, num_video_frames: int) -> tuple[Skeleton, frozenset[str]]:
     """Drop the skeleton frames beyond the video's end; `length_mismatch` where the two lengths differ.
 

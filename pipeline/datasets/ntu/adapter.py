@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Set
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,12 +12,13 @@ from pipeline.datasets.ntu.bodies import BodyRule
 from pipeline.datasets.ntu.protocols import (
     NUM_ACTIONS,
     NUM_CLIPS,
+    OFFICIAL_SIDES,
     PROTOCOL_AXES,
     missing_skeletons,
     ntu_split,
 )
 from pipeline.datasets.ntu.skeleton_file import num_frames_of, read_ntu_skeleton
-from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
+from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice, check_official
 from pipeline.errors import DatasetError, SkeletonError, VideoError
 from pipeline.skeleton.layouts import NTU_25
 from pipeline.values import Clip, Skeleton, Split
@@ -77,6 +78,7 @@ class Ntu:
         self.official = missing_list == "published"
         self.classes = tuple(f"A{action:03d}" for action in range(1, NUM_ACTIONS[version] + 1))
         self.protocols = tuple(PROTOCOL_AXES[version])
+        self._check_sides = cache(self._refuse_other_sides)
 
     def listing(self) -> Listing:
         """Clips with video and skeleton; a skeleton without a video is incomplete, a video without one fails."""
@@ -88,7 +90,13 @@ class Ntu:
         return "rgb" if self._files.paths["video"] else "none"
 
     def split(self, clip: Clip, protocol: str) -> Split:
-        """The official side: `xsub` and `xview` of NTU 60, `xsub` and `xset` of NTU 120."""
+        """The official side: `xsub` and `xview` of NTU 60, `xsub` and `xset` of NTU 120. Raises DatasetError.
+
+        Where the published dataset is whole, both sides must be as large as its owners say.
+        """
+        check_choice(protocol, self.protocols, f"protocol of NTU RGB+D {self.version}")
+        if self.official:
+            self._check_sides(protocol)
         return ntu_split(clip, protocol, self.version)
 
     def axis(self, protocol: str) -> Axis:
@@ -117,6 +125,10 @@ class Ntu:
         if clip.skeleton is None:
             raise SkeletonError(f"{clip.clip_id}: {NO_SKELETON}")
         return self.root / clip.skeleton
+
+    def _refuse_other_sides(self, protocol: str) -> None:
+        sides = [ntu_split(clip, protocol, self.version) for clip in self._listing.clips]
+        check_official(self.name, protocol, sides, OFFICIAL_SIDES[self.version][protocol])
 
     @cached_property
     def _files(self) -> FoundFiles:

@@ -30,6 +30,13 @@ PROTOCOL_AXES: dict[int, dict[str, Axis]] = {
 }
 """Official protocols of each version, and what differs between their two sides."""
 
+OFFICIAL_SIDES: dict[int, dict[str, tuple[int, int]]] = {
+    60: {"xsub": (40_091, 16_487), "xview": (37_646, 18_932)},
+    120: {"xsub": (63_026, 50_919), "xset": (54_468, 59_477)},
+}
+"""Clips that train and that test, those on the published list of missing skeletons left out, as PYSKL's and CTR-GCN's
+lists have them."""
+
 
 def ntu_split(clip: Clip, protocol: str, version: int) -> Split:
     """The official side of a clip; set-ups of even number train."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.datasets.find_files import FoundFiles, find_clips
 from pipeline.datasets.no_video import without_video
-from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice
+from pipeline.datasets.protocol import Axis, Card, Listing, Modality, check_choice, check_official
 from pipeline.datasets.utd_mhad.depth_video import MatDepthVideo
 from pipeline.datasets.utd_mhad.skeleton_file import one_person, project, read_joints_2d, read_joints_3d
 from pipeline.errors import ClipError, DatasetError, SkeletonError, VideoError
@@ -33,7 +33,10 @@ CLASSES = (
 TRAIN_SUBJECTS = frozenset((1, 3, 5, 7))
 """Cross-subject protocol of Chen, Jafari and Kehtarnavaz (ICIP 2015); subjects 2, 4, 6 and 8 test."""
 
-NUM_CLIPS = 861
+SIDES = (431, 430)
+"""Clips that train and that test."""
+
+NUM_CLIPS = sum(SIDES)
 """Recordings of the whole dataset: 27 actions, 8 subjects, 4 trials, less 3 that are corrupt."""
 
 PATTERNS = {
@@ -89,6 +92,7 @@ class UtdMhad:
         check_choice(modality, ("depth", "rgb"), "utd_mhad: modality")
         self.root = Path(root)
         self.played = modality
+        self._check_sides = cache(self._refuse_other_sides)
 
     @property
     def modality(self) -> Modality:
@@ -100,9 +104,10 @@ class UtdMhad:
         return self._listing
 
     def split(self, clip: Clip, protocol: str) -> Split:
-        """Subjects 1, 3, 5 and 7 train."""
+        """Subjects 1, 3, 5 and 7 train. Raises DatasetError where the whole dataset has sides of other sizes."""
         check_choice(protocol, self.protocols, "protocol of UTD-MHAD")
-        return "train" if clip.subject in TRAIN_SUBJECTS else "test"
+        self._check_sides(protocol)
+        return _side(clip)
 
     def axis(self, protocol: str) -> Axis:
         """Return the axis of every protocol: subjects."""
@@ -147,6 +152,9 @@ class UtdMhad:
             )
         return read_joints_2d(self.root / joints2d, num_frames)
 
+    def _refuse_other_sides(self, protocol: str) -> None:
+        check_official(self.name, protocol, [_side(clip) for clip in self._listing.clips], SIDES)
+
     @cached_property
     def _files(self) -> FoundFiles:
         return find_clips(self.root, self.name, PATTERNS)
@@ -178,6 +186,10 @@ class UtdMhad:
             },
             incomplete=tuple((clip_id, VideoError.__name__, NO_VIDEO) for clip_id in sorted(lone_skeletons)),
         )
+
+
+def _side(clip: Clip) -> Split:
+    return "train" if clip.subject in TRAIN_SUBJECTS else "test"
 
 
 def _clip(clip_id: str, video: str, skeleton: str) -> Clip:
