@@ -38,7 +38,8 @@ from pipeline.params.modalities import refuse_absent, refuse_blind
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
 from pipeline.pose.estimate import TRACKING, PoseEstimator
-from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
+from pipeline.pose.own_boxes import MARGIN
+from pipeline.skeleton.layouts import BOX_4, LAYOUTS, WHOLE_FRAME
 
 if TYPE_CHECKING:
     from pipeline.params.params import Preset
@@ -178,6 +179,7 @@ def _poses(paths: Paths, params: "PoseParams | None", dataset: Dataset) -> _Pose
             params.max_persons,
             params.track,
             around_own=params.boxes == "skeleton",
+            margin=0.0 if dataset.layout is BOX_4 else MARGIN,
         ),
         {**in_key(params), "tracking": TRACKING, "made_by": made_by},
         tuple(dict.fromkeys(runtime)),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.skeleton.layouts import LAYOUTS, SMARTHOME_13, WHOLE_FRAME, Layout
+from pipeline.skeleton.layouts import BOX_4, LAYOUTS, SMARTHOME_13, WHOLE_FRAME, Layout
 
-BODIES = [layout for layout in LAYOUTS.values() if layout is not WHOLE_FRAME]
+BODIES = [layout for layout in LAYOUTS.values() if layout not in (BOX_4, WHOLE_FRAME)]
 
 
 @pytest.mark.parametrize("layout", BODIES, ids=lambda layout: layout.name)

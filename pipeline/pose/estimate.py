@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ParamError
 from pipeline.pose.networks import Floats, PersonDetector, Picture, PoseNetwork
-from pipeline.pose.own_boxes import boxes_around
+from pipeline.pose.own_boxes import MARGIN, boxes_around
 from pipeline.pose.tracked import tracked_skeleton
 from pipeline.pose.tracking import People, TrackRule, follow
 from pipeline.skeleton.layouts import Layout
@@ -37,6 +37,8 @@ class PoseEstimator:
     rule: TrackRule
     around_own: bool = False
     """Whether people are looked for around the dataset's own skeletons."""
+    margin: float = MARGIN
+    """Share of a body's sides by which its box reaches beyond those."""
 
     @property
     def stops(self) -> tuple[type[Exception], ...]:
@@ -66,7 +68,7 @@ class PoseEstimator:
 
     def _people(self, video: VideoSource, facts: VideoFacts, own: Skeleton | None) -> Iterator[People]:
         """People of each frame in turn."""
-        given = None if own is None else iter(boxes_around(own, facts.num_frames))
+        given = None if own is None else iter(boxes_around(own, facts.num_frames, margin=self.margin))
         pictures = (np.asarray(frame) for _, frame in video.frames(range(facts.num_frames)))
         at_once = max(1, BLOCK_BYTES // (3 * facts.height * facts.width))
         while block := list(islice(pictures, at_once)):

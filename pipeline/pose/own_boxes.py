@@ -11,10 +11,11 @@ MARGIN = 0.1
 """Share of a body's width and height by which its box reaches beyond its joints, on each side."""
 
 
-def boxes_around(skeleton: Skeleton, num_frames: int) -> list[Floats]:
+def boxes_around(skeleton: Skeleton, num_frames: int, *, margin: float = MARGIN) -> list[Floats]:
     """Return for each video frame the boxes (P, 4) of the people there: left, top, right and bottom in pixels.
 
-    They reach a tenth of a body's sides beyond its known joints. Frames take joints as `joints_at` gives them.
+    They reach `margin` of a body's sides beyond its known joints; none around boxes that were given.
+    Frames take joints as `joints_at` gives them.
     """
     joints, score = joints_at(skeleton, np.arange(num_frames))
     known = (score > 0) & np.isfinite(joints).all(axis=3)
@@ -22,6 +23,6 @@ def boxes_around(skeleton: Skeleton, num_frames: int) -> list[Floats]:
     found = []
     for people, seen in zip(joints, np.asarray(known.any(axis=2)), strict=True):
         boxes = extents(people[seen])
-        margin = MARGIN * (boxes[:, 2:] - boxes[:, :2])
-        found.append(np.hstack([boxes[:, :2] - margin, boxes[:, 2:] + margin]).astype(np.float32))
+        beyond = margin * (boxes[:, 2:] - boxes[:, :2])
+        found.append(np.hstack([boxes[:, :2] - beyond, boxes[:, 2:] + beyond]).astype(np.float32))
     return found

@@ -245,6 +245,18 @@ MEDIAPIPE_33 = Layout(
 )  # fmt: skip
 """MediaPipe's pose landmarks in pixels; its connections are the limbs, and the bones hang from the nose, as COCO's."""
 
+BOX_4 = Layout(
+    name="box_4",
+    joints=("left_top", "right_top", "left_bottom", "right_bottom"),
+    bones=((1, 0), (2, 0), (3, 1)),
+    centre=0,
+    spine=((2, 3), (0, 1)),
+    shoulders=(1, 0),
+    pairs=((0, 1), (2, 3)),
+    limbs=((0, 1), (0, 2), (1, 3), (2, 3)),
+)
+"""Corners of a person's box, left and right as the picture has them: boxes from elsewhere, and no body."""
+
 WHOLE_FRAME = Layout(
     name="whole_frame", joints=("centre",), bones=(), centre=0, spine=((0,), (0,)), shoulders=(0, 0), pairs=()
 )
@@ -261,6 +273,7 @@ LAYOUTS: dict[str, Layout] = {
         OPENPOSE_25,
         OPENPOSE_18,
         MEDIAPIPE_33,
+        BOX_4,
         WHOLE_FRAME,
     )
 }

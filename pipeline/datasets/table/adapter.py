@@ -12,7 +12,7 @@ from pipeline.datasets.table.joint_files import JointRule, read_joints
 from pipeline.datasets.table.rows import clips_of, read_rows
 from pipeline.datasets.table.skeleton_file import whole_frame_skeleton
 from pipeline.errors import DatasetError, ParamError, SkeletonError, VideoError
-from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
+from pipeline.skeleton.layouts import BOX_4, LAYOUTS, WHOLE_FRAME
 from pipeline.values import UNKNOWN, Clip, Skeleton, Split
 from pipeline.video.video import AvVideo, VideoSource
 
@@ -154,7 +154,8 @@ class Table:
                 f"table: it names skeletons; say their layout, one of {known}, or drop the column"
             )
 
-        if any(Path(clip.skeleton or "").suffix in movement_file.SUFFIXES for clip in self._clips):
+        suffixes = {Path(clip.skeleton or "").suffix for clip in self._clips}
+        if suffixes & {*movement_file.SUFFIXES} - ({".csv"} if self.layout is BOX_4 else set()):
             movement_file.check_installed()
 
     def _list(self) -> Listing:

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.datasets.table.boxes import coco_corners
 from pipeline.datasets.table.keypoints import BROKEN, Floats, followed, last_number
 from pipeline.errors import SkeletonError
-from pipeline.skeleton.layouts import COCO_17, Layout
+from pipeline.skeleton.layouts import BOX_4, COCO_17, Layout
 from pipeline.values import Skeleton
 
 FORM = "COCO's keypoint JSON: `images` and `annotations`, or a list of results with image_id and keypoints"
@@ -23,8 +24,8 @@ def read_coco(
     """The skeleton in a document of 17 keypoints a person, each x, y, and visibility (0 unknown) or score; its flags.
 
     An image's frame is its `frame_id`; else the last number in its `file_name`; else its id. People are followed from
-    frame to frame; `track_id` is not read. An annotation without keypoints is nobody. Raises SkeletonError, with the
-    file's `name`.
+    frame to frame; `track_id` is not read. An annotation without keypoints is nobody. Layout `box_4`
+    takes people's `bbox` in place of keypoints. Raises SkeletonError, with the file's `name`.
     """
     try:
         results = document if isinstance(document, list) else document["annotations"]
@@ -32,13 +33,16 @@ def read_coco(
         people: dict[int, list[Floats]] = {number - first_frame: [] for number in (frames or {}).values()}
         for one in results:
             number = _number(one["image_id"]) if frames is None else _listed(frames, one["image_id"], name)
-            if one.get("keypoints") and one.get("num_keypoints", 1):
+            if layout is BOX_4:
+                box = coco_corners(one)
+                people.setdefault(number - first_frame, []).extend([] if box is None else [box])
+            elif one.get("keypoints") and one.get("num_keypoints", 1):
                 people.setdefault(number - first_frame, []).append(_person(one["keypoints"], name))
     except SkeletonError:
         raise
     except BROKEN as error:
         raise SkeletonError(f"{name}: expected {FORM} ({error!r:.80})") from error
-    return followed(people, COCO_17, layout, max_persons, name)
+    return followed(people, BOX_4 if layout is BOX_4 else COCO_17, layout, max_persons, name)
 
 
 def _frames(images: list[dict[str, Any]], name: str) -> dict[Any, int]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.datasets.table import coco_keypoints, mediapipe, movement_file
+from pipeline.datasets.table.boxes import read_boxes
 from pipeline.datasets.table.keypoints import read_json
 from pipeline.datasets.table.openpose import read_openpose
 from pipeline.datasets.table.skeleton_file import read_npz_skeleton
-from pipeline.skeleton.layouts import Layout
+from pipeline.skeleton.layouts import BOX_4, Layout
 from pipeline.values import Skeleton
 
 
@@ -39,6 +40,8 @@ def read_joints(
         if mediapipe.is_mediapipe(document):
             return mediapipe.read_mediapipe(document, path.name, layout, max_persons, frame_size())
         return coco_keypoints.read_coco(document, path.name, layout, max_persons, first_frame)
+    if path.suffix == ".csv" and layout is BOX_4:
+        return read_boxes(path, max_persons, first_frame)
     if path.suffix in movement_file.SUFFIXES:
         return movement_file.read_movement(path, layout, max_persons, first_frame, rule.keypoint_names)
     return read_npz_skeleton(path, layout, max_persons)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 from pipeline.errors import SkeletonError
 from pipeline.pose.tracked import tracked_skeleton
 from pipeline.pose.tracking import People, Track, TrackRule, follow
-from pipeline.skeleton.layouts import Layout
+from pipeline.skeleton.layouts import BOX_4, Layout
 from pipeline.values import Skeleton
 
 Floats = NDArray[np.float64]
 
 RULE = TrackRule(min_score=0.0)
 """Rule of `index.pose`, but for the least score: who writes keypoints has said already that somebody is there."""
+
+BOX_RULE = replace(RULE, similarity="iou")
+"""Rule for boxes: four corners spread otherwise than joints do."""
 
 MOST_FRAMES = 100_000
 """Frame numbers from here on are no frames of one clip, an hour at 25 frames a second: something else was read."""
@@ -59,7 +63,9 @@ def followed(
     length = _length(people, name)
     found = [_people(people.get(frame, ()), picked) for frame in range(length)]
     _refuse_normalised(found, name)
-    return _in_slots(follow(found, RULE, layout), length, layout, max_persons, name)
+    return _in_slots(
+        follow(found, BOX_RULE if layout is BOX_4 else RULE, layout), length, layout, max_persons, name
+    )
 
 
 def tracked(
