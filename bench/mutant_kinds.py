@@ -1,4 +1,4 @@
-"""What every kind of spoilt input shares: odd values, and reading a dataset to the end as `index` does."""
+"""Shared parts of all kinds of spoilt input: odd values, and reading a dataset to the end as `index` does."""
 
 import random
 import warnings
