@@ -65,7 +65,8 @@ def shortened(path: Path, frames: int) -> list[str]:
         kept.append(bodies := next(lines))
         for _ in range(int(bodies)):
             _, _, facts = next(lines).partition(" ")
-            kept += [f"{{body}} {facts}", joints := next(lines), *islice(lines, int(joints))]
+            joints = next(lines)
+            kept += [f"{{body}} {facts}", joints, *islice(lines, int(joints))]
     return kept
 
 

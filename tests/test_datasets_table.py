@@ -243,7 +243,7 @@ def test_skeletons_need_a_layout(tmp_path: Path) -> None:
     folder = write_table(tmp_path, "video,label,skeleton\nrun.avi,a,run.npz\n", videos=())
     with pytest.raises(
         ParamError,
-        match=r"say their layout, one of \['coco_17', .*'ntu_25', 'nw_ucla_20', 'openpose_18', .*, 'utd_20'\]",
+        match=r"say their layout, one of \['box_4', 'coco_17', .*'ntu_25', 'nw_ucla_20', 'openpose_18', .*, 'utd_20'\]",
     ):
         Table(folder)
     with pytest.raises(ParamError, match="did you mean 'ntu_25'"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pose_clips
 import pytest
+from house import HOUSE
 from numpy.typing import NDArray
 from odd_sets import TABLE
 from test_stages_pose import CLIPS, found, posed
@@ -132,7 +133,12 @@ def test_missing_packages_are_named_with_the_way_on(tmp_path: Path, monkeypatch:
     ran = CliRunner().invoke(cli.app, ["pose", "check"])
     assert ran.exit_code == 2
     assert ran.output.count("does not work") == 2
-    assert ran.output.count("make pose") == 2
+    said = " ".join(ran.output.split())
+    assert said.count("make pose") == 2
+    makefile = (HOUSE / "Makefile").read_text()
+    for package in ("rtmlib==0.0.16", "mmpose==1.3.2"):
+        assert said.count(package) == 2
+        assert package in makefile
     with pytest.raises(ModelParamError, match="make pose"):
         RtmlibNetwork(**made(tmp_path, rtmpose_like(64, 48))).read()
 

@@ -13,8 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from models.errors import ModelParamError
-
-INSTALL = "install what pose estimation needs: make pose (docs/pose.md)"
+from models.pose.install import INSTALL
 
 COCO_MODULES = ("", ".coco", ".cocoeval", ".mask")
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from models.errors import CheckpointError, ModelError, ModelParamError
 from models.files import weights_content
+from models.pose.install import INSTALL
 
 BATCH = 8
 """Pictures that a network with a free batch size sees at once, always; the last ones may be zeros."""
 
-INSTALL = "install what pose estimation needs: make pose (docs/pose.md)"
 GPU = "CUDAExecutionProvider"
 RUNTIME = ("onnxruntime", "opencv-python")
 """Packages whose major and minor version decides what is found; of rtmlib the whole version does (`rtmlib_version`)."""

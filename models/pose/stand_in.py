@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.errors import ModelParamError
+from models.pose.install import INSTALL
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 """Scale of the picture that RTMPose and ViTPose are given, in RGB."""
@@ -124,7 +125,5 @@ def _onnx() -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise ModelParamError(
-            f"onnx cannot be imported ({error}); it comes with the extra `onnx`: make pose"
-        ) from error
+        raise ModelParamError(f"onnx cannot be imported ({error}); {INSTALL}") from error
     return onnx
