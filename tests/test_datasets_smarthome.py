@@ -161,7 +161,8 @@ def test_partial_downloads_strays_and_another_folder(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "smarthome_rgb.zip").touch()
     with pytest.raises(
-        DatasetError, match=r"no recording below .*file names must fit .*; found smarthome_rgb\.zip"
+        DatasetError,
+        match=r"no recording below .*expected mp4/.* and skeletonv12/.*_pose3d\.json …; found smarthome_rgb\.zip",
     ):
         Smarthome(tmp_path / "b").listing()
 

@@ -22,14 +22,17 @@ class FoundFiles:
     """Clips of which nobody can say which file is theirs, and why; they are in `paths` too."""
 
 
-def find_clips(root: Path, dataset: str, patterns: Mapping[str, re.Pattern[str]]) -> FoundFiles:
+def find_clips(
+    root: Path, dataset: str, patterns: Mapping[str, re.Pattern[str]], *, expected: str
+) -> FoundFiles:
     """The files below `root`, by kind and clip.
 
     A file is of a kind where its whole name fits the kind's pattern, whose group `clip_id` says whose it is.
-    Links to folders are followed. DatasetError where there is no such folder, or no such file.
+    Links to folders are followed. DatasetError, which names the `expected` files, where there is no such folder or none
+    of them, with what is there instead.
     """
     if not root.is_dir():
-        raise DatasetError(f"{dataset}: no folder {root}; put the dataset there, or name its folder")
+        raise DatasetError(f"{dataset}: no folder {root}; expected {expected} in it")
     found: dict[str, dict[str, str]] = {kind: {} for kind in patterns}
     unclear: dict[str, str] = {}
     for path in files_below(root):
@@ -42,10 +45,7 @@ def find_clips(root: Path, dataset: str, patterns: Mapping[str, re.Pattern[str]]
                 elif not place.isascii() and not is_text(place):
                     unclear[match["clip_id"]] = f"the folder {place!a} is not UTF-8; rename it"
     if not any(found.values()):
-        here = some_names(sorted(path.name for path in root.iterdir())) or "an empty folder"
-        raise DatasetError(
-            f"{dataset}: no recording below {root}; file names must fit {_shapes(patterns)}; found {here}"
-        )
+        raise DatasetError(f"{dataset}: no recording below {root}; expected {expected}; found {shown(root)}")
     return FoundFiles(found, unclear)
 
 
@@ -54,6 +54,13 @@ def files_below(root: Path) -> list[Path]:
     return sorted(
         Path(folder, name) for folder, _, names in os.walk(root, followlinks=True) for name in names
     )
+
+
+def shown(folder: Path) -> str:
+    """The first names in a folder, for a message; `no such folder` and `an empty folder` are said too."""
+    if not folder.is_dir():
+        return "no such folder"
+    return some_names(sorted(path.name for path in folder.iterdir())) or "an empty folder"
 
 
 def some_names(names: Sequence[str]) -> str:
@@ -65,7 +72,3 @@ def some_names(names: Sequence[str]) -> str:
 def is_text(path: str) -> bool:
     """Whether UTF-8 can hold it: bytes that are none come as lone surrogates."""
     return not any(0xD800 <= ord(letter) < 0xE000 for letter in path)
-
-
-def _shapes(patterns: Mapping[str, re.Pattern[str]]) -> str:
-    return ", ".join(f"{pattern.pattern} ({kind})" for kind, pattern in patterns.items())

@@ -30,6 +30,8 @@ PATTERNS = {
     "skeleton": re.compile(r"(?P<clip_id>S\d{3}C\d{3}P\d{3}R\d{3}A\d{3})\.skeleton"),
 }
 """Names of its files, by kind."""
+EXPECTED = "S001C001P001R001A001_rgb.avi … and S001C001P001R001A001.skeleton …, in any folders"
+"""The files, as a user reads them in a message."""
 
 ON_LIST = "on the published list of missing skeletons; it is dropped for every run, RGB ones too (SPEC 0.1)"
 NO_SKELETON = "skeleton file missing: its video is there; fetch the skeleton too"
@@ -132,7 +134,7 @@ class Ntu:
 
     @cached_property
     def _files(self) -> FoundFiles:
-        return find_clips(self.root, self.name, PATTERNS)
+        return find_clips(self.root, self.name, PATTERNS, expected=EXPECTED)
 
     @cached_property
     def _listing(self) -> Listing:

@@ -146,7 +146,7 @@ class NwUcla:
 
     def _json(self) -> Listing:
         try:
-            files = find_clips(self.root, self.name, JSON)
+            files = find_clips(self.root, self.name, JSON, expected=EXPECTED["json"])
         except DatasetError as error:
             raise self._nothing(error) from error
         failures = {clip_id: (DatasetError.__name__, why) for clip_id, why in files.unclear.items()}

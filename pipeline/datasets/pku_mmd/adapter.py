@@ -4,7 +4,7 @@ import re
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
-from pipeline.datasets.find_files import files_below, some_names
+from pipeline.datasets.find_files import files_below, shown
 from pipeline.datasets.no_video import without_video
 from pipeline.datasets.people import people_skeleton, without_zeros
 from pipeline.datasets.pku_mmd.text_files import (
@@ -134,8 +134,9 @@ class PkuMmd:
                         f"pku_mmd: {kind} of {name} lies there twice, {found[kind][name]} and {place}; keep one"
                     )
         if not found["label"]:
-            here = some_names(sorted(path.name for path in self.root.iterdir())) or "an empty folder"
-            raise DatasetError(f"pku_mmd: no labels below {self.root}; expected {EXPECTED}; found {here}")
+            raise DatasetError(
+                f"pku_mmd: no labels below {self.root}; expected {EXPECTED}; found {shown(self.root)}"
+            )
         return found
 
     def _checked_sides(self, protocol: str) -> dict[str, Split]:

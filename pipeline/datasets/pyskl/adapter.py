@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.datasets.clip_ids import clip_id_of, name_beside
+from pipeline.datasets.find_files import shown
 from pipeline.datasets.no_video import FRAME_SIZE, NoVideo
 from pipeline.datasets.protocol import UNSTATED_LICENCE, Axis, Card, Listing, Modality, check_choice
 from pipeline.datasets.pyskl.annotations import (
@@ -198,5 +199,8 @@ def _pattern(names: str) -> re.Pattern[str]:
 
 def _there(path: Path) -> Path:
     if not path.is_file():
-        raise DatasetError(f"pyskl: no file {path}; put the pickle there, or name it with the option `file`")
+        raise DatasetError(
+            f"pyskl: no file {path}; put the pickle there, or name it with the option `file`; found "
+            f"{shown(path.parent)}"
+        )
     return path

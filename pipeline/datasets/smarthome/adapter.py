@@ -145,7 +145,16 @@ class Smarthome:
 
     @cached_property
     def _files(self) -> FoundFiles:
-        return find_clips(self.root, self.name, {"video": VIDEO, "skeleton": SKELETONS[self.skeletons]})
+        folder, ending = (
+            ("skeletonv12", "_pose3d.json") if self.skeletons == "v1.2" else ("skeleton", ".json")
+        )
+        clip = "Cook.Cleandishes_p02_r00_v02_c03"
+        return find_clips(
+            self.root,
+            self.name,
+            {"video": VIDEO, "skeleton": SKELETONS[self.skeletons]},
+            expected=f"mp4/{clip}.mp4 … and {folder}/{clip}{ending} …",
+        )
 
     @cached_property
     def _listing(self) -> Listing:

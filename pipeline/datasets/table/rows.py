@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.datasets.clip_ids import clip_id_of, name_beside, names_of_files
+from pipeline.datasets.find_files import shown
 from pipeline.errors import ClipError, DatasetError
 from pipeline.values import MOST, UNKNOWN, Clip, Split
 
@@ -40,7 +41,9 @@ class TableClips:
 def read_rows(path: Path) -> list[Row]:
     """Rows of a `.csv` (UTF-8, columns named by its first line) or `.parquet` file. Raises DatasetError."""
     if not path.is_file():
-        raise DatasetError(f"table: no file {path}; name the table with the option `table`")
+        raise DatasetError(
+            f"table: no file {path}; name the table with the option `table`; found {shown(path.parent)}"
+        )
     if path.suffix not in (".csv", ".parquet"):
         raise DatasetError(f"table: {path.name} must be .csv or .parquet")
     columns, rows = _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)

@@ -50,6 +50,9 @@ PATTERNS = {
 }
 """Names of its files by kind; `joints2d` are the user's own."""
 
+EXPECTED = "Skeleton/a1_s1_t1_skeleton.mat … and Depth/a1_s1_t1_depth.mat … (or RGB/a1_s1_t1_color.avi …)"
+"""The files, as a user reads them in a message."""
+
 CLIP_ID = re.compile(r"a(\d{1,2})_s(\d)_t(\d)")
 
 NUM_SUBJECTS = 8
@@ -157,7 +160,7 @@ class UtdMhad:
 
     @cached_property
     def _files(self) -> FoundFiles:
-        return find_clips(self.root, self.name, PATTERNS)
+        return find_clips(self.root, self.name, PATTERNS, expected=EXPECTED)
 
     @property
     def _joints2d(self) -> Mapping[str, str]:
