@@ -267,7 +267,14 @@ def test_a_clip_that_lies_there_twice_fails_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"version": 61}, {"body_rule": "moton"}, {"missing_list": ""}, {"max_persons": 0}]
+    "options",
+    [
+        {"version": 61},
+        {"body_rule": "moton"},
+        {"body_filters": ["motion"]},
+        {"missing_list": ""},
+        {"max_persons": 0},
+    ],
 )
 def test_odd_options_are_refused(options: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(ParamError, match=next(iter(options))):

@@ -107,3 +107,16 @@ def test_the_last_body_is_never_noise() -> None:
     assert [kept.body_id for kept in without_noise([body(2, range(11))])] == [2]
     assert [kept.body_id for kept in without_noise([body(3, range(20), wide=True)])] == [3]
     assert ids_in_slots([body(2, range(3))], 3, rule="denoised") == ([[2, 2, 2], [0, 0, 0]], frozenset())
+
+
+@pytest.mark.parametrize("rule", ["denoised", "ctr_gcn"])
+@pytest.mark.parametrize(
+    ("filters", "stay"),
+    [(("length", "spread"), {1}), (("length",), {1, 3}), (("spread",), {1, 2}), ((), {1, 2, 3})],
+)
+def test_each_filter_can_be_left_out(rule: str, filters: tuple[str, ...], stay: set[int]) -> None:
+    """Body 1 stands for 20 frames, body 2 for 11, which is too short, and body 3 lies."""
+    bodies = [body(1, range(20), sway=0.3), body(2, range(11), sway=0.2), body(3, range(20), wide=True)]
+    slots, flags = ids_in_slots(bodies, 20, rule=rule, filters=filters, max_persons=3)
+    assert {number for slot in slots for number in slot} - {0} == stay
+    assert ("body_dropped" in flags) == (len(stay) < 3)

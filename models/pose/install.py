@@ -1,4 +1,4 @@
-"""How the engines of pose estimation are installed: said wherever one of their packages is missing."""
+"""Advice on installing the engines of pose estimation, given wherever one of their packages is missing."""
 
 INSTALL = (
     "install what pose estimation needs: make pose, or in an environment of your own pip install '.[pose]' and then "

@@ -1,7 +1,7 @@
 """NTU RGB+D 60 and 120: RGB videos and `.skeleton` files, found by name in any folder below the root."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, get_args
@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from pipeline.datasets.find_files import FoundFiles, find_clips
 from pipeline.datasets.no_video import without_video
 from pipeline.datasets.ntu.bodies import BodyRule
+from pipeline.datasets.ntu.body import BODY_FILTERS, BodyFilter
 from pipeline.datasets.ntu.protocols import (
     NUM_ACTIONS,
     NUM_CLIPS,
@@ -44,6 +45,7 @@ class Ntu:
     version: 60 (actions 1 to 60) or 120.
     max_persons: slots for people.
     body_rule: which bodies fill them (`pipeline.datasets.ntu.bodies`).
+    body_filters: by which of CTR-GCN's filters `denoised` and `ctr_gcn` take bodies for noise; an empty list is none.
     missing_list: `published` drops the 302 or 535 clips whose skeletons are missing or incomplete;
     `none` for other recordings in NTU's form, of which such a list says nothing.
     """
@@ -67,16 +69,20 @@ class Ntu:
         version: Literal[60, 120] = 60,
         max_persons: int = 2,
         body_rule: BodyRule = "motion",
+        body_filters: Sequence[BodyFilter] = BODY_FILTERS,
         missing_list: Literal["published", "none"] = "published",
     ) -> None:
         check_choice(version, tuple(NUM_ACTIONS), "ntu: version")
         check_choice(body_rule, get_args(BodyRule), "ntu: body_rule")
+        for one in body_filters:
+            check_choice(one, BODY_FILTERS, "ntu: body_filters")
         check_choice(missing_list, ("published", "none"), "ntu: missing_list")
         check_choice(max_persons, (1, 2, 3, 4, 5, 6), "ntu: max_persons")
         self.root = Path(root)
         self.version = version
         self.max_persons = max_persons
         self.body_rule = body_rule
+        self.body_filters = tuple(body_filters)
         self.official = missing_list == "published"
         self.classes = tuple(f"A{action:03d}" for action in range(1, NUM_ACTIONS[version] + 1))
         self.protocols = tuple(PROTOCOL_AXES[version])
@@ -114,7 +120,10 @@ class Ntu:
     def read_skeleton(self, clip: Clip) -> tuple[Skeleton, frozenset[str]]:
         """Read the clip's `.skeleton` file; 2-D joints are its colour coordinates."""
         return read_ntu_skeleton(
-            self._skeleton_path(clip), max_persons=self.max_persons, body_rule=self.body_rule
+            self._skeleton_path(clip),
+            max_persons=self.max_persons,
+            body_rule=self.body_rule,
+            body_filters=self.body_filters,
         )
 
     def open_video(self, clip: Clip) -> VideoSource:

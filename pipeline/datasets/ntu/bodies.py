@@ -1,12 +1,12 @@
 """Bodies tracked through a recording: which of them are the people, and in which slot each lies."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.ntu.body import NOISE_FRAMES, NOISE_SHARE, Body, lying_frames
+from pipeline.datasets.ntu.body import BODY_FILTERS, NOISE_FRAMES, NOISE_SHARE, Body, BodyFilter, lying_frames
 from pipeline.datasets.ntu.ctrgcn_bodies import ctrgcn_slots
 from pipeline.errors import SkeletonError
 from pipeline.skeleton.slots import slots_of
@@ -28,20 +28,25 @@ def motion_metres(body: Body) -> float:
     return float(known.astype(np.float64).std(axis=0).sum()) if len(known) else 0.0
 
 
-def without_noise(bodies: Sequence[Body]) -> list[Body]:
+def without_noise(bodies: Sequence[Body], filters: Collection[BodyFilter] = BODY_FILTERS) -> list[Body]:
     """The bodies left by filters by length, then by spread; where all would go, the first that is long enough stays.
 
     The constants are CTR-GCN's. Its own order of things is `ctrgcn_slots`.
     """
-    kept = [body for body in bodies if len(body.frames) > NOISE_FRAMES]
-    if not kept:
-        return list(bodies)
+    kept = [body for body in bodies if len(body.frames) > NOISE_FRAMES or "length" not in filters]
+    if not kept or "spread" not in filters:
+        return kept or list(bodies)
     upright = [body for body in kept if lying_frames(body).mean() < NOISE_SHARE]
     return upright or kept[:1]
 
 
 def select_bodies(
-    bodies: Sequence[Body], num_frames: int, *, max_persons: int, rule: BodyRule = "motion"
+    bodies: Sequence[Body],
+    num_frames: int,
+    *,
+    max_persons: int,
+    rule: BodyRule = "motion",
+    filters: Collection[BodyFilter] = BODY_FILTERS,
 ) -> tuple[Skeleton, frozenset[str]]:
     """The people of a recording in `max_persons` slots, and the flags found on the way.
 
@@ -49,7 +54,8 @@ def select_bodies(
     nobody lies in any of its frames: a person whom the sensor lost and found under a new id stays one person.
     The test is frame by frame: two bodies that take turns share a slot even if their spans overlap. A body
     that finds no slot is left out and flagged. Frames without a body are kept: NaN, score 0. `ctr_gcn` ranks,
-    filters and tests by span as CTR-GCN's scripts do; frames and flags are kept all the same.
+    filters and tests by span as CTR-GCN's scripts do; frames and flags are kept all the same. `filters` are those that
+    `denoised` and `ctr_gcn` apply.
 
     Flags: `body_dropped` (a filter took one away), `joined_bodies` (two ids in one slot), `third_body` (no
     slot was left for one), `one_body_lost` (one is missing while another is there), `no_body_frames`,
@@ -59,9 +65,9 @@ def select_bodies(
     if not ordered:
         raise SkeletonError(f"nobody is seen in any of the {num_frames} frames")
     if rule == "ctr_gcn":
-        kept, slots = ctrgcn_slots(ordered, max_persons)
+        kept, slots = ctrgcn_slots(ordered, max_persons, filters)
     else:
-        kept = without_noise(ordered) if rule == "denoised" and len(ordered) > 1 else ordered
+        kept = without_noise(ordered, filters) if rule == "denoised" and len(ordered) > 1 else ordered
         ranked = sorted(kept, key=motion_metres, reverse=True) if len(kept) > 1 else kept
         slots = _place(ranked, num_frames, max_persons)
     left_out = len(kept) - sum(map(len, slots))

@@ -1,6 +1,7 @@
 """One body as the sensor tracked it, and what the rules that choose among bodies measure of it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,11 @@ NOISE_SPREAD = 0.8
 
 NOISE_SHARE = 0.69754
 """A body with such frames in at least this share of its frames is noise (CTR-GCN)."""
+
+
+BodyFilter = Literal["length", "spread"]
+BODY_FILTERS: tuple[BodyFilter, ...] = ("length", "spread")
+"""Rules by which a body is noise: NOISE_FRAMES, and NOISE_SPREAD in NOISE_SHARE of its frames."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -11,22 +11,26 @@ without
 anybody are not dropped, and where no body passes the filter by length all stay, where the scripts end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from pipeline.datasets.ntu.body import NOISE_FRAMES, NOISE_SHARE, Body, lying_frames
+from pipeline.datasets.ntu.body import BODY_FILTERS, NOISE_FRAMES, NOISE_SHARE, Body, BodyFilter, lying_frames
 
 
-def ctrgcn_slots(bodies: Sequence[Body], max_persons: int) -> tuple[list[Body], list[list[Body]]]:
+def ctrgcn_slots(
+    bodies: Sequence[Body], max_persons: int, filters: Collection[BodyFilter] = BODY_FILTERS
+) -> tuple[list[Body], list[list[Body]]]:
     """The bodies behind the filters, the most moving first, and those of each slot used, the later drawn on top.
 
-    `bodies` come in order of first appearance; a recording with one body is not filtered.
+    `bodies` come in order of first appearance; a recording with one body is not filtered. Of `filters` the scripts have
+    both.
     """
     if len(bodies) == 1:
         return list(bodies), [list(bodies)]
     motion = {body.body_id: variance(body) for body in bodies}
-    kept = _upright([body for body in bodies if len(body.frames) > NOISE_FRAMES] or list(bodies), motion)
+    kept = [b for b in bodies if len(b.frames) > NOISE_FRAMES or "length" not in filters] or list(bodies)
+    kept = _upright(kept, motion) if "spread" in filters else kept
     kept = sorted(kept, key=lambda body: motion[body.body_id], reverse=True)
     return kept, _placed(kept, max_persons)
 

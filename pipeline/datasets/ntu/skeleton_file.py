@@ -6,13 +6,14 @@ colour x y (pixels of the 1920 x 1080 video), four of an orientation, tracking s
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets.ntu.bodies import BodyRule, select_bodies
-from pipeline.datasets.ntu.body import Body
+from pipeline.datasets.ntu.body import BODY_FILTERS, Body, BodyFilter
 from pipeline.datasets.ntu.regular_form import (
     HEAD_NUMBERS,
     JOINT_NUMBERS,
@@ -38,7 +39,11 @@ A joint with a number that is not finite scores 0 too.
 
 
 def read_ntu_skeleton(
-    path: Path, *, max_persons: int = 2, body_rule: BodyRule = "motion"
+    path: Path,
+    *,
+    max_persons: int = 2,
+    body_rule: BodyRule = "motion",
+    body_filters: Collection[BodyFilter] = BODY_FILTERS,
 ) -> tuple[Skeleton, frozenset[str]]:
     """The people in a `.skeleton` file, a skeleton frame for each of its frames, and the flags found."""
     try:
@@ -48,7 +53,9 @@ def read_ntu_skeleton(
     num_frames, bodies, flags = parse_bodies(text, path.name)
     if not bodies:
         raise SkeletonError(f"{path.name}: nobody is seen in any of its {num_frames} frames")
-    skeleton, more = select_bodies(bodies, num_frames, max_persons=max_persons, rule=body_rule)
+    skeleton, more = select_bodies(
+        bodies, num_frames, max_persons=max_persons, rule=body_rule, filters=body_filters
+    )
     return skeleton, flags | more
 
 
