@@ -94,7 +94,7 @@ def person(folder: Path) -> Joints:
 
 
 def metres(joints: Joints, order: list[str]) -> Any:
-    """(V, 3)."""
+    """(V, 3): x, y and z."""
     return np.stack([joints[name][:3] for name in order])
 
 
@@ -120,7 +120,7 @@ def of_ucla(root: Path, joints: Joints) -> Dataset:
 
 
 def of_utd(root: Path, joints: Joints) -> Dataset:
-    """Skeletons alone."""
+    """Skeletons of its sensor alone."""
     savemat(root / "a1_s1_t1_skeleton.mat", {"d_skel": np.stack([metres(joints, UTD)] * FRAMES, axis=2)})
     return UtdMhad(root)
 

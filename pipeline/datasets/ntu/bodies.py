@@ -64,12 +64,11 @@ def select_bodies(
     ordered = sorted(bodies, key=lambda body: int(body.frames[0]))
     if not ordered:
         raise SkeletonError(f"nobody is seen in any of the {num_frames} frames")
-    if rule == "ctr_gcn":
-        kept, slots = ctrgcn_slots(ordered, max_persons, filters)
-    else:
-        kept = without_noise(ordered, filters) if rule == "denoised" and len(ordered) > 1 else ordered
-        ranked = sorted(kept, key=motion_metres, reverse=True) if len(kept) > 1 else kept
-        slots = _place(ranked, num_frames, max_persons)
+    kept, slots = (
+        ctrgcn_slots(ordered, max_persons, filters)
+        if rule == "ctr_gcn"
+        else _by_motion(ordered, num_frames, max_persons, filters if rule == "denoised" else ())
+    )
     left_out = len(kept) - sum(map(len, slots))
     skeleton = _stack(slots, num_frames, max_persons)
     seen = _seen(slots, num_frames)
@@ -82,6 +81,15 @@ def select_bodies(
         "nan_joints": any(_has_unknown(body) for slot in slots for body in slot),
     }
     return skeleton, frozenset(flag for flag, is_found in found.items() if is_found)
+
+
+def _by_motion(
+    bodies: Sequence[Body], num_frames: int, max_persons: int, filters: Collection[BodyFilter]
+) -> tuple[Sequence[Body], list[list[Body]]]:
+    """The bodies that are no noise, and those of each slot that is used, the most moving first."""
+    kept = without_noise(bodies, filters) if filters and len(bodies) > 1 else bodies
+    ranked = sorted(kept, key=motion_metres, reverse=True) if len(kept) > 1 else kept
+    return kept, _place(ranked, num_frames, max_persons)
 
 
 def _place(bodies: Sequence[Body], num_frames: int, max_persons: int) -> list[list[Body]]:
