@@ -54,8 +54,7 @@ def select_bodies(
     nobody lies in any of its frames: a person whom the sensor lost and found under a new id stays one person.
     The test is frame by frame: two bodies that take turns share a slot even if their spans overlap. A body
     that finds no slot is left out and flagged. Frames without a body are kept: NaN, score 0. `ctr_gcn` ranks,
-    filters and tests by span as CTR-GCN's scripts do; frames and flags are kept all the same. `filters` are those that
-    `denoised` and `ctr_gcn` apply.
+    filters and tests by span as CTR-GCN's scripts do; frames and flags are kept all the same. `filters` serve both.
 
     Flags: `body_dropped` (a filter took one away), `joined_bodies` (two ids in one slot), `third_body` (no
     slot was left for one), `one_body_lost` (one is missing while another is there), `no_body_frames`,
