@@ -76,7 +76,7 @@ Frames = list[list[list[str]]]
 """Frames, bodies in each, lines of each body."""
 
 
-def _edited(edit: Callable[[Frames, random.Random], Frames]) -> Callable[[Path, random.Random], None]:
+def edited(edit: Callable[[Frames, random.Random], Frames]) -> Callable[[Path, random.Random], None]:
     """`edit`, done to a `.skeleton` file."""
 
     def spoil(path: Path, rng: random.Random) -> None:
@@ -156,12 +156,12 @@ KINDS = {
     "video empty": Kind("video", emptied, ("cannot be decoded",)),
     "skeleton missing": Kind("skeleton", deleted, ("skeleton file missing",)),
     "skeleton garbled": Kind("skeleton", garbled, ("expected",)),
-    "joints NaN": Kind("skeleton", _edited(_nan), flag="nan_joints"),
-    "some frames empty": Kind("skeleton", _edited(_some_empty), flag="no_body_frames"),
-    "all frames empty": Kind("skeleton", _edited(_all_empty), ("nobody is seen",)),
-    "third body": Kind("skeleton", _edited(_crowded), flag="third_body"),
-    "skeleton shorter": Kind("skeleton", _edited(_shortened), flag="length_mismatch"),
-    "skeleton longer": Kind("skeleton", _edited(_lengthened), flag="length_mismatch"),
+    "joints NaN": Kind("skeleton", edited(_nan), flag="nan_joints"),
+    "some frames empty": Kind("skeleton", edited(_some_empty), flag="no_body_frames"),
+    "all frames empty": Kind("skeleton", edited(_all_empty), ("nobody is seen",)),
+    "third body": Kind("skeleton", edited(_crowded), flag="third_body"),
+    "skeleton shorter": Kind("skeleton", edited(_shortened), flag="length_mismatch"),
+    "skeleton longer": Kind("skeleton", edited(_lengthened), flag="length_mismatch"),
 }
 
 

@@ -123,7 +123,14 @@ class BackboneTraining:
     def _fitting(self) -> BackboneFitting:
         amp = self.preset.pretrain.amp
         return BackboneFitting(
-            self.name, self.source, self.catalog, self.params.plan, amp, self.inputs, self._network()
+            self.name,
+            self.source,
+            self.catalog,
+            self.params.plan,
+            amp,
+            self.inputs,
+            self._network(),
+            self.paths.reports,
         )
 
     def _network(self) -> TrainableBackbone:

@@ -29,6 +29,7 @@ from pipeline.report.notes import notes, provenance, warnings
 from pipeline.report.pairs import paired_differences
 from pipeline.report.pictures import by_class, confusions, pictures, strips
 from pipeline.report.quality_pictures import quality_section
+from pipeline.report.runs import runs_beside
 from pipeline.seals import seals_of, write_seals
 from pipeline.training.trainings import TRAININGS
 
@@ -59,8 +60,13 @@ def _page(paths: Paths, preset: Preset) -> tuple[Report, Mapping[str, Picture]]:
     """The page, and every picture by its file's name."""
     catalog = opened_catalog(paths.need(paths.catalog, "index"))
     document = read_metrics(paths.need(paths.reports / "metrics.json", "train"))
-    if preset.train.asks_nothing:
-        return _page_without_heads(paths, preset, catalog, document)
+    with_or_without = _page_without_heads if preset.train.asks_nothing else _page_with_heads
+    return with_or_without(paths, preset, catalog, document)
+
+
+def _page_with_heads(
+    paths: Paths, preset: Preset, catalog: Catalog, document: dict[str, Any]
+) -> tuple[Report, Mapping[str, Picture]]:
     predictions, lost = read_predictions(paths.reports / "predictions.parquet"), recorded_failures(paths)
     listed = browser_of(paths, preset, catalog, predictions, lost)
     maps = maps_of(paths, preset, predictions, listed)
@@ -81,6 +87,7 @@ def _page(paths: Paths, preset: Preset) -> tuple[Report, Mapping[str, Picture]]:
         accuracies=drawn["accuracies"],
         classes=catalog.classes,
         pairs=paired_differences(predictions),
+        runs=runs_beside(paths.root / "reports", paths.dataset, predictions, preset.report.runs),
         by_class=by_class(predictions, len(catalog.classes)),
         confusions=confusions(predictions, len(catalog.classes)),
         maps=maps,

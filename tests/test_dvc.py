@@ -1,6 +1,8 @@
 """dvc.yaml: it names what the stages reach, read and write; and DVC itself runs it, once."""
 
 import ast
+import csv
+import io
 import json
 import os
 import re
@@ -90,6 +92,10 @@ def test_artifacts_are_what_stages_write() -> None:
         template["facet"]["row"]["field"]
     }
     columns = {"phase", "method", "seed", "epoch", "train_loss", "val_accuracy"}
+    (confusion,) = (one for one in GRAPH["train"]["plots"] if "reports/${dataset}/confusion.csv" in one)
+    named = confusion["reports/${dataset}/confusion.csv"]["template"]
+    shares = json.loads((HOUSE / f".dvc/plots/{named}.json").read_text())
+    assert {"<DVC_METRIC_X>", "<DVC_METRIC_Y>"} <= set(re.findall(r"<DVC_METRIC_[XY]>", json.dumps(shares)))
     assert fields - {"<DVC_METRIC_X>", "<DVC_METRIC_Y>", "rev"} <= columns
 
 
@@ -231,6 +237,11 @@ def test_dvc_runs_the_graph_once(checkout: Path) -> None:
     shown = dvc(checkout, "metrics", "show")
     assert "fused.mean" in shown
     assert "reports/demo/metrics.json" in shown
+    assert "reports/demo/live.json" in shown
+    drawn = json.loads(dvc(checkout, "plots", "show", "--json"))["data"]
+    assert set(drawn) == {"reports/demo/confusion.csv", "reports/demo/curves.csv", "trainings, as they run"}
+    (confusion,) = drawn["reports/demo/confusion.csv"]
+    assert confusion["content"]["title"].startswith("Per cent of each true class")
 
     shard = next((checkout / "data/demo/frames.zarr/r4").glob("c.0.*"))
     assert shard.stat().st_nlink >= 3  # our cache, the store and DVC's cache share one file
@@ -242,7 +253,9 @@ def test_an_experiment_in_a_folder_of_its_own_finds_recordings_and_cache(
     """docs/presets.md: a link that git tracks, and HARCACHE_DIR; a setting changes that experiment alone."""
     root = tmp_path / "checkout"
     tracked_into(root)
-    (root / "params.yaml").write_text(yaml.safe_dump(tiny_params()))
+    document = tiny_params()
+    document["presets"]["lenient"] = {**tiny_params()["presets"]["demo"], "max_failed": 0.4}
+    (root / "params.yaml").write_text(yaml.safe_dump(document))
     (root / "data/raw").mkdir(parents=True)
     (root / "data/raw/demo").symlink_to(recordings)
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
@@ -268,3 +281,10 @@ def test_an_experiment_in_a_folder_of_its_own_finds_recordings_and_cache(
     assert "index: 0 clips made, 58 from cache, 5 failed" in output
     assert not (root / "data/demo").exists()
     assert load_preset(root / "params.yaml", "demo").max_failed == 0.2
+
+    again = dvc(root, "exp", "run", "--set-param", "preset=lenient", "index", HARCACHE_DIR=str(cache))
+    assert "python cli.py index demo --preset lenient" in again
+    assert "index: 0 clips made, 58 from cache, 5 failed" in again
+    assert yaml.safe_load((root / "params.yaml").read_text())["preset"] == "lenient"
+    table = list(csv.DictReader(io.StringIO(dvc(root, "exp", "show", "--csv", "--no-pager"))))
+    assert [row["preset"] for row in table if row["Experiment"]] == ["lenient", "demo"]

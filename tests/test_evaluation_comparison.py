@@ -14,6 +14,7 @@ from pipeline.evaluation.comparison import Side, compare, mcnemar, side_of
 from pipeline.evaluation.confused import ConfusedPair, confused_document, confused_pairs, read_confused
 from pipeline.evaluation.metrics import Difference
 from pipeline.evaluation.predictions import Predictions
+from pipeline.report.runs import runs_beside
 
 LABELS = np.array([0, 0, 1, 1, 2, 2])
 CLASSES = ("drink", "eat", "wave")
@@ -99,3 +100,31 @@ def test_what_is_not_there_is_named_with_what_is(finished: Project) -> None:
     with pytest.raises(DatasetError, match=r"has no method 'fuzed'; it has video, skeleton"):
         side_of(reports, "demo:fuzed")
     assert side_of(reports, "demo").name == "demo:fused"
+
+
+def test_other_runs_stand_beside_this_one(tmp_path: Path) -> None:
+    """Of the clips c2 … c5, which both have, this fusion has three right, the other all, the other's skeleton three."""
+    other = {"skeleton": [1, 1, 2, 1], "fused": [1, 1, 2, 2]}
+    write(tmp_path / "other", tuple(f"c{number}" for number in range(2, 6)), LABELS[2:].tolist(), other)
+    first, second = runs_beside(tmp_path, "demo", predictions(), ["other", "other:skeleton"])
+    assert [one.name for one in (first, second)] == ["other:fused", "other:skeleton"]
+    assert first.comparison.clips == 4
+    assert first.comparison.accuracies == (75.0, 100.0)
+    assert first.comparison.difference.mean == -25.0
+    assert second.comparison.accuracies == (75.0, 75.0)
+    assert second.comparison.not_shared == (2, 0)
+    with pytest.raises(DatasetError, match=r"neither .*none nor none holds predictions\.parquet"):
+        runs_beside(tmp_path, "demo", predictions(), ["none"])
+
+
+def write(folder: Path, ids: tuple[str, ...], labels: list[int], answers: dict[str, list[int]]) -> None:
+    rows = [
+        (clip_id, label, method, 0, predicted)
+        for method, of_method in answers.items()
+        for clip_id, label, predicted in zip(ids, labels, of_method, strict=True)
+    ]
+    columns = ("clip_id", "label", "method", "seed", "predicted")
+    folder.mkdir()
+    pq.write_table(
+        pa.table(dict(zip(columns, zip(*rows, strict=True), strict=True))), folder / "predictions.parquet"
+    )

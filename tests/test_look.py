@@ -14,9 +14,10 @@ from pipeline.catalog.skeletons import read_skeleton
 from pipeline.errors import DatasetError, ParamError, RunError
 from pipeline.look.look import look
 from pipeline.look.looks import class_scores, probabilities
-from pipeline.look.read_clip import ClipReader, by_side
+from pipeline.look.read_clip import ClipReader
 from pipeline.look.rerun_clip import as_in_the_picture
 from pipeline.skeleton.layouts import NTU_25
+from pipeline.skeleton.side_maps import by_side, side_light
 from pipeline.skeleton.sides import COLOURS, bone_side, joint_sides
 from pipeline.values import Skeleton
 
@@ -48,6 +49,18 @@ def test_heatmaps_are_merged_by_side() -> None:
     maps[0, :, 0, 1] = 204, 0, 0, 0
     merged = by_side(maps, ["left", "left", "middle", "right"])
     assert merged[0, :, 0].tolist() == np.float32([[102, 204], [0, 0], [255, 0]]).__truediv__(255).tolist()
+
+
+def test_light_has_the_colour_of_the_warmer_side() -> None:
+    heat = np.zeros((3, 1, 3), np.float32)
+    heat[:, 0, 1] = 0.8, 0, 0
+    heat[:, 0, 2] = 0.25, 0, 0.25
+    colour, strength = side_light(heat)
+    assert strength.tolist() == np.float32([[0, 0.8, 0.25]]).tolist()
+    assert colour[0, 1].tolist() == list(COLOURS["left"])
+    assert colour[0, 2].tolist() == [
+        (a + b) / 2 for a, b in zip(COLOURS["left"], COLOURS["right"], strict=True)
+    ]
 
 
 def test_probabilities_of_views_of_one_window_are_their_mean() -> None:

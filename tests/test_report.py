@@ -11,6 +11,7 @@ from pipeline.errors import ClipError
 from pipeline.evaluation.metrics import Score
 from pipeline.report import feature_space, figures, strip_figure
 from pipeline.report.strip_figure import RIGHT, WRONG, Strip, Verdict, clip_strip
+from pipeline.skeleton.layouts import Layout
 from pipeline.values import Box
 
 SCORES = (
@@ -93,6 +94,17 @@ def test_feature_maps_part_what_lies_apart() -> None:
 # -------------------------------------------------------------------------------------------- strips
 
 
+STICK = Layout(
+    name="stick",
+    joints=("left_hand", "left_foot", "right_foot"),
+    bones=((0, 1), (2, 1)),
+    centre=1,
+    spine=((1,), (0,)),
+    shoulders=(2, 0),
+    pairs=((0, 2),),
+)
+
+
 def strip(**changes: object) -> Strip:
     """Four grey frames of 60 × 80; a stick of two joints walks to the right in a box."""
     joints = np.full((4, 2, 3, 2), np.nan, np.float32)
@@ -106,8 +118,8 @@ def strip(**changes: object) -> Strip:
         "crops": np.full((4, 32, 32, 3), 120, np.uint8),
         "box": Box(10, 5, 60, 55),
         "joints": joints,
-        "bones": ((0, 1), (2, 1)),
-        "heat": np.zeros((4, 16, 16), np.float32),
+        "layout": STICK,
+        "heat": np.zeros((4, 3, 16, 16), np.float32),
         "verdicts": (Verdict("video", "run", False), Verdict("fused", "walk", True)),
     }
     return Strip(**(settings | changes))
@@ -115,14 +127,27 @@ def strip(**changes: object) -> Strip:
 
 def test_a_strip_shows_box_skeleton_heat_and_verdicts() -> None:
     whole = clip_strip(strip())
-    amber = "#ffb000"
-    assert colour_count(whole, amber) > 4 * 50
+    left = "#35d0ff"
+    assert colour_count(whole, left) > 4 * 50
     assert colour_count(whole, RIGHT) > 10
     assert colour_count(whole, WRONG) > 10
-    assert colour_count(clip_strip(strip(joints=None)), amber) == 0
+    assert colour_count(clip_strip(strip(joints=None)), left) == 0
     assert colour_count(clip_strip(strip(verdicts=())), WRONG) == 0
-    hot = clip_strip(strip(heat=np.ones((4, 16, 16), np.float32)))
-    assert colour_count(hot, "#ffbe28") > colour_count(whole, "#ffbe28") + 10_000
+    heat = np.zeros((4, 3, 16, 16), np.float32)
+    heat[:, 2] = 1
+    hot = clip_strip(strip(heat=heat))
+    assert colour_count(hot, "#ff8c1a") > colour_count(whole, "#ff8c1a") + 10_000  # the right is orange
+
+
+def test_exchanged_sides_and_what_is_missing_or_cut_off_are_seen() -> None:
+    """The same stick with its one hand on the other side is orange; warnings are red, on their frames alone."""
+    plain = strip(verdicts=())
+    other = strip(verdicts=(), joints=plain.joints[:, :, [2, 1, 0]])
+    assert colour_count(clip_strip(plain), "#ff8c1a") == 0
+    assert colour_count(clip_strip(other), "#ff8c1a") > 50
+    assert colour_count(clip_strip(plain), WRONG) == 0
+    assert colour_count(clip_strip(strip(verdicts=(), nobody=[False, True, False, False])), WRONG) > 300
+    assert colour_count(clip_strip(strip(verdicts=(), box=Box(10, 5, 60, 40))), WRONG) > 4 * 300  # its foot
 
 
 def test_many_methods_with_long_names_do_not_run_into_each_other(monkeypatch: pytest.MonkeyPatch) -> None:

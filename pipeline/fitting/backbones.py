@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.build.pinned import Pinned
 from pipeline.catalog.catalog import Catalog
+from pipeline.fitting.live_curves import add_epoch
 from pipeline.fitting.networks import Arrays, Classify, Epoch, Labels, Trainable
 from pipeline.inputs.inputs import ClipInput, TrainingBatches, unaugmented_batches
 from pipeline.inputs.prefetch import prefetched
@@ -35,6 +36,8 @@ class BackboneFitting:
     inputs: Pinned
     """Inputs of the training: no epoch and no weights are stored once they were replaced."""
     network: Trainable
+    reports: Path
+    """Folder in which live.csv and live.json follow the training."""
 
     def fit(
         self, folder: Path, seed: int, fit_on: Ids, select_on: Ids, *, epochs: int
@@ -58,8 +61,17 @@ class BackboneFitting:
             },
             resume=folder / "epoch.pt",
             accuracy=(lambda classify: self._accuracy(classify, select_on)) if select_on else None,
-            progress=_epoch_printer(f"{self.name}, seed {seed}, {phase}, {len(fit_on)} clips", epochs),
+            progress=self._progress(seed, phase, f"{len(fit_on)} clips", epochs),
         )
+
+    def _progress(self, seed: int, phase: Phase, clips: str, epochs: int) -> Callable[[Epoch], None]:
+        shown = _epoch_printer(f"{self.name}, seed {seed}, {phase}, {clips}", epochs)
+
+        def tell(record: Epoch) -> None:
+            shown(record)
+            add_epoch(self.reports, f"pretrain, {phase}", self.name, seed, record)
+
+        return tell
 
     def _held(self, batches: TrainingBatches, epoch: int) -> Iterator[tuple[Arrays, Labels]]:
         """An epoch's batches, all read from what was pinned; raises InputsChangedError behind the last of them."""

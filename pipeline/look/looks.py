@@ -12,7 +12,7 @@ from pipeline.catalog.catalog import Entry
 from pipeline.catalog.opened import opened_entries
 from pipeline.evaluation.predictions import Predictions
 from pipeline.evaluation.results import read_predictions, read_probabilities
-from pipeline.inputs.head_input import backbone_seed, networks_of
+from pipeline.inputs.head_input import networks_of
 from pipeline.inputs.out_of_fold import features_there
 from pipeline.look.read_clip import ClipReader
 from pipeline.look.shown_clip import ClassScores, Neighbour, ShownClip
@@ -60,7 +60,7 @@ class Looks:
     def _near(self) -> Mapping[str, Mapping[str, Sequence[Neighbour]]]:
         """By modality, each clip's neighbours among the train and test clips that have features."""
         reader, store = self.reader, self.reader.store("features")
-        if store is None or not self.neighbours:
+        if store is None or not self.neighbours or reader.preset.train.asks_nothing:
             return {}
         there = features_there(store)
         pool = [e.clip.clip_id for e in reader.catalog.usable() if e.clip.clip_id in there]
@@ -84,7 +84,7 @@ class Looks:
         store, found = reader.store("features"), dict[str, ClassScores]()
         if store is None or entry.clip.clip_id not in features_there(store):
             return found
-        seed = backbone_seed(preset.train, preset.pretrain, preset.train.seeds[0], selection=False)
+        seed = preset.pretrain.seeds[0]
         for name, backbone in preset.pretrain.backbones.items():
             (network,) = networks_of([name], preset.pretrain, seed, selection=False)
             array = cut_array(network, LOGITS)
@@ -99,9 +99,10 @@ class Looks:
     def _windows(self, entry: Entry, *, sees_all: bool) -> list[tuple[int, int]]:
         """First and last frame of each of the recipe's views; networks over joints see the whole clip."""
         preset, samples = self.reader.preset, self.reader.store("samples")
-        if sees_all or samples is None:
+        recipe = preset.crop.recipes.get(preset.pictured_recipe)
+        if sees_all or samples is None or recipe is None:
             return [(0, entry.num_frames - 1)]
-        name = preset.crop.recipes[preset.heatmaps.recipe].sampling
+        name = recipe.sampling
         return [(int(v.min()), int(v.max())) for v in samples.read_row(name, entry.clip.clip_id)]
 
     @cached_property

@@ -1,6 +1,6 @@
 """Reads what stages have written of one clip; what a stage has not written is left out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ from pipeline.look.shown_clip import Cut, Pictures
 from pipeline.paths import Paths
 from pipeline.report.clip_strip import frames_in_turn
 from pipeline.skeleton.at_frames import joints_at
-from pipeline.skeleton.heatmaps import HeatmapRule, render, to_grid
+from pipeline.skeleton.heatmaps import render, to_grid
 from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME, Layout
-from pipeline.skeleton.sides import SIDES, bone_side, joint_sides
+from pipeline.skeleton.side_maps import by_side, channel_sides
 from pipeline.values import Skeleton
 from pipeline.video.boxes import box_of
 from pipeline.video.jpeg_rows import unpack_frames
@@ -71,9 +71,9 @@ class ClipReader:
 
     def cut(self, clip_id: str) -> Cut | None:
         """Read what networks get of the clip, by the recipe of the heatmaps; None where `sample` has not run."""
-        recipe = self.preset.crop.recipes[self.preset.heatmaps.recipe]
+        recipe = self.preset.crop.recipes.get(self.preset.pictured_recipe)
         samples = self.store("samples")
-        if samples is None or clip_id not in made_keys(samples, recipe.sampling):
+        if recipe is None or samples is None or clip_id not in made_keys(samples, recipe.sampling):
             return None
         entry, skeleton = self.catalog.by_id[clip_id], self.skeleton(clip_id)
         numbers, first = np.unique(samples.read_row(recipe.sampling, clip_id), return_index=True)
@@ -90,7 +90,7 @@ class ClipReader:
         )
 
     def _crops(self, clip_id: str, places: NDArray[np.intp]) -> Pictures | None:
-        store, name = self.store("frames"), self.preset.heatmaps.recipe
+        store, name = self.store("frames"), self.preset.pictured_recipe
         if (
             not self.video
             or store is None
@@ -103,7 +103,7 @@ class ClipReader:
 
     def _heat(self, clip_id: str, places: NDArray[np.intp]) -> NDArray[np.float32] | None:
         store = self.store("heatmaps")
-        if store is None or not self.has_joints:
+        if store is None or not self.has_joints or not self.preset.heatmaps.recipe:
             return None
         array = "maps" if "maps" in store.arrays else "grid_joints"
         if clip_id not in made_keys(store, array):
@@ -131,19 +131,3 @@ class ClipReader:
             }.items()
         }
         return {**found, "train": (self.paths.reports / "predictions.parquet").exists()}
-
-
-def channel_sides(rule: HeatmapRule, layout: Layout) -> list[str]:
-    """Return the side of each of the K channels of heatmaps: joints, then limbs."""
-    joints = list(joint_sides(layout)) if rule.with_joints else []
-    return [*joints, *(bone_side(layout, bone) for bone in rule.bones if rule.with_limbs)]
-
-
-def by_side(maps: NDArray[np.uint8], sides: Sequence[str]) -> NDArray[np.float32]:
-    """Merge (N, K, h, w) maps of 0 to 255 by maximum over each side's channels: (N, 3, h, w) in [0, 1]."""
-    merged = np.zeros((len(maps), len(SIDES), *maps.shape[2:]), np.float32)
-    for place, side in enumerate(SIDES):
-        of_side = [channel for channel, found in enumerate(sides) if found == side]
-        if of_side:
-            merged[:, place] = maps[:, of_side].max(axis=1) / np.float32(255)
-    return merged

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pipeline.look.shown_clip import ClassScores, Cut, Neighbour, Pictures, ShownClip
 from pipeline.skeleton.layouts import Layout
+from pipeline.skeleton.side_maps import side_light
 from pipeline.skeleton.sides import COLOURS, SIDES, bone_side, joint_sides
 from pipeline.values import Skeleton
 
@@ -178,10 +179,7 @@ class _Pen:
 
     def _glow(self, heat: Floats, size: tuple[int, int]) -> Any:
         """(3, h, w) heat in the colours of the sides, as transparent as it is cold, over a crop of `size`."""
-        colours = np.array([COLOURS[side] for side in SIDES], np.float32)
-        strength = heat.max(axis=0)
-        weights = heat / np.maximum(heat.sum(axis=0), np.float32(1e-6))
-        rgb = np.einsum("shw,sc->hwc", weights, colours)
+        rgb, strength = side_light(heat)
         rgba = (
             np.concatenate([rgb[..., ::-1], 255 * strength[..., None]], axis=2).clip(0, 255).astype(np.uint8)
         )

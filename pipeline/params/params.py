@@ -170,6 +170,9 @@ class ReportParams(Section):
     """Clips of which the lag between skeleton and video is estimated, at most; 0 estimates none."""
     ceilings: dict[str, float] = Field(default_factory=dict)
     """Method to the accuracy in per cent that it cannot pass; known of the demo dataset only."""
+    runs: tuple[str, ...] = ()
+    """Other runs of the same clips to stand beside this one: datasets or folders of reports, with `:method` behind
+    them where another than the run's fusion is meant."""
 
 
 class Preset(Section):

@@ -16,6 +16,7 @@ from pipeline.report.strip_figure import Strip, Verdict
 from pipeline.skeleton.at_frames import joints_at
 from pipeline.skeleton.heatmaps import render, to_grid
 from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
+from pipeline.skeleton.side_maps import by_side, channel_sides
 from pipeline.values import Box, Clip, Skeleton
 from pipeline.video.crop import BOX
 from pipeline.video.depth import depth_to_uint8, person_distance_mm
@@ -34,7 +35,8 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
     box = Box(*(int(edge) for edge in frames.read_row(BOX + name, clip_id)))
     joints, score = joints_at(skeleton, numbers)
     is_drawn = layout is not WHOLE_FRAME and params.recipe
-    maps = render(params.rule(layout), to_grid(joints, box, params.size), score) if is_drawn else None
+    rule = params.rule(layout) if is_drawn else None
+    maps = None if rule is None else render(rule, to_grid(joints, box, params.size), score)
     return Strip(
         clip_id=clip_id,
         label=catalog.by_id[clip_id].label_name,
@@ -43,10 +45,17 @@ def strip_of(paths: Paths, preset: Preset, catalog: Catalog, predictions: Predic
         crops=crops,
         box=box,
         joints=np.where(score[..., None] > 0, joints, np.nan),
-        bones=layout.bones,
-        heat=None if maps is None else maps.max(axis=1) / np.float32(255),
+        layout=layout if layout is not WHOLE_FRAME else None,
+        nobody=nobody_at(skeleton, numbers) if layout is not WHOLE_FRAME else (),
+        heat=None if maps is None or rule is None else by_side(maps, channel_sides(rule, layout)),
         verdicts=_verdicts(catalog, predictions, clip_id),
     )
+
+
+def nobody_at(skeleton: Skeleton, numbers: NDArray[np.integer]) -> list[bool]:
+    """Say of each video frame whether the skeleton has nobody there: joints drawn then are the nearest frame's."""
+    seen = set(skeleton.video_frame[skeleton.present.any(axis=1)].tolist())
+    return [int(number) not in seen for number in numbers]
 
 
 def source_frames(

@@ -18,7 +18,7 @@ from pipeline.quality.findings import Example, Finding
 from pipeline.quality.lag import Floats
 from pipeline.quality.look import Moved
 from pipeline.quality.quality import Looked, look
-from pipeline.report.clip_strip import source_frames
+from pipeline.report.clip_strip import nobody_at, source_frames
 from pipeline.report.figures import FAINT, INK, png
 from pipeline.report.html.images import Picture
 from pipeline.report.html.page import QualitySection
@@ -83,7 +83,8 @@ def _strip(paths: Paths, preset: "Preset", catalog: Catalog, finding: Finding, e
         frame_numbers=numbers.tolist(),
         frames=source_frames(paths, preset, catalog, entry.clip, skeleton, numbers),
         joints=np.where(score[..., None] > 0, joints, np.nan),
-        bones=LAYOUTS[catalog.layout].bones,
+        layout=LAYOUTS[catalog.layout],
+        nobody=nobody_at(skeleton, numbers),
     )
 
 

@@ -17,11 +17,21 @@ from numpy.typing import NDArray
 from pipeline.errors import ClipError
 from pipeline.report.figures import FAINT, INK, png
 from pipeline.shown import ShownByShape
+from pipeline.skeleton.layouts import Layout
+from pipeline.skeleton.side_maps import side_light
+from pipeline.skeleton.sides import COLOURS, SIDES, Side, bone_side, joint_sides
 from pipeline.values import Box
 
 Frames = NDArray[np.uint8]
-PEOPLE = ("#ffb000", "#35d0ff", "#ff6fb5", "#8bff6f")
+FURTHER = 0.6
+"""Brightness of each further person's joints."""
 RIGHT, WRONG = "#117a43", "#b3261e"
+TOLD: dict[Side, str] = {"left": "#0a86b0", "right": "#c25e00"}
+"""Colours of the sides as letters on white."""
+SIDES_FIT = 6
+"""Width in cells from which the headline tells the sides."""
+ALARM = {"facecolor": WRONG, "edgecolor": "none", "pad": 1.6}
+"""Background of a warning."""
 CELL_PIXELS = 220
 """Width in pixels to which frames are shrunk before they are drawn."""
 GAP = 0.04
@@ -59,9 +69,12 @@ class Strip(ShownByShape):
     """Box of the crops, in pixels of the source frame."""
     joints: NDArray[np.float32] | None = None
     """(T, M, V, 2): pixels of the source frame; NaN where unknown."""
-    bones: Sequence[tuple[int, int]] = ()
+    layout: Layout | None = None
+    """Layout of the joints; needed where there are some."""
+    nobody: Sequence[bool] = ()
+    """(T,): whether nobody is tracked in a frame, so that the joints are those of the nearest one; or nothing."""
     heat: NDArray[np.float32] | None = None
-    """(T, h', w') in [0, 1]: the heatmap's channels merged by maximum, over the crop."""
+    """(T, 3, h', w') in [0, 1]: over the crop, heatmaps of left, middle and right, each merged by maximum."""
     verdicts: Sequence[Verdict] = ()
 
     def __post_init__(self) -> None:
@@ -89,6 +102,8 @@ def clip_strip(strip: Strip, *, columns: int = 8) -> bytes:
     axes.set_ylim(tall, 0)
     axes.set_axis_off()
     _headline(axes, strip)
+    if strip.layout is not None and strip.layout.pairs and wide > SIDES_FIT:
+        _sides_told(axes)
     for column, frame in enumerate(chosen):
         left = column * (1 + GAP)
         _source_cell(axes, strip, int(frame), left, 0.32)
@@ -122,6 +137,23 @@ def _headline(axes: Axes, strip: Strip) -> None:
     )
 
 
+def _sides_told(axes: Axes) -> None:
+    """Which colour is which side, in the headline's middle."""
+    middle = sum(axes.get_xlim()) / 2
+    told: tuple[tuple[Side, float], ...] = (("left", -0.02), ("right", 0.02))
+    for side, place in told:
+        axes.text(
+            middle + place,
+            0.17,
+            f"the person's {side} " if side == "left" else f" {side}",
+            fontsize=8.5,
+            fontweight="bold",
+            color=TOLD[side],
+            va="center",
+            ha="right" if side == "left" else "left",
+        )
+
+
 def _picture(axes: Axes, picture: Frames, left: float, top: float) -> None:
     height = picture.shape[0] / picture.shape[1]
     size = (CELL_PIXELS, max(1, round(CELL_PIXELS * height)))
@@ -147,33 +179,75 @@ def _source_cell(axes: Axes, strip: Strip, frame: int, left: float, top: float) 
             corner, strip.box.width * unit, strip.box.height * unit, fill=False, ec="white", lw=1.3
         )
         drawn.append(axes.add_patch(outline))
-    if strip.joints is not None:
+    if strip.joints is not None and strip.layout is not None:
         for person, joints in enumerate(strip.joints[frame]):
             points = joints * unit + np.array([left, top])
-            drawn += _person(axes, points, strip.bones, PEOPLE[person % len(PEOPLE)])
+            drawn += _person(axes, points, strip.layout, FURTHER**person)
+            if strip.box is not None:
+                drawn += _rings(axes, points[_outside(joints, strip.box)])
     for artist in drawn:
         artist.set_clip_box(TransformedBbox(cell, axes.transData))
     number = f"{strip.frame_numbers[frame]}"
     style = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 1.6}
+    _warnings(axes, strip, frame, left, top)
     axes.text(left + 0.03, top + 0.04, number, fontsize=7.5, color="white", va="top", bbox=style)
 
 
-def _person(
-    axes: Axes, points: NDArray[np.float32], bones: Sequence[tuple[int, int]], colour: str
-) -> list[Artist]:
-    """Bones whose two joints are known, and the known joints."""
+def _warnings(axes: Axes, strip: Strip, frame: int, left: float, top: float) -> None:
+    """Say on a source frame what the crop cuts off, and that nobody is tracked."""
+    look: dict[str, Any] = {"fontsize": 7.5, "color": "white", "ha": "center", "bbox": ALARM}
+    if count := _num_cut_off(strip, frame):
+        told = f"{count} joints cut off" if count > 1 else "1 joint cut off"
+        axes.text(left + 0.5, top + _aspect(strip.frames) - 0.07, told, **look)
+    if strip.nobody and strip.nobody[frame]:
+        axes.text(left + 0.5, top + 0.1, "nobody tracked", **look)
+
+
+def _person(axes: Axes, points: NDArray[np.float32], layout: Layout, brightness: float) -> list[Artist]:
+    """Bones whose two joints are known, and the known joints, in the colours of the person's own sides."""
     known = np.asarray(np.isfinite(points).all(axis=1))
-    lines = [points[[a, b]] for a, b in bones if known[a] and known[b]]
-    sticks = LineCollection(lines, colors=colour, linewidths=1.4, capstyle="round")
-    dots: dict[str, Any] = {"color": colour, "markersize": 1.9, "markeredgewidth": 0}
-    drawn = axes.plot(*points[known].T, "o", scalex=False, scaley=False, **dots)
-    return [axes.add_collection(sticks, autolim=False), *drawn]
+    bones = [bone for bone in layout.bones if known[list(bone)].all()]
+    shades = [_shade(bone_side(layout, bone), brightness) for bone in bones]
+    sticks = LineCollection(
+        [points[list(bone)] for bone in bones], colors=shades, linewidths=1.4, capstyle="round"
+    )
+    drawn: list[Artist] = [axes.add_collection(sticks, autolim=False)]
+    sides = np.array(joint_sides(layout))
+    for side in SIDES:
+        mine = points[known & (sides == side)]
+        look: dict[str, Any] = {"color": _shade(side, brightness), "markersize": 1.9, "markeredgewidth": 0}
+        drawn += axes.plot(*mine.T, "o", scalex=False, scaley=False, **look)
+    return drawn
+
+
+def _outside(joints: NDArray[np.float32], box: Box) -> NDArray[np.bool_]:
+    """(...,): which of the (..., 2) known joints the box does not hold."""
+    x, y = joints[..., 0], joints[..., 1]
+    return np.asarray((x < box.left) | (x >= box.right) | (y < box.top) | (y >= box.bottom))
+
+
+def _num_cut_off(strip: Strip, frame: int) -> int:
+    if strip.joints is None or strip.box is None or strip.layout is None:
+        return 0
+    return int(_outside(strip.joints[frame], strip.box).sum())
+
+
+def _rings(axes: Axes, points: NDArray[np.float32]) -> list[Artist]:
+    """A red ring round each joint that the box does not hold."""
+    look: dict[str, Any] = {"markersize": 5, "markerfacecolor": "none", "markeredgecolor": WRONG}
+    return list(axes.plot(*points.T, "o", markeredgewidth=1.3, scalex=False, scaley=False, **look))
+
+
+def _shade(side: Side, brightness: float) -> tuple[float, ...]:
+    return tuple(brightness * part / 255 for part in COLOURS[side])
 
 
 def _glow(crop: Frames, heat: NDArray[np.float32]) -> Frames:
-    """The crop darkened, with heat as amber light."""
-    spread = cv2.resize(heat, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None]
-    light = np.array([255.0, 190.0, 40.0])
+    """The crop darkened, with (3, h', w') heat as light in the sides' colours."""
+    size = crop.shape[1::-1]
+    colour, strength = side_light(heat)
+    light = cv2.resize(colour, size, interpolation=cv2.INTER_LINEAR)
+    spread = cv2.resize(strength, size, interpolation=cv2.INTER_LINEAR)[..., None]
     mixed = 0.45 * _three(crop) * (1 - spread) + light * spread
     return np.asarray(mixed.clip(0, 255).astype(np.uint8))
 

@@ -16,8 +16,17 @@ from pipeline.report.html.maps import ClipMaps, maps_section
 from pipeline.report.html.numbers import MINUS, edges, points
 from pipeline.report.html.paper_tables import PaperTable, tables_section
 from pipeline.report.html.style import STYLE
-from pipeline.report.html.tables import ByClass, Confusion, class_table, confusion_table, pairs_table, table
+from pipeline.report.html.tables import (
+    ByClass,
+    Confusion,
+    class_table,
+    confusion_table,
+    pairs_table,
+    runs_table,
+    table,
+)
 from pipeline.report.pairs import Pairs
+from pipeline.report.runs import RunBeside
 
 SHOWN_FAILURES = 200
 """Failures listed one by one; further ones are only counted, and failures.jsonl has all."""
@@ -61,6 +70,8 @@ class Report:
     classes: Sequence[str] = ()
     """Names of the K classes."""
     pairs: Pairs | None = None
+    runs: Sequence[RunBeside] = ()
+    """Other runs on the clips that both have."""
     by_class: ByClass | None = None
     confusions: Sequence[Confusion] = ()
     maps: ClipMaps | None = None
@@ -136,6 +147,7 @@ def _sections(report: Report) -> Iterable[str]:
     pictures = [picture for picture in (report.accuracies,) if picture]
     yield _section("accuracies", "Accuracies", _accuracies(report) + figures(pictures))
     yield _section("differences", "Paired differences", _compared(report))
+    yield _section("runs", "Beside other runs", runs_table(report.runs))
     if report.by_class:
         yield _section("classes", "Accuracy by class", class_table(report.by_class, report.classes))
     matrices = "".join(confusion_table(one, report.classes) for one in report.confusions)

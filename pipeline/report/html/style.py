@@ -35,7 +35,8 @@ section { margin: 0 0 1.25rem; padding: 1.4rem 1.5rem 1.5rem; background: var(--
   border-radius: .6rem; }
 .scroll { overflow-x: auto; position: relative; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; width: 100%; }
-caption { text-align: left; color: var(--faint); font-size: .85rem; padding: 0 0 .4rem; }
+caption { text-align: left; color: var(--faint); font-size: .85rem; padding: 0 0 .4rem; position: sticky; left: 0;
+  max-width: calc(100vw - 4.6rem); }
 th, td { padding: .42rem .75rem .42rem 0; text-align: right; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 tbody tr:last-child > * { border-bottom: 0; }
@@ -72,7 +73,7 @@ h3 { margin: 0; font-size: 1.1rem; overflow-wrap: anywhere; } h4 { margin: 1rem 
 button, select, input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line);
   border-radius: .35rem; padding: .3rem .6rem; min-width: 0; }
 button { cursor: pointer; }
-:is(button, select, input, summary):focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
+:is(button, select, input, summary, .scroll):focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 .link { border: 0; padding: 0; background: none; color: var(--accent); text-align: inherit;
   text-decoration: underline; text-underline-offset: .15em; }
 body:not(.live) :is(.link, .confusion button) { color: inherit; text-decoration: none; pointer-events: none; }

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.report.by_class import ClassAccuracies
-from pipeline.report.html.numbers import MINUS, edges
+from pipeline.report.html.numbers import MINUS, edges, points
 from pipeline.report.pairs import Pairs
+from pipeline.report.runs import RunBeside
 from pipeline.shown import ShownByShape
 
 DEEP = 55
@@ -46,7 +47,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, *, t
     )
     look = ' class="words"' if text else ""
     return (
-        f'<div class="scroll"><table{look}><caption>{escape(caption)}</caption>'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(caption)}"><table{look}>'
+        f"<caption>{escape(caption)}</caption>"
         f"<thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
@@ -126,3 +128,39 @@ def _pair(found: Pairs, row: int, column: int) -> str:
     look = "good" if low > 0 else "bad" if high < 0 else "even"
     points = f"{found.mean[row, column]:+.1f}".replace("-", MINUS)
     return f'<span class="{look}">{points}</span><br><small>{" to ".join(edges((low, high), signed=True))}</small>'
+
+
+def runs_table(found: Sequence[RunBeside]) -> str:
+    """Return this run beside others: both accuracies on the clips that both have, and their paired difference."""
+    rows = []
+    for one in found:
+        difference, (own, other) = one.comparison.difference, one.comparison.accuracies
+        low, high = difference.interval
+        look, words = (
+            ("good", "ahead") if low > 0 else ("bad", "behind") if high < 0 else ("even", "not told apart")
+        )
+        rows.append(
+            (
+                escape(one.name),
+                f"{other:.2f}",
+                f"{own:.2f}",
+                f"<b>{points(difference.mean)}</b>",
+                " to ".join(edges(difference.interval, signed=True)),
+                f"{one.comparison.clips:,}",
+                f'<span class="{look}">{words}</span>',
+            )
+        )
+    head = (
+        "run",
+        "its accuracy, %",
+        "this one, %",
+        "this minus it",
+        "95 % interval",
+        "clips of both",
+        "this run is",
+    )
+    caption = (
+        "Runs of report.runs on the test clips that both have, correctness averaged over each one's seeds; intervals "
+        "by paired bootstrap over clips"
+    )
+    return table(head, rows, caption) if rows else ""
