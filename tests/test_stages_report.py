@@ -114,7 +114,7 @@ class Page(HTMLParser):
 def test_the_page_holds_itself(finished: Project) -> None:
     text = (finished.paths.reports / "index.html").read_text()
     page = Page(text)
-    assert page.images == 3 + 2 + 3  # accuracies, calibration, curves; clips; quality
+    assert page.images == 3 + 2 + 5  # accuracies, calibration, curves; clips; quality
     assert all(source.startswith("data:image/") for source in page.loads)
     assert "url(http" not in text
     assert "@import" not in text
@@ -126,7 +126,7 @@ def test_the_page_holds_itself(finished: Project) -> None:
 
 def test_pictures_lie_beside_the_page(finished: Project) -> None:
     pictures = list((finished.paths.reports / "pictures").glob("*.png"))
-    assert len(pictures) == 12
+    assert len(pictures) == 14
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
 
 
