@@ -192,12 +192,15 @@ def publish(
     url: Annotated[
         str | None, typer.Option(help="Page on this release; default: the recordings' own page.")
     ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="Title of this release; default: features of the recordings' title.")
+    ] = None,
 ) -> None:
     """Publish a store with licence, dataset card and croissant.json; sends only what is not there yet."""
     with context.obj.explained():
         from pipeline.exchange.publishing import publish as publish_store
 
-        release = {"version": version, "url": url, "publisher": publisher}
+        release = {"version": version, "url": url, "publisher": publisher, "title": title}
         typer.echo(publish_store(store, to, licence=licence, creators=tuple(creator or ()), **release))
 
 

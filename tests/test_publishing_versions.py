@@ -89,6 +89,15 @@ def test_a_release_is_cited_as_datacite_and_cff_want_it(tmp_path: Path) -> None:
     )
 
 
+def test_a_release_of_own_recordings_has_a_title_of_its_own(tmp_path: Path) -> None:
+    store, out = tmp_path / "a.zarr", tmp_path / "out"
+    build(Cache(tmp_path / "cache"), store, rows_of(*range(6)))
+    publish(store, str(out), licence="CC-BY-4.0", title="Our ten videos")
+    assert json.loads((out / "datacite.json").read_bytes())["titles"] == [{"title": "Our ten videos"}]
+    assert yaml.safe_load((out / "CITATION.cff").read_text())["title"] == "Our ten videos"
+    assert "# Our ten videos\n" in (out / "README.md").read_text()
+
+
 def test_datacites_own_schema_finds_nothing_amiss(tmp_path: Path) -> None:
     schema45 = pytest.importorskip("datacite.schema45")
     store, out = tmp_path / "a.zarr", tmp_path / "out"

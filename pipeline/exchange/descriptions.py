@@ -53,11 +53,13 @@ class Release:
     """Page on the release; None: the recordings' own."""
     publisher: str | None = None
     """Name of the laboratory or repository that publishes it; for DataCite."""
+    named: str | None = None
+    """Title of its own; None: what was made, of whose recordings."""
 
     @property
     def title(self) -> str:
-        """Title for people: what was made, of whose recordings."""
-        return f"{self.card.stage or self.name} of {self.card.title or 'unnamed recordings'}"
+        """Title for people."""
+        return self.named or f"{self.card.stage or self.name} of {self.card.title or 'unnamed recordings'}"
 
     @property
     def summary(self) -> str:

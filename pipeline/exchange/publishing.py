@@ -52,7 +52,7 @@ class Published:
 
 def publish(
     store: Path, to: str, *, licence: str | None, version: str | None = None, creators: tuple[str, ...] = (),
-    url: str | None = None, publisher: str | None = None,
+    url: str | None = None, publisher: str | None = None, title: str | None = None,
 ) -> Published:  # fmt: skip
     """Put the store into the folder at `to`, beside a README.md and a croissant.json that tell of it.
 
@@ -73,7 +73,7 @@ def publish(
         release = Release(
             store.name, reader.card, terms, digest, name, date, creators,
             {name: (str(reader[name].dtype), reader[name].shape, reader[name].dims) for name in reader.arrays},
-            store.name if place.folder is not None else address, url, publisher,
+            store.name if place.folder is not None else address, url, publisher, title,
         )  # fmt: skip
     for file, data in _beside(release, {**contents, MANIFEST: manifest}).items():
         place.send(file, data)
