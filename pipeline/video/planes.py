@@ -63,9 +63,10 @@ def planes_of(frame: VideoFrame) -> Planes | None:
         or orientation(frame) != UPRIGHT
     ):
         return None
-    if any(plane.line_size < plane.width for plane in frame.planes):
+    planes = frame.planes
+    if any(plane.line_size < plane.width for plane in planes):
         return None
-    luma, blue, red = (_samples(plane) for plane in frame.planes)
+    luma, blue, red = map(_samples, planes)
     full = frame.format.name == FULL or frame.color_range == FULL_RANGE
     return Planes(luma, (blue, red), 0 if full else 16, _to_rgb(frame.colorspace, full))
 
@@ -86,6 +87,8 @@ def crop_planes(planes: Planes, box: Box, size: tuple[int, int], interpolation: 
 
 def _blacken(crop: Bytes, box: Box, frame: tuple[int, ...]) -> None:
     """Take the colour that came over the frame's edge from pixels that lie wholly outside."""
+    if box.left >= 0 and box.top >= 0 and box.right <= frame[1] and box.bottom <= frame[0]:
+        return
     height, width = crop.shape[:2]
     above, below = (max(rows, 0) * height // box.height for rows in (-box.top, box.bottom - frame[0]))
     left, right = (max(columns, 0) * width // box.width for columns in (-box.left, box.right - frame[1]))
