@@ -202,7 +202,9 @@ class _Pen:
         self, corner: tuple[int, int], size: tuple[int, int], colour: Sequence[int], label: str = ""
     ) -> Any:
         labels = [label] if label else None
-        return self._rr.Boxes2D(mins=[corner], sizes=[size], colors=[colour], labels=labels, draw_order=1.0)
+        return self._rr.Boxes2D(
+            mins=[corner], sizes=[size], colors=[colour], labels=labels, draw_order=2.0 if label else 1.0
+        )
 
     def _at(self, number: int) -> None:
         self._recording.set_time("frame", sequence=number)
