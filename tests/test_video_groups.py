@@ -6,11 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numbered_video import encode, number_of
+from numpy.typing import NDArray
 
 from pipeline.decoding import groups
 from pipeline.decoding.bitstream import UNKNOWN, Coded, read_coded
+from pipeline.decoding.container import open_stream
+from pipeline.decoding.counting import number_frames
 from pipeline.decoding.numbering import Numbering
+from pipeline.video import video
 from pipeline.video.recording import Recording
+from pipeline.video.rgb import RgbConverter
 from pipeline.video.video import AvVideo
 
 FRAMES = 60
@@ -39,6 +44,14 @@ CASES = [
 ]
 
 
+def forward(path: Path) -> dict[int, NDArray[np.uint8]]:
+    """Every frame, nothing left out."""
+    convert = RgbConverter(path.name)
+    with open_stream(path) as (container, stream):
+        pictures = number_frames(path).pictures(container, stream, path.name)
+        return {number: convert(frame, number).copy() for number, frame in pictures}
+
+
 @pytest.fixture
 def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Places of all packets that reach a decoder."""
@@ -59,10 +72,10 @@ def test_parts_show_what_the_whole_file_shows(
 ) -> None:
     """Whatever is left out or jumped over between pictures, each is that of its frame, to the last bit."""
     path = encode(tmp_path / f"a{suffix}", range(FRAMES), coded.partition(",")[0], CODECS[coded])
-    whole = {number: frame.copy() for number, frame in AvVideo(path).frames(range(FRAMES))}
-    for far in (2, 100):
+    whole = forward(path)
+    monkeypatch.setattr(video, "LONG_FRAMES", FRAMES)
+    for far, recording in ((2, Recording(path)), (100, Recording(path)), (2, AvVideo(path))):
         monkeypatch.setattr(groups, "FAR", far)
-        recording = Recording(path)
         for first in (3, 5, 17, 23, 24, 40, 59, 12, 13, 50, 7):
             wanted = [number for number in (first, first + 1, first + 6, first + 19) if number < FRAMES]
             found = dict(recording.frames(wanted))
@@ -120,7 +133,7 @@ def test_pictures_that_nothing_is_drawn_from_are_left_out(
     """x264 without pyramids: of four pictures three serve no other; frames 20 and 50 are wanted."""
     options = X264 | {"g": "60", "bf": "3", "b_strategy": "0", "x264-params": "b-pyramid=none"}
     path = encode(tmp_path / "a.mp4", range(FRAMES), "libx264", options)
-    whole = {number: frame.copy() for number, frame in AvVideo(path).frames([20, 50])}
+    whole = forward(path)
     came: list[int] = []
     pictures = Numbering.pictures
 
@@ -132,10 +145,22 @@ def test_pictures_that_nothing_is_drawn_from_are_left_out(
 
     monkeypatch.setattr(Numbering, "pictures", counted)
     found = dict(Recording(path).frames([20, 50]))
-    for number, frame in whole.items():
-        np.testing.assert_array_equal(found[number], frame)
+    for number, frame in found.items():
+        np.testing.assert_array_equal(frame, whole[number])
     unwanted = [number for number in came if number < 48 and number not in (20, 21, 22, 23)]
     assert unwanted == [0, 4, 8, 12, 16, *range(24, 48, 4)]
+
+
+def test_of_a_short_video_all_is_decoded_and_of_a_long_one_what_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fed: list[int]
+) -> None:
+    path = encode(tmp_path / "a.mp4", range(FRAMES), "libx264", CODECS["libx264, no B-pictures"])
+    for long, expected in ((FRAMES + 1, [*range(50)]), (FRAMES, [*range(2), *range(45, 50)])):
+        monkeypatch.setattr(video, "LONG_FRAMES", long)
+        monkeypatch.setattr(groups, "FAR", 2)
+        assert [number_of(frame) for _, frame in AvVideo(path).frames([1, 49])] == [1, 49]
+        assert fed == expected
+        fed.clear()
 
 
 H264, HEVC = b"\1\x64\0\x1f\xff", b"\1" + bytes(20) + b"\xf3"

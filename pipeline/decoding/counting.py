@@ -23,14 +23,13 @@ UNEVEN = 1.5
 """A frame that lasts so many times the median's time is no rounding."""
 
 
-def number_frames(path: Path, *, groups: bool = False) -> Numbering:
+def number_frames(path: Path) -> Numbering:
     """Read a video's packets, and decode it where these don't tell which pictures there are.
 
-    `groups`: find out as well where decoding may begin, and what can be left out. VideoError where it ends early, is
-    damaged, or holds nothing that can be decoded.
+    VideoError where it ends early, is damaged, or holds nothing that can be decoded.
     """
     with open_stream(path) as (container, stream):
-        packets = read_packets(container, stream, path.name, coded=groups)
+        packets = read_packets(container, stream, path.name)
         facts = _Stream.of(container, stream, packets)
     refuse_cut_short(path)
     if not packets:

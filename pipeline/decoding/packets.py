@@ -7,7 +7,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from pipeline.decoding.bitstream import UNKNOWN, Coded, read_coded
+from pipeline.decoding.bitstream import Coded, read_coded
 from pipeline.errors import VideoError
 
 ONE_PICTURE_A_PACKET = frozenset(
@@ -59,17 +59,14 @@ class PacketFacts:
     """It holds nothing at all, not even a repetition."""
     from_later: bool
     """It is known to be drawn from a later picture too."""
-    coded: Coded = UNKNOWN
-    """Facts of who is drawn from whom, where these were asked for."""
+    coded: Coded
+    """Facts of who is drawn from whom."""
 
 
-def read_packets(
-    container: InputContainer, stream: VideoStream, name: str, *, coded: bool = False
-) -> tuple[PacketFacts, ...]:
+def read_packets(container: InputContainer, stream: VideoStream, name: str) -> tuple[PacketFacts, ...]:
     """Every packet that holds data, in file order. VideoError for one that is there in part.
 
-    `name` is the video's, for messages. Damage before the first keyframe is no news: nothing is decoded there. `coded`:
-    look into the bytes for where decoding may begin.
+    `name` is the video's, for messages. Damage before the first keyframe is no news: nothing is decoded there.
     """
     codec = stream.codec_context.codec.canonical_name
     extradata = stream.codec_context.extradata
@@ -90,7 +87,7 @@ def read_packets(
                 packet.is_keyframe,
                 packet.is_discard,
                 *_content(codec, packet),
-                read_coded(codec, extradata, bytes(packet)) if coded else UNKNOWN,
+                read_coded(codec, extradata, bytes(packet)),
             )
         )
     return tuple(found)

@@ -7,13 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from pipeline.decoding.container import open_stream
-from pipeline.decoding.counting import number_frames
-from pipeline.decoding.groups import LostPlaceError
-from pipeline.decoding.numbering import Numbering
 from pipeline.errors import VideoError
 from pipeline.video.planes import Planes
 from pipeline.video.video import AvVideo, Forward, VideoFacts, check_wanted
@@ -22,19 +17,16 @@ from pipeline.video.video import AvVideo, Forward, VideoFacts, check_wanted
 class Recording(AvVideo):
     """A video file that stays open where the last pass over it ended: one that begins later goes on from there.
 
-    Frames come out as those of `AvVideo` do, but that pictures between those wanted are not decoded where none of
-    these is drawn from them, as far as `pipeline.decoding.groups` knows, nor read where the container's index leads
-    past them. One pass at a time; what fails closes the file.
+    Pictures that no wanted one is drawn from are left out whatever its length. One pass at a time; what fails closes
+    the file.
     """
+
+    _leaves_out = True
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         super().__init__(path, threads=threads)
         self._open = ExitStack()
         self._at: Forward | None = None
-
-    @cached_property
-    def _numbering(self) -> Numbering:
-        return number_frames(self.path, groups=True)
 
     @cached_property
     def _facts(self) -> VideoFacts:
@@ -46,34 +38,16 @@ class Recording(AvVideo):
 
     @contextmanager
     def _forward(self, first: int) -> Iterator[Forward]:
-        """Go on where the file stands, or, where that is beyond what is wanted, from its start.
-
-        What lies between wanted frames is left out as far as these are not drawn from it.
-        """
+        """Go on where the file stands, or, where that is beyond what is wanted, from its start."""
         if self._at is None or self._at.last >= max(first, self._at.first):
             self._open.close()
-            self._at = Forward(iter(()))
-            self._at.wanted = first
-            self._at.pictures = self._pictures(self._at)
+            self._at = self._from_start(first, self._open)
         try:
             yield self._at
         except BaseException:
             self._at = None
             with self._open.pop_all():  # what FFmpeg finds wrong becomes a VideoError there
                 raise
-
-    def _pictures(self, at: Forward) -> Iterator[tuple[int, VideoFrame]]:
-        """Pictures from the file's start, but for those that nobody needs; without its index where that is wrong."""
-        for seek in (True, False):
-            container, stream = self._open.enter_context(open_stream(self.path, threads=self.threads))
-            try:
-                yield from self._numbering.pictures(
-                    container, stream, self.path.name, lambda: at.wanted, seek=seek
-                )
-            except LostPlaceError:
-                self._open.close()
-            else:
-                return
 
 
 class Excerpt:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 
 from pipeline.decoding.container import open_stream
 from pipeline.decoding.counting import number_frames
+from pipeline.decoding.groups import LostPlaceError
 from pipeline.decoding.numbering import Numbering
 from pipeline.errors import VideoError
 from pipeline.video.planes import Planes, planes_of
 from pipeline.video.rgb import RgbConverter
+
+LONG_FRAMES = 1800
+"""A minute at 30 frames a second: of a shorter video every picture up to the last wanted one is decoded, so that damage
+anywhere in it is seen."""
 
 Picture = TypeVar("Picture")
 
@@ -79,7 +84,8 @@ class AvVideo:
     """A video file, decoded by FFmpeg through PyAV.
 
     Frames are numbered as they are shown (B-frames are put in order by the decoder; what is odd is told in
-    `pipeline.decoding.numbering`) and turned upright as the file says, as players and pose estimators see them.
+    `pipeline.decoding.numbering`) and turned upright as the file says, as players and pose estimators see them. Of a
+    long video, pictures that no wanted one is drawn from are not decoded, as far as `pipeline.decoding.groups` knows.
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
@@ -90,6 +96,11 @@ class AvVideo:
     def _numbering(self) -> Numbering:
         """Found once for all passes: that each takes a picture for the same frame is what counts."""
         return number_frames(self.path)
+
+    @property
+    def _leaves_out(self) -> bool:
+        """Whether to decode no more than wanted frames take."""
+        return self._numbering.num_frames >= LONG_FRAMES
 
     def probe(self) -> VideoFacts:
         """Count the frames and decode the first; a file that ends early is a VideoError."""
@@ -150,22 +161,41 @@ class AvVideo:
         )
 
     @contextmanager
-    def _forward(self, first: int) -> Iterator["Forward"]:  # noqa: ARG002  # one that stays open needs it
-        """The file's pictures from its start; `first` is the frame of the first that is wanted."""
-        with open_stream(self.path, threads=self.threads) as (container, stream):
-            yield Forward(self._numbering.pictures(container, stream, self.path.name))
+    def _forward(self, first: int) -> Iterator["Forward"]:
+        """The file's pictures; `first` is the frame of the first that is wanted."""
+        with ExitStack() as opened:
+            yield self._from_start(first, opened)
+
+    def _from_start(self, first: int, opened: ExitStack) -> "Forward":
+        """A file opened anew, to be closed with `opened`."""
+        forward = Forward(first)
+        forward.pictures = self._pictures(forward, opened)
+        return forward
+
+    def _pictures(self, forward: "Forward", opened: ExitStack) -> Iterator[tuple[int, VideoFrame]]:
+        """Pictures from the file's start; read without the container's index where that is wrong."""
+        numbering = self._numbering
+        wanted = (lambda: forward.wanted) if self._leaves_out else (lambda: 0)
+        for seek in (True, False):
+            container, stream = opened.enter_context(open_stream(self.path, threads=self.threads))
+            try:
+                yield from numbering.pictures(container, stream, self.path.name, wanted, seek=seek)
+            except LostPlaceError:
+                opened.close()
+            else:
+                return
 
 
 class Forward:
     """Pictures as they come out of a decoder, each with its frame's number; and how far it has come."""
 
-    def __init__(self, pictures: Iterator[tuple[int, VideoFrame]]) -> None:
-        self.pictures = pictures
+    def __init__(self, wanted: int) -> None:
+        self.pictures: Iterator[tuple[int, VideoFrame]] = iter(())
         self.first = -1
         """Frame of the first picture that came out; -1 before."""
         self.last = -1
         """Frame of the last one."""
-        self.wanted = 0
+        self.wanted = wanted
         """Frame that is asked for next."""
 
     def __iter__(self) -> Iterator[tuple[int, VideoFrame]]:
