@@ -13,6 +13,17 @@ from cache import JSON, ArraySpec, Build, Cache, Row, StoreSpec, key_of, write_b
 
 ARRAYS = ("video", "skeleton")
 CHANNELS = 512
+SHARED: dict[str, dict[str, JSON]] = {
+    array: {
+        "step": "features",
+        "version": 1,
+        "params": {"input": {"style": "ctr", "num_frames": 64, "length": "resize"}},
+        "weights": {"backbone": key_of(array)},
+        "runtime": {"numpy": "2.4", "torch": "2.15"},
+    }
+    for array in ARRAYS
+}
+"""What the stage `features` names beside a clip's inputs: made once, and shared by all documents, as there."""
 STORE = "synthetic/features"
 """Name under which the cache remembers the row order."""
 
@@ -34,24 +45,12 @@ def clip_id(number: int) -> str:
 def row(clip: str, recording: int = 1) -> Row:
     """A clip's row; `recording` counts the versions of the file that it is made of."""
     source = key_of({"clip": clip, "recording": recording})
-    return Row(clip, {array: _document(array, source) for array in ARRAYS})
+    return Row(clip, {array: {**SHARED[array], "inputs": {"clip": source}} for array in ARRAYS})
 
 
 def rows(numbers: Iterable[int]) -> list[Row]:
     """The rows of clips with these numbers."""
     return [row(clip_id(number)) for number in numbers]
-
-
-def _document(array: str, source: str) -> dict[str, JSON]:
-    """What the stage `features` names: step, version, parameters, weights, packages, inputs."""
-    return {
-        "step": "features",
-        "version": 1,
-        "params": {"input": {"style": "ctr", "num_frames": 64, "length": "resize"}},
-        "weights": {"backbone": key_of(array)},
-        "runtime": {"numpy": "2.4", "torch": "2.15"},
-        "inputs": {"clip": source},
-    }
 
 
 def content(document: JSON) -> NDArray[np.float32]:

@@ -92,18 +92,23 @@ def _documents(
     skeletons = made_keys(opened_store(paths.need(paths.store("skeletons"), "index")), "joints_3d")
     chosen = {name: made_keys(samples, recipe.sampling) for name, recipe in preset.crop.recipes.items()}
     depth = {"depth_range_metres": preset.crop.depth_range_metres} if catalog.modality == "depth" else {}
+    document = {
+        name: CROP.documents(
+            params={**in_key(recipe), **depth, **_enhancer_facts(recipe)},
+            runtime=() if recipe.enhance is None else ("torch",),
+        )
+        for name, recipe in preset.crop.recipes.items()
+    }
     return {
         entry.clip.clip_id: {
-            name: CROP.document(
-                params={**in_key(recipe), **depth, **_enhancer_facts(recipe)},
-                inputs={
+            name: document[name](
+                {
                     "video": entry.video_sha256,
                     "skeleton": skeletons[entry.clip.clip_id],
-                    "samples": chosen[name][entry.clip.clip_id],
-                },
-                runtime=() if recipe.enhance is None else ("torch",),
+                    "samples": of_recipe[entry.clip.clip_id],
+                }
             )
-            for name, recipe in preset.crop.recipes.items()
+            for name, of_recipe in chosen.items()
         }
         for entry in (() if _left_out(preset, catalog) else catalog.usable())
         if entry.clip.clip_id not in changed

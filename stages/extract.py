@@ -158,12 +158,11 @@ def _documents(
         "sampling": in_key(request.rule),
         **part_facts(request.backbone, BACKBONES),
     }
+    document = {
+        cut: EXTRACT.documents(params={**params, "cut": cut}, weights=weights) for cut in request.cuts
+    }
     return {
-        video_id: {
-            cut: EXTRACT.document(params={**params, "cut": cut}, weights=weights, inputs=source)
-            for cut in request.cuts
-        }
-        for video_id, source in sources.items()
+        video_id: {cut: document[cut](source) for cut in request.cuts} for video_id, source in sources.items()
     }
 
 

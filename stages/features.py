@@ -100,17 +100,19 @@ def _documents(
 ) -> dict[str, dict[str, Any]]:
     """For each clip, what each array's row is made of; a selection's, and a part's, of training clips only."""
     keys = {name: source.keys() for name, source in sources.items()}
+    document = {
+        array.name: FEATURES.documents(
+            params=array.params(sources), weights=array.training.weights_of(array.cut.name)
+        )
+        for array in made
+    }
     documents: dict[str, dict[str, Any]] = {}
     for entry in catalog.usable():
         clip_id = entry.clip.clip_id
         if any(clip_id not in of_source for of_source in keys.values()):
             continue
         documents[clip_id] = {
-            array.name: FEATURES.document(
-                params=array.params(sources),
-                weights=array.training.weights_of(array.cut.name),
-                inputs={"clip": keys[array.training.name][clip_id]},
-            )
+            array.name: document[array.name]({"clip": keys[array.training.name][clip_id]})
             for array in made
             if entry.split == "train" or array.training.is_tested(selection=selection_on_all)
         }

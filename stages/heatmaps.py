@@ -37,11 +37,9 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
     made_of = {"rule": in_key(rule), "store": params.store, "box": in_key(recipe.box)}
     keys = made_keys(skeletons, "joints_2d"), made_keys(samples, recipe.sampling)
     ids = sorted(keys[0].keys() & keys[1].keys()) if layout is not WHOLE_FRAME else []
+    document = HEATMAPS.documents(params=made_of)
     documents = {
-        clip_id: HEATMAPS.document(
-            params=made_of, inputs={"skeleton": keys[0][clip_id], "samples": keys[1][clip_id]}
-        )
-        for clip_id in ids
+        clip_id: document({"skeleton": keys[0][clip_id], "samples": keys[1][clip_id]}) for clip_id in ids
     }
     return StoreJob(
         stage="heatmaps",

@@ -239,7 +239,5 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
 def _documents(found: _Found, key_params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """For each clip, what its rows are made of."""
     runtime = () if found.poses is None else found.poses.runtime
-    return {
-        clip.clip_id: INDEX.document(params=key_params, inputs=found.digests[clip.clip_id], runtime=runtime)
-        for clip in found.listing.clips
-    }
+    document = INDEX.documents(params=key_params, runtime=runtime)
+    return {clip.clip_id: document(found.digests[clip.clip_id]) for clip in found.listing.clips}

@@ -1,7 +1,8 @@
 """Stage `sample`: choose the frames of each recipe and view. Integers only; coverage is reported."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cache import Row
 from pipeline.build.build import StoreJob, build_store
@@ -9,7 +10,7 @@ from pipeline.build.failures import Summary
 from pipeline.build.pinned import pinned
 from pipeline.build.runner import RunOptions
 from pipeline.build.steps import SAMPLE
-from pipeline.catalog.catalog import Entry
+from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog
 from pipeline.keys.keyed import in_key
 from pipeline.paths import Paths
@@ -29,10 +30,7 @@ def plan(paths: Paths, preset: "Preset", options: RunOptions) -> StoreJob:  # no
         stage="sample",
         name="samples",
         spec=samples_spec(rules),
-        rows=[
-            Row(e.clip.clip_id, {name: _document(rule, e) for name, rule in rules.items()})
-            for e in (catalog.usable() if rules else ())
-        ],
+        rows=_rows(catalog, rules),
         work=SampleWork(paths.catalog, rules),
         coords=catalog.coords,
         attrs={
@@ -52,6 +50,13 @@ def run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     return replace(summary, note=summary.note or coverage(paths, preset.sample))
 
 
-def _document(rule: SamplingRule, entry: Entry) -> dict[str, Any]:
-    drawn = {"clip": entry.clip.clip_id} if rule.is_random else {}
-    return SAMPLE.document(params=in_key(rule), inputs={"num_frames": entry.shared_frames, **drawn})
+def _rows(catalog: Catalog, rules: Mapping[str, SamplingRule]) -> list[Row]:
+    document = {name: SAMPLE.documents(params=in_key(rule)) for name, rule in rules.items()}
+    rows = []
+    for entry in catalog.usable() if rules else ():
+        clip_id, frames = entry.clip.clip_id, {"num_frames": entry.shared_frames}
+        inputs = {
+            name: {**frames, "clip": clip_id} if rule.is_random else frames for name, rule in rules.items()
+        }
+        rows.append(Row(clip_id, {name: document[name](inputs[name]) for name in rules}))
+    return rows

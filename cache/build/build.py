@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..collecting import no_collection
 from ..errors import BuildError, ShardError
 from ..home.home import Cache
 from ..home.index import Index, Place, synced_index
@@ -32,6 +33,7 @@ _CHUNK_OVERHEAD_BYTES = 64  # crc32c, and what zstd adds to bytes that don't com
 class Build:
     """A store on its way. Planning happens here: nothing is computed, nothing of the store is written yet."""
 
+    @no_collection()
     def __init__(
         self, cache: Cache, name: str, spec: StoreSpec, rows: Sequence[Row], *, may_be_empty: bool = False
     ) -> None:
@@ -47,10 +49,10 @@ class Build:
             self._at_work = Shared(cache.in_use)
         if not rows and not may_be_empty:
             raise BuildError("a store needs one row or more, got none; is the list of what to build empty?")
-        self._rows = _by_id(rows, spec)
-        self._order = arranged(read_order(cache.order(name)), self._rows) or (None,)
+        self._rows = _by_id(rows)
+        self._order = arranged(read_order(cache.order(name)), self._rows.keys()) or (None,)
         self._row_keys = RowKeys(cache.row_keys(name), [array.name for array in spec.arrays])
-        self._keys = self._row_keys.of([None if row is None else self._rows[row] for row in self._order])
+        self._keys = self._row_keys.of(self._ordered())
         self._shards = {array.name: self._shard_keys(array) for array in spec.arrays}
         self._records: dict[str, Record] = {}
         with mounted(cache.root), synced_index(cache) as index:
@@ -60,7 +62,7 @@ class Build:
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """Ids in row order, without the holes: the order of `finish`'s coordinates."""
-        return tuple(row for row in self._order if row is not None)
+        return tuple(filter(None, self._order))
 
     @property
     def rows_to_make(self) -> int:
@@ -99,6 +101,7 @@ class Build:
         """Upper bound of the bytes of all shards of the store, those that the cache has already among them."""
         return self.bytes_to_write + sum(record.size for record in self._records.values())
 
+    @no_collection()
     def finish(self, out: Path, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]) -> None:
         """Publish the store at `out`, replacing what was there in one step.
 
@@ -149,18 +152,27 @@ class Build:
             None if row is None else self._rows[row].docs.get(array) for row in self._order[self._span(block)]
         )
 
+    def _ordered(self) -> list[Row | None]:
+        """The rows in their order, None for a hole."""
+        if self._order == tuple(self._rows):  # as a catalog lists them: nothing to look up
+            return [*self._rows.values()]
+        return [None if row is None else self._rows[row] for row in self._order]
+
     def _shard_keys(self, array: ArraySpec) -> tuple[str, ...]:
-        keys = self._keys[array.name]
-        step = self.spec.rows_per_shard
         return tuple(
-            shard_key(array, step, keys[first : first + step]) for first in range(0, len(keys), step)
+            shard_key(array, self.spec.rows_per_shard, self._keys.block(array.name, self._span(block)))
+            for block in self._blocks
         )
+
+    @property
+    def _blocks(self) -> range:
+        return range(-(-len(self._order) // self.spec.rows_per_shard))
 
     def _plan(self, index: Index) -> tuple[Task, ...]:
         known = index.shards()
         present = {key for keys in self._shards.values() for key in keys if key in known and self._whole(key)}
         tasks = []
-        for block in range(-(-len(self._order) // self.spec.rows_per_shard)):
+        for block in self._blocks:
             lacking = [array for array in self.spec.arrays if self._shards[array.name][block] not in present]
             if lacking:
                 shards = sorted(
@@ -186,7 +198,7 @@ class Build:
             return None
 
     def _planned(self, index: Index, array: ArraySpec, block: int) -> PlannedShard:
-        row_keys = self._keys[array.name][self._span(block)]
+        row_keys = self._keys.block(array.name, self._span(block))
         places = self._stayed(array, block, row_keys)
         prefix = entry_prefix(array)
         entries = {
@@ -202,7 +214,8 @@ class Build:
 
     def _stayed(self, array: ArraySpec, block: int, row_keys: Sequence[str | None]) -> dict[int, Place]:
         """Rows that the block's shard of the last build holds in the same place: mostly all, and found at once."""
-        before, step = self._row_keys.before(array.name, self._span(block)), self.spec.rows_per_shard
+        before = self._row_keys.before.block(array.name, self._span(block))
+        step = self.spec.rows_per_shard
         key = shard_key(array, step, before)
         record = self._proven(key)
         failures = {} if record is None else record.failures
@@ -216,15 +229,11 @@ class Build:
         return slice(block * self.spec.rows_per_shard, (block + 1) * self.spec.rows_per_shard)
 
 
-def _by_id(rows: Sequence[Row], spec: StoreSpec) -> dict[str, Row]:
+def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
     by_id = {row.id: row for row in rows}
     if len(by_id) < len(rows):
         twice, _ = Counter(row.id for row in rows).most_common(1)[0]
         raise BuildError(f"two rows have the id {twice!r}; ids must differ")
-    names = {array.name for array in spec.arrays}
-    if not {*chain.from_iterable(row.docs for row in rows)} <= names:
-        row = next(row for row in rows if not row.docs.keys() <= names)
-        raise BuildError(f"row {row.id!r} documents {sorted(row.docs)}, the store has {sorted(names)}")
     return by_id
 
 

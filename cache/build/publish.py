@@ -13,7 +13,8 @@ from ..errors import BuildError, ShardError, SpecError
 from ..files import full_disk_explained, link_or_copy, remove, swap_in, sync_folder
 from ..home.home import Cache
 from ..home.proof import prove
-from ..keys import FORMAT, JSON, KEY_BYTES, digest_of
+from ..home.row_keys import KeyTable
+from ..keys import FORMAT, JSON, digest_of
 from ..layout import KEYS, LAYOUT, MANIFEST, documents_name, shard_name
 from ..locks import locked
 from ..shards.documents import documents_bytes, intact, tail_checksums, write_documents
@@ -34,8 +35,8 @@ class Publication:
     spec: StoreSpec
     order: tuple[str | None, ...]
     """N ids, None for a hole."""
-    keys: Mapping[str, tuple[str | None, ...]]
-    """Array to N row keys."""
+    keys: KeyTable
+    """Keys of the N rows, of the arrays in the order of `spec`."""
     records: Mapping[str, tuple[Record, ...]]
     """Array to its blocks' records."""
     docs: Callable[[str, int], Sequence[JSON]]
@@ -152,14 +153,8 @@ def _coordinates(store: Publication) -> list[tuple[StoredArray, NDArray[np.gener
 
 def _key_coordinate(store: Publication, names: list[JSON]) -> tuple[StoredArray, NDArray[np.generic]]:
     """(N, arrays, 20) uint8: each row's key in each array; zeros where there is none."""
-    none = "00" * KEY_BYTES
-    joined = ["".join([key or none for key in store.keys[str(name)]]) for name in names]
-    values = np.stack(
-        [np.frombuffer(bytes.fromhex(keys), np.uint8).reshape(-1, KEY_BYTES) for keys in joined], 1
-    )
-    return _coordinate(
-        store, np.arange(len(store.order)), KEYS, values, ("array", "digest"), {"arrays": names}
-    )
+    every, values = np.arange(len(store.order)), store.keys.digests
+    return _coordinate(store, every, KEYS, values, ("array", "digest"), {"arrays": names})
 
 
 def _coordinate(
@@ -216,11 +211,11 @@ def _attributes(store: Publication, coords: Sequence[StoredArray]) -> dict[str, 
 
 def _made_of(store: Publication, array: str) -> dict[str, JSON]:
     """What the documents of all the array's rows share: what those of each block share, as far as blocks agree."""
-    step, keys = store.spec.rows_per_shard, store.keys[array]
+    step = store.spec.rows_per_shard
     return shared_by(
         dict(record.common)
         for block, record in enumerate(store.records[array])
-        if any(keys[block * step : (block + 1) * step])
+        if store.keys.has(array, slice(block * step, (block + 1) * step))
     )
 
 
@@ -238,7 +233,7 @@ def _failures(store: Publication) -> list[JSON]:
                 found.setdefault(block * step + within, {})[name] = asdict(why)
     entries: list[JSON] = []
     for number, by_array in sorted(found.items()):
-        made = {name for name, keys in store.keys.items() if keys[number] is not None}
+        made = {name for name in store.keys if store.keys.has(name, number)}
         reasons = list(by_array.values())
         if by_array.keys() == made and all(reason == reasons[0] for reason in reasons):
             entries.append({"id": store.order[number], **reasons[0]})

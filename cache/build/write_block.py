@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..collecting import no_collection
 from ..errors import BuildError
 from ..files import full_disk_explained, sync_folder, write_atomic
 from ..home.home import Cache
@@ -99,6 +100,7 @@ def _refuse_more(computed: Iterator[ComputedRow]) -> None:
 class _Job:
     """One shard in the making. As a context it removes its temporary file and closes what it read."""
 
+    @no_collection()
     def __init__(self, cache: Cache, plan: PlannedShard) -> None:
         self.plan = plan
         self.size = 0
@@ -144,6 +146,7 @@ class _Job:
         assert isinstance(value, Mapping)  # a row that is lacking was asked for
         self._writer.write(self._fitting(row_id, value))
 
+    @no_collection()
     def commit(self, ids: tuple[str | None, ...], seconds: float, made_with: Mapping[str, JSON]) -> None:
         """Whole on the disk first, then under its name, then recorded."""
         assert self._writer is not None  # commit is called within the context

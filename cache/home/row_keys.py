@@ -2,7 +2,8 @@
 
 A key is the digest of a document's canonical JSON, which takes ten times as long to spell as its plain pickle. So
 runs of 64 rows are pickled, and where a run's digest is known, its keys are. Two runs that differ in anything, if only
-in a type or in the order of a dict, have different pickles; what is alike in JSON alone is digested anew.
+in a type, in the order of a dict, or in whether two equal values are one object, have different pickles; what is alike
+in JSON alone is digested anew. Whoever makes documents lets them share what they have in common: it is spelled once.
 
 A help: what is torn, flipped or of another format is not believed, what cannot be written is not remembered.
 """
@@ -11,11 +12,15 @@ import io
 import json
 import logging
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BuildError
 from ..keys import FORMAT, JSON, KEY_BYTES, canonical, key_of
 from ..shards.specs import Row
 
@@ -27,6 +32,37 @@ _NONE = "00" * KEY_BYTES
 """Stands for a row without a document."""
 
 
+class KeyTable(Mapping[str, tuple[str | None, ...]]):
+    """Array to the key of each row's document; None for a hole, or a row without this array. N rows."""
+
+    def __init__(self, arrays: Sequence[str], digests: bytes) -> None:
+        """digests: 20 bytes a row and array, row by row; zeros where there is no document."""
+        self.arrays = tuple(arrays)
+        self.digests: NDArray[np.uint8] = np.frombuffer(digests, np.uint8).reshape(-1, len(arrays), KEY_BYTES)
+        """(N, arrays, 20)"""
+
+    def block(self, array: str, rows: slice) -> tuple[str | None, ...]:
+        """Keys of some rows, those of them that are."""
+        digests = self.digests[rows, self.arrays.index(array)].tobytes()
+        keys: tuple[str | None, ...] = (*digests.hex(" ", KEY_BYTES).split(" "),) if digests else ()
+        return tuple(None if key == _NONE else key for key in keys) if _NONE in keys else keys
+
+    def has(self, array: str, rows: int | slice) -> bool:
+        """Whether the row, or any of several, has a document in that array."""
+        return bool(self.digests[rows, self.arrays.index(array)].any())
+
+    def __getitem__(self, array: str) -> tuple[str | None, ...]:
+        if array not in self.arrays:
+            raise KeyError(array)
+        return self.block(array, slice(None))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+
 class RowKeys:
     """The keys that one store's last build gave to runs of rows, of the `arrays` in their order."""
 
@@ -36,21 +72,18 @@ class RowKeys:
         self._known = _read(path, self._arrays)
         self._now: dict[bytes, bytes] = {}
 
-    def of(self, rows: Sequence[Row | None]) -> dict[str, tuple[str | None, ...]]:
-        """Array to the key of each row's document; None for a hole, or a row without this array.
+    def of(self, rows: Sequence[Row | None]) -> KeyTable:
+        """The key of each row's document in each array.
 
-        Raises KeyDocError for a document that is no plain JSON.
+        Raises BuildError for a row with a document of another array, KeyDocError for one that is no plain JSON.
         """
-        found = b"".join(self._run(rows[first : first + RUN]) for first in range(0, len(rows), RUN))
-        keys, step = _unpacked(found), len(self._arrays)
-        return {array: keys[number::step] for number, array in enumerate(self._arrays)}
+        runs = (self._run(rows[first : first + RUN]) for first in range(0, len(rows), RUN))
+        return KeyTable(self._arrays, b"".join(runs))
 
-    def before(self, array: str, rows: slice) -> tuple[str | None, ...]:
-        """Keys of `rows` as the last build left them; none where nothing is remembered."""
-        step, number = len(self._arrays), self._arrays.index(array)
-        size = KEY_BYTES * step
-        block = b"".join(self._known.values())[rows.start * size : rows.stop * size]
-        return _unpacked(block)[number::step]
+    @property
+    def before(self) -> KeyTable:
+        """Keys of the rows as the last build left them; of none where nothing is remembered."""
+        return KeyTable(self._arrays, b"".join(self._known.values()))
 
     def remember(self) -> None:
         """Keep what `of` gave, for the next build, unless that is what is kept already.
@@ -78,6 +111,7 @@ class RowKeys:
         spelled = _spelled(rows)
         keys = None if spelled is None else self._known.get(spelled)
         if keys is None:
+            self._refuse_strange(rows)
             keys = b"".join(
                 bytes.fromhex(_NONE if row is None or array not in row.docs else key_of(row.docs[array]))
                 for row in rows
@@ -86,6 +120,13 @@ class RowKeys:
         if spelled is not None:
             self._now[spelled] = keys
         return keys
+
+    def _refuse_strange(self, rows: Sequence[Row | None]) -> None:
+        for row in rows:
+            if row is not None and not row.docs.keys() <= {*self._arrays}:
+                raise BuildError(
+                    f"row {row.id!r} documents {sorted(row.docs)}, the store has {sorted(self._arrays)}"
+                )
 
 
 def row_keys_damage(path: Path) -> str | None:
@@ -98,12 +139,8 @@ def row_keys_damage(path: Path) -> str | None:
 def _spelled(rows: Sequence[Row | None]) -> bytes | None:
     """20 bytes that stand for the documents of a run; None where one is nothing that pickles."""
     spelled = io.BytesIO()
-    pickler = pickle.Pickler(spelled, protocol=5)
-    pickler.fast = (
-        True  # by value: else what is one object twice is spelled otherwise than two that are equal
-    )
     try:
-        pickler.dump([None if row is None else row.docs for row in rows])
+        pickle.Pickler(spelled, protocol=5).dump([None if row is None else row.docs for row in rows])
     except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError):
         return None  # no plain JSON: `key_of` says what and where
     return _digest(spelled.getbuffer())
@@ -125,12 +162,6 @@ def _read(path: Path, arrays: tuple[str, ...]) -> dict[bytes, bytes]:
         known[body[run * KEY_BYTES : (run + 1) * KEY_BYTES]] = body[at + 4 : at + 4 + size]
         at += 4 + size
     return known
-
-
-def _unpacked(keys: bytes) -> tuple[str | None, ...]:
-    """Keys of 20 bytes as hex; None for zeros."""
-    found: tuple[str | None, ...] = (*keys.hex(" ", KEY_BYTES).split(" "),) if keys else ()
-    return tuple(None if key == _NONE else key for key in found) if _NONE in found else found
 
 
 def _head(arrays: Sequence[str], count: int) -> bytes:

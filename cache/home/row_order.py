@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from ..files import write_atomic
@@ -17,13 +17,15 @@ def arranged(previous: Sequence[str | None] | None, ids: Iterable[str]) -> tuple
     Fresh: sorted. Afterwards what stays keeps its row, what left leaves a hole, and what is new fills
     the holes first: previous (a, b, c) and ids {a, c, d, e} give (a, d, c, e).
     """
-    wanted = set(ids)
+    wanted = ids if isinstance(ids, Set) else set(ids)
     if previous is None:
         return tuple(sorted(wanted))
-    if len(wanted) == len(previous) and wanted.issuperset(previous):
+    if tuple(previous) == tuple(wanted) or (
+        len(wanted) == len(previous) and all(map(wanted.__contains__, previous))
+    ):
         return tuple(previous)  # nobody came, nobody left
     rows = [row if row in wanted else None for row in previous]
-    fresh = iter(sorted(wanted.difference(previous)))
+    fresh = iter(sorted(wanted - {*previous}))
     for place, row in enumerate(rows):
         if row is None:
             rows[place] = next(fresh, None)
@@ -58,6 +60,8 @@ def order_damage(data: bytes) -> str | None:
 
 
 def write_order(path: Path, rows: Sequence[str | None]) -> None:
-    """Remember the order for the next build. The caller holds the store's lock."""
+    """Remember the order for the next build, where it is another. The caller holds the store's lock."""
+    if read_order(path) == tuple(rows):
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, sealed({"format": FORMAT, "rows": list(rows)}))

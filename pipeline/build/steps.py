@@ -4,7 +4,7 @@ Raise a step's version when its results change; `recipes.lock` refuses to run wh
 reaches changed and its version did not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,13 @@ class Step:
             "runtime": {package: major_minor(package) for package in (*self.runtime, *runtime)},
             "inputs": dict(inputs),
         }
+
+    def documents(
+        self, *, params: Json, weights: Mapping[str, str] | None = None, runtime: tuple[str, ...] = ()
+    ) -> Callable[[Mapping[str, Json]], dict[str, Json]]:
+        """Return what makes the document of each clip's inputs: they share all else, which is made once."""
+        shared = self.document(params=params, inputs={}, weights=weights, runtime=runtime)
+        return lambda inputs: {**shared, "inputs": dict(inputs)}
 
 
 def as_json(value: Json) -> Json:
