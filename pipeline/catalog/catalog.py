@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from cache.collecting import no_collection
 from pipeline.errors import DatasetError
 from pipeline.files import write_whole
 from pipeline.seals import parsed, seals_of, write_seals
@@ -179,23 +180,23 @@ def _catalog(table: pa.Table, path: Path) -> Catalog:
     if "unlisted" not in facts or table.column_names != SCHEMA.names:
         raise DatasetError(f"{path} is not a catalog that `index` of this version wrote: run `index` again")
     return Catalog(
-        entries=tuple(_entry(row) for row in _rows(table)),
+        entries=_entries(table),
         classes=tuple(json.loads(facts["classes"])),
         unlisted=int(facts["unlisted"]),
         **{name: facts[name] for name in FACTS},
     )
 
 
-def _rows(table: pa.Table) -> Iterable[dict[str, Any]]:
-    return table.to_pylist()  # type: ignore[no-any-return]
+@no_collection()
+def _entries(table: pa.Table) -> tuple[Entry, ...]:
+    """One entry a row, made column by column: a dict a row takes twice as long."""
+    columns: dict[str, Iterable[Any]] = {name: table[name].to_pylist() for name in table.column_names}
+    columns["clip"] = map(Clip, *(columns[name] for name in Clip.__dataclass_fields__))
+    columns["flags"] = map(tuple, columns["flags"])
+    return tuple(map(Entry, *(columns[name] for name in Entry.__dataclass_fields__)))
 
 
 def _row(entry: Entry) -> dict[str, Any]:
     clip = {name: getattr(entry.clip, name) for name in Clip.__dataclass_fields__}
     own = {name: getattr(entry, name) for name in Entry.__dataclass_fields__ if name not in ("clip", "flags")}
     return {**clip, **own, "flags": list(entry.flags)}
-
-
-def _entry(row: dict[str, Any]) -> Entry:
-    clip = Clip(**{name: row.pop(name) for name in Clip.__dataclass_fields__})
-    return Entry(clip=clip, flags=tuple(row.pop("flags")), **row)
