@@ -11,6 +11,7 @@ process of its own, in turns; what is told is the median over the pairs of this 
     later open     the same process opens it again and reads one row of each shard
     edit           one row changed: its shards' other rows are copied
     nothing new    planned and published again
+    the first      of either: what was written before is entered into the index
 
 Exit status 1 where a target is missed: first touch 1.1, later open 1.0 (and what two equal runs differ by), build 1.05.
 """
@@ -55,18 +56,21 @@ def measured(folder: Path, clips: int) -> dict[str, float]:
             for i, of in sources.items()
         ]
 
-    def build(changed: int) -> None:
-        plan = Build(Cache(folder / "cache"), "bench/features", spec, rows(changed))
+    def build(changed: int) -> float:
+        wanted = rows(changed)  # a stage's own work, before the clock starts
+        start = process_time()
+        plan = Build(Cache(folder / "cache"), "bench/features", spec, wanted)
         for task in plan.tasks:
             write_block(plan.cache.root, task, lambda asked, _: ((row_id, values) for row_id in asked))
         plan.finish(
             folder / "features.zarr", {"label": np.zeros(len(plan.ids), np.int32)}, {"title": "bench"}
         )
+        return process_time() - start
 
     return {
-        "build": _seconds(lambda: build(0)), "first touch": _seconds(lambda: _read_all(folder)),
+        "build": build(0), "first touch": _seconds(lambda: _read_all(folder)),
         "later open": median(_seconds(lambda: _read_few(folder)) for _ in range(5)),
-        "edit": _seconds(lambda: build(1)), "nothing new": _seconds(lambda: build(1)),
+        "edit, the first": build(1), "edit": build(2), "nothing new, the first": build(2), "nothing new": build(2),
     }  # fmt: skip
 
 
@@ -139,7 +143,7 @@ def main() -> int:
         missed += target is not None and ratio > target + NOISE
         goal = "" if target is None else f"   target {target:g}"
         print(
-            f"{name:12} {ours * 1000:8.1f} ms here, {theirs * 1000:8.1f} ms there, {ratio:5.2f} of it{goal}"
+            f"{name:22} {ours * 1000:8.1f} ms here, {theirs * 1000:8.1f} ms there, {ratio:5.2f} of it{goal}"
         )
     return int(missed > 0)
 

@@ -22,5 +22,8 @@ def seeded(*parts: int | str, device: torch.device | str = "cpu") -> Iterator[No
     device = torch.device(device)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(mix(*parts))
+        if devices:
+            torch.manual_seed(mix(*parts))
+        else:  # alone: torch's own would note a stack trace for each device that was not asked for
+            torch.default_generator.manual_seed(mix(*parts))
         yield
