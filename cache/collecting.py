@@ -10,7 +10,7 @@ def no_collection() -> Iterator[None]:
     """Collect no cyclic garbage meanwhile; as a decorator: while the function runs.
 
     The collector runs after so many new containers, and looks at each one that is alive. With the documents of
-    114,480 clips that is a fifth of a second a time, and finds nothing. Not for what runs code of others.
+    100,000 rows that is a fifth of a second a time, and finds nothing. Not for what runs code of others.
     """
     was_enabled = gc.isenabled()
     gc.disable()
