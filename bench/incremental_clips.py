@@ -23,7 +23,7 @@ SHARED: dict[str, dict[str, JSON]] = {
     }
     for array in ARRAYS
 }
-"""What the stage `features` names beside a clip's inputs: made once, and shared by all documents, as there."""
+"""Members that the documents of the stage `features` share: made once, as there."""
 STORE = "synthetic/features"
 """Name under which the cache remembers the row order."""
 
