@@ -15,9 +15,10 @@ from tiny import Project, content
 
 from cache import Cache, key_of
 from cache.upkeep.verify import verify_store
-from pipeline.build.adoption import adopt_before_build
+from pipeline.build.adoption import adopt_before_build, at_hand
 from pipeline.build.dvc_cache import dvc_file, dvc_files
 from pipeline.errors import DatasetError
+from pipeline.seals import proven_bytes, write_seals
 from pipeline.training.adopted_weights import adopt_learned
 from pipeline.upkeep.stores import adopted, collected
 
@@ -80,6 +81,28 @@ def test_what_dvc_pulled_is_adopted_though_its_out_is_gone_and_one_row_costs_one
     shard = dvc_file(lab_b, out, "count/c.0")
     assert shard is not None
     assert os.path.samefile(shard, out / "count/c.0")  # noqa: PTH121  one file in DVC's cache, ours and the store
+
+
+def test_weights_that_only_dvc_has_are_read_proven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DVC deletes weights/demo/backbones before `pretrain` runs; the list of seals in its copy answers for each."""
+    out, kept = tmp_path / "weights/demo/backbones", tmp_path / "kept"
+    kept.mkdir()
+    put(kept / "video_0.pt", b"weights")
+    write_seals(kept / "seals.json", [kept / "video_0.pt"])
+    monkeypatch.setattr(
+        "pipeline.build.adoption.dvc_files",
+        lambda *_: {name: kept / name for name in ("video_0.pt", "seals.json")},
+    )
+    with at_hand(tmp_path, Cache(tmp_path / ".harcache"), out) as folder:
+        assert folder is not None
+        assert proven_bytes(folder / "video_0.pt") == b"weights"
+        put(folder / "video_0.pt", b"changed")
+        with pytest.raises(DatasetError, match=r"not what seals\.json beside it says was written"):
+            proven_bytes(folder / "video_0.pt")
+    assert caplog.text == ""
+    assert not list((tmp_path / ".harcache/work").glob("adopting*"))
 
 
 def test_adopt_without_a_path_takes_what_is_there_and_what_dvc_kept(lab_b: Path) -> None:

@@ -41,12 +41,13 @@ def at_hand(root: Path, cache: Cache, out: Path) -> Iterator[Path | None]:
     if files is None:
         yield None
         return
-    folder = cache.root / "work" / f"adopting-{out.name}-{os.getpid()}"
-    remove(folder)
+    held = cache.root / "work" / f"adopting-{out.name}-{os.getpid()}"
+    folder = held / out.parent.name / out.name  # a list of seals is looked for by these names
+    remove(held)
     try:
         for name, copy in sorted(files.items()):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             link_or_copy(copy, folder / name)
         yield folder
     finally:
-        remove(folder)
+        remove(held)

@@ -17,7 +17,7 @@ _ADDRESS = re.compile(
     r"hf://datasets/(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.*[^/]))?/?"
 )
 MOST_FILES = 20_000
-"""Files of one commit: the Hub gives up on larger ones."""
+"""Files of one commit at most: a large one may outlast the Hub's patience, and everything is one commit here."""
 
 
 def place_at(to: str) -> Place:
@@ -82,7 +82,7 @@ class HubPlace(Place):
         gone = [CommitOperationDelete(self._below + name) for name in self._gone]
         if len(added) + len(gone) > MOST_FILES:
             raise DatasetError(
-                f"{self.address}: {len(added) + len(gone):,} files are more than one commit of the Hub takes "
+                f"{self.address}: {len(added) + len(gone):,} files are more than are sent in one commit "
                 f"({MOST_FILES:,}): make larger shards, or publish to a folder and send it by `hf upload-large-folder`"
             )
         with self._explained():
