@@ -16,7 +16,7 @@ from torch import nn
 
 from models.cuts import FEATURES, cut_shapes
 from models.errors import ModelParamError, ShapeError
-from models.graph.ctrgcn import CTRGCN, _TimeMax
+from models.graph.ctrgcn import CTRGCN, TimeMax
 from models.graph.graph_backbone import LAST_BLOCK, LastBlock
 from models.sf_head.sfhead import SFHead
 from models.training.classifier import Classifier
@@ -73,7 +73,7 @@ def test_a_fixed_graph_has_no_parameters_but_the_same_start() -> None:
 @pytest.mark.parametrize("stride", [1, 2])
 def test_the_maximum_over_time_is_max_pooling(frames: int, stride: int) -> None:
     x = waves(2, 3, frames, 5).abs().requires_grad_()
-    ours, theirs = _TimeMax(stride)(x), nn.MaxPool2d((3, 1), (stride, 1), (1, 0))(x)
+    ours, theirs = TimeMax(stride)(x), nn.MaxPool2d((3, 1), (stride, 1), (1, 0))(x)
     assert torch.equal(ours, theirs)
     grads = [torch.autograd.grad((y * waves(*y.shape)).sum(), x)[0] for y in (ours, theirs)]
     torch.testing.assert_close(*grads)

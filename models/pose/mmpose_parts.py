@@ -49,7 +49,7 @@ def mmpose() -> ModuleType:
             warnings.simplefilter("ignore")
             _stand_in_for_coco()
             _stand_in_for_operators()
-            for name in ("mmpose.models", "mmpose.datasets.transforms", "mmpose.structures"):
+            for name in ("mmpose.models", "mmpose.datasets.transforms", "mmpose.structures", "mmpose.apis"):
                 import_module(name)
             import_module("mmengine.registry").init_default_scope("mmpose")
             return import_module("mmpose")

@@ -5,7 +5,7 @@ bitstream specification's uncompressed header (6.2).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ALONE = frozenset(("dnxhd", "dvvideo", "ffvhuff", "huffyuv", "mjpeg", "png", "prores", "rawvideo", "utvideo"))
 """Codecs, as FFmpeg names them, whose every picture is coded by itself."""
@@ -25,7 +25,7 @@ class Coded:
     """Neither its picture nor any after it, in the order of decoding, is drawn from what lies before."""
     spare: bool = False
     """No other picture is drawn from this one."""
-    sets: bytes = b""
+    sets: bytes = field(default=b"", repr=False)
     """Parameter sets that it brings along, joined: what follows is read by them."""
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -39,7 +39,7 @@ class Plan:
     """Those that are there already, whole."""
     strange: tuple[str, ...]
     """Names of files there that the store does not have."""
-    manifest: bytes | None
+    manifest: bytes | None = field(repr=False)
     """The manifest there; None without one."""
 
     def is_same(self, manifest: bytes) -> bool:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.params.sections import MistakesError, Options, Section, known_keys, nearest
 from pipeline.pose.tracking import TrackRule
-from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
+from pipeline.skeleton.layouts import BODIES
 
 Tracking = Annotated[TrackRule, BeforeValidator(known_keys(TrackRule))]
 
@@ -42,7 +42,7 @@ class PoseParams(PoseNetworkParams):
     detector: PoseNetworkParams | None = None
     """Network that finds the people's boxes; None where `boxes` says them."""
     layout: str = "coco_17"
-    """Layout of the network's joints, a key of `pipeline.skeleton.layouts.LAYOUTS`."""
+    """Layout of the network's joints, a key of `pipeline.skeleton.layouts.BODIES`."""
     max_persons: int = Field(default=2, gt=0)
     """Bodies kept of each clip."""
     track: Tracking = TrackRule()
@@ -51,7 +51,7 @@ class PoseParams(PoseNetworkParams):
     def _fits_together(self) -> "PoseParams":
         if self.detector is not None and self.boxes == "skeleton":
             raise MistakesError([(("boxes",), "a detector finds the boxes; leave one of them out")])
-        known = sorted(set(LAYOUTS) - {WHOLE_FRAME.name})
+        known = sorted(BODIES)
         if self.layout not in known:
             message = f"no layout {self.layout!r}{nearest(self.layout, known)}; there are {known}"
             raise MistakesError([(("layout",), message)])

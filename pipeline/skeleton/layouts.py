@@ -262,7 +262,7 @@ WHOLE_FRAME = Layout(
 )
 """Layout of datasets without skeletons: one joint, never known, so that boxes are whole frames."""
 
-LAYOUTS: dict[str, Layout] = {
+BODIES: dict[str, Layout] = {
     layout.name: layout
     for layout in (
         NTU_25,
@@ -273,7 +273,9 @@ LAYOUTS: dict[str, Layout] = {
         OPENPOSE_25,
         OPENPOSE_18,
         MEDIAPIPE_33,
-        BOX_4,
-        WHOLE_FRAME,
     )
 }
+"""Layouts of a body's joints, each by its name."""
+
+LAYOUTS: dict[str, Layout] = {**BODIES, BOX_4.name: BOX_4, WHOLE_FRAME.name: WHOLE_FRAME}
+"""All layouts, each by its name."""

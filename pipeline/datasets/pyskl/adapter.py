@@ -22,7 +22,7 @@ from pipeline.datasets.pyskl.annotations import (
 )
 from pipeline.datasets.pyskl.splits import protocols_of
 from pipeline.errors import ClipError, DatasetError, ParamError
-from pipeline.skeleton.layouts import LAYOUTS, Layout
+from pipeline.skeleton.layouts import BODIES, Layout
 from pipeline.values import MOST, UNKNOWN, Clip, Skeleton, Split
 from pipeline.video.video import AvVideo, VideoFacts, VideoSource
 
@@ -128,18 +128,18 @@ class Pyskl:
 
     def _layout(self, named: str | None) -> Layout:
         if named is not None:
-            check_choice(named, tuple(LAYOUTS), "pyskl: layout")
-            return LAYOUTS[named]
+            check_choice(named, tuple(BODIES), "pyskl: layout")
+            return BODIES[named]
         count = num_joints(self._annotations.values())
         if count in LAYOUT_OF:
             return LAYOUT_OF[count]
-        fitting = sorted(name for name, layout in LAYOUTS.items() if layout.num_joints == count)
+        fitting = sorted(name for name, layout in BODIES.items() if layout.num_joints == count)
         if fitting:
             raise ParamError(
                 f"pyskl: {count} joints tell no layout: name it, one of {fitting}, as index.options.layout, or as "
                 "--layout to `pyskl import`"
             )
-        known = ", ".join(f"{name} has {layout.num_joints}" for name, layout in sorted(LAYOUTS.items()))
+        known = ", ".join(f"{name} has {layout.num_joints}" for name, layout in sorted(BODIES.items()))
         raise ParamError(
             f"pyskl: no layout has {count} joints ({known}): write a pickle with the joints of one"
         )
