@@ -120,3 +120,14 @@ def test_each_filter_can_be_left_out(rule: str, filters: tuple[str, ...], stay: 
     slots, flags = ids_in_slots(bodies, 20, rule=rule, filters=filters, max_persons=3)
     assert {number for slot in slots for number in slot} - {0} == stay
     assert ("body_dropped" in flags) == (len(stay) < 3)
+    counted = ids_in_slots(bodies, 20, rule=rule, filters=filters, max_persons=3, count_filters=True)[1]
+    taken = {"short_body": 2, "lying_body": 3}
+    assert counted - flags == {flag for flag, number in taken.items() if number not in stay}
+
+
+@pytest.mark.parametrize("rule", ["motion", "denoised", "ctr_gcn"])
+def test_where_all_are_short_none_was_taken_for_that(rule: str) -> None:
+    bodies = [body(1, range(9), sway=0.3), body(2, range(11), wide=True)]
+    flags = ids_in_slots(bodies, 11, rule=rule, count_filters=True)[1]
+    taken = flags & {"body_dropped", "short_body", "lying_body"}
+    assert taken == ({"body_dropped", "lying_body"} if rule == "ctr_gcn" else frozenset())

@@ -40,6 +40,8 @@ FLAGS = (
     "several_videos",
     "nobody_found",
     "filled_joints",
+    "short_body",
+    "lying_body",
 )
 """Quality flags that reading a clip may raise: `pipeline.datasets.ntu.bodies.select_bodies`,
 `pipeline.pose.estimate` and `pipeline.skeleton.gaps` say what each of the skeleton's means,

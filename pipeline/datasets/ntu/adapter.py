@@ -46,6 +46,7 @@ class Ntu:
     max_persons: slots for people.
     body_rule: which bodies fill them (`pipeline.datasets.ntu.bodies`).
     body_filters: by which of CTR-GCN's filters `denoised` and `ctr_gcn` take bodies for noise; an empty list is none.
+    count_filters: flag clips by the filter that took a body (`short_body`, `lying_body`), beside `body_dropped`.
     missing_list: `published` drops the 302 or 535 clips whose skeletons are missing or incomplete;
     `none` for other recordings in NTU's form, of which such a list says nothing.
     """
@@ -70,6 +71,7 @@ class Ntu:
         max_persons: int = 2,
         body_rule: BodyRule = "motion",
         body_filters: Sequence[BodyFilter] = BODY_FILTERS,
+        count_filters: bool = False,
         missing_list: Literal["published", "none"] = "published",
     ) -> None:
         check_choice(version, tuple(NUM_ACTIONS), "ntu: version")
@@ -83,6 +85,7 @@ class Ntu:
         self.max_persons = max_persons
         self.body_rule = body_rule
         self.body_filters = tuple(body_filters)
+        self.count_filters = count_filters
         self.official = missing_list == "published"
         self.classes = tuple(f"A{action:03d}" for action in range(1, NUM_ACTIONS[version] + 1))
         self.protocols = tuple(PROTOCOL_AXES[version])
@@ -124,6 +127,7 @@ class Ntu:
             max_persons=self.max_persons,
             body_rule=self.body_rule,
             body_filters=self.body_filters,
+            count_filters=self.count_filters,
         )
 
     def open_video(self, clip: Clip) -> VideoSource:

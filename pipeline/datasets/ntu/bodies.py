@@ -47,6 +47,7 @@ def select_bodies(
     max_persons: int,
     rule: BodyRule = "motion",
     filters: Collection[BodyFilter] = BODY_FILTERS,
+    count_filters: bool = False,
 ) -> tuple[Skeleton, frozenset[str]]:
     """The people of a recording in `max_persons` slots, and the flags found on the way.
 
@@ -56,7 +57,8 @@ def select_bodies(
     that finds no slot is left out and flagged. Frames without a body are kept: NaN, score 0. `ctr_gcn` ranks,
     filters and tests by span as CTR-GCN's scripts do; frames and flags are kept all the same. `filters` serve both.
 
-    Flags: `body_dropped` (a filter took one away), `joined_bodies` (two ids in one slot), `third_body` (no
+    Flags: `body_dropped` (a filter took one away; with `count_filters` also `short_body` or `lying_body`: the filter by
+    length, by spread), `joined_bodies` (two ids in one slot), `third_body` (no
     slot was left for one), `one_body_lost` (one is missing while another is there), `no_body_frames`,
     `nan_joints`.
     """
@@ -78,8 +80,19 @@ def select_bodies(
         "one_body_lost": bool(np.any(seen.any(axis=1) & ~seen.all(axis=1))),
         "no_body_frames": not bool(np.all(seen.any(axis=1))),
         "nan_joints": any(_has_unknown(body) for slot in slots for body in slot),
+        **(_taken_by(ordered, kept, filters) if count_filters else {}),
     }
     return skeleton, frozenset(flag for flag, is_found in found.items() if is_found)
+
+
+def _taken_by(
+    bodies: Sequence[Body], kept: Sequence[Body], filters: Collection[BodyFilter]
+) -> dict[str, bool]:
+    """Which filter took bodies away; that by length comes first, and takes none where it would take all."""
+    short = [len(body.frames) <= NOISE_FRAMES and "length" in filters for body in bodies]
+    by_length, ids = not all(short), {body.body_id for body in kept}
+    gone = [by_length and one for body, one in zip(bodies, short, strict=True) if body.body_id not in ids]
+    return {"short_body": any(gone), "lying_body": not all(gone)}
 
 
 def _by_motion(

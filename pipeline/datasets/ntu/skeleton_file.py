@@ -44,6 +44,7 @@ def read_ntu_skeleton(
     max_persons: int = 2,
     body_rule: BodyRule = "motion",
     body_filters: Collection[BodyFilter] = BODY_FILTERS,
+    count_filters: bool = False,
 ) -> tuple[Skeleton, frozenset[str]]:
     """The people in a `.skeleton` file, a skeleton frame for each of its frames, and the flags found."""
     try:
@@ -54,7 +55,12 @@ def read_ntu_skeleton(
     if not bodies:
         raise SkeletonError(f"{path.name}: nobody is seen in any of its {num_frames} frames")
     skeleton, more = select_bodies(
-        bodies, num_frames, max_persons=max_persons, rule=body_rule, filters=body_filters
+        bodies,
+        num_frames,
+        max_persons=max_persons,
+        rule=body_rule,
+        filters=body_filters,
+        count_filters=count_filters,
     )
     return skeleton, flags | more
 
