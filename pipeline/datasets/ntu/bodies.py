@@ -51,16 +51,15 @@ def select_bodies(
 ) -> tuple[Skeleton, frozenset[str]]:
     """The people of a recording in `max_persons` slots, and the flags found on the way.
 
-    Bodies come in order of falling motion (ties: of first appearance); each goes to the first slot where
-    nobody lies in any of its frames: a person whom the sensor lost and found under a new id stays one person.
-    The test is frame by frame: two bodies that take turns share a slot even if their spans overlap. A body
-    that finds no slot is left out and flagged. Frames without a body are kept: NaN, score 0. `ctr_gcn` ranks,
-    filters and tests by span as CTR-GCN's scripts do; frames and flags are kept all the same. `filters` serve both.
+    Bodies come in order of falling motion (ties: of first appearance); each goes to the first slot where nobody
+    lies in any of its frames: a person whom the sensor lost and found under a new id stays one person. The test is
+    frame by frame: two bodies that take turns share a slot even if their spans overlap. A body that finds no slot
+    is left out and flagged. Frames without a body are kept: NaN, score 0. `ctr_gcn` ranks, filters and tests by
+    span as CTR-GCN's scripts do; frames and flags are kept all the same. `filters` serve both.
 
-    Flags: `body_dropped` (a filter took one away; with `count_filters` also `short_body` or `lying_body`: the filter by
-    length, by spread), `joined_bodies` (two ids in one slot), `third_body` (no
-    slot was left for one), `one_body_lost` (one is missing while another is there), `no_body_frames`,
-    `nan_joints`.
+    Flags: `body_dropped` (a filter took one away; with `count_filters` also `short_body`, that by length, or
+    `lying_body`, that by spread), `joined_bodies` (two ids in one slot), `third_body` (no slot was left for one),
+    `one_body_lost` (one is missing while another is there), `no_body_frames`, `nan_joints`.
     """
     ordered = sorted(bodies, key=lambda body: int(body.frames[0]))
     if not ordered:
@@ -70,19 +69,18 @@ def select_bodies(
         if rule == "ctr_gcn"
         else _by_motion(ordered, num_frames, max_persons, filters if rule == "denoised" else ())
     )
-    left_out = len(kept) - sum(map(len, slots))
-    skeleton = _stack(slots, num_frames, max_persons)
     seen = _seen(slots, num_frames)
     found = {
         "body_dropped": len(kept) < len(ordered),
         "joined_bodies": any(len(slot) > 1 for slot in slots),
-        "third_body": left_out > 0,
+        "third_body": len(kept) > sum(map(len, slots)),
         "one_body_lost": bool(np.any(seen.any(axis=1) & ~seen.all(axis=1))),
         "no_body_frames": not bool(np.all(seen.any(axis=1))),
         "nan_joints": any(_has_unknown(body) for slot in slots for body in slot),
         **(_taken_by(ordered, kept, filters) if count_filters else {}),
     }
-    return skeleton, frozenset(flag for flag, is_found in found.items() if is_found)
+    flags = frozenset(flag for flag, is_found in found.items() if is_found)
+    return _stack(slots, num_frames, max_persons), flags
 
 
 def _taken_by(
