@@ -79,8 +79,7 @@ def select_bodies(
         "nan_joints": any(_has_unknown(body) for slot in slots for body in slot),
         **(_taken_by(ordered, kept, filters) if count_filters else {}),
     }
-    flags = frozenset(flag for flag, is_found in found.items() if is_found)
-    return _stack(slots, num_frames, max_persons), flags
+    return _stack(slots, num_frames, max_persons), frozenset(flag for flag, is_so in found.items() if is_so)
 
 
 def _taken_by(
