@@ -81,7 +81,8 @@ def _safetensors(path: Path, values: NDArray[np.float32]) -> Arm:
     from safetensors.numpy import save_file
 
     save_file({"rows": values}, path)
-    opened = safe_open(path, framework="np").get_slice("rows")
+    file: Any = safe_open(path, framework="np")  # its stub has untyped methods
+    opened = file.get_slice("rows")
     return lambda batch: [opened[place : place + 1] for place in batch.tolist()]
 
 
