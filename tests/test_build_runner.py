@@ -1,6 +1,7 @@
 """However it runs, the same bytes: inline, in processes, on a dask cluster, killed and taken up again."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -67,6 +68,18 @@ def test_two_workers_make_the_bytes_that_one_makes(finished: Project, cold: Proj
         summary = cold.run("crop", workers=2)
     assert (summary.made, summary.failed) == (58, 0)
     assert store(cold, "frames") == store(finished, "frames")
+
+
+def heard(level: int) -> None:
+    """What dask's worker says when the scheduler closes between a heartbeat and its answer, level 40, or at another."""
+    logging.getLogger("distributed.worker").log(level, "heartbeat %d", level)
+
+
+def test_what_dasks_own_workers_say_at_their_end_is_no_news(capfd: pytest.CaptureFixture[str]) -> None:
+    list(run_tasks(heard, [logging.ERROR, logging.CRITICAL], RunOptions(workers=2)))
+    said = capfd.readouterr().err
+    assert "heartbeat 50" in said
+    assert "heartbeat 40" not in said
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def _client(options: RunOptions, workers: int, stack: ExitStack) -> Any:
                     "dashboard_address": "127.0.0.1:0"
                 },  # else its health page wants port 8787 for itself
                 memory_limit=None,  # the tasks' memory is flat; dask's estimate would pause workers for page cache
-                silence_logs=40,
+                silence_logs=logging.CRITICAL,  # workers trace heartbeats that the end cut short
             )
         )
         return Client(cluster)
