@@ -46,7 +46,7 @@
     if (!answers.length) return "";
     const right = answers.filter((one) => one === clip.label).length;
     const often = answers.length > 1 ? `, ${right} of ${answers.length} seeds right` : "";
-    return sign(right === answers.length,
+    return sign(answers[0] === clip.label,  /* that of the answer shown; filters ask all seeds */
       `${data.classes[answers[0]]} (${data.answers[method].sure[clip.place]} %${often})`);
   }
 
