@@ -96,7 +96,7 @@ def build(cache: Cache, out: Path, wanted: list[Row], layout: StoreSpec, name: s
     planned = perf_counter()
     receipts = [write_block(cache.root, task, compute) for task in plan.tasks]
     written = perf_counter()
-    label = np.array([len(clip) for clip in plan.ids], np.int32)
+    label = np.fromiter(map(len, plan.ids), np.int32, len(plan.ids))
     plan.finish(out, {"label": label}, {"title": "synthetic features", "stage": "features"})
     ended = perf_counter()
     shards = sum(len(receipt.shards) for receipt in receipts)

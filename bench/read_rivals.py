@@ -3,6 +3,7 @@
 import io
 import tarfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,16 @@ def write_plain_zarr(folder: Path, clips: int) -> None:
     values = features(clips)
     for start in range(0, clips, SHARD_ROWS):
         array[start : start + SHARD_ROWS] = values[start : start + SHARD_ROWS]
+
+
+def zarrs_array(store: Path, name: str, threads: int) -> Any:
+    """Open an array by zarr-python with zarrs' codecs, on so many threads."""
+    import zarr
+
+    import_module("zarrs")  # registers its pipeline
+    zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": threads,
+                     "codec_pipeline.chunk_concurrent_maximum": threads})  # fmt: skip
+    return zarr.open_group(store, mode="r")[name]
 
 
 def count_files(reader: Reader, clips: int) -> int:
