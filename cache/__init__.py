@@ -19,6 +19,7 @@ from .errors import (
 from .home.blobs import Blobs
 from .home.digests import Digests, file_sha256
 from .home.home import Cache
+from .home.shared import take_blob
 from .keys import FORMAT, JSON, key_of
 from .shards.records import RowFailure
 from .shards.specs import ArraySpec, Row, StoreSpec
@@ -53,5 +54,6 @@ __all__ = [
     "file_sha256",
     "key_of",
     "open_store",
+    "take_blob",
     "write_block",
 ]

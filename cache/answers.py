@@ -3,17 +3,13 @@
 A help: what is torn, flipped or another's is not believed, what cannot be written is not remembered.
 """
 
-import logging
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from .files import write_help
 from .keys import JSON, key_of, parsed, seal_holds, sealed
 from .mount_check import MARK
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,9 @@ class Answers:
         if found is None:
             found = [find()]
             if (self.root / MARK).exists():
-                _write(path, sealed({"question": key, "answer": found}))
+                write_help(
+                    path, sealed({"question": key, "answer": found}), without="it is found again next time"
+                )
         return found[0]
 
 
@@ -53,15 +51,3 @@ def _read(path: Path, key: str) -> list[JSON] | None:
         return answer if document["question"] == key and len(answer) == 1 else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        aside.write_bytes(data)
-        aside.replace(path)
-    except OSError as error:
-        log.warning("answer %s is not kept (%s): it is found again next time", path, error)
-        with suppress(OSError):
-            aside.unlink()

@@ -6,6 +6,8 @@ CacheError
     BuildError
     SpaceError
     UnreachableError
+    RemoteError
+        ContentError
     ShardError
     StoreError
         ArchiveError
@@ -36,6 +38,14 @@ class SpaceError(CacheError, OSError):
 
 class UnreachableError(CacheError, OSError):
     """The file system refuses: read-only, forbidden, or gone from under the cache."""
+
+
+class RemoteError(CacheError, RuntimeError):
+    """The remote cache cannot be used: no such bucket, no credentials, no answer, or no conditional writes."""
+
+
+class ContentError(RemoteError):
+    """Content of the remote cache is missing, or not what its name says."""
 
 
 class ShardError(CacheError, ValueError):

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import SpaceError
+
+log = logging.getLogger(__name__)
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
@@ -46,6 +49,26 @@ def write_atomic(path: Path, data: bytes) -> None:
             aside.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def write_help(path: Path, *parts: bytes, without: str) -> None:
+    """Write a file that only helps; where that fails, say what is done without it."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("wb") as file:
+            file.writelines(parts)
+        aside.replace(path)
+    except OSError as error:
+        log.warning("%s is not kept (%s): %s", path, error, without)
+        with suppress(OSError):
+            aside.unlink()
+
+
+def sweep_help(path: Path) -> None:
+    """Remove what killed writers of a help left beside it. The caller holds the lock that keeps others from writing."""
+    for left in path.parent.glob(f"{path.name}.*tmp"):
+        left.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -103,10 +103,23 @@ def test_any_history_computes_each_row_once(
     assert sorted(compute.asked) == sorted(f"r{number:03d}" for number in set().union(*history))
 
 
-def test_rows_keep_their_place() -> None:
-    assert arranged(None, ["c", "a", "b"]) == ("a", "b", "c")
-    assert arranged(("a", "b", "c"), ["a", "c", "d", "e"]) == ("a", "d", "c", "e")
-    assert arranged(("a", "b", "c"), ["b"]) == (None, "b", None)
+@pytest.mark.parametrize(
+    ("previous", "ids", "expected"),
+    [
+        (None, "cab", "abc"),
+        ("abc", "acde", "adce"),
+        ("abc", "b", "-b-"),
+        ("abc", "abc", "abc"),
+        ("abc", "cba", "abc"),
+        ("a-c", "abcd", "abcd"),
+        ("abcdefgh", "xbcdefg", "xbcdefg-"),
+        ("gh-abcdef", "abcdefgh", "gh-abcdef"),
+        ("abc", "", "---"),
+    ],
+)
+def test_rows_keep_their_place(previous: str | None, ids: str, expected: str) -> None:
+    order = None if previous is None else [None if row == "-" else row for row in previous]
+    assert "".join("-" if place < 0 else ids[place] for place in arranged(order, [*ids])) == expected
 
 
 def test_one_new_array_computes_only_that_array(cache: Cache, tmp_path: Path) -> None:
@@ -228,3 +241,15 @@ def test_rows_are_checked(cache: Cache) -> None:
         Build(cache, "../x", SPEC, rows_of(1))
     with pytest.raises(BuildError, match="documents"):
         Build(cache, "x", StoreSpec((ArraySpec("other", "uint8", (), ()),), 1, "row"), rows_of(1))
+
+
+def test_an_order_that_stands_is_not_written_and_one_that_was_lost_is(cache: Cache, tmp_path: Path) -> None:
+    rows, path = rows_of(*range(5)), cache.order("test/store")
+    build(cache, tmp_path / "out", rows)
+    data, inode = path.read_bytes(), path.stat().st_ino
+    build(cache, tmp_path / "out", rows)
+    assert path.stat().st_ino == inode
+    plan = Build(cache, "test/store", SPEC, rows)
+    path.write_bytes(b"another")
+    plan.finish(tmp_path / "out", {}, {})
+    assert path.read_bytes() == data

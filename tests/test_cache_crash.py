@@ -52,11 +52,11 @@ def test_two_builders_at_once_compute_each_row_once(tmp_path: Path) -> None:
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
-@pytest.mark.parametrize("calls_before", range(8))
+@pytest.mark.parametrize("calls_before", range(12))
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls_before: int
 ) -> None:
-    """The (n+1)th fsync finds the disk full: shards, folders, records in turn."""
+    """The (n+1)th fsync finds the disk full: shards, documents, folders, records in turn."""
     cache = Cache(tmp_path / "cache")
     (task,) = Build(cache, "full", SPEC, rows_of(0, 1)).tasks
     left, fsync = [calls_before], os.fsync
@@ -73,7 +73,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     monkeypatch.undo()
     assert caught.value.filename.startswith(str(cache.root / "shards"))
     left_behind = [path for path in (cache.root / "shards").rglob("*") if path.is_file()]
-    assert {path.suffix for path in left_behind} <= {"", ".json"}
+    assert {path.suffix for path in left_behind} <= {"", ".documents", ".json"}
     assert all(path.with_suffix("").exists() for path in left_behind)  # a record implies a file
     build(cache, tmp_path / "out", rows_of(0, 1))
     build(Cache(tmp_path / "other"), tmp_path / "undisturbed", rows_of(0, 1))

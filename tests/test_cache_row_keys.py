@@ -49,15 +49,15 @@ def by_hand(asked: list[Row | None], array: str) -> tuple[str | None, ...]:
 
 
 def test_only_the_run_of_a_changed_row_is_digested(tmp_path: Path, digested: list[JSON]) -> None:
-    path, before = tmp_path / "keys", [*rows(200), None]
+    path, before = tmp_path / "keys", [*rows(600), None]
     assert keys(path, before) == {"x": by_hand(before, "x"), "y": by_hand(before, "y")}
-    assert len(digested) == 200 + 100
+    assert len(digested) == 600 + 300
     digested.clear()
     assert keys(path, before) == {"x": by_hand(before, "x"), "y": by_hand(before, "y")}
     assert digested == []
-    after = [*rows(200, changed=70), None]
+    after = [*rows(600, changed=300), None]
     assert keys(path, after)["x"] == by_hand(after, "x")
-    assert len(digested) == 64 + 32  # rows 64 to 127
+    assert len(digested) == 256 + 128  # rows 256 to 511
 
 
 @pytest.mark.parametrize("value", [1, True, 1.0, "1", [1], {"b": 1}])

@@ -12,6 +12,7 @@ from cache import ArraySpec, ShardError, SpecError, StoreSpec
 from cache.answers import Answers
 from cache.build.metadata import StoredArray, write_metadata
 from cache.layout import shard_name
+from cache.shards.chunk_index import EMPTY, index_in_order
 from cache.shards.reading import ShardReader
 from cache.shards.writing import ShardWriter
 
@@ -133,3 +134,40 @@ def test_one_dim_has_one_size() -> None:
         StoreSpec(arrays, 4, "row")
     with pytest.raises(SpecError, match="row axis"):
         StoreSpec(arrays[:1], 4, "x")
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 2])
+def test_a_whole_packed_chunk_is_unpacked_where_it_belongs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_rows: int
+) -> None:
+    """Without a copy; what is wanted in part, or in another order, is copied."""
+    spec = ArraySpec("a", "uint8", (4, 3), ("y", "x"), (2, 3), chunk_rows, "zstd")
+    rows = np.arange(6 * 12, dtype=np.uint8).reshape(6, 4, 3)
+    written(tmp_path / "c", spec, 6, [*rows])
+    reader, out = ShardReader(tmp_path / "c", spec, 6), np.empty((6, 4, 3), np.uint8)
+    copied: list[int] = []
+    decoded = ShardReader._decoded
+
+    def counted(self: ShardReader, stored: bytes) -> Any:
+        copied.append(len(stored))
+        return decoded(self, stored)
+
+    monkeypatch.setattr(ShardReader, "_decoded", counted)
+    reader.read_run(out, 0)
+    np.testing.assert_array_equal(out, rows)
+    assert len(copied) == (
+        0 if chunk_rows == 1 else 12 // chunk_rows
+    )  # half a row of two: apart from each other
+    copied.clear()
+    reader.read_into(part := np.empty((2, 2, 3), np.uint8), (0, 1), (5, 2), 1, 3)
+    np.testing.assert_array_equal(part, rows[[5, 2], 1:3])
+    assert len(copied) == 4
+
+
+def test_where_chunks_lie_is_presumed_of_a_size_that_fits_alone() -> None:
+    """Two rows of three float32 and a crc32c: 28 bytes a chunk; the index of four: 4 · 16 + 4 = 68."""
+    spec = ArraySpec("a", "float32", (3,), ("d",), chunk_rows=2)
+    found = index_in_order(spec, 4, 3 * 28 + 68)
+    assert found is not None
+    assert found.tolist() == [[[0, 28]], [[28, 28]], [[56, 28]], [[EMPTY, EMPTY]]]
+    assert [index_in_order(spec, 4, size) for size in (0, 40, 67, 69, 5 * 28 + 68)] == [None] * 5

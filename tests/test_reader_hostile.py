@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from feature_store import copied, make_store, seal
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from cache import StoreError
 from cache.harstore import open
+from cache.store.made import made_document
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,9 @@ def test_names_that_no_store_has(store: Path, name: str) -> None:
         {"blake2b160": 7},
         {"checksums": 7},
         {"checksums": "0" * 39},
+        {"table": 7},
+        {"table": "AAAA"},
+        {"table": "no base64"},
         None,
     ],
 )
@@ -128,6 +133,12 @@ def test_attributes_that_are_no_numbers(store: Path, value: str) -> None:
         open(store)
 
 
+def none_made(array: str, rows: int) -> dict[str, Any]:
+    """What a description says of an array of which no row was made."""
+    return dict(made_document(np.ones(rows, bool), {array: np.zeros(rows, bool)}))
+
+
+MADE = none_made("any", 8)["any"]
 LIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "more rows than there are": (lambda d: house(d).update(rows=10**9), "cannot be"),
     "no rows": (lambda d: house(d).update(rows=0), "0 rows"),
@@ -171,6 +182,13 @@ LIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "weights of another file": (lambda d: d["attributes"]["weights"].update(video_0="cd" * 32), "comes of weights"),
     "weights of an array it lacks": (lambda d: d["attributes"]["weights"].update(ghost="ab" * 32), "comes of weights"),
     "a licence that is no text": (lambda d: d["attributes"].update(licence={"$ref": "x"}), "no text"),
+    "rows made of an array it lacks": (
+        lambda d: house(d).update(made=none_made("ghost", house(d)["rows"])),
+        "which rows of",
+    ),
+    "rows made, too few of them": (lambda d: house(d).update(made={"video_0": MADE}), "its frame holds 1 bytes"),
+    "rows made, in no base64": (lambda d: house(d).update(made={"video_0": "*"}), "cannot be"),
+    "rows made, by number": (lambda d: house(d).update(made={"video_0": 7}), "cannot be"),
     "other coordinates": (lambda d: d["attributes"].update(coordinates="label"), "names others"),
 }  # fmt: skip
 

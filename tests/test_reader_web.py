@@ -13,7 +13,7 @@ import pytest
 from feature_store import copied, make_wide_store, wide_row
 from serving import Validator, serving
 
-from cache import ShardError, StoreError
+from cache import CacheError, ShardError, StoreError
 from cache.harstore import open
 from cache.reader.remote import patience
 from cache.reader.remote.patience import Patience, Timed, retry_after_seconds
@@ -75,7 +75,7 @@ def test_a_store_replaced_between_two_shards_is_refused(
     with serving(tmp_path, validator=validator) as server, open(f"{server.url}/features.zarr") as reader:
         np.testing.assert_array_equal(reader["video_0"].of("c000"), wide_row("c000", 0))
         publish(versions[1], tmp_path, 10)
-        with pytest.raises(StoreError, match=r"is not what was published|were promised"):
+        with pytest.raises(CacheError, match=r"not the one that was published here|were promised"):
             reader["video_0"].of("c017")
         with open(f"{server.url}/features.zarr") as again:
             np.testing.assert_array_equal(again["video_0"].of("c017"), wide_row("c017", 1))
@@ -122,7 +122,7 @@ def test_a_busy_server_is_asked_again_when_it_says(
         open(f"{server.url}/features.zarr", wait_seconds=7.0) as reader,
     ):
         np.testing.assert_array_equal(reader["video_0"].of(IDS), expected())
-        assert len(pauses) >= 4
+        assert len(pauses) >= 3
         assert set(pauses) == {seconds}
 
 

@@ -1,10 +1,10 @@
 """Building a store: plan it against the cache, hand out what is missing, publish what is there."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +13,23 @@ from ..collecting import no_collection
 from ..errors import BuildError, ShardError
 from ..home.home import Cache
 from ..home.index import Index, Place, synced_index
+from ..home.known_records import KnownRecords
 from ..home.proof import prove
 from ..home.references import remember_use
-from ..home.row_keys import RowKeys
-from ..home.row_order import arranged, read_order, write_order
+from ..home.row_keys import KeyTable, RowKeys
+from ..home.row_order import KnownOrder, arranged
 from ..keys import JSON
 from ..locks import Shared, locked
 from ..mount_check import mark, mounted
 from ..shards.chunk_index import index_bytes
-from ..shards.records import Record, read_record
-from ..shards.specs import ArraySpec, Row, StoreSpec, entry_key, entry_prefix, shard_key
+from ..shards.records import Record
+from ..shards.specs import ArraySpec, Row, StoreSpec, entry_key, entry_prefix
+from .borrowing import borrow
 from .known_rows import KnownRows
 from .publish import Publication, publish
 from .tasks import PlannedShard, Task
+
+Item = TypeVar("Item")
 
 _CHUNK_OVERHEAD_BYTES = 64  # crc32c, and what zstd adds to bytes that don't compress
 
@@ -49,10 +53,14 @@ class Build:
             self._at_work = Shared(cache.in_use)
         if not rows and not may_be_empty:
             raise BuildError("a store needs one row or more, got none; is the list of what to build empty?")
-        self._rows = _by_id(rows)
-        self._order = arranged(read_order(cache.order(name)), self._rows.keys()) or (None,)
+        self._num_rows = len(rows)
+        ids = [row.id for row in rows]
+        self._known_order = KnownOrder(cache.order(name))
+        places = arranged(self._known_order.rows, ids)
+        self._rows, self._order = _in_order(rows, places), tuple(_in_order(ids, places))
         self._row_keys = RowKeys(cache.row_keys(name), [array.name for array in spec.arrays])
-        self._keys = self._row_keys.of(self._ordered())
+        self._keys = self._row_keys.of(self._rows)
+        self._known = KnownRecords(cache, name)
         self._shards = {array.name: self._shard_keys(array) for array in spec.arrays}
         self._records: dict[str, Record] = {}
         with mounted(cache.root), synced_index(cache) as index:
@@ -64,6 +72,16 @@ class Build:
         """Ids in row order, without the holes: the order of `finish`'s coordinates."""
         return tuple(filter(None, self._order))
 
+    @no_collection()
+    def borrow(self) -> int:
+        """Take what the tasks lack from the cache that is shared below, and plan anew; gives how many shards it was."""
+        with mounted(self.cache.root):
+            taken = borrow(self.cache, self.tasks)
+            if taken:
+                with synced_index(self.cache) as index:
+                    self.tasks = self._plan(index)
+        return taken
+
     @property
     def rows_to_make(self) -> int:
         """Rows for which something must be computed."""
@@ -72,7 +90,7 @@ class Build:
     @property
     def rows_cached(self) -> int:
         """Rows for which nothing must be computed; remembered failures are among them."""
-        return len(self._rows) - self.rows_to_make
+        return self._num_rows - self.rows_to_make
 
     @property
     def ids_to_make(self) -> frozenset[str]:
@@ -117,13 +135,14 @@ class Build:
     def _publish(
         self, out: Path, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]
     ) -> None:
-        facts: dict[str, JSON] = {"name": self.name, "rows": len(self._rows), "made": self.rows_to_make}
+        facts: dict[str, JSON] = {"name": self.name, "rows": self._num_rows, "made": self.rows_to_make}
         shards = [*chain.from_iterable(self._shards.values())]
         with locked(self.cache.order(self.name).with_suffix(".lock")):
             remember_use(self.cache, out, shards=shards, facts=facts, replacing=True)
             publish(self.cache, self._publication(coords, attrs), out)
-            write_order(self.cache.order(self.name), self._order)
+            self._known_order.replace(self._order)
             self._row_keys.remember()
+            self._known.remember(shards)
         remember_use(self.cache, out, shards=shards, facts=facts)
         self._at_work.release()
 
@@ -141,28 +160,20 @@ class Build:
         self, coords: Mapping[str, NDArray[np.generic]], attrs: Mapping[str, JSON]
     ) -> Publication:
         records = {
-            name: tuple(self._records.get(key) or read_record(self.cache.record(key)) for key in keys)
+            name: tuple(self._records.get(key) or self._known.read(key) for key in keys)
             for name, keys in self._shards.items()
         }
         return Publication(self.spec, self._order, self._keys, records, self._docs, coords, attrs)
 
     def _docs(self, array: str, block: int) -> tuple[JSON, ...]:
         """The documents of a block's rows; None for a hole, or a row without this array."""
-        return tuple(
-            None if row is None else self._rows[row].docs.get(array) for row in self._order[self._span(block)]
-        )
-
-    def _ordered(self) -> list[Row | None]:
-        """The rows in their order, None for a hole."""
-        if self._order == tuple(self._rows):  # as a catalog lists them: nothing to look up
-            return [*self._rows.values()]
-        return [None if row is None else self._rows[row] for row in self._order]
+        return tuple(None if row is None else row.docs.get(array) for row in self._rows[self._span(block)])
 
     def _shard_keys(self, array: ArraySpec) -> tuple[str, ...]:
-        return tuple(
-            shard_key(array, self.spec.rows_per_shard, self._keys.block(array.name, self._span(block)))
-            for block in self._blocks
-        )
+        return tuple(self._shard_key(self._keys, array, block) for block in self._blocks)
+
+    def _shard_key(self, keys: KeyTable, array: ArraySpec, block: int) -> str:
+        return self._row_keys.shard_key(keys, array, self.spec.rows_per_shard, self._span(block))
 
     @property
     def _blocks(self) -> range:
@@ -190,7 +201,7 @@ class Build:
 
     def _proven(self, key: str) -> Record | None:
         try:
-            return prove(self.cache, read_record(self.cache.record(key)))
+            return prove(self.cache, self._known.read(key))
         except FileNotFoundError:
             return None
         except ShardError as error:
@@ -214,9 +225,8 @@ class Build:
 
     def _stayed(self, array: ArraySpec, block: int, row_keys: Sequence[str | None]) -> dict[int, Place]:
         """Rows that the block's shard of the last build holds in the same place: mostly all, and found at once."""
-        before = self._row_keys.before.block(array.name, self._span(block))
-        step = self.spec.rows_per_shard
-        key = shard_key(array, step, before)
+        step, before = self.spec.rows_per_shard, self._row_keys.before.block(array.name, self._span(block))
+        key = self._shard_key(self._row_keys.before, array, block)
         record = self._proven(key)
         failures = {} if record is None else record.failures
         return {
@@ -229,12 +239,11 @@ class Build:
         return slice(block * self.spec.rows_per_shard, (block + 1) * self.spec.rows_per_shard)
 
 
-def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
-    by_id = {row.id: row for row in rows}
-    if len(by_id) < len(rows):
-        twice, _ = Counter(row.id for row in rows).most_common(1)[0]
-        raise BuildError(f"two rows have the id {twice!r}; ids must differ")
-    return by_id
+def _in_order(items: Sequence[Item], places: NDArray[np.intp]) -> list[Item | None]:
+    """What each row of the store holds of `items`, None for a hole; one hole where there are none."""
+    if np.array_equal(places, np.arange(len(items))):  # as a catalog lists them
+        return [*items] or [None]
+    return [None if place < 0 else items[place] for place in places.tolist()]
 
 
 def _bound(shard: PlannedShard, rows: int) -> int:

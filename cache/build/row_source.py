@@ -115,8 +115,9 @@ def _whole_groups(rows: Mapping[int, tuple[RowSource, int]], size: int) -> dict[
     """
     groups = {}
     for row, (source, at) in rows.items():
-        same = ((source, at + more) for more in range(size))
-        if row % size == at % size == 0 and all(rows.get(row + n) == one for n, one in enumerate(same)):
+        if row % size or at % size:
+            continue
+        if all(rows.get(row + more) == (source, at + more) for more in range(size)):
             groups[row // size] = source, at // size
     return groups
 

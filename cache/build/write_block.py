@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from ..collecting import no_collection
 from ..errors import BuildError
-from ..files import full_disk_explained, sync_folder, write_atomic
+from ..files import full_disk_explained, write_atomic
 from ..home.home import Cache
 from ..home.proof import settled
 from ..keys import JSON
 from ..locks import locked
 from ..mount_check import mounted
+from ..shards.documents import documents_bytes, write_documents
 from ..shards.records import RowFailure, record_document
 from ..shards.spelled import spelled_docs
 from ..shards.writing import ShardWriter
@@ -150,11 +151,12 @@ class _Job:
     def commit(self, ids: tuple[str | None, ...], seconds: float, made_with: Mapping[str, JSON]) -> None:
         """Whole on the disk first, then under its name, then recorded."""
         assert self._writer is not None  # commit is called within the context
-        plan = self.plan
+        plan, docs = self.plan, spelled_docs(self.plan.docs)
         size, digest = self._writer.close()
+        checksums = self._writer.checksums
         record = record_document(
             key=plan.key, spec=plan.spec, rows_per_shard=plan.rows_per_shard, size=size, digest=digest,
-            checksums=self._writer.checksums, ids=ids, row_keys=plan.row_keys, docs=spelled_docs(plan.docs),
+            checksums=checksums, ids=ids, row_keys=plan.row_keys, docs=docs,
             failures=self._failures, copied_from=self._copies.shards, mtime_ns=settled(self._aside),
             seconds=seconds, made_with=made_with,
         )  # fmt: skip
@@ -162,7 +164,10 @@ class _Job:
         self._aside.chmod(0o444)  # stores link to this very file
         self._aside.rename(target)
         self._writer = None
-        sync_folder(target.parent)
+        documents = documents_bytes(
+            plan.key, plan.spec.key_document, plan.rows_per_shard, docs, self._failures, checksums
+        )
+        write_documents(self._cache.documents(plan.key), documents)  # syncs the folder, too
         write_atomic(self._cache.record(plan.key), record)
         self.size = size
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import ArchiveError, ShardError, SpecError, StoreError
 from ..keys import JSON, key_of
 from ..layout import LAYOUT
@@ -15,6 +18,7 @@ from ..shards.reading import ShardReader
 from ..shards.specs import Row
 from ..shards.spelled import shared_by
 from ..store.described import Part
+from ..store.made import stated_made
 from ..store.parts import Parts, read_parts
 from ..store.store import open_store
 from ..upkeep.faults import Hashes
@@ -86,10 +90,22 @@ def _refuse_card(parts: Parts, rows: _Rows) -> None:
             failed |= {(rows.ids[span[row]], array) for row in read.failures}
         if key_of(parts.attrs[LAYOUT]["made_of"].get(array)) != key_of(shared_by(docs)):
             raise ArchiveError(f"its card tells of another recipe for {array!r} than its documents do")
+    _refuse_made(stated_made(parts.attrs[LAYOUT].get("made"), parts.num_rows), rows)
     stated = _card_failures(parts, rows)
     if stated != failed:
         row_id, array = min(stated ^ failed, key=str)
         raise ArchiveError(f"its card and its documents disagree whether {row_id!r} failed in {array!r}")
+
+
+def _refuse_made(stated: Mapping[str, NDArray[np.bool_]] | None, rows: _Rows) -> None:
+    """What it says of rows that were made, against their keys."""
+    named = np.array([row_id is not None for row_id in rows.ids])
+    for array, keys in rows.keys.items():
+        made = np.array([key is not None for key in keys])
+        if stated is not None and (stated.get(array, named) != made).any():
+            raise ArchiveError(
+                f"its description and its rows' keys disagree which rows {array!r} was made for"
+            )
 
 
 def _card_failures(parts: Parts, rows: _Rows) -> set[tuple[str | None, str]]:

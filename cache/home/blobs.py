@@ -57,6 +57,17 @@ class Blobs:
             remove(self._work(key))
         return folder
 
+    def take(self, key: str, contents: Mapping[str, bytes]) -> bool:
+        """Keep another cache's blob, its record among its files; False where they are not what was put there."""
+        folder = self.folder(key)
+        with locked(folder.with_name(f"{key}.lock")):
+            if not folder.exists():
+                self._write(folder, contents)
+            why = blob_damage(folder)
+            if why is not None:
+                remove(folder)
+        return why is None
+
     @contextmanager
     def alone(self, doc: JSON) -> Iterator[None]:
         """Nobody else makes this blob meanwhile; waits, so that the second of two finds what the first made."""

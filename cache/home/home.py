@@ -22,14 +22,17 @@ class Cache:
     """A folder that outlives every store; several people and processes may share it."""
 
     root: Path
+    shared: Path | None = None
+    """A lab's cache below this one, only read: what a build lacks is taken from there (see `home.shared`)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root).absolute())
 
     @classmethod
     def from_env(cls, default: Path) -> "Cache":
-        """The folder that HARCACHE_DIR names, else `default`."""
-        return cls(Path(os.environ.get("HARCACHE_DIR") or default))
+        """The folder that HARCACHE_DIR names, else `default`; below it the one that HARCACHE_SHARED names, if any."""
+        shared = os.environ.get("HARCACHE_SHARED")
+        return cls(Path(os.environ.get("HARCACHE_DIR") or default), Path(shared) if shared else None)
 
     @property
     def blobs(self) -> Blobs:
@@ -69,6 +72,10 @@ class Cache:
         return (
             self.root / "row_keys" / self.order(name).relative_to(self.root / "orders").with_suffix(".keys")
         )
+
+    def known_records(self, name: str) -> Path:
+        """Return the path of what is remembered of the records of a store's shards."""
+        return self.row_keys(name).with_suffix(".records")
 
     def holds(self, key: str) -> bool:
         """Whether the shard is there, whole as far as its record tells."""

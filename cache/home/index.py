@@ -119,13 +119,13 @@ class Index:
 
 
 @contextmanager
-def synced_index(cache: Cache) -> Iterator[Index]:
-    """Sweep the cache, and open its index up to date.
+def synced_index(cache: Cache, database: SealedDatabase | None = None) -> Iterator[Index]:
+    """Sweep the cache, and open its index up to date; `database` is where another cache's lies.
 
     It is a help: one that is damaged is made anew, and where it cannot be read or written (no room, no right,
     locked) the build goes on with one in memory.
     """
-    database, sizes = index_database(cache), cache.sweep()
+    database, sizes = database or index_database(cache), cache.sweep()
     try:
         with database.alone() as connection:
             index = Index(connection)
@@ -150,3 +150,8 @@ def synced_index(cache: Cache) -> Iterator[Index]:
 def index_database(cache: Cache) -> SealedDatabase:
     """This host's index."""
     return SealedDatabase(cache.root / "index" / f"{socket.gethostname()}.sqlite", _TABLES)
+
+
+def shared_index_database(cache: Cache) -> SealedDatabase:
+    """This host's index of the shared cache: beside one's own, as nothing is written there."""
+    return SealedDatabase(cache.root / "index" / f"{socket.gethostname()}-shared.sqlite", _TABLES)

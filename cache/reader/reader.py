@@ -97,13 +97,13 @@ class Reader:
 
     def clip(self, clip_id: str) -> dict[str, NDArray[Any]]:
         """Everything that the store holds of one clip: array to its row, failed and unmade ones left out."""
-        row = self._rows.row(clip_id)
+        rows = np.array([self._rows.row(clip_id)])
         failed = {entry.get("array") for entry in self.failures if entry["id"] == clip_id}
         there = [
             name for name in self.arrays
-            if not failed & {name, None} and self._rows.key(name, row) is not None
+            if not failed & {name, None} and self._rows.made(name, rows)[0]
         ]  # fmt: skip
-        return {name: self._rows.read_one(name, row) for name in there}
+        return {name: self._rows.read_one(name, int(rows[0])) for name in there}
 
     def made_of(self, clip_id: str, array: str) -> Mapping[str, Any]:
         """The whole document of what a clip's row was made of, its digest checked against the row's key."""
@@ -177,7 +177,7 @@ class Reader:
         failed = {e["id"] for e in self.failures if arrays is None or e.get("array") in (None, *arrays)}
         found = np.array([clip_id not in failed for clip_id in self.ids], bool)
         for array in arrays or ():
-            found &= self._rows.made(array)
+            found &= self._rows.made(array, self._rows.numbers)
         return found
 
 

@@ -6,6 +6,7 @@ Each chunk ends in a crc32c of its own, outside the compression, so that every f
 Source: Zarr v3 sharding codec 1.0, "Binary shard format".
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -13,6 +14,7 @@ from typing import TypeAlias
 
 import google_crc32c
 import numpy as np
+from numpy.typing import NDArray
 
 from .specs import ArraySpec
 
@@ -24,6 +26,46 @@ Picked: TypeAlias = int | slice | list[int]
 def index_bytes(spec: ArraySpec, rows_per_shard: int) -> int:
     """Size of the index at the shard's end."""
     return 16 * (rows_per_shard // spec.chunk_rows) * spec.chunks_per_row + CRC_BYTES
+
+
+def parsed_index(stored: bytes, spec: ArraySpec, size: int) -> NDArray[np.uint64]:
+    """(groups, chunks_per_row, 2): offset and length of each chunk, by the last bytes of a shard of `size` bytes.
+
+    Raises ValueError where its crc32c fails, or a chunk would lie outside.
+    """
+    if len(stored) < CRC_BYTES or len(stored) > size or not crc_holds(stored):
+        raise ValueError(f"its index (last {len(stored)} bytes of {size}) fails its crc32c")
+    index = np.frombuffer(stored[:-CRC_BYTES], "<u8").reshape(-1, spec.chunks_per_row, 2)
+    offsets, lengths = index[..., 0], index[..., 1]
+    room = size - len(stored)
+    fits = (offsets <= room) & (lengths >= CRC_BYTES) & (lengths <= room) & (offsets + lengths <= room)
+    if spec.codec == "raw":
+        fits &= lengths == _raw_bytes(spec)
+    if not (fits | ((offsets == EMPTY) & (lengths == EMPTY))).all():
+        raise ValueError("its index names chunks that cannot be there")
+    return index
+
+
+def index_in_order(spec: ArraySpec, groups: int, size: int) -> NDArray[np.uint64] | None:
+    """The index of a shard whose chunks lie one behind the other; None where some may be empty or packed.
+
+    None too where no such shard has that size.
+
+    Raw chunks of 12 bytes, 3 of 4 groups stored: (0, 12), (12, 12), (24, 12), empty.
+    """
+    if spec.codec != "raw" or spec.padded:
+        return None
+    stored, rest = divmod(size - index_bytes(spec, groups * spec.chunk_rows), _raw_bytes(spec))
+    if rest or not 0 <= stored <= groups * spec.chunks_per_row:
+        return None
+    index = np.full((groups * spec.chunks_per_row, 2), EMPTY, "<u8")
+    index[:stored, 0] = np.arange(stored, dtype="<u8") * _raw_bytes(spec)
+    index[:stored, 1] = _raw_bytes(spec)
+    return index.reshape(groups, spec.chunks_per_row, 2)
+
+
+def _raw_bytes(spec: ArraySpec) -> int:
+    return math.prod(spec.chunk_shape) * spec.stored.itemsize + CRC_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,25 @@ from numpy.typing import NDArray
 
 from ..errors import ShardError
 from .checksums import checksum_array
-from .chunk_index import CRC_BYTES, EMPTY, Picked, cells, crc_holds, index_bytes, picked
+from .chunk_groups import Groups, consecutive, grouped, stretches
+from .chunk_index import (
+    CRC_BYTES,
+    EMPTY,
+    Picked,
+    cells,
+    crc_holds,
+    index_bytes,
+    index_in_order,
+    parsed_index,
+)
 from .mapped_rows import MappedRows
-from .sources import LocalFile, Source
+from .sources import Held, LocalFile, Source
 from .specs import ArraySpec
 from .zstd import unpacked
 
 Check: TypeAlias = Literal["first", "always"]
 """When a chunk's crc32c is computed: when it is first read through this reader, or whenever it is."""
 
-_Groups: TypeAlias = dict[int, tuple[Picked, Picked]]
-"""Chunk group to (places in out, rows within the chunk)."""
 _BATCH_BYTES = 1 << 20
 """Read at a time, and still in the processor's cache when its checksums are computed."""
 _KNOWN_BATCH_BYTES = 1 << 22
@@ -42,7 +50,10 @@ class ShardReader:
         self.close = self._source.close
         self._row_bytes = math.prod(spec.row_shape) * spec.stored.itemsize
         self._chunk_bytes = math.prod(spec.chunk_shape) * spec.stored.itemsize
-        self._index = self._read_index(index_bytes(spec, rows_per_shard))
+        self._groups = rows_per_shard // spec.chunk_rows
+        presumed = None if checksums is None else self._presumed_index()
+        self._presumed = presumed is not None
+        self._index = self._read_index() if presumed is None else presumed
         self._expected = None if checksums is None else self._expected_checksums(checksums)
         self._seen = np.zeros(self._index.shape[:2], bool) if check == "first" else None
         self._zstd = Zstd()
@@ -68,9 +79,11 @@ class ShardReader:
         if self._local is not None and out.flags.c_contiguous and out.shape[1:] == self.spec.row_shape:
             if self._mapped is not None and self._mapped.copy(out, np.asarray(places), np.asarray(rows)):
                 return
-            runs = self._runs(places, rows)
+            runs = stretches(self.spec.chunk_rows, places, rows)
         if runs is None:
-            self._read_groups(out, self._grouped(list(map(int, places)), list(map(int, rows))), start, stop)
+            self._read_groups(
+                out, grouped(self.spec.chunk_rows, list(map(int, places)), list(map(int, rows))), start, stop
+            )
         else:
             for place, row, count in runs:
                 self._read_rows(out[place : place + count], row)
@@ -80,7 +93,7 @@ class ShardReader:
         if self._local is not None:
             self._read_rows(out, first)
         else:
-            self._read_groups(out, self._consecutive(first, len(out)), 0, None)
+            self._read_groups(out, consecutive(self.spec.chunk_rows, first, len(out)), 0, None)
 
     def group(self, number: int) -> NDArray[np.generic]:
         """(chunk_rows, *row_shape): the rows that share their chunks."""
@@ -108,52 +121,27 @@ class ShardReader:
         for _ in self._stored([(number, chunk) for chunk in range(self.spec.chunks_per_row)]):
             pass
 
-    def _read_groups(self, out: NDArray[np.generic], groups: _Groups, start: int, stop: int | None) -> None:
+    def _read_groups(self, out: NDArray[np.generic], groups: Groups, start: int, stop: int | None) -> None:
         """Chunk by chunk, each once, whatever the codec and the cut."""
+        try:
+            self._read_chunks(out, groups, start, stop)
+        except ShardError:
+            if not self._presumed:
+                raise
+            self._presumed, self._index = False, self._read_index()
+            self._read_chunks(out, groups, start, stop)
+
+    def _read_chunks(self, out: NDArray[np.generic], groups: Groups, start: int, stop: int | None) -> None:
         wanted = cells(self.spec, start, stop)
         targets = [(picked, cell) for picked in groups.values() for cell in wanted]
         stored = self._stored([(group, cell.number) for group in groups for cell in wanted])
         for ((at, within), cell), data in zip(targets, stored, strict=True):
             if data is None:
                 out[(at, *cell.row)] = self.spec.fill
-            else:
+            elif isinstance(at, list) or isinstance(within, list):
                 out[(at, *cell.row)] = self._decoded(data)[(within, *cell.chunk)]
-
-    def _grouped(self, places: list[int], rows: list[int]) -> _Groups:
-        """The chunk groups that hold the rows."""
-        size = self.spec.chunk_rows
-        if size == 1 and len(set(rows)) == len(rows):
-            return {row: (place, 0) for place, row in zip(places, rows, strict=True)}
-        groups: dict[int, tuple[list[int], list[int]]] = {}
-        for place, row in zip(places, rows, strict=True):
-            at, within = groups.setdefault(row // size, ([], []))
-            at.append(place)
-            within.append(row % size)
-        return {group: (picked(at), picked(within)) for group, (at, within) in groups.items()}
-
-    def _consecutive(self, first: int, count: int) -> _Groups:
-        """As `_grouped`, of rows that follow each other at places from 0 on."""
-        size, last, groups = self.spec.chunk_rows, first + count, _Groups()
-        for start in range(first // size * size, last, size):
-            low, high = max(first, start), min(last, start + size)
-            groups[start // size] = (slice(low - first, high - first), slice(low - start, high - start))
-        return groups
-
-    def _runs(
-        self, places: Sequence[int] | NDArray[np.intp], rows: Sequence[int] | NDArray[np.intp]
-    ) -> list[tuple[int, int, int]] | None:
-        """(place, row, count) of each stretch in which both rise by one; None where chunks are the better way.
-
-        Rows 4, 5, 9 at places 0, 1, 2: (0, 4, 2), (2, 9, 1). Shuffled rows would read each chunk once a row.
-        """
-        if len(rows) <= 1:
-            return [(int(place), int(row), 1) for place, row in zip(places, rows, strict=True)]
-        at, of = np.asarray(places), np.asarray(rows)
-        breaks = (np.flatnonzero((np.diff(at) != 1) | (np.diff(of) != 1)) + 1).tolist()
-        if breaks and len(breaks) >= 2 * len(np.unique(of // self.spec.chunk_rows)):
-            return None
-        starts, ends = [0, *breaks], [*breaks, len(of)]
-        return [(int(at[low]), int(of[low]), high - low) for low, high in zip(starts, ends, strict=True)]
+            else:
+                self._decode_into(out[(at, *cell.row, ...)], data, (within, *cell.chunk))
 
     def _read_rows(self, out: NDArray[np.generic], first: int) -> None:
         """Rows from `first` on. Chunks of 16, rows 10 to 40: part of chunk 0, all of chunk 1, part of 2."""
@@ -241,31 +229,35 @@ class ShardReader:
             self._seen[group, number] = True
         return stored
 
+    def _decode_into(self, place: NDArray[np.generic], stored: bytes, part: tuple[Picked, ...]) -> None:
+        """That part of a chunk into its place; a whole chunk is unpacked right there."""
+        if self.spec.codec == "zstd" and place.nbytes == self._chunk_bytes and place.flags.c_contiguous:
+            self._unpacked(stored, place.reshape(-1).view(np.uint8))
+        else:
+            place[...] = self._decoded(stored)[part]
+
     def _decoded(self, stored: bytes) -> NDArray[np.generic]:
         """(chunk_rows, *chunk), read-only."""
-        data = memoryview(stored)[:-CRC_BYTES]
-        if self.spec.codec == "zstd":
-            try:
-                data = unpacked(self._zstd, data, self._chunk_bytes)
-            except ValueError as error:
-                raise self._damaged(f"a chunk does not unpack: {error}") from error
+        data = memoryview(stored)[:-CRC_BYTES] if self.spec.codec == "raw" else self._unpacked(stored)
         return np.frombuffer(data, self.spec.stored).reshape(self.spec.chunk_shape)
 
-    def _read_index(self, length: int) -> NDArray[np.uint64]:
-        """(groups, chunks_per_row, 2): offset and length of each chunk, every one within the file."""
-        size = self._source.size
-        stored = self._source.read(max(0, size - length), length)
-        if len(stored) != length or not crc_holds(stored):
-            raise self._damaged(f"its index (last {length} bytes of {size}) fails its crc32c")
-        index = np.frombuffer(stored[:-CRC_BYTES], "<u8").reshape(-1, self.spec.chunks_per_row, 2)
-        offsets, lengths = index[..., 0], index[..., 1]
-        room = size - length
-        fits = (offsets <= room) & (lengths >= CRC_BYTES) & (lengths <= room) & (offsets + lengths <= room)
-        if self.spec.codec == "raw":
-            fits &= lengths == self._chunk_bytes + CRC_BYTES
-        if not (fits | ((offsets == EMPTY) & (lengths == EMPTY))).all():
-            raise self._damaged("its index names chunks that cannot be there")
-        return index
+    def _unpacked(self, stored: bytes, into: NDArray[np.uint8] | None = None) -> memoryview:
+        try:
+            return unpacked(self._zstd, memoryview(stored)[:-CRC_BYTES], self._chunk_bytes, into)
+        except ValueError as error:
+            raise self._damaged(f"a chunk does not unpack: {error}") from error
+
+    def _presumed_index(self) -> NDArray[np.uint64] | None:
+        """Where raw chunks lie as harcache writes them: afar that saves a request. None where that can't be known."""
+        afar = not isinstance(self._source, LocalFile | Held)
+        return index_in_order(self.spec, self._groups, self._source.size) if afar else None
+
+    def _read_index(self) -> NDArray[np.uint64]:
+        size, length = self._source.size, index_bytes(self.spec, self._groups * self.spec.chunk_rows)
+        try:
+            return parsed_index(self._source.read(max(0, size - length), length), self.spec, size)
+        except ValueError as error:
+            raise self._damaged(str(error)) from error
 
     def _expected_checksums(self, table: bytes) -> NDArray[np.uint32]:
         """(groups, chunks_per_row); chunks that the index calls empty must be so by the table too."""

@@ -7,7 +7,7 @@ import platform
 import socket
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache as remembered
 from functools import cached_property
@@ -73,25 +73,31 @@ class Record:
     """The file's time when it was proven to be this; None in records of before it was kept."""
     checksums: bytes | None
     """Each chunk's crc32c (see `checksums`); None in records of before there was such a table."""
-    rows_json: bytes = field(repr=False)
-    """Its rows as the file has them; most who ask for a record need none of them."""
+    failures: Mapping[int, RowFailure]
+    """Row in the shard to why it could not be made."""
+    rows_json: bytes | Path = field(repr=False)
+    """Its rows as the file has them, or the file; most who ask for a record need none of them."""
 
     @cached_property
     def rows(self) -> tuple[RecordedRow | None, ...]:
         """In row order; None for a hole. Raises ShardError."""
+        rows = self.rows_json if isinstance(self.rows_json, bytes) else read_record(self.rows_json).rows_json
+        assert isinstance(rows, bytes)  # as a file that was just read has them
         try:
-            return tuple(None if row is None else _row(row) for row in json.loads(self.rows_json))
+            return tuple(None if row is None else _row(row) for row in json.loads(rows))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ShardError(f"the record of shard {self.key} is unreadable ({error!r}); {MEND}") from error
 
     @property
-    def failures(self) -> dict[int, RowFailure]:
-        """Row in the shard to why it could not be made."""
-        if b'"failed":' not in self.rows_json:
-            return {}
+    def summary(self) -> dict[str, JSON]:
+        """All but the rows, as JSON: what `summarised` takes."""
+        table = None if self.checksums is None else b64encode(self.checksums).decode("ascii")
+        failures: dict[str, JSON] = {str(row): asdict(why) for row, why in self.failures.items()}
         return {
-            n: row.failed for n, row in enumerate(self.rows) if row is not None and row.failed is not None
-        }
+            "key": self.key, "spec": self.spec.document(), "rows_per_shard": self.rows_per_shard, "size": self.size,
+            "digest": self.digest, "common": dict(self.common), "mtime_ns": self.mtime_ns, "checksums": table,
+            "failures": failures,
+        }  # fmt: skip
 
 
 def record_document(
@@ -163,14 +169,27 @@ def read_record(path: Path) -> Record:
             document = read_record_document(path)
             rows = json.dumps(document["rows"]).encode()
             [*map(_row, filter(None, document["rows"]))]
-        return Record(
-            key=document["key"], spec=ArraySpec.from_document(document["spec"]),
-            rows_per_shard=document["rows_per_shard"], size=document["size"], digest=document["digest"],
-            common=document["common"], checksums=recorded_checksums(document),
-            mtime_ns=document.get("mtime_ns"), rows_json=rows,
-        )  # fmt: skip
+        return summarised({**document, "failures": _failures(rows)}, rows)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ShardError(f"record {path} is unreadable ({error!r}); {MEND}") from error
+
+
+def summarised(summary: Mapping[str, Any], rows: bytes | Path) -> Record:
+    """The record of that summary, whose rows are as given. Raises what comes of a summary of another form."""
+    return Record(
+        key=summary["key"], spec=ArraySpec.from_document(summary["spec"]),
+        rows_per_shard=summary["rows_per_shard"], size=summary["size"], digest=summary["digest"],
+        common=summary["common"], checksums=recorded_checksums(summary), mtime_ns=summary.get("mtime_ns"),
+        failures={int(row): RowFailure(**why) for row, why in summary["failures"].items()}, rows_json=rows,
+    )  # fmt: skip
+
+
+def _failures(rows: bytes) -> dict[int, dict[str, str]]:
+    """Row to why it could not be made; rows that hold no such word are not parsed."""
+    if b'"failed":' not in rows:
+        return {}
+    listed = enumerate(json.loads(rows))
+    return {number: row["failed"] for number, row in listed if row is not None and row.get("failed")}
 
 
 def _apart(data: bytes) -> tuple[dict[str, Any] | None, bytes]:

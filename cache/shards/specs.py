@@ -196,9 +196,14 @@ class Row:
 
 def shard_key(spec: ArraySpec, rows_per_shard: int, row_keys: Iterable[str | None]) -> str:
     """Name of the shard that holds these rows in this order; None is a hole or a row without this array."""
-    document: dict[str, JSON] = {"spec": {**spec.key_document, "rows_per_shard": rows_per_shard}}
     rows = (None if key is None else f'"{key}"' for key in row_keys)
-    return digest_of(canonical_with(document, "rows", spelled_list(rows)))
+    return shard_key_by_text(spec, rows_per_shard, spelled_list(rows))
+
+
+def shard_key_by_text(spec: ArraySpec, rows_per_shard: int, row_keys: bytes) -> str:
+    """`shard_key`, of rows' keys that are spelled already, as canonical JSON."""
+    document: dict[str, JSON] = {"spec": {**spec.key_document, "rows_per_shard": rows_per_shard}}
+    return digest_of(canonical_with(document, "rows", row_keys))
 
 
 def entry_prefix(spec: ArraySpec) -> bytes:

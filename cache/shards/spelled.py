@@ -33,6 +33,9 @@ _ONE_SPELLING = frozenset({str, int, bool})
 """Types of which equal values are spelled alike; of floats -0.0 and 0.0 are not."""
 
 
+_ABSENT = object()
+
+
 def shared_by(docs: Iterable[JSON]) -> dict[str, JSON]:
     """Return what all documents have in common; None is no document."""
     shared: dict[str, JSON] | None = None
@@ -46,7 +49,9 @@ def shared_by(docs: Iterable[JSON]) -> dict[str, JSON]:
             shared = dict(doc)
             its_repr = {name: repr(value) for name, value in doc.items()}
         for name in [
-            n for n, value in shared.items() if not (n in doc and _same(doc[n], value, its_repr[n]))
+            n
+            for n, value in shared.items()
+            if doc.get(n, _ABSENT) is not value and not (n in doc and _same(doc[n], value, its_repr[n]))
         ]:
             del shared[name]
     return shared or {}
@@ -54,8 +59,6 @@ def shared_by(docs: Iterable[JSON]) -> dict[str, JSON]:
 
 def _same(one: JSON, other: JSON, repr_of_other: str) -> bool:
     """Spelled alike in JSON, where 1 and 1.0 and true differ. `repr` tells them apart too, and is faster."""
-    if one is other:
-        return True
     if type(one) is type(other) and type(one) in _ONE_SPELLING:
         return one == other
     return one == other and (repr(one) == repr_of_other or spelled(one) == spelled(other))

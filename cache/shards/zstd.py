@@ -3,7 +3,9 @@
 Source: RFC 8878, section 3.1.1.1 (the frame header).
 """
 
+import numpy as np
 from numcodecs.zstd import Zstd
+from numpy.typing import NDArray
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _DICT_BYTES = (0, 1, 2, 4)
@@ -11,13 +13,18 @@ _SIZE_BYTES = (0, 2, 4, 8)
 _SINGLE_SEGMENT = 0x20
 
 
-def unpacked(zstd: Zstd, data: memoryview, expected: int) -> memoryview:
-    """The frame's content. Raises ValueError where that is not `expected` bytes, before anything is unpacked."""
+def unpacked(
+    zstd: Zstd, data: memoryview, expected: int, into: NDArray[np.uint8] | None = None
+) -> memoryview:
+    """The frame's content, in `into` where it is given: (expected,).
+
+    Raises ValueError where it is not `expected` bytes, before anything is unpacked.
+    """
     held = content_size(bytes(data[:18]))
     if held != expected:
         raise ValueError(f"its frame holds {held} bytes, expected {expected}")
     try:
-        content = memoryview(zstd.decode(data))
+        content = memoryview(zstd.decode(data, into))
     except RuntimeError as error:  # what numcodecs raises of a damaged frame
         raise ValueError(str(error)) from error
     if len(content) != expected:

@@ -4,14 +4,18 @@ Contents of chunks are checked as they are read; here are the manifest, the desc
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import SpecError, StoreError
 from ..keys import FORMAT, canonical, digest_of, parsed
 from ..layout import LAYOUT, MANIFEST
 from ..shards.sources import Files
 from .described import Part, described_parts, differing_from_zarr, expected_files, impossible_size, swollen
+from .made import stated_made
 from .manifest import MANIFEST_LIMIT_BYTES, FileFacts, Manifest, parse_manifest
 
 _METADATA_LIMIT_BYTES = 256 << 20
@@ -39,6 +43,10 @@ class Contents:
     """The manifest's own: names this very content."""
     manifest: str
     """blake2b-160 of the manifest's bytes."""
+    made: Mapping[str, NDArray[np.bool_]] | None = None
+    """Array to (num_rows,): the rows that it was made for; one that is not named, for all with an id.
+
+    None of a store of before this was stated: there the rows' keys tell."""
 
     def broken(self, why: str) -> StoreError:
         """An error that names the store."""
@@ -64,6 +72,7 @@ def read_contents(files: Files) -> Contents:
     try:
         contents = _contents(files.where, manifest, digest, attrs, house)
         _agree(contents, document)
+        contents = replace(contents, made=_made(house.get("made"), contents))
     except (SpecError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, StoreError):
             raise
@@ -129,6 +138,13 @@ def _contents(
         where, manifest.files, attrs, tuple(attrs.pop("failures")), str(house["row_dim"]), rows, arrays, coords,
         dict(house["made_of"]), manifest.digest, digest,
     )  # fmt: skip
+
+
+def _made(document: Any, contents: Contents) -> dict[str, NDArray[np.bool_]] | None:
+    made = stated_made(document, contents.num_rows)
+    if made is not None and not made.keys() <= contents.arrays.keys():
+        raise ValueError(f"it tells which rows of {sorted(made)!r:.200} were made")
+    return made
 
 
 def _agree(contents: Contents, document: Mapping[str, Any]) -> None:

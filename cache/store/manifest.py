@@ -1,5 +1,7 @@
 """A store's manifest: every file with its size and digest, read entry by entry, what is damaged told in words."""
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,10 +30,15 @@ class FileFacts:
     checksums: str | None = None
     """blake2b-160 of the table of a shard's crc32c; None for other files and in stores of before it was kept."""
 
+    table: bytes | None = None
+    """That table itself, where it is small: one chunk is then read without asking the shard's documents for it."""
+
     def document(self) -> dict[str, JSON]:
         """The entry as the manifest has it."""
-        table: dict[str, JSON] = {} if self.checksums is None else {"checksums": self.checksums}
-        return {"size": self.size, "blake2b160": self.digest, **table}
+        more: dict[str, JSON] = {} if self.checksums is None else {"checksums": self.checksums}
+        if self.table is not None:
+            more["table"] = base64.b64encode(self.table).decode()
+        return {"size": self.size, "blake2b160": self.digest, **more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,17 @@ def _facts(name: str, entry: Any) -> FileFacts | str:
         return f"cannot have the blake2b160 {digest!r:.60}"
     if checksums is not None and not _is_digest(checksums):
         return f"cannot have the checksums {checksums!r:.60}"
-    return FileFacts(size, digest, checksums)
+    table = _table(entry.get("table"))
+    if "table" in entry and (table is None or digest_of(table) != checksums):
+        return f"cannot have the table {entry['table']!r:.60}"
+    return FileFacts(size, digest, checksums, table)
+
+
+def _table(text: Any) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        return None
 
 
 def _is_digest(value: Any) -> TypeGuard[str]:

@@ -112,9 +112,13 @@ class Rows:
         data = self._row_keys[row, self._column(array)].tobytes()
         return data.hex() if any(data) else None
 
-    def made(self, array: str) -> NDArray[np.bool_]:
-        """(len(ids),): whether that array was made for the row, or tried to."""
-        return np.asarray(self._row_keys[self.numbers, self._column(array)].any(axis=1))
+    def made(self, array: str, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """(len(rows),): whether that array was made for the row, or tried to."""
+        self.part(array)
+        stated = self.contents.made
+        if stated is None:
+            return np.asarray(self._row_keys[rows, self._column(array)].any(axis=1))
+        return stated[array][rows] if array in stated else np.ones(len(rows), bool)
 
     def file(self, name: str) -> bytes:
         """A whole file that the manifest lists, checked against its digest. Raises StoreError."""
@@ -194,10 +198,10 @@ class Rows:
         return reader
 
     def _checksums(self, part: Part, block: int, facts: FileFacts) -> bytes | None:
-        """What the shard's chunks must be, by the end of its documents; None of a store made before that was kept."""
+        """What the shard's chunks must be, by the manifest or the end of its documents; None of an older store's."""
         name = part.documents(block)
-        if facts.checksums is None:
-            return None
+        if facts.table is not None or facts.checksums is None:
+            return facts.table
         if name not in self.contents.files:
             raise self.contents.broken(f"it has no {name}, which its {part.shard(block)} is held against")
         beside = self.contents.files[name]

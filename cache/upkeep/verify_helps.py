@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..answers import answer_damage
 from ..home.home import Cache
+from ..home.known_records import known_records_damage
 from ..home.references import use_damage
 from ..home.row_keys import row_keys_damage
 from ..home.sealed_database import SealedDatabase
@@ -40,6 +41,7 @@ def helps(cache: Cache) -> list[Path]:
         "digests/*.seal",
         "answers/*.json",
         "row_keys/**/*.keys",
+        "row_keys/**/*.records",
         "uses/*.json",
         f"{WITHDRAWALS}/*.json",
     )
@@ -65,6 +67,8 @@ def _damage(path: Path) -> str | None:
         return answer_damage(path)
     if path.suffix == ".keys":
         return row_keys_damage(path)
+    if path.suffix == ".records":
+        return known_records_damage(path)
     if path.parent.name == "uses":
         return use_damage(path)
     if path.parent.name == WITHDRAWALS:
