@@ -1,21 +1,23 @@
-"""Imports for work beside a build that decides no row: adoption, refusals, progress and facts about the code.
+"""Imports for work beside a build that decides no row: adoption, refusals, progress, transport, facts about the code.
 
 Each is imported by name when it is needed, so that recipes.lock does not follow it: shards and weights are adopted
 under the keys that they bear, after their digests were checked, the facts of the code are an attribute, and an answer
 is remembered for the very code and libraries that gave it. An edit of these can make no row stale, and stops no step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cache import Cache
+    from cache import Build, Cache, Receipt
     from cache.upkeep.adopt import Adopted
     from pipeline.build.pinned import Pinned
     from pipeline.build.progress import ClipProgress
+    from pipeline.build.runner import RunOptions
+    from pipeline.build.unexpected import Unexpected
 
 
 def adopt_before_build(root: Path, cache: "Cache", name: str, out: Path) -> "Adopted | None":
@@ -50,6 +52,16 @@ def remember_in(cache: "Cache") -> Callable[[list[Any], Callable[[], Any]], Any]
     """Return `pipeline.keys.lock.of_code` with the cache's answers."""
     answers = import_module("cache.answers").Answers(cache.root)
     return partial(import_module("pipeline.keys.lock").of_code, answers)
+
+
+def run_remotely(
+    job: Any, build: "Build", options: "RunOptions"
+) -> "Iterator[Receipt | dict[str, Unexpected]]":
+    """Forward to `pipeline.remote.client.run_remotely`; `job` is a StoreJob, whose module imports this one."""
+    results: Iterator[Receipt | dict[str, Unexpected]] = import_module("pipeline.remote.client").run_remotely(
+        job, build, options
+    )
+    return results
 
 
 def refuse_withdrawn(cache: "Cache", inputs: "Pinned") -> None:

@@ -12,7 +12,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cache import Build, Cache, Receipt, Row, Store, StoreSpec, open_store
-from pipeline.build.aside import adopt_before_build, clip_progress, code_facts, refuse_withdrawn
+from pipeline.build.aside import (
+    adopt_before_build,
+    clip_progress,
+    code_facts,
+    refuse_withdrawn,
+    run_remotely,
+)
 from pipeline.build.block import write
 from pipeline.build.failures import (
     Failure,
@@ -132,6 +138,9 @@ def make_store(job: StoreJob, cache: Cache, name: str, out: Path, options: RunOp
     rows = job.rows
     while rows or job.left_out:
         build = Build(cache, name, job.spec, rows, may_be_empty=bool(job.left_out))
+        borrowed = build.borrow()
+        if borrowed and not options.quiet:
+            print(f"{job.stage}: {borrowed} shards taken from the shared cache", file=sys.stderr)
         _check_room(job, build.bytes_to_write, build.cache.root, options)
         more, found = _run(job, build, len(rows), options)
         made += more
@@ -153,7 +162,12 @@ def _run(
     with clip_progress(job.stage, num_rows, cached=build.rows_cached, quiet=options.quiet) as progress:
         tick = progress.tick if options.inline(len(build.tasks)) else None
         write_task = partial(write, build.cache.root, job.work, job.pinned, tick)
-        for receipt in run_tasks(write_task, build.tasks, options):
+        results = (
+            run_remotely(job, build, options)
+            if options.is_remote
+            else run_tasks(write_task, build.tasks, options)
+        )
+        for receipt in results:
             if not isinstance(receipt, Receipt):
                 left |= receipt
                 continue

@@ -12,13 +12,13 @@ from pipeline.paths import Paths
 
 @contextmanager
 def one_builder(paths: Paths, stage: str) -> Iterator[None]:
-    """Nobody else runs `stage` for this dataset of this project meanwhile; says so where it has to wait.
+    """Nobody else runs `stage` for this dataset of this project meanwhile, or for this table; says so where it waits.
 
     The lock lies in the cache, which builders of one project share; the kernel lets go of it when a builder dies.
     """
     root = paths.open_cache().root
     mark(root)
-    lock = root / "work" / f"{key_of([str(paths.root.absolute()), paths.dataset, stage])}.lock"
+    lock = root / "work" / f"{key_of([str(paths.data.absolute()), stage])}.lock"
     with mounted(root):
         with try_locked(lock) as free:
             if free:

@@ -38,20 +38,38 @@ class Patience:
         return cls(give_up_after_seconds=float(asked)) if asked else cls()
 
 
+def devices_from_env() -> int:
+    """HARCACHE_DEVICES gives the GPUs, or processes of a CPU, that train one backbone. Raises RunError."""
+    asked = os.environ.get("HARCACHE_DEVICES", "") or "1"
+    if not asked.isdecimal() or int(asked) < 1:
+        raise RunError(f"HARCACHE_DEVICES must be a number of devices, 1 or more, got {asked!r}")
+    return int(asked)
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of the execution; none of them may change a byte of the results."""
+    """Options of the execution; none is in any key."""
 
     workers: int = 1
     """Processes on this machine; 1 runs inline, without dask."""
     scheduler: str | None = None
-    """Address of a running dask scheduler, `tcp://host:port`; its workers share our file system."""
+    """Address of a running dask scheduler, `tcp://host:port`; without `remote`, its workers share our file system."""
+    remote: str = field(default_factory=lambda: os.environ.get("HARCACHE_REMOTE", ""))
+    """Address of a cache in S3, s3://BUCKET/PREFIX, for a scheduler whose workers share no disk with us."""
     quiet: bool = False
     patience: Patience = field(default_factory=Patience.from_env)
+    devices: int = field(default_factory=devices_from_env)
+    """GPUs that train one backbone together, or processes where there is no GPU: the one option that moves weights, by
+    rounding."""
 
     def inline(self, num_tasks: int) -> bool:
         """Whether so many tasks run in this very process: for one alone no workers are started."""
         return self.scheduler is None and min(self.workers, num_tasks) <= 1
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether blocks, their inputs and their shards go through the remote cache."""
+        return self.scheduler is not None and bool(self.remote)
 
     @property
     def cores(self) -> int:

@@ -146,7 +146,8 @@ def readme(release: Release) -> bytes:
         f"Version {release.version}, {release.date}. Digest of the store: `{release.digest}`.",
         "## How it was made",
         "\n".join(made),
-        "The store holds what every single row was made of: `store.made_of(clip_id, array)`.",
+        "The store holds what every single row was made of: `store.made_of(clip_id, array)`. An array `…_fold` is of "
+        "the network that selection trained, without the clips held out; `…_without2` of one trained without part 2.",
         "## Licence",
         f"This release: {_linked(release.licence)}. {_source(card)}",
         "## Citation",
@@ -204,7 +205,7 @@ import zarr
 group = zarr.open_group({address!r}, mode="r")
 ids = [bytes(row).rstrip(b"\\0").decode() for row in group["clip_id"][:]]  # "" is an empty row
 values = group[{next(iter(release.arrays))!r}][:]  # a row of NaN is a clip that failed, or an empty row
-labels, classes = group["label"][:], group.attrs.get("classes")
+labels, classes = group["label"][:], group.attrs.get("classes")  # of datasets: split, 0 trains, 1 tests
 ```
 
 `croissant.json` lists every file with its sha256, `manifest.json` in the store with its blake2b-160."""
