@@ -5,6 +5,7 @@ ModelError
     ShapeError
     CheckpointError
     FitError
+    DeviceError
     ExportError
 """
 
@@ -27,6 +28,10 @@ class CheckpointError(ModelError, ValueError):
 
 class FitError(ModelError, RuntimeError):
     """Training cannot go on: the loss is not finite, or the file to resume belongs to another plan."""
+
+
+class DeviceError(ModelError, RuntimeError):
+    """Devices that a training asks for are not there, or what drives several is not installed."""
 
 
 class ExportError(ModelError, RuntimeError):

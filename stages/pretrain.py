@@ -5,12 +5,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from models.backbones import backbone_class, cuts_of
 from models.cuts import LOGITS, ClassifierInit
 from models.device import emulates_bf16, use_cores
 from models.names import BACKBONES
+from models.training.several import on_devices
 from models.training.step_time import NetworkTime
 from models.training.trainable_backbone import TrainableBackbone
 from pipeline.build.aside import adopt_learned, refuse_withdrawn, remember_in
@@ -57,6 +59,7 @@ class BackboneTraining:
     source: ClipInput
     catalog: Catalog
     inputs: Pinned
+    devices: int = 1
 
     def learn(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
         """Train on `fit_on` for `epochs`, keeping the epoch that is best on `select_on` (the last, where none)."""
@@ -64,8 +67,10 @@ class BackboneTraining:
         learned = cached_training(
             self.paths.open_cache(),
             self._document(seed, fit_on, select_on, epochs),
-            lambda folder: fitting.fit(folder, seed, fit_on, select_on, epochs=epochs),
-            dict(fitting.network.made_with),
+            lambda folder: on_devices(
+                self.devices, partial(fitting.fit, folder, seed, fit_on, select_on, epochs=epochs)
+            ),
+            {**fitting.network.made_with, **({"devices": self.devices} if self.devices > 1 else {})},
             needs=self._needs,
         )
         phase: Phase = "selection" if select_on else "final"
@@ -92,6 +97,11 @@ class BackboneTraining:
         """Its entry of `pretrain.backbones`."""
         return self.preset.pretrain.backbones[self.name]
 
+    @property
+    def _known_as(self) -> str:
+        """The backbone by whose name it is seeded, and known to the cache."""
+        return getattr(self.params, "trained_as", None) or self.name
+
     def _document(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> dict[str, Any]:
         """All that decides the weights, whose key is its digest."""
         keys = self.source.keys()
@@ -107,11 +117,11 @@ class BackboneTraining:
 
     @property
     def _key_params(self) -> dict[str, Any]:
-        """Its name, which seeds it, and its params without the path of weights: their sha256 says which they are."""
+        """The name that seeds it, and its params without the path of weights: their sha256 says which they are."""
         begun = {} if self._classifier_init == "normal_0.01" else {"classifier_init": self._classifier_init}
         return {
-            "name": self.name,
-            **in_key(self.params),
+            "name": self._known_as,
+            **in_key(self.preset.pretrain.backbones[self._known_as]),
             **begun,
             **part_facts(self.params.model["kind"], BACKBONES),
         }
@@ -135,7 +145,7 @@ class BackboneTraining:
 
     def _network(self) -> TrainableBackbone:
         return TrainableBackbone(
-            self.name,
+            self._known_as,
             self.params.model,
             self.source.shape,
             self.source.edges,
@@ -191,7 +201,10 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     _warn_of_slow_bf16(preset.pretrain.amp)
     refuse_withdrawn(paths.open_cache(), inputs)
     adopt_learned(paths.root, paths.open_cache(), paths.weights / "backbones")
-    schedules = [_backbone(paths, preset, catalog, name, inputs) for name in preset.pretrain.backbones]
+    schedules = [
+        _backbone(paths, preset, catalog, name, inputs, devices=options.devices)
+        for name in preset.pretrain.backbones
+    ]
     trainings = [training for schedule in schedules for training in schedule]
     write_trainings(paths.weights / "backbones", trainings, paths.open_cache())
     cached = sum(training.from_cache for training in trainings)
@@ -232,12 +245,19 @@ def _warn_of_slow_bf16(amp: str) -> None:
 
 
 def _backbone(
-    paths: Paths, preset: "Preset", catalog: Catalog, name: str, inputs: Pinned, *, only_look: bool = False
+    paths: Paths,
+    preset: "Preset",
+    catalog: Catalog,
+    name: str,
+    inputs: Pinned,
+    *,
+    only_look: bool = False,
+    devices: int = 1,
 ) -> Iterator[Training]:
     """Every training of one backbone, or what is known of each."""
     params = preset.pretrain.backbones[name]
     source = input_of(paths, preset, params)
-    training_run = BackboneTraining(paths, preset, name, source, catalog, inputs)
+    training_run = BackboneTraining(paths, preset, name, source, catalog, inputs, devices)
     parts, how = parts_of(catalog, source.keys(), preset.pretrain), preset.pretrain
     learn = training_run.foreseen if only_look else training_run.learn
     divide = dividing(catalog, parts, how)

@@ -23,6 +23,7 @@ from models.files import read_torch, write_torch
 from models.training.memory import keep_freed_memory
 from models.training.plan import FitPlan, learning_rate, uses_bf16
 from models.training.seeding import seeded
+from models.training.several import Ranks, ranks
 
 log = logging.getLogger(__name__)
 
@@ -96,21 +97,24 @@ def fit(
     `resume` is a file written after each epoch; where it exists, the run continues from it, and it
     remains when the run is done. `evaluate` gets the model in eval mode, without gradients.
     """
-    device = torch.device(device)
+    device, here = torch.device(device), ranks()
     keep_freed_memory()
+    here.join_batch_norms(model)
     model.to(device)
     loss = loss or cross_entropy(plan)
     optimiser = _optimiser(model, plan)
     run = _restore(model, optimiser, plan, resume)
     for epoch in range(len(run.history), plan.epochs):
-        with seeded(plan.seed, "epoch", epoch, device=device):
-            train_loss = _epoch(model, optimiser, data(epoch), plan, epoch=epoch, loss=loss, device=device)
+        with seeded(plan.seed, "epoch", epoch, *here.own_seed, device=device):
+            train_loss = _epoch(
+                model, optimiser, data(epoch), plan, epoch=epoch, loss=loss, device=device, here=here
+            )
         accuracy = None if evaluate is None else _evaluated(model, evaluate)
         record = EpochRecord(epoch, learning_rate(plan, epoch), train_loss, accuracy)
         _keep(run, record, model, plan)
-        if resume is not None:
+        if resume is not None and here.is_first:
             _save(resume, model, optimiser, plan, run)
-        if progress is not None:
+        if progress is not None and here.is_first:
             progress(record)
     model.load_state_dict(run.best_state)
     model.eval()
@@ -148,6 +152,7 @@ def _epoch(
     epoch: int,
     loss: Loss,
     device: torch.device,
+    here: Ranks,
 ) -> float:
     """One pass over the batches; the mean loss over clips."""
     model.train()
@@ -157,27 +162,29 @@ def _epoch(
     total, clips = torch.zeros((), dtype=torch.float64, device=device), 0
     unread: list[Tensor] = []
     for number, (inputs, labels) in enumerate(batches):
-        value = _add_gradients(model, inputs, labels, plan, loss=loss, device=device)
+        mine = here.share(inputs, labels)
+        parts = plan.accumulate * (len(labels) / len(mine[1]))
+        value = _add_gradients(model, *mine, plan, loss=loss, device=device, parts=parts)
         if (number + 1) % plan.accumulate == 0:
-            _step(model, optimiser, plan)
-        total += value.double() * len(labels)
+            _step(model, optimiser, plan, here)
+        total += value.double() * len(mine[1])
         clips += len(labels)
         unread.append(value)
         if len(unread) == LOOK_EVERY:
-            _refuse_not_finite(unread, plan, epoch, number)
+            _refuse_not_finite(here.total(torch.stack(unread)), plan, epoch, number)
             unread.clear()
     if clips == 0:
         raise FitError(f"epoch {epoch} held no batch; data({epoch}) must yield at least one")
     if (number + 1) % plan.accumulate:
-        _step(model, optimiser, plan)
+        _step(model, optimiser, plan, here)
     if unread:
-        _refuse_not_finite(unread, plan, epoch, number)
-    return float(total) / clips
+        _refuse_not_finite(here.total(torch.stack(unread)), plan, epoch, number)
+    return float(here.total(total)) / clips
 
 
-def _refuse_not_finite(losses: list[Tensor], plan: FitPlan, epoch: int, last: int) -> None:
+def _refuse_not_finite(losses: Tensor, plan: FitPlan, epoch: int, last: int) -> None:
     """Stop at the first loss that is NaN or infinite, of those up to batch `last`."""
-    values = torch.stack(losses).tolist()
+    values = losses.tolist()
     for number, value in enumerate(values, start=last + 1 - len(values)):
         if not math.isfinite(value):
             raise FitError(
@@ -194,17 +201,20 @@ def _add_gradients(
     *,
     loss: Loss,
     device: torch.device,
+    parts: float,
 ) -> Tensor:
+    """Add the gradients of the mean loss of these clips, one of so many parts of a step; that loss."""
     inputs = tuple(x.to(device, non_blocking=True) for x in inputs)
     labels = labels.to(device, non_blocking=True)
     with torch.autocast(device.type, torch.bfloat16, enabled=uses_bf16(plan.amp, device)):
         value = loss(model(*inputs), labels)
-    (value / plan.accumulate).backward()  # type: ignore[no-untyped-call]
+    (value / parts).backward()  # type: ignore[no-untyped-call]
     return value.detach()
 
 
-def _step(model: nn.Module, optimiser: Optimizer, plan: FitPlan) -> None:
-    """One step along the gradients, which are gone then."""
+def _step(model: nn.Module, optimiser: Optimizer, plan: FitPlan, here: Ranks) -> None:
+    """One step along the gradients of all processes, which are gone then."""
+    here.add_gradients(model)
     if plan.grad_clip is not None:
         nn.utils.clip_grad_norm_(model.parameters(), plan.grad_clip)
     optimiser.step()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models.device import best_device
 from models.files import load_state
-from models.head import CutHead, Source, head_for
+from models.head import CutHead, Source, head_class, head_for
 from models.inference import embed
 from models.published.card import WeightsCard
 from models.training.checkpoint import decode
@@ -43,7 +43,8 @@ class TrainableHead:
     @property
     def has_gate(self) -> bool:
         """Whether the head has a gate."""
-        return self._head(0).has_gate
+        made: Any = head_class(self.kind)  # a class, or a partial of one
+        return bool(getattr(made, "func", made).has_gate)
 
     def fit(
         self,

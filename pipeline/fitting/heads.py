@@ -58,6 +58,8 @@ class HeadFitting:
     inputs: Pinned
     """Inputs of the training: nothing is stored that was trained on a replaced store."""
     network: Head
+    among_tested: bool = False
+    """Whether it chooses among the classes that test clips show when it is asked."""
 
     def fit(
         self, folder: Path, seed: int, fit_on: Ids, select_on: Ids, *, epochs: int
@@ -91,7 +93,15 @@ class HeadFitting:
             )
             for view in self.rows.tested_views
         ]
-        return softmax(found[0] if len(found) == 1 else np.stack(found).mean(axis=0, dtype=np.float64))
+        logits = found[0] if len(found) == 1 else np.stack(found).mean(axis=0, dtype=np.float64)
+        return softmax(self._among_tested(logits) if self.among_tested else logits)
+
+    def _among_tested(self, logits: NDArray[Any]) -> NDArray[Any]:
+        """(N, K) logits, minus infinity of every class that no test clip shows."""
+        shown = sorted({entry.clip.label for entry in self.catalog.usable("test")})
+        chosen = np.full_like(logits, -np.inf)
+        chosen[:, shown] = logits[:, shown]
+        return chosen
 
     def gates(self, weights: bytes | None, seed: int, ids: Ids) -> NDArray[np.float64] | None:
         """Return (N,) means over channels of the gate that the head gives to `ids`; None of a head that has none."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cache import Cache
+from cache import Cache, take_blob
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ def cached_training(
     that names them.
     """
     with cache.blobs.alone(document):
+        take_blob(cache, document)
         found = cache.blobs.find(document)
         if found is None:
             files = train(cache.blobs.workdir(document))

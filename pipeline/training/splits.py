@@ -70,6 +70,10 @@ class SplitParts:
         """The whole training part, which the final runs fit."""
         return tuple(sorted((*self.fit, *self.held_out)))
 
+    def fitted(self, *, refit: bool) -> tuple[str, ...]:
+        """Return the clips that the tested networks are fitted to."""
+        return self.training if refit else self.fit
+
 
 def parts_of(catalog: Catalog, there: Collection[str], how: "PretrainParams") -> SplitParts:
     """Split those usable clips that are `there`; with `selected_on: test` the test clips are used for validation."""

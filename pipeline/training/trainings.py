@@ -51,6 +51,8 @@ class Training(ShownByShape):
     from_cache: bool
     made_of: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Document that the key is the digest of; empty where read from a folder, whose documents.json has it."""
+    params: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Params that the key holds; empty where trainings.json was written before it had them."""
     classifier: bytes = b""
     """Weights of the linear classifier on top; none of a head, or where `pretrain` ran before it kept them."""
     classifier_sha256: str = ""
@@ -144,6 +146,7 @@ def training_of(
         weights=weights,
         from_cache=from_cache,
         made_of=made_of,
+        params=made_of["params"],
         classifier=classifier,
         classifier_sha256=hashlib.sha256(classifier).hexdigest() if classifier else "",
     )
@@ -175,6 +178,7 @@ def _facts(training: Training) -> dict[str, Any]:
     crossed = {"part": training.part, "cross_fit": training.cross_fit}
     return (
         facts
+        | ({"params": training.params} if training.params else {})
         | (classifier if training.classifier_sha256 else {})
         | (crossed if training.part is not None else {})
     )
