@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import RunError
-from pipeline.evaluation.bootstrap import Resampling, intervals, resampled_means
+from pipeline.evaluation.bootstrap import Resampling, accuracy_intervals, intervals, resampled_means, wilson
 from pipeline.evaluation.metrics import (
     accuracy,
     confusion_matrix,
@@ -188,3 +188,27 @@ def test_large_tables_are_resampled_in_parts() -> None:
     means = resampled_means(values, Resampling(count=3000))
     assert means.shape == (3000, 2)
     np.testing.assert_allclose(means.std(axis=0), values.std(axis=0) / np.sqrt(3000), rtol=0.1)
+
+
+def test_wilson_by_hand() -> None:
+    """4 of 4: 4 / (4 + 1.96²) = 0.510; 0 of 4 mirrors it; 5 of 10: 0.5 ± 0.263 (Agresti and Coull 1998's formula)."""
+    low, high = wilson(np.array([1.0, 0.0, 0.5]), np.array([4, 4, 10]))
+    np.testing.assert_allclose(low, [0.5101, 0.0, 0.2366], atol=1e-4)
+    np.testing.assert_allclose(high, [1.0, 0.4899, 0.7634], atol=1e-4)
+
+
+def test_no_interval_of_an_accuracy_is_a_point() -> None:
+    """2 of 2 right: 2 / (2 + 1.96²) = 34.2 % and more; of 4 clips of 2 people it is the people that count."""
+    mixed, all_right = np.array([100.0, 0.0, 100.0, 0.0]), np.full(4, 100.0)
+    columns = np.stack([mixed, all_right, np.zeros(4)], axis=1)
+    of_people = accuracy_intervals(columns, Resampling(), clusters=np.array([0, 0, 1, 1]))
+    np.testing.assert_allclose(of_people[1:], [[34.238, 100.0], [0.0, 65.762]], atol=1e-3)
+    assert accuracy_intervals(columns[:2], Resampling())[1].tolist() == pytest.approx(of_people[1].tolist())
+    assert (accuracy_intervals(columns, Resampling())[0] == intervals(columns, Resampling())[0]).all()
+
+
+def test_no_interval_of_an_accuracy_is_beyond_all() -> None:
+    """Three clips of one class weigh 2/3 and one of another 2: resamples of all right have means from 67 to 200."""
+    weighed = 100 * np.array([[2 / 3], [2 / 3], [2 / 3], [2.0]])
+    assert intervals(weighed, Resampling())[0, 1] > 100
+    assert accuracy_intervals(weighed, Resampling())[0, 1] == 100

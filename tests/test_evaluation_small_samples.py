@@ -40,7 +40,7 @@ def test_a_curve_has_mean_and_spread_over_seeds_of_each_number_of_clips() -> Non
     assert fused[0]["std"] == pytest.approx(17.6777, abs=1e-4)  # 12.5 * sqrt(2)
     curves = read_small_samples(document)
     assert [one.clips_per_class for one in curves["fused"]] == [1, 2]
-    assert curves["video"] == (SmallSample(1, 0.0, None, (0.0, 0.0)),)
+    assert curves["video"] == (SmallSample(1, 0.0, None, (0.0, 48.9891)),)  # 1.96² / (4 + 1.96²)
     assert small_samples(LABELS, []) == {}
     assert read_small_samples({}) == {}
 

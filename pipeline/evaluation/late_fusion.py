@@ -19,6 +19,9 @@ SINGLE = ("video", "skeleton")
 
 SCORE_SUM, WEIGHTED_PRODUCT = "score_sum", "weighted_product"
 
+ALIKE = "none, all weigh alike"
+"""Value of `weighed_on` in metrics.json where no clips chose the weights."""
+
 EM_STEPS = 500
 """Steps of expectation maximisation over an ensemble's weights."""
 
@@ -68,18 +71,57 @@ def product(video: Floats, skeleton: Floats, weight: float) -> Floats:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
-def skeleton_weight(
-    held_out: Sequence[Scores], labels: NDArray[np.int64], methods: tuple[str, str] = SINGLE
-) -> float:
-    """Choose the weight of the second of `methods` in `product` by likelihood on held-out clips; ½ where one lacks.
+@dataclass(frozen=True, slots=True, repr=False)
+class Judged(ShownByShape):
+    """Answers of several methods to the same clips, whose classes are known."""
 
-    Held-out clips only: a backbone is always sure on clips that it was fitted to, and the weight would not
-    know which modality to trust.
+    clips: str
+    """Name of the clips, as metrics.json has it."""
+    probabilities: tuple[Floats, ...]
+    """(S N, K) of each method: S seeds of N clips."""
+    labels: NDArray[np.int64]
+    """(S N,)."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Unseen(ShownByShape):
+    """Scores of N clips that nothing behind a score was fitted to: what weights are chosen on."""
+
+    clips: str
+    """Name of the clips, as metrics.json has it."""
+    scores: Sequence[Scores]
+    labels: NDArray[np.int64]
+    """(N,): the clips' classes."""
+
+    def of(self, methods: Sequence[str]) -> Judged | None:
+        """Return what each of `methods` says of the clips; None where they have no seed in common here."""
+        by_seed = [
+            {one.seed: one.probabilities for one in self.scores if one.method == name} for name in methods
+        ]
+        seeds = sorted(set.intersection(*(set(one) for one in by_seed)))
+        if not seeds:
+            return None
+        found = tuple(np.concatenate([one[seed] for seed in seeds]) for one in by_seed)
+        return Judged(self.clips, found, np.tile(self.labels, len(seeds)))
+
+
+def _judged(unseen: Sequence[Unseen], methods: Sequence[str]) -> Judged | None:
+    """Return what the first of `unseen` that has all `methods` knows of them."""
+    return next(filter(None, (one.of(methods) for one in unseen)), None)
+
+
+def _clips(unseen: Sequence[Unseen], methods: Sequence[str]) -> str:
+    judged = _judged(unseen, methods)
+    return ALIKE if judged is None else judged.clips
+
+
+def skeleton_weight(members: Sequence[Floats], labels: NDArray[np.int64]) -> float:
+    """Choose the weight of the skeleton in `product` by likelihood on clips that neither was fitted to.
+
+    Such clips only: a backbone is always sure on clips that it was fitted to, and the weight would not
+    know which modality to trust. `members` are the video's (N, K) probabilities and the skeleton's, `labels` (N,).
     """
-    by_name = {one.method: one.probabilities for one in held_out}
-    if not set(methods) <= by_name.keys():
-        return 0.5
-    video, skeleton = (by_name[name] for name in methods)
+    video, skeleton = members
     rows = np.arange(len(labels))
     likelihoods = [np.log(product(video, skeleton, w)[rows, labels] + LEAST).mean() for w in WEIGHTS]
     return float(WEIGHTS[int(np.argmax(likelihoods))])
@@ -93,36 +135,43 @@ class Combined(ShownByShape):
     facts: dict[str, Any]
 
 
-def combinations(
-    scores: Sequence[Scores], held_out: Sequence[Scores], labels: NDArray[np.int64], params: "HeadParams"
-) -> Combined:
-    """Return late fusions and ensembles of `scores`; weights are chosen on held-out clips, whose `labels` are (N,)."""
-    weight = skeleton_weight(held_out, labels, params.late_fusion)
+def combinations(scores: Sequence[Scores], unseen: Sequence[Unseen], params: "HeadParams") -> Combined:
+    """Return late fusions and ensembles of `scores`, each weighed on the first of `unseen` that has all its members.
+
+    Where none has, as where a member ran elsewhere, all weigh alike.
+    """
+    judged = _judged(unseen, params.late_fusion)
+    weight = 0.5 if judged is None else skeleton_weight(judged.probabilities, judged.labels)
     fused = late_fusions(scores, weight, params.late_fusion, params.scores)
-    joined, weights = ensembles([*scores, *fused], held_out, labels, params.ensembles)
+    joined, weights = ensembles([*scores, *fused], unseen, params.ensembles, params.equal_weights)
+    on = {
+        name: ALIKE if name in params.equal_weights else _clips(unseen, members)
+        for name, members in params.ensembles.items()
+    }
+    on |= {WEIGHTED_PRODUCT: _clips(unseen, params.late_fusion)} if fused else {}
     told = {"ensembles": weights} if weights else {}
-    return Combined([*fused, *joined], {"skeleton_weight": weight, **told})
+    return Combined(
+        [*fused, *joined], {"skeleton_weight": weight, **told, **({"weighed_on": on} if on else {})}
+    )
 
 
 def ensembles(
     scores: Sequence[Scores],
-    held_out: Sequence[Scores],
-    labels: NDArray[np.int64],
+    unseen: Sequence[Unseen],
     asked: Mapping[str, Sequence[str]],
+    alike: Collection[str] = (),
 ) -> tuple[list[Scores], dict[str, dict[str, float]]]:
-    """Add the class probabilities of several methods, with weights that held-out clips choose, for each common seed.
+    """Add the class probabilities of several methods, with weights that `unseen` clips choose, for each common seed.
 
-    Returns the scores, and the members' weights, of sum 1, by ensemble.
-
-    `labels` are those of the held-out clips. Where a member ran elsewhere, without held-out scores, all weigh alike.
+    Returns the scores, and the members' weights, of sum 1, by ensemble; equal ones for the ensembles that are `alike`,
+    and where no clips judge all members.
     """
-    by_name = {one.method: one.probabilities for one in held_out}
     found: list[Scores] = []
     weights: dict[str, dict[str, float]] = {}
     for name, members in asked.items():
-        known = [by_name[member] for member in members if member in by_name]
-        fitted = mixture_weights(known, labels) if len(known) == len(members) else None
-        shares = np.full(len(members), 1 / len(members)) if fitted is None else fitted
+        judged = None if name in alike else _judged(unseen, members)
+        even = np.full(len(members), 1 / len(members))
+        shares = even if judged is None else mixture_weights(judged.probabilities, judged.labels)
         weights[name] = dict(zip(members, shares.round(4).tolist(), strict=True))
         of_seeds = [{one.seed: one for one in scores if one.method == member} for member in members]
         for seed in sorted(set.intersection(*(set(one) for one in of_seeds))):

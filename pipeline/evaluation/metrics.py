@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evaluation.bootstrap import Resampling, intervals
+from pipeline.evaluation.bootstrap import Resampling, spans
 from pipeline.evaluation.calibration import Calibration, read_calibration
 from pipeline.evaluation.predictions import Predictions
 
@@ -104,14 +104,12 @@ def _measured(
     """Every method's accuracies, then every paired difference, with intervals from the same resamples."""
     right = {name: 100.0 * predictions.correct(name).mean(axis=0) for name in predictions.methods}
     pairs = _pairs(right, roles)
-    columns = right | {name: right[a] - right[b] for name, (a, b) in pairs.items()}
-    edges = intervals(np.stack([*columns.values()], axis=1), resampling, clusters=clusters)
-    spans = {
-        name: [round(float(edge), 4) for edge in span] for name, span in zip(columns, edges, strict=True)
-    }
-    methods = {name: _method(predictions, name, spans[name]) for name in right}
+    gaps = {name: right[a] - right[b] for name, (a, b) in pairs.items()}
+    edges = spans(right, resampling, clusters=clusters, accuracies=True)
+    between = spans(gaps, resampling, clusters=clusters, accuracies=False)
+    methods = {name: _method(predictions, name, [*edges[name]]) for name in right}
     differences = {
-        name: {"of": list(pair), "mean": round(float(np.mean(columns[name])), 4), "interval": spans[name]}
+        name: {"of": list(pair), "mean": round(float(np.mean(gaps[name])), 4), "interval": [*between[name]]}
         for name, pair in pairs.items()
     }
     return methods | differences

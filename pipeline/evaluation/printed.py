@@ -33,6 +33,9 @@ def describe_results(paths: Paths) -> str:
         lines.append(
             f"  {line.method} minus {line.than}: {line.mean:+.1f} [{line.interval[0]:+.1f}, {line.interval[1]:+.1f}]"
         )
+    if known := document.get("out_of_fold"):
+        each = ", ".join(f"{method} {one['mean']:.1f}" for method, one in known.items())
+        lines.append(f"  training clips, by networks that had not seen them: {each}")
     if document.get("selected_on") == LEAKS:
         lines.append("  selected on the test clips, as the papers do: every figure above leaks")
     lines.append(f"report: {paths.reports / 'index.html'}")

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cache import Store
+from pipeline.arrays.arrow_columns import numbers, numbers_or_none, vectors, words
 from pipeline.build.failures import Summary
 from pipeline.build.pinned import Pinned
 from pipeline.catalog.catalog import Catalog
@@ -99,6 +100,16 @@ def prediction_columns(
         gates = [[None] * len(ids) if one.gates is None else one.gates.tolist() for one in scored]
         columns["gate"] = [gate for of_method in gates for gate in of_method]
     return columns
+
+
+def _table(columns: Mapping[str, list[Any]]) -> pa.Table:
+    """`prediction_columns` as Arrow has them."""
+    made = {name: words(columns[name]) for name in ("clip_id", "method")}
+    made |= {name: numbers(np.array(columns[name], np.int64)) for name in ("label", "seed", "predicted")}
+    made["probabilities"] = vectors(np.array(columns["probabilities"], np.float32))
+    if "gate" in columns:
+        made["gate"] = numbers_or_none(columns["gate"])
+    return pa.table({name: made[name] for name in columns})
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -195,7 +206,7 @@ def write_results(
     """
     labels = catalog.labels(parts.test)
     columns, sink = prediction_columns(parts.test, labels, scored), io.BytesIO()
-    pq.write_table(pa.table(columns), sink, compression="zstd")
+    pq.write_table(_table(columns), sink, compression="zstd")
     write_whole(paths.reports / "predictions.parquet", sink.getvalue())
     predictions = join(**{name: columns[name] for name in PREDICTION_COLUMNS[:-1]})
     document = metrics_document(
@@ -224,9 +235,8 @@ def leave_without_heads(
     parts = parts_of(catalog, set(features.ids) - lost, how)
     inputs.check()
     write_trainings(paths.weights / "heads", (), paths.open_cache())
-    empty = pa.table({name: pa.array([], kind) for name, kind in _PREDICTION_TYPES.items()})
     sink = io.BytesIO()
-    pq.write_table(empty, sink)
+    pq.write_table(pa.table({name: pa.nulls(0, kind) for name, kind in _PREDICTION_TYPES.items()}), sink)
     write_whole(paths.reports / "predictions.parquet", sink.getvalue())
     document = {
         "dataset": paths.dataset,

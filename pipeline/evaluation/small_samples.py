@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evaluation.bootstrap import Resampling, intervals
+from pipeline.evaluation.bootstrap import Resampling, accuracy_intervals
 from pipeline.evaluation.late_fusion import Scores
 from pipeline.evaluation.metrics import summarise
 
@@ -44,7 +44,7 @@ def small_samples(
         return {}
     shares = {name: 100.0 * np.stack(of_seeds) for name, of_seeds in right.items()}
     columns = np.stack([of_seeds.mean(axis=0) for of_seeds in shares.values()], axis=1)
-    edges = intervals(columns, resampling or Resampling())
+    edges = accuracy_intervals(columns, resampling or Resampling())
     methods: dict[str, list[dict[str, Any]]] = {}
     for ((method, count), of_seeds), span in zip(shares.items(), edges, strict=True):
         by_seed = of_seeds.mean(axis=1)

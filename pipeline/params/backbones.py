@@ -1,11 +1,13 @@
 """Parameters of a backbone: its network, its input and its training."""
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from pipeline.arrays.cut_arrays import FEATURES
-from pipeline.params.sections import Options, Section, known_keys
+from pipeline.keys.keyed import in_key
+from pipeline.params.sections import Mistake, Options, Section, known_keys, nearest
 from pipeline.skeleton.augment import SkeletonAugment
 from pipeline.skeleton.normalise import SkeletonInput
 from pipeline.skeleton.streams import Stream
@@ -118,7 +120,7 @@ class _Backbone(Section):
 class VideoBackbone(_Backbone):
     """A network over cropped frames."""
 
-    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = (*_Backbone.NEVER_IN_KEYS, "flips")
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = (*_Backbone.NEVER_IN_KEYS, "flips", "trained_as")
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = (
         "model",
         "plan",
@@ -140,6 +142,10 @@ class VideoBackbone(_Backbone):
     A network sees one, random in training; all s² are views of what `features` keeps. 1 shows whole pictures."""
     flips: bool = False
     """Whether `features` keeps each view mirrored too, as one more view; decides no training."""
+
+    trained_as: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Another video backbone, equal but for its recipe, by whose name this one is seeded and known to the cache: where
+    the training clips look alike in both recipes, as where only dark test clips are lit, one training serves both."""
 
     @property
     def derived_views(self) -> dict[str, Any]:
@@ -204,3 +210,19 @@ class SkeletonBackbone(_Backbone):
 
 
 Backbone = Annotated[VideoBackbone | HeatmapBackbone | SkeletonBackbone, Field(discriminator="modality")]
+
+
+def trained_as_mistakes(backbones: Mapping[str, Backbone]) -> Iterator[Mistake]:
+    """Yield backbones that are to be trained as one that is not there, is trained as a third, or is another network."""
+    for name, one in backbones.items():
+        if one.modality != "video" or one.trained_as is None:
+            continue
+        place, other = ("pretrain", "backbones", name, "trained_as"), backbones.get(one.trained_as)
+        if other is None or other.modality != "video" or other.trained_as is not None:
+            known = sorted(n for n, b in backbones.items() if b.modality == "video" and b.trained_as is None)
+            yield (
+                place,
+                f"no {one.trained_as!r}{nearest(one.trained_as, known)} that is trained as itself; {known}",
+            )
+        elif in_key(one.model_copy(update={"recipe": other.recipe})) != in_key(other):
+            yield place, f"{name!r} must be {one.trained_as!r} in all but its recipe, cuts and views"

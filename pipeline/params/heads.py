@@ -12,7 +12,7 @@ from pipeline.params.sections import Mistake, MistakesError, Options, Section, n
 TAKEN = (
     *("fused", "score_sum", "weighted_product", "dataset", "protocol", "seeds", "clips", "resampling"),
     *("selected_on", "fusion", "backbone_seeds", "on_both_sides", "cross_fit", "skeleton_weight", "left_out"),
-    *("imported", "confused_pairs", "small_samples", "ensembles"),
+    *("imported", "confused_pairs", "small_samples", "ensembles", "weighed_on", "out_of_fold"),
 )
 """Words of metrics.json that mean something else there."""
 
@@ -64,7 +64,10 @@ class HeadParams(Section):
     linear heads, or the networks' own classifiers (`classifier@…`)."""
     ensembles: dict[str, Annotated[tuple[str, ...], Field(min_length=2)]] = Field(default_factory=dict)
     """Name of your own to the methods whose class probabilities are added, such as the classifiers of six streams, with
-    weights that are likeliest on held-out clips: one more row of the table each."""
+    weights that are likeliest on held-out clips, with `pretrain.cross_fit` on out-of-fold logits of all training clips
+    where every member is a classifier: one more row of the table each."""
+    equal_weights: tuple[str, ...] = ()
+    """Those of `ensembles` whose members weigh alike, so that no clip chooses anything: the plain mean of streams."""
     scores: dict[str, ScoresFile] = Field(default_factory=dict)
     """Methods that ran elsewhere, by a name of your own: a file of class scores each, one more row of the table."""
     options: dict[str, Options] = Field(default_factory=dict)
@@ -78,6 +81,9 @@ class HeadParams(Section):
     averaged_views: tuple[str, ...] = ()
     """Methods that are tested on each cached view of a clip, their logits averaged, in place of the mean vector (of
     maps and frames: of the first view); what they are fitted on stays. CSSIModel's sub-images are such views."""
+    tested_classes: tuple[str, ...] = ()
+    """Methods that choose among the classes that test clips show, all others having no chance: ARID's eleven among the
+    51 of HMDB51, where that dataset trains. They learn all classes as others do."""
     clips_per_class: tuple[Annotated[int, Field(gt=0)], ...] = ()
     """Small samples: for each number, heads fitted on so many training clips of each class, on the same backbones."""
     seeds: tuple[int, ...] = Field(min_length=1)
@@ -120,9 +126,11 @@ def score_name_mistakes(names: Collection[str], methods: Collection[str]) -> Ite
 
 
 def ensemble_mistakes(
-    ensembles: Mapping[str, Collection[str]], methods: Collection[str]
+    ensembles: Mapping[str, Collection[str]], equal: Collection[str], methods: Collection[str]
 ) -> Iterator[Mistake]:
-    """Yield members that are none of `methods`, and names of ensembles that stand for something else already."""
+    """Yield members that are none of `methods`, names that stand for something else, and `equal` ones that are none."""
+    for name in set(equal) - set(ensembles):
+        yield ("train", "equal_weights"), f"no ensemble {name!r}; ensembles: {sorted(ensembles)}"
     for name, members in ensembles.items():
         place = ("train", "ensembles", name)
         for member in members:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.arrays.cut_arrays import FEATURES
 from pipeline.errors import ParamError
-from pipeline.params.backbones import Backbone
+from pipeline.params.backbones import Backbone, trained_as_mistakes
 from pipeline.params.heads import (
     MODALITIES,
     NO_HEADS,
@@ -29,11 +29,26 @@ Gaps = Annotated[GapRule, BeforeValidator(known_keys(GapRule))]
 Crop = Annotated[CropRecipe, BeforeValidator(known_keys(CropRecipe))]
 
 
+class RecordingsParams(Section):
+    """Words about the recordings that stores and releases carry; an empty one leaves the dataset's own."""
+
+    ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ()
+
+    title: str = ""
+    """Name of the recordings, as "Gait at home, 2026"."""
+    licence: str = ""
+    """Terms on which they are used: an SPDX identifier, as CC-BY-4.0, or words."""
+    citation: str = ""
+    """Reference to cite, in one line."""
+    url: str = ""
+    """Address at which they are described."""
+
+
 class IndexParams(Section):
     """Dataset, protocol, and the largest size of a clip."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("adapter", "options", "max_frames")
-    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("protocol", "protocol_gaps", "shard_rows")
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("protocol", "protocol_gaps", "shard_rows", "recordings")
 
     adapter: str
     """A key of `pipeline.datasets.names.DATASETS`, or a user's own as `package.module:Class`."""
@@ -50,6 +65,8 @@ class IndexParams(Section):
     """Joints estimated from the videos, in place of the dataset's own skeletons; None reads those."""
     gaps: Gaps = GapRule()
     """Joints that were lost for a while: left unknown, or filled, for every stage after this one."""
+    recordings: RecordingsParams = RecordingsParams()
+    """Title, licence, citation and address that stores carry, where the dataset's own are not meant; in no key."""
 
 
 class CropParams(Section):
@@ -194,7 +211,8 @@ class Preset(Section):
         ours = (*self.train.methods, *self.train.single_backbones)
         strange = [
             *score_name_mistakes(self.train.scores, ours),
-            *ensemble_mistakes(self.train.ensembles, (*ours, *self.train.scores)),
+            *trained_as_mistakes(self.pretrain.backbones),
+            *ensemble_mistakes(self.train.ensembles, self.train.equal_weights, (*ours, *self.train.scores)),
         ]
         if found := [*self._recipes_named(), *self._backbones_named(), *strange]:
             raise MistakesError(found)
@@ -236,7 +254,7 @@ class Preset(Section):
                 place = ("pretrain", "backbones", name, "cuts")
                 yield place, f"heads are trained on {name!r}, so its cuts must hold {FEATURES!r}"
         known = [*train.methods, *train.single_backbones]
-        for field_name in ("drawn_views", "averaged_views"):
+        for field_name in ("drawn_views", "averaged_views", "tested_classes"):
             for name in getattr(train, field_name):
                 yield from _none_of(("train", field_name), name, "methods", known)
         if train.late_fusion != MODALITIES:
