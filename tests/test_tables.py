@@ -199,5 +199,5 @@ def test_a_row_that_cannot_run_says_why(copied: Project) -> None:
 def test_a_table_without_a_row_that_runs_is_printed_too(copied: Project) -> None:
     told = run(copied, "interaction-5").stdout
     assert "| Before enhancement | – | – | – | – | 60.3 | −22.90 | – | not run |" in told
-    assert "- Before enhancement: a model trained on HMDB51 is tested on ARID's eleven classes" in told
+    assert "- Before enhancement: its recordings are of adapter 'hmdb51_arid' (docs/datasets.md)" in told
     assert "No row could run." in told

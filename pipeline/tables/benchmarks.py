@@ -35,7 +35,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "UTD-MHAD": Benchmark("utd_mhad", "cross_subject", 861),
     "UCF101": Benchmark("ucf101", "split1", 13_320),
     "HMDB51": Benchmark("hmdb51", "split1", 6_766),
-    "ARID": Benchmark("arid", "split1", 3_784),
+    "ARID": Benchmark("hmdb51_arid", "split1", 10_550),
     "Toyota CS": Benchmark("smarthome", "cs", 16_115),
     "Toyota CV2": Benchmark("smarthome", "cv2", 16_115),
     "Kinetics-400": Benchmark("", "", 0),

@@ -12,7 +12,7 @@ from pipeline.params.backbones import Backbone, TrainingPlan
 from pipeline.params.heads import MODALITIES, OWN_CLASSIFIER, SIDE_MODALITIES, HeadParams
 from pipeline.params.params import Preset
 from pipeline.params.sections import Mistake, MistakesError
-from pipeline.tables.spec import Row, Scale, Setup, Table, scores_row
+from pipeline.tables.spec import DARK_CLIPS, Row, Scale, Setup, Table, scores_row
 
 Check = Callable[[Preset], Iterable[Mistake]]
 """A function that finds what only floors above this one know to be wrong with a preset."""
@@ -20,7 +20,7 @@ Check = Callable[[Preset], Iterable[Mistake]]
 INHERITED = ("recipe", "pixels", "augment", "flip_chance", "stream", "input", "plan")
 """Fields that a table's backbone takes from the preset's first one of its modality, where the table gives none."""
 
-OWN_WORDS = ("epochs", "frames")
+OWN_WORDS = ("epochs", "frames", "grad_clip")
 """Words of a set-up's backbone that are no fields of `pretrain.backbones`."""
 
 NO_OTHER_ROW = "no other row runs, so that nothing is tested"
@@ -60,8 +60,8 @@ def derived(preset: Preset, table: Table, scale: Scale, *, seeds: int, check: Ch
     if scale not in table.setups:
         raise ParamError(f"{table.name} has no scale {scale!r}; it has {sorted(table.setups)}")
     make = _Maker(preset, table, table.setups[scale], seeds_of(preset, seeds))
-    why_not = {row.label: row.why_not for row in table.rows if row.why_not}
-    rows = [row for row in table.rows if not row.why_not]
+    why_not = {row.label: why for row in table.rows if (why := row.why_not or _elsewhere(preset, table))}
+    rows = [row for row in table.rows if row.label not in why_not]
     if rows and _why_not(make, rows, check):
         why_not |= {row.label: why for row in rows if (why := _why_not(make, [row], check))}
         rows = [row for row in rows if row.label not in why_not]
@@ -72,6 +72,13 @@ def derived(preset: Preset, table: Table, scale: Scale, *, seeds: int, check: Ch
     ordered |= {} if rows else {row.label: NO_OTHER_ROW for row in elsewhere}
     whole = replace(table, rows=(*table.rows, *elsewhere))
     return Derived(whole, scale, make.preset_of(rows) if rows else None, ordered)
+
+
+def _elsewhere(preset: Preset, table: Table) -> str:
+    """Why the table is of other recordings than the preset's; "" where it is of these."""
+    if table.adapter in ("", preset.index.adapter):
+        return ""
+    return f"its recordings are of adapter {table.adapter!r} (docs/datasets.md), and these of {preset.index.adapter!r}"
 
 
 def _why_not(make: "_Maker", rows: Sequence[Row], check: Check) -> str:
@@ -119,7 +126,7 @@ class _Maker:
         by_seed = {"seeds": self.seeds} if self.table.networks_by_seed else {}
         heatmaps = _changed(own.heatmaps, **setup.heatmaps)
         seen = {heatmaps.recipe, *(one.recipe for one in backbones.values() if one.modality == "video")}
-        recipes = {name: one for name, one in self._recipes().items() if name in seen}
+        recipes = {name: self._lit(one) for name, one in self._recipes().items() if name in seen}
         sampled = {one["sampling"] if isinstance(one, dict) else one.sampling for one in recipes.values()}
         changed = {
             "sample": {n: one for n, one in {**own.sample, **setup.sample}.items() if n in sampled},
@@ -135,6 +142,18 @@ class _Maker:
         own, like = self.preset.crop.recipes, self._like("video")
         base = {} if like is None else _fields(own[like.recipe])
         return {**own, **{name: {**base, **given} for name, given in self.setup.recipes.items()}}
+
+    def _lit(self, recipe: Any) -> Any:
+        """The recipe, with the preset's own enhancement of dark clips in the place of DARK_CLIPS."""
+        if not isinstance(recipe, dict) or recipe["enhance"] != DARK_CLIPS:
+            return recipe
+        rules = {one.enhance for one in self.preset.crop.recipes.values() if one.enhance is not None}
+        if len(rules) != 1:
+            raise ParamError(
+                f"the preset's crop.recipes have {len(rules)} enhancements, and one is needed: train it on dark clips "
+                "with `python cli.py enhance`, and put what that prints into a recipe of this preset"
+            )
+        return {**recipe, "enhance": replace(*rules, clips="dark")}
 
     def _like(self, modality: str) -> Any:
         """The preset's first backbone of that modality; None where it has none."""
@@ -181,6 +200,7 @@ class _Maker:
             streams={row.method: given for row in rows if (given := self._streams(row))},
             fused=main,
             drawn_views=tuple(row.method for row in rows if row.drawn_views),
+            tested_classes=tuple(row.method for row in rows if row.tested_classes),
             options={row.method: given for row in rows if (given := _options(own, row))},
             scores=own.scores,
             seeds=self.seeds,
@@ -230,10 +250,12 @@ def _without(given: Mapping[str, Any], words: Collection[str]) -> dict[str, Any]
 
 
 def _shortened(taken: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The inherited plan with `epochs` at most, and the inherited input with `frames`, where a set-up says so."""
+    """The inherited plan with `epochs` at most and `grad_clip`, the inherited input with `frames`, where said so."""
     if "epochs" in given:
         plan = taken["plan"]
         taken["plan"] = plan.model_copy(update={"epochs": min(plan.epochs, given["epochs"])})
+    if "grad_clip" in given:
+        taken["plan"] = taken["plan"].model_copy(update={"grad_clip": given["grad_clip"]})
     if "frames" in given:
         taken["input"] = replace(taken["input"], num_frames=given["frames"])
     return taken

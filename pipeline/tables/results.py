@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.evaluation.bootstrap import Resampling, intervals
+from pipeline.evaluation.bootstrap import Resampling, spans
 from pipeline.evaluation.late_fusion import SINGLE
 from pipeline.evaluation.metrics import mean_class_accuracy, summarise
 from pipeline.evaluation.predictions import Predictions
@@ -16,7 +17,7 @@ from pipeline.tables.spec import Row, Table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Test accuracy of one row, in per cent, over seeds."""
+    """Test accuracy of one row, in per cent, over seeds; of a table `per_class` it is the mean over classes."""
 
     mean: float
     std: float | None
@@ -40,20 +41,20 @@ def measured(
     `predictions` are those of `train`, which calls the method that params name as fused by that word.
     """
     names = {row.label: _name(predictions, row.method) for row in rows}
-    right = {label: 100.0 * predictions.correct(name).mean(axis=0) for label, name in names.items()}
+    weights = class_weights(predictions.labels) if table.per_class else np.ones(len(predictions.labels))
+    right = {label: 100.0 * weights * predictions.correct(name).mean(axis=0) for label, name in names.items()}
     pairs = {row.label: table.against(row) for row in rows}
     gaps = {label: right[label] - right[other] for label, other in pairs.items() if other in right}
-    edges = intervals(np.stack([*right.values(), *gaps.values()], axis=1), resampling or Resampling())
-    spans = [(round(float(low), 4), round(float(high), 4)) for low, high in edges]
-    of_gaps = dict(zip(gaps, spans[len(right) :], strict=True))
+    how = resampling or Resampling()
+    edges, between = spans(right, how, accuracies=True), spans(gaps, how, accuracies=False)
     return {
         label: Measured(
-            **_accuracies(predictions, names[label]),
-            interval=span,
+            **_accuracies(predictions, names[label], weights),
+            interval=edges[label],
             difference=round(float(np.mean(gaps[label])), 4) if label in gaps else None,
-            difference_interval=of_gaps.get(label),
+            difference_interval=between.get(label),
         )
-        for label, span in zip(right, spans, strict=False)
+        for label in right
     }
 
 
@@ -62,9 +63,19 @@ def _name(predictions: Predictions, method: str) -> str:
     return method if method in predictions.methods or method in SINGLE else FUSED
 
 
-def _accuracies(predictions: Predictions, name: str) -> dict[str, Any]:
+def class_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return a weight for each clip, of mean 1, under which the mean over clips is the mean over classes.
+
+    Worked example: labels 0, 0, 0, 1 weigh 2/3, 2/3, 2/3 and 2.
+    """
+    _, of_class, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    found: NDArray[np.float64] = len(labels) / (len(sizes) * sizes[of_class])
+    return found
+
+
+def _accuracies(predictions: Predictions, name: str, weights: NDArray[np.float64]) -> dict[str, Any]:
     correct = predictions.correct(name)
-    accuracies = 100.0 * correct.mean(axis=1)
+    accuracies = 100.0 * (weights * correct).mean(axis=1)
     of_classes = [mean_class_accuracy(predictions.labels, of_seed) for of_seed in correct]
     return {
         **summarise(accuracies),

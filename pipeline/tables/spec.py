@@ -15,6 +15,9 @@ Scale = Literal["small", "paper"]
 
 Options = Mapping[str, Any]
 
+DARK_CLIPS = "dark clips"
+"""Stands in a set-up's recipe for the preset's own enhancement, of dark clips alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -40,6 +43,8 @@ class Row:
     """Label of the row that it is compared with; the table's reference where empty."""
     drawn_views: bool = False
     """Whether its head is fitted on one cached view of each clip, drawn in each epoch."""
+    tested_classes: bool = False
+    """Whether it chooses among the classes that test clips show."""
     why_not: str = ""
     """Reason for which no params could make the row run."""
     remark: str = ""
@@ -66,7 +71,8 @@ class Setup:
     sample: Mapping[str, Options] = field(default_factory=dict)
     """Sampling rules added to the preset's."""
     recipes: Mapping[str, Options] = field(default_factory=dict)
-    """Crop recipes added to the preset's; what is not given is that of its first video backbone's recipe."""
+    """Crop recipes added to the preset's; what is not given is that of its first video backbone's recipe. `enhance` may
+    be DARK_CLIPS."""
     heatmaps: Options = field(default_factory=dict)
     """Fields of the section `heatmaps` that change."""
     plan: Options = field(default_factory=dict)
@@ -125,6 +131,10 @@ class Table:
     """Whether the backbones are trained with each seed too, so that the spread is that of whole networks."""
     note: str = ""
     """Difference of every row from the paper's."""
+    adapter: str = ""
+    """Adapter of the recordings that its rows are about, where no others will do."""
+    per_class: bool = False
+    """Whether its figures are means over the classes of test clips, of each one's accuracy; else over test clips."""
     selection: str = ""
     """Way in which the paper chooses its epoch, where it says so: `on …`."""
 
