@@ -11,6 +11,7 @@ from pipeline.errors import DatasetError
 EXPECTED = {
     "arid": "Drink/Drink_10_1.mp4",
     "hmdb51": "brush_hair/April_09_brush_hair_u_nm_np1_ba_goo_0.avi",
+    "hmdb51_arid": "must hold hmdb51/ and arid/",
     "ntu": "S001C001P001R001A001_rgb.avi … and S001C001P001R001A001.skeleton",
     "nw_ucla": "all_sqe/a01_s01_e00_v01.json",
     "pku_mmd": "RGB_VIDEO/0002-L.avi, Skeleton/0002-L.txt, Label/0002-L.txt, and cross-subject.txt",

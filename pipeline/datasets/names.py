@@ -3,6 +3,7 @@
 DATASETS: dict[str, tuple[str, int]] = {
     "arid": ("pipeline.datasets.arid.adapter:Arid", 1),
     "hmdb51": ("pipeline.datasets.hmdb51.adapter:Hmdb51", 1),
+    "hmdb51_arid": ("pipeline.datasets.hmdb51_arid.adapter:Hmdb51Arid", 1),
     "ntu": ("pipeline.datasets.ntu.adapter:Ntu", 1),
     "nw_ucla": ("pipeline.datasets.nw_ucla.adapter:NwUcla", 1),
     "pku_mmd": ("pipeline.datasets.pku_mmd.adapter:PkuMmd", 1),

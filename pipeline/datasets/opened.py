@@ -4,6 +4,7 @@ import inspect
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from inspect import getattr_static
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from cache.keys import key_of
 from pipeline.datasets.names import DATASETS
-from pipeline.datasets.protocol import Axis, Dataset, Digested, Listing
+from pipeline.datasets.protocol import Axis, Card, Dataset, Digested, Listing
 from pipeline.errors import DatasetError, InputsChangedError, ParamError
 from pipeline.params.sections import nearest
 from pipeline.values import Clip, Split
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 def open_dataset(params: "IndexParams", root: Path) -> Dataset:
     """The dataset that `params` name, its folder being `root`, as it is now. Raises ParamError."""
     return _open(params.adapter, params.options, root)
+
+
+def card_of(dataset: Dataset, params: "IndexParams") -> Card:
+    """Origin and terms that stores carry: the dataset's, and in their place what params say of the recordings."""
+    return replace(dataset.card, **{name: said for name, said in params.recordings if said})
 
 
 def dataset_of(params: "IndexParams", root: Path, *, listed: str = "") -> Dataset:

@@ -152,6 +152,14 @@ class Digested(Protocol):
         """sha256 of the clip's own part, for those of its `sources` that are shared."""
 
 
+@runtime_checkable
+class PartlyDark(Protocol):
+    """A dataset that knows which of its clips were filmed in the dark."""
+
+    def is_dark(self, clip: Clip) -> bool:
+        """Whether this clip was."""
+
+
 def check_official(name: str, protocol: str, sides: Sequence[Split], expected: tuple[int, int]) -> None:
     """DatasetError where all clips of a dataset are there, and its sides are not as large as its owners say.
 
