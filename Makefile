@@ -2,6 +2,7 @@
 # make pose   what pose estimation needs: mmpose and rtmlib, and a check that both work
 # make movement   what reads tracks of SLEAP and DeepLabCut
 # make foreign   what others read and check our files with: datasets, DuckDB, mlcroissant, DataCite's schema, …
+# make fabric Lightning Fabric, through which several GPUs train one backbone
 # make look   the viewer that `python cli.py look` opens
 # make test   everything from a fresh machine to a green test suite
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" HARCACHE_WORKERS=$(WORKERS)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo utd pose movement foreign look test lint lock clean
+.PHONY: demo utd pose movement foreign fabric look test lint lock clean
 
 demo: $(INSTALLED)
 	$(RUN) python cli.py demo data/raw/demo
@@ -39,6 +40,9 @@ foreign: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[foreign]'
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps $(CFFCONVERT)
 	@$(BIN)/python -m pip freeze | grep -iE '^(cffconvert|datacite|datasets|duckdb|h5py|huggingface.hub|mlcroissant|pandas|safetensors|xarray|zarr|zarr-cm)=='
+
+fabric: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[fabric]'
 
 look: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable '.[look]'

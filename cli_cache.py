@@ -37,7 +37,8 @@ class Shell:
 
 
 cache_app = typer.Typer(
-    help="Inspect, verify, repair, compare and share stores and the cache.",
+    help="Inspect, verify, repair, compare and share stores and the cache: .harcache, or where HARCACHE_DIR says. "
+    "HARCACHE_SHARED names a lab's cache below it, which is only read.",
     no_args_is_help=True,
 )
 

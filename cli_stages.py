@@ -43,10 +43,13 @@ def _run(asked: _Asked, stage: str, run: Run, **more: bool) -> None:
     from pipeline.build.runner import RunOptions
     from pipeline.params.presets import sound_params
     from pipeline.paths import Paths
+    from pipeline.planning.other_params import other_params
 
     paths = Paths(asked.shell.project, asked.dataset)
     params = sound_params(paths, asked.preset or asked.dataset, _mistakes_in)
     _check_recipes(stage, params, remember_in=paths.open_cache().root)
+    if note := other_params(paths, params, stage):
+        typer.echo(note, err=True)
     end(run(paths, params, RunOptions(asked.workers, asked.scheduler), **more))
 
 

@@ -1,6 +1,6 @@
 """Stage `crop`: cut the people out of the sampled frames. Each video is decoded once for all recipes."""
 
-from collections.abc import Set
+from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from cache import Digests, Row
@@ -20,7 +20,7 @@ from pipeline.keys.keyed import in_key
 from pipeline.keys.part_facts import part_facts
 from pipeline.params.parts import parts_in_use
 from pipeline.paths import Paths
-from pipeline.rows.crops import CropWork, Light, frames_spec
+from pipeline.rows.crops import CropWork, Light, frames_spec, is_lit
 from pipeline.stand_ins import stand_in
 from pipeline.video.crop import BOX
 
@@ -93,15 +93,14 @@ def _documents(
     chosen = {name: made_keys(samples, recipe.sampling) for name, recipe in preset.crop.recipes.items()}
     depth = {"depth_range_metres": preset.crop.depth_range_metres} if catalog.modality == "depth" else {}
     document = {
-        name: CROP.documents(
-            params={**in_key(recipe), **depth, **_enhancer_facts(recipe)},
-            runtime=() if recipe.enhance is None else ("torch",),
-        )
+        name: (_document_of(recipe.unlit, depth), _document_of(recipe, depth))
         for name, recipe in preset.crop.recipes.items()
     }
+    rules = {name: recipe.enhance for name, recipe in preset.crop.recipes.items()}
+    dataset = dataset_of(preset.index, paths.raw)
     return {
         entry.clip.clip_id: {
-            name: document[name](
+            name: document[name][is_lit(rules[name], dataset, entry.clip)](
                 {
                     "video": entry.video_sha256,
                     "skeleton": skeletons[entry.clip.clip_id],
@@ -114,6 +113,16 @@ def _documents(
         if entry.clip.clip_id not in changed
         and all(entry.clip.clip_id in of_recipe for of_recipe in chosen.values())
     }
+
+
+def _document_of(
+    recipe: "CropRecipe", depth: Mapping[str, float]
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What makes the document of one clip's inputs."""
+    return CROP.documents(
+        params={**in_key(recipe), **depth, **_enhancer_facts(recipe)},
+        runtime=() if recipe.enhance is None else ("torch",),
+    )
 
 
 def _enhancer_facts(recipe: "CropRecipe") -> dict[str, str | int]:

@@ -29,7 +29,7 @@ from pipeline.catalog.opened import opened_store
 from pipeline.catalog.outlook import IndexOutlook, index_notes, protocol_gaps
 from pipeline.catalog.skeletons import skeleton_spec
 from pipeline.datasets.names import DATASETS
-from pipeline.datasets.opened import check_sides, listing_key, open_dataset
+from pipeline.datasets.opened import card_of, check_sides, listing_key, open_dataset
 from pipeline.datasets.protocol import FLAGS, Dataset, Listing
 from pipeline.errors import DatasetError
 from pipeline.keys.keyed import in_key
@@ -229,7 +229,7 @@ def _job(paths: Paths, preset: "Preset", found: _Found) -> StoreJob:
             "layout": found.people.layout.name,
             "params": key_params,
             "flags": list(FLAGS),
-            **dataset.card.attrs,
+            **card_of(dataset, params).attrs,
         },
         failures=(*listing_failures(found.listing), *listing_incomplete(found.listing)),
         parts=parts_in_use("index", preset),

@@ -32,7 +32,7 @@ from pipeline.evaluation.late_fusion import (
     methods_left_out,
 )
 from pipeline.evaluation.results import FUSED, leave_without_heads, left_out, run_facts, write_results
-from pipeline.evaluation.scored import scored
+from pipeline.evaluation.scored import out_of_fold, scored
 from pipeline.evaluation.small_samples import small_samples
 from pipeline.fitting.heads import HeadFitting
 from pipeline.inputs.head_input import (
@@ -93,7 +93,7 @@ class HeadTraining:
     def few_heads(self, parts: SplitParts, *, only_look: bool = False) -> Iterator[tuple[int, Training]]:
         """Heads fitted on few clips of each class, for all epochs, since nothing is held out to choose one."""
         learn = self._foreseen if only_look else self._learn
-        every = parts.training if self.preset.pretrain.refit else parts.fit
+        every = parts.fitted(refit=self.preset.pretrain.refit)
         for count, seed in product(self.params.clips_per_class, self.params.seeds):
             few = few_of_each_class(self.catalog, every, count, seed)
             yield count, learn(seed, few, (), self.params.plan.epochs)
@@ -141,8 +141,7 @@ class HeadTraining:
         if self.is_trained:
             seed = backbone_seed(self.params, pretrain, seed, selection=selection)
         networks = networks_of(names, pretrain, seed, selection=selection)
-        crossed = self.crossed if self.is_trained else None
-        return input_from(store, one, networks, crossed, drawn=self.method in self.params.drawn_views)
+        return input_from(store, one, networks, self.crossed, drawn=self.method in self.params.drawn_views)
 
     def _seen(self, rows: HeadRows, ids: Ids) -> list[list[str | int]]:
         """[id, keys of its features, label] of each clip, in order."""
@@ -206,11 +205,8 @@ class HeadTraining:
         return [self._scores_of(None, seed, ids, selection=selection) for seed in seeds]
 
     def _scores_of(self, weights: bytes | None, seed: int, ids: Ids, *, selection: bool) -> Scores:
-        is_fusion = self.method == self.params.fused and self.method not in (
-            *SINGLE,
-            *self.params.late_fusion,
-        )
-        name = FUSED if is_fusion else self.method
+        alone = (*SINGLE, *self.params.late_fusion)
+        name = FUSED if self.method == self.params.fused and self.method not in alone else self.method
         fitting = self.fitting(seed, selection=selection)
         gates = fitting.gates(weights, seed, ids)
         return Scores(name, seed, fitting.probabilities(weights, seed, ids), gates)
@@ -223,7 +219,8 @@ class HeadTraining:
             for declared, one in zip(self._declared, rows.inputs, strict=True)
         )
         head = TrainableHead(self.method, self._kind, self._options, sources, len(self.catalog.classes))
-        return HeadFitting(rows, self.catalog, self.params.plan, self.inputs, head)
+        among = self.method in self.params.tested_classes
+        return HeadFitting(rows, self.catalog, self.params.plan, self.inputs, head, among_tested=among)
 
     def _network(self, name: str) -> Callable[[Mapping[str, Any]], Backbone] | None:
         """What builds a fresh network like the one over joints that feeds a stream."""
@@ -277,14 +274,16 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions) -> Summary:
     refuse_untaught(catalog, parts)
     imported = imported_scores(paths.root, preset.train, catalog, parts.test)
     runs = _runs(paths, preset, catalog, features, inputs)
-    asked = scored(runs, parts, refit=preset.pretrain.refit)
+    asked = scored(runs, parts, preset.pretrain)
     inputs.check()
     write_trainings(paths.weights / "heads", asked.heads, paths.open_cache(), also=asked.few_heads)
     every = [*asked.scores, *imported.scores]
     absent = methods_left_out(preset.train, {one.method for one in every})
-    combined = combinations(every, asked.held_out, catalog.labels(parts.select), preset.train)
+    unseen = asked.unseen(catalog, parts, preset.pretrain)
+    combined = combinations(every, unseen, preset.train)
     facts = {**run_facts(preset, catalog), **combined.facts, **absent, **imported.facts}
     facts |= small_samples(catalog.labels(parts.test), asked.few_scores)
+    facts |= out_of_fold(unseen[0], preset.train)
     write_results(paths, catalog, parts, [*every, *combined.scores], asked.heads, facts)
     trained = [*asked.heads, *asked.few_heads]
     cached = sum(head.from_cache for head in trained)

@@ -141,6 +141,7 @@ ORDER = {
         "upkeep",
         "exchange",
         "setup",
+        "remote",
         "rows",
         "fitting",
         "inputs",
@@ -158,7 +159,7 @@ ORDER = {
         "build",
         "root",
     ),
-    "cache": ("exchange", "upkeep", "build", "home", "face", "reader", "store", "shards", "root"),
+    "cache": ("exchange", "upkeep", "remote", "build", "home", "face", "reader", "store", "shards", "root"),
 }
 """The rooms of a package, top down: each imports from those after it alone. docs/architecture.md draws this list.
 

@@ -57,14 +57,14 @@ def ucf101(root: Path) -> Path:
     return root
 
 
-def hmdb51(root: Path) -> Path:
+def hmdb51(root: Path, clips: dict[str, str] = HMDB51) -> Path:
     """A folder a class, and the 153 lists, each line with the blank that the owners leave at its end."""
-    videos(root / "hmdb51_org", HMDB51, ".avi")
+    videos(root / "hmdb51_org", clips, ".avi")
     lists = root / "testTrainMulti_7030_splits"
     lists.mkdir()
     for split in (1, 2, 3):
         for label_name in HMDB51_CLASSES:
-            marks = {key: mark for key, mark in HMDB51.items() if key.startswith(f"{label_name}/")}
+            marks = {key: mark for key, mark in clips.items() if key.startswith(f"{label_name}/")}
             text = "".join(f"{key.partition('/')[2]}.avi {mark} \n" for key, mark in marks.items())
             (lists / f"{label_name}_test_split{split}.txt").write_text(text, encoding="utf-8")
     return root

@@ -42,8 +42,12 @@ def test_the_second_says_that_it_waits_and_goes_on_after_the_first(
         thread.start()
         assert stderr.written.wait(PATIENCE_SECONDS)
         assert not entered.is_set()
-        with one_builder(paths, "pretrain"), one_builder(Paths(tmp_path, "other"), "train"):
-            pass  # other stages and other datasets are free
+        others = (
+            one_builder(Paths(tmp_path, "other"), "train"),
+            one_builder(Paths(tmp_path, "demo", "epam-4"), "train"),
+        )
+        with one_builder(paths, "pretrain"), others[0], others[1]:
+            pass  # other stages, other datasets and tables are free
     thread.join(PATIENCE_SECONDS)
     assert entered.is_set()
     assert stderr.getvalue() == (f"train: another run of it is at work in {tmp_path}: waiting for its end\n")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import zarr
 from cache_small import bytes_of
-from tiny import Project
+from tiny import TINY, Project
 
 from pipeline.datasets.arid.adapter import Arid
 from pipeline.datasets.ntu.adapter import Ntu
@@ -54,6 +54,19 @@ def test_an_identifier_of_spdx_is_told_as_one_and_nothing_as_nothing() -> None:
     assert Arid.card.licence == "CC BY 4.0"
     assert Arid.card.attrs["license"] == {"spdx": "CC-BY-4.0"}
     assert not {"license", "zarr_conventions"} & Table.card.attrs.keys()
+
+
+def test_what_params_say_of_the_recordings_goes_with_every_store(copied: Project) -> None:
+    """In the adapter's place, word by word, and no clip is made anew."""
+    told = {"title": "Gait at home", "licence": "CC BY-NC 4.0"}
+    copied.set_params(index=TINY["index"] | {"recordings": told})
+    done = copied.run_all("index", "sample", "features")
+    assert {summary.made for summary in done.values()} == {0}
+    for name in ("skeletons", "samples", "features"):
+        found = attributes_of(copied.paths.store(name))
+        assert {key: found[key] for key in told} == told
+        assert found["license"] == {"spdx": "CC-BY-NC-4.0"}
+        assert found["citation"] == Ntu.card.citation
 
 
 def test_two_builds_give_the_same_bytes(finished: Project, copied: Project) -> None:

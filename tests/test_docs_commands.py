@@ -23,7 +23,7 @@ PAGES = sorted([*HOUSE.glob("*.md"), *HOUSE.glob("docs/*.md")])
 SHELL = {"cd", "cp", "export", "ln", "mkdir", "mv", "seq", "source", "unset", "."}
 """Words of the shell that nobody can misspell into something of ours."""
 
-OTHERS = {"dask", "git", "pip", "pre-commit", "python3", "rerun"}
+OTHERS = {"dask", "git", "pip", "pre-commit", "python3", "rerun", "sbatch"}
 """Programs that pages name and that are not ours to check."""
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -154,6 +154,7 @@ DEMO_CLIP, TINY_CLIP = "S001C001P010R001A004", "S001C002P010R001A004"
 NOT_RUN = {
     "look": "needs rerun; tests/test_look.py",
     "extract": "wants videos and weights of the reader's; tests/test_stages_extract.py",
+    "enhance": "of dark recordings of the reader's; tests/test_stages_enhance.py",
     "export": "seconds of ONNX; tests/test_stages_export.py",
     "init": "wants recordings of the reader's; tests/test_setup.py",
     "compare": "methods that the tiny project has not; tests/test_evaluation_comparison.py",
@@ -173,6 +174,7 @@ NOT_RUN = {
     "pose export": "needs movement; tests/test_datasets_tracks.py",
     "recipes bless": "writes recipes.lock; tests/test_recipes.py",
     "recipes check": "tests/test_recipes.py",
+    "crop ntu60_xsub": "wants a cluster and a bucket; tests/test_remote_workers.py",
     "plan": "tries clips and networks for seconds; tests/test_planning.py",
     "table": "trains heads; tests/test_tables.py",
     "heatmaps": "named as the stage whose disk fills up; tests/test_reliability_disk.py",

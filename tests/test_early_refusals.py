@@ -7,68 +7,22 @@ from typing import Any
 import pytest
 import yaml
 from house import HOUSE
+from test_catalog_outlook import catalog, entry
 from test_datasets_pyskl import annotation, dumped
 from test_datasets_table import write_video
 from tiny import Project, one_modality, tiny_params
 from typer.testing import CliRunner
 
 import cli
-from pipeline.catalog.catalog import Catalog, Entry, read_catalog
-from pipeline.catalog.outlook import hold_out_note, protocol_gaps
+from pipeline.catalog.catalog import Catalog, read_catalog
 from pipeline.datasets.pyskl.adapter import Pyskl
 from pipeline.errors import DatasetError, ParamError
 from pipeline.evaluation.results import read_predictions
 from pipeline.params.params import HoldOut, PretrainParams
 from pipeline.params.presets import load_preset
 from pipeline.training.splits import held_out_clips, parts_of
-from pipeline.values import Clip, Split
+from pipeline.values import Clip
 from stages.load_params import load_params
-
-
-def entry(number: int, label: int, split: Split, *, subject: int = -1) -> Entry:
-    clip = Clip(f"c{number:02d}", label=label, video="v.avi", subject=subject)
-    return Entry(clip, f"class {label}", split, "0" * 64, None, usable=True, num_frames=8)
-
-
-def catalog(*entries: Entry) -> Catalog:
-    return Catalog(entries, "own", "table", "whole_frame", "rgb", "subject", ("a", "b", "c"))
-
-
-def test_a_catalog_that_trains_and_tests_has_no_gap() -> None:
-    assert protocol_gaps(catalog(entry(0, 0, "train"), entry(1, 1, "train"), entry(2, 1, "test"))) == ()
-
-
-GAPS: dict[str, tuple[list[tuple[int, Split]], str]] = {
-    "nothing to test": (
-        [(0, "train"), (1, "train")],
-        "nothing to test: .* all 2 usable clips on the training side",
-    ),
-    "no usable clip": ([], "nothing to train on, nothing to test: .* no usable clip; see failures"),
-    "nothing to train on": ([(0, "test"), (1, "test")], "nothing to train on: .* on the test side"),
-    "a class never trained on": (
-        [(0, "train"), (1, "train"), (2, "test"), (2, "test")],
-        "never trained on: class 'class 2', which 2 test clips show",
-    ),
-    "one class": ([(0, "train"), (0, "test")], "only class 'class 0' in training"),
-    "labels that are no labels": (
-        [(label, "train" if label % 2 else "test") for label in range(10)],
-        "labels that are no labels: 10 of them for 10 clips",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", sorted(GAPS))
-def test_a_gap_is_told_with_what_to_do(case: str) -> None:
-    rows, message = GAPS[case]
-    with pytest.raises(AssertionError, match=message):
-        raise AssertionError(*protocol_gaps(catalog(*(entry(i, *row) for i, row in enumerate(rows)))))
-
-
-def test_one_group_is_told_with_the_way_on() -> None:
-    one = catalog(entry(0, 0, "train"), entry(1, 1, "train"), entry(2, 1, "test", subject=7))
-    assert "of one subject" in hold_out_note(one)
-    assert "pretrain.hold_out: {by: clip}" in hold_out_note(one)
-    assert hold_out_note(catalog(entry(0, 0, "train", subject=1), entry(1, 1, "train", subject=2))) == ""
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.01, 1), (0.25, 2), (0.99, 7)])

@@ -41,7 +41,7 @@ BELOW = {
 ONLY_IN = {
     "dask": {"pipeline.build.runner"},
     "distributed": {"pipeline.build.runner"},
-    "zarr": {"cache.build.metadata", "bench.reads", "bench.read_rivals"},
+    "zarr": {"cache.build.metadata", "bench.reads", "bench.read_rivals", "bench.remote_rivals"},
     "typer": {"cli", "cli_cache", "cli_stages"},
     "dvc": {"pipeline.build.dvc_cache"},
     "mmpose": {"models.pose.mmpose_network"},

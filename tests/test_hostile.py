@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import google_crc32c
+import numpy as np
 import pytest
 from cache_small import Computer, build, bytes_of, rows_of
 from numcodecs.zstd import Zstd
@@ -18,6 +19,7 @@ from strangers import Files, coordinate, in_folder, sealed, with_card, zipped
 from cache import ArchiveError, Cache
 from cache.exchange.importing import import_store
 from cache.keys import canonical, key_of
+from cache.store.made import made_document
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +216,10 @@ LIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         lambda card: house(card)["arrays"].update({"../x": house(card)["arrays"].pop("count")}), "described",
     ),
     "another recipe": (lambda card: house(card)["made_of"]["features"].update(version=7), "another recipe"),
+    "a row that was not made": (
+        lambda card: house(card).update(made=made_document(np.ones(6, bool), {"count": np.arange(6) > 0})),
+        "which rows 'count' was made for",
+    ),
     "no failures": (lambda card: card["attributes"].update(failures=[]), "whether 'r005' failed"),
     "a failure too many": (
         lambda card: card["attributes"]["failures"].append({"id": "r001", "error": "E", "message": "m"}),

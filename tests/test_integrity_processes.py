@@ -96,11 +96,14 @@ def exchanged(versions: tuple[Path, Path], target: Path) -> Path:
 
 
 SHARD, DOCUMENTS = "c.1.0.0", "documents.1"
-STRUCK: dict[str, tuple[Callable[[tuple[Path, Path], Path], Path], int, str]] = {
-    "exchanged": (exchanged, 0, "another shard's bytes"),
-    "half synced: a shard": (lambda v, to: half_synced(v, to, SHARD), 2, "another shard's bytes"),
-    "half synced: a block": (lambda v, to: half_synced(v, to, SHARD, DOCUMENTS), 2, "not what was published"),
-    "replaced": (lambda v, to: copied_store(v[1], to), 0, "not what was published"),
+ANOTHERS, UNPUBLISHED = "another shard's bytes", "not what was published"
+"""A shard is held against the manifest's own table of its chunks, or against the documents beside it."""
+
+STRUCK: dict[str, tuple[Callable[[tuple[Path, Path], Path], Path], int, tuple[str, ...]]] = {
+    "exchanged": (exchanged, 0, (ANOTHERS,)),
+    "half synced: a shard": (lambda v, to: half_synced(v, to, SHARD), 2, (ANOTHERS,)),
+    "half synced: a block": (lambda v, to: half_synced(v, to, SHARD, DOCUMENTS), 2, (ANOTHERS, UNPUBLISHED)),
+    "replaced": (lambda v, to: copied_store(v[1], to), 0, (ANOTHERS, UNPUBLISHED)),
 }
 """What the publisher does; how many clips are read where it was done before; what is said at the next."""
 CLIPS = ("c000", "c007", "c017")
@@ -122,7 +125,7 @@ def test_a_process_reads_no_wrong_row_of_what_was_struck_before(
     lines, told = reader.communicate("\n" * len(CLIPS), timeout=60)
     assert lines.splitlines() == right(num_clips), told
     assert reader.returncode == 1
-    assert said in told.splitlines()[-1]
+    assert any(words in told.splitlines()[-1] for words in said)
 
 
 @pytest.mark.parametrize("what", STRUCK)
@@ -143,8 +146,8 @@ def test_a_process_reads_no_wrong_row_of_what_is_struck_meanwhile(
     rest, told = reader.communicate("\n\n", timeout=60)
     assert (read, rest) == (right(2), ""), told
     assert reader.returncode == 1
-    expected = "S3 no longer has the object whose ETag is" if place.address.startswith("s3") else said
-    assert expected in told.splitlines()[-1]
+    expected = ("S3 no longer has the object whose ETag is",) if place.address.startswith("s3") else said
+    assert any(words in told.splitlines()[-1] for words in expected)
 
 
 def test_a_process_that_reads_what_is_left_alone_ends_well(versions: tuple[Path, Path], place: Place) -> None:

@@ -130,7 +130,8 @@ def forget_checksums(store: Path) -> None:
     manifest = json.loads((store / "manifest.json").read_bytes())
     del manifest["digest"]
     for facts in manifest["files"].values():
-        facts.pop("checksums", None)
+        for name in ("checksums", "table"):
+            facts.pop(name, None)
     manifest["digest"] = key_of(manifest)
     (store / "manifest.json").write_bytes(canonical(manifest) + b"\n")
 

@@ -71,6 +71,7 @@ EDITS: dict[str, tuple[tuple[str, ...], set[str]]] = {
         ("pipeline/build/adoption.py", "pipeline/build/dvc_cache.py", "pipeline/training/adopted_weights.py"),
         set(),
     ),
+    "workers that share no disk": (("cache/remote", "pipeline/remote"), set()),
     "the progress bar": (("pipeline/build/progress.py",), set()),
     "this lock": (("cache/recipes.py", "pipeline/keys/lock.py"), set()),
     "the report and the demo": (("pipeline/report", "pipeline/demo", "stages/report.py"), set()),

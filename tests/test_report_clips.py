@@ -9,7 +9,7 @@ from pipeline.evaluation.bootstrap import Resampling
 from pipeline.evaluation.metrics import differences, metrics_document
 from pipeline.evaluation.predictions import Predictions
 from pipeline.report import clips
-from pipeline.report.by_class import class_accuracies, wilson
+from pipeline.report.by_class import class_accuracies
 from pipeline.report.clips import shortlist
 from pipeline.report.feature_space import nearest, principal
 from pipeline.report.html.browser import ClipLine
@@ -26,13 +26,6 @@ PREDICTIONS = Predictions(
         "fused": {0: np.where(np.arange(12) < 9, LABELS, 0), 1: LABELS},
     },
 )
-
-
-def test_wilson_by_hand() -> None:
-    """4 of 4: 4 / (4 + 1.96²) = 0.510; 0 of 4 mirrors it; 5 of 10: 0.5 ± 0.263 (Agresti and Coull 1998's formula)."""
-    low, high = wilson(np.array([1.0, 0.0, 0.5]), np.array([4, 4, 10]))
-    np.testing.assert_allclose(low, [0.5101, 0.0, 0.2366], atol=1e-4)
-    np.testing.assert_allclose(high, [1.0, 0.4899, 0.7634], atol=1e-4)
 
 
 def test_accuracies_by_class() -> None:

@@ -42,7 +42,7 @@ def test_a_folder_a_class_becomes_a_table_and_a_preset_that_runs(tmp_path: Path,
     monkeypatch.setattr(cli, "PROJECT", tmp_path)
     ran = CliRunner().invoke(cli.app, ["init", "demo"])
     assert ran.exit_code == 0, ran.output
-    assert "8 clips of 2 classes (2 test, 6 train), none unusable" in ran.output
+    assert "8 clips of 2 classes (2 test, 6 train), none unusable among the 8 looked at\n" in ran.output
     lines = (paths.raw / "table.csv").read_text().splitlines()
     assert lines[:2] == ["video,label,split", "sit/sit0.mp4,sit,train"]
     assert [line for line in lines if line.endswith("test")] == [
@@ -72,6 +72,18 @@ def test_skeletons_beside_the_videos_are_found_and_fused(tmp_path: Path) -> None
     assert "joints: pixels" in paths.params.read_text()
 
 
+def test_what_cannot_be_read_is_named_and_an_empty_folder_too(tmp_path: Path) -> None:
+    paths = recordings(tmp_path, FOUR)
+    (paths.raw / "sit" / "sit1.mp4").write_bytes(b"")
+    for name in ("jump", "sit/notes", *(f"z{n}" for n in range(5))):
+        (paths.raw / name).mkdir()
+    told = str(init(paths))
+    assert "no recording, and so no class: jump, z0, z1, z2, z3 and 1 more\n" in told
+    assert "8 clips of 2 classes (2 test, 6 train), 1 unusable\n  sit1: " in told
+    text = paths.params.read_text()
+    assert 'amp: "off"' in text
+
+
 def test_skeletons_alone(tmp_path: Path) -> None:
     paths = recordings(tmp_path, {"a/one.mp4": 40, "a/two.mp4": 9, "b/three.mp4": 5}, joints=13)
     for video in paths.raw.rglob("*.mp4"):
@@ -80,6 +92,7 @@ def test_skeletons_alone(tmp_path: Path) -> None:
     assert (begun.seen.longest, begun.seen.max_frames, begun.seen.size) == (40, 50, None)
     preset = load_preset(paths.params, "demo")
     assert (preset.train.video, preset.train.methods) == ((), ("skeleton",))
+    assert "    recordings: {title:" in paths.params.read_text()
     assert (preset.sample, preset.crop.recipes, preset.heatmaps.recipe) == ({}, {}, "")
     assert {"sample", "crop", "heatmaps"} <= yaml.safe_load(paths.params.read_text())["presets"][
         "demo"

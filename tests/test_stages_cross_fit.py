@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from test_planning import planned
@@ -11,20 +12,27 @@ from test_stages_pretrain import documents
 from tiny import TINY, Project, one_modality, tiny_params
 
 from cache import key_of, open_store
-from pipeline.catalog.catalog import Catalog, Entry, read_catalog
+from pipeline.build.pinned import Pinned
+from pipeline.catalog.catalog import read_catalog
 from pipeline.errors import DatasetError, ParamError
-from pipeline.params.params import HoldOut, PretrainParams
+from pipeline.evaluation.printed import describe_results
+from pipeline.inputs.head_batches import softmax
+from pipeline.inputs.out_of_fold import cross_fitted
 from pipeline.planning.cost import trainings_at_most
 from pipeline.report.notes import notes
-from pipeline.training.folds import divided, dividing, fitted_clips
-from pipeline.training.schedule import training_schedule
+from pipeline.training.folds import fitted_clips
 from pipeline.training.splits import SplitParts, parts_of
-from pipeline.training.trainings import Ids, Phase, Training, listed_trainings, read_documents
-from pipeline.values import Clip
+from pipeline.training.trainings import listed_trainings, read_documents
 from stages import train
 from stages.load_params import load_params
 
-ONE = one_modality("skeleton", seeds=[0], methods=["skeleton", "classifier"], fused="skeleton")
+ONE = one_modality(
+    "skeleton",
+    seeds=[0],
+    methods=["skeleton", "classifier", "classifier@again"],
+    fused="skeleton",
+    ensembles={"twice": ["classifier", "classifier@again"]},
+)
 ONE["pretrain.backbones"] = {
     "skeleton": {**TINY["pretrain"]["backbones"]["skeleton"], "cuts": ["features", "logits"]}
 }
@@ -134,6 +142,31 @@ def test_networks_without_a_part_see_no_test_clip(crossed: Project) -> None:
         assert store.keys(array).keys() == {*parts(crossed).training}
 
 
+def test_a_classifier_answers_for_fitted_clips_by_the_network_that_did_not_see_them(crossed: Project) -> None:
+    """So that weights of ensembles are chosen on all training clips, as metrics.json says."""
+    store, catalog = open_store(crossed.paths.store("features")), read_catalog(crossed.paths.catalog)
+    networks = cross_fitted(crossed.paths, crossed.preset, store, Pinned())
+    method = train.HeadTraining(crossed.paths, crossed.preset, catalog, "classifier", Pinned(), networks)
+    (found,) = method.untrained_scores(parts(crossed).training, selection=False)
+    seen = fitted(crossed)
+    for clip_id, probabilities in zip(parts(crossed).training, found.probabilities, strict=True):
+        (apart,) = (name for name in APART[2:] if clip_id not in seen[name])
+        logits = store.read(f"{apart}_logits", [clip_id])[0, 0]
+        assert probabilities == pytest.approx(softmax(logits[None])[0])
+    right = 100 * float(
+        np.mean(found.probabilities.argmax(axis=1) == catalog.labels(parts(crossed).training))
+    )
+    document = json.loads((crossed.paths.reports / "metrics.json").read_text())
+    assert document["out_of_fold"]["twice"] == {
+        "mean": round(right, 4),
+        "std": None,
+        "by_seed": [round(right, 4)],
+    }
+    assert f"by networks that had not seen them: classifier {right:.1f}, " in describe_results(crossed.paths)
+    assert document["weighed_on"]["twice"] == "train, out of fold"
+    assert document["ensembles"]["twice"] == {"classifier": 0.5, "classifier@again": 0.5}
+
+
 def test_the_run_says_how_its_heads_were_fitted(crossed: Project) -> None:
     document = json.loads((crossed.paths.reports / "metrics.json").read_text())
     assert document["cross_fit"] == 2
@@ -169,93 +202,6 @@ def test_rows_may_be_taken_as_they_are(crossed: Project, tmp_path: Path) -> None
     found = read_documents(plain.paths.weights / "heads")["skeleton_0"]["inputs"]
     aligned = read_documents(crossed.paths.weights / "heads")["skeleton_0"]["inputs"]
     assert found == {name: value for name, value in aligned.items() if name != "aligned"}
-
-
-@pytest.mark.parametrize(
-    ("refit", "select", "epochs"), [(True, "best", 3), (True, "last", 9), (False, "best", 3)]
-)
-def test_behind_each_run_come_those_without_a_part(refit: bool, select: Any, epochs: int) -> None:
-    """Two seeds, two parts, a selection run that finds its third epoch of nine the best."""
-    asked: list[tuple[Any, ...]] = []
-
-    def learn(seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
-        asked.append((seed, "".join(fit_on), "".join(select_on), epochs))
-        phase: Phase = "selection" if select_on else "final"
-        return Training("n", seed, phase, len(fit_on), 2, (), "", "", b"", from_cache=True)
-
-    params = PretrainParams.model_construct(refit=refit, select=select, cross_fit=2)
-    made = training_schedule(
-        (0, 1), SplitParts(("a", "b", "c"), ("d",), ("t",)), 9, params, learn, lambda ids: (ids[:1], ids[1:])
-    )
-    arrays = [one.array for one in made]
-    selected = [(0, "abc", "d", 9), (0, "bc", "", epochs), (0, "a", "", epochs)]
-    if refit:
-        final = [(seed, ids, "", epochs) for seed in (0, 1) for ids in ("abcd", "bcd", "a")]
-        assert asked == selected + final
-        networks = ["n_0_fold", "n_0", "n_1"]
-    else:
-        assert asked == selected + [(1, *rest) for _, *rest in selected]
-        networks = ["n_0_fold", "n_1_fold"]
-    assert arrays == [name + tail for name in networks for tail in ("", "_without0", "_without1")]
-
-
-def catalog(*people: int) -> Catalog:
-    """One clip of each of these people, in order."""
-    entries = [
-        Entry(
-            Clip(f"c{number}", label=0, video="v.avi", subject=person),
-            "a",
-            "train",
-            "0" * 64,
-            None,
-            usable=True,
-        )
-        for number, person in enumerate(people)
-    ]
-    return Catalog(tuple(entries), "own", "table", "whole_frame", "rgb", "subject", ("a", "b"))
-
-
-def how(cross_fit: int, **hold_out: Any) -> PretrainParams:
-    return PretrainParams.model_construct(
-        cross_fit=cross_fit, hold_out=HoldOut(**{"groups": (7,), **hold_out}), selected_on="val"
-    )
-
-
-def test_parts_are_whole_people_dealt_in_turn() -> None:
-    found = catalog(7, 8, 9, 7, 8, 5)
-    ids = tuple(found.by_id)
-    two, many = divided(found, ids, how(2)), divided(found, ids, how(9))
-    assert sorted(clip_id for part in two for clip_id in part) == sorted(ids)
-    whole = [{0, 3}, {1, 4}, {2}, {5}]
-    for part in two:
-        assert sum(group <= {int(clip_id[1:]) for clip_id in part} for group in whole) == 2
-    assert sorted(map(len, many)) == [1, 1, 2, 2]  # as many as there are people
-    assert divided(found, ids, how(0)) == ()
-    by_clip = divided(found, ids, how(3, by="clip", groups=None))
-    assert [len(part) for part in by_clip] == [2, 2, 2]
-    assert by_clip == divided(found, ids[::-1], how(3, by="clip", groups=None))
-    assert by_clip != divided(found, ids, how(3, by="clip", groups=None, seed=5))
-
-
-@pytest.mark.parametrize(
-    ("people", "count", "message"),
-    [
-        (
-            (7, 8, 9),
-            4,
-            r"cross_fit: 4 parts, and the training clips are of 3 subject\(s\), .*: say 3 at most, or divide",
-        ),
-        (
-            (7, 8, 8),
-            2,
-            r"the selection run fits clips of 1 subject\(s\) beside those held out, and needs two",
-        ),
-    ],
-)
-def test_too_few_people_are_refused(people: tuple[int, ...], count: int, message: str) -> None:
-    found = catalog(*people)
-    with pytest.raises(ParamError, match=message):
-        dividing(found, parts_of(found, tuple(found.by_id), how(count)), how(count))
 
 
 def test_index_refuses_it_before_a_file_is_hashed(project: Any) -> None:

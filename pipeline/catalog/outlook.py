@@ -78,6 +78,9 @@ def index_notes(catalog: Catalog, listing: Listing, leaks: Leaks) -> Iterator[st
         yield f"not in the folder: {absent}"
     if leaks:
         yield f"{leaks}: `index --strict` refuses that"
+    tested = {entry.clip.label for entry in catalog.usable("test")}
+    if tested and (never := [one for one in catalog.usable("train") if one.clip.label not in tested]):
+        yield f"never tested: {_names(never)}, of which the test side has no usable clip"
     if one_group := hold_out_note(catalog):
         yield one_group
 

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.evaluation.bootstrap import wilson
 from pipeline.evaluation.predictions import Predictions
 from pipeline.shown import ShownByShape
 
 Floats = NDArray[np.float64]
-
-NORMAL_95 = 1.959964
-"""Quantile of the standard normal distribution that leaves 2.5 % above it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -39,17 +37,3 @@ def class_accuracies(predictions: Predictions, method: str, num_classes: int) ->
 def class_counts(predictions: Predictions, num_classes: int) -> NDArray[np.int64]:
     """Count the test clips of each class: (K,)."""
     return np.asarray(np.bincount(predictions.labels, minlength=num_classes), np.int64)
-
-
-def wilson(share: Floats, counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Return both edges of Wilson's 95 % interval (1927) of shares of `counts` trials, all of them (K,).
-
-    Other than a bootstrap it has a width where all trials end alike: 4 of 4 give 51 to 100 %, in shares.
-    """
-    trials = np.maximum(counts, 1)
-    squared = NORMAL_95**2
-    middle = (share + squared / (2 * trials)) / (1 + squared / trials)
-    half = (
-        np.sqrt(share * (1 - share) / trials + squared / (4 * trials**2)) * NORMAL_95 / (1 + squared / trials)
-    )
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)

@@ -19,9 +19,11 @@ from pipeline.catalog.catalog import Catalog
 from pipeline.catalog.opened import opened_catalog, opened_entries, opened_store
 from pipeline.catalog.skeletons import read_skeleton
 from pipeline.datasets.opened import dataset_of, files_to_prove, need_video
+from pipeline.datasets.protocol import Dataset, PartlyDark
+from pipeline.errors import ParamError
 from pipeline.paths import Paths
 from pipeline.rows.cut_clip import samples_and_box
-from pipeline.values import Skeleton
+from pipeline.values import Clip, Skeleton
 from pipeline.video.crop import BOX, crop_clip, row_shape
 from pipeline.video.crop_recipe import EnhanceRule, ShareCurves
 from pipeline.video.depth import depth_to_uint8, person_distance_mm
@@ -89,7 +91,7 @@ class CropWork:
         made: ClipArrays = {}
         for name, cropped in cropped_clips.items():
             rule, jpeg = recipes[name].enhance, recipes[name].storage == "jpeg"
-            pixels = cropped if rule is None else self._lit(cropped, rule)
+            pixels = self._lit(cropped, rule) if rule and is_lit(rule, dataset, clip) else cropped
             made[name] = encode_jpeg(pixels, quality=recipes[name].jpeg_quality) if jpeg else pixels
             box = cuts[name][2]
             made[BOX + name] = np.array([box.left, box.top, box.right, box.bottom], np.int32)
@@ -105,6 +107,18 @@ class CropWork:
             person_mm=person_distance_mm(skeleton),
             range_m=self.preset.crop.depth_range_metres,
         )
+
+
+def is_lit(rule: EnhanceRule | None, dataset: Dataset, clip: Clip) -> bool:
+    """Whether the rule lights this clip. Raises ParamError where the dataset does not say which clips are dark."""
+    if rule is None or rule.clips == "all":
+        return rule is not None
+    if not isinstance(dataset, PartlyDark):
+        raise ParamError(
+            f"enhance lights dark clips alone, and {dataset.name} does not say which were filmed in the dark; leave "
+            "`clips` out, and all are lit"
+        )
+    return dataset.is_dark(clip)
 
 
 def frames_spec(preset: "Preset", catalog: Catalog) -> StoreSpec:

@@ -30,6 +30,8 @@ class FolderTable:
     """A row a clip, with the columns video, skeleton, label and split; "" where there is none."""
     drawn: bool
     """Whether the split was made here, since no folder is called train or test."""
+    empty: tuple[str, ...] = ()
+    """Folders that hold no recording, and name no class."""
 
     @property
     def text(self) -> str:
@@ -60,7 +62,15 @@ def table_of_folders(root: Path) -> FolderTable:
     there = set(every)
     rows = [_row(path, there, root) for path in files]
     drawn = not any(row["split"] for row in rows)
-    return FolderTable(tuple(_drawn(rows) if drawn else rows), drawn)
+    return FolderTable(tuple(_drawn(rows) if drawn else rows), drawn, _empty(root, files))
+
+
+def _empty(root: Path, files: Sequence[Path]) -> tuple[str, ...]:
+    """Folders where a class's would be, `CLASS` or `train/CLASS`, below which none of `files` lies."""
+    used = {folder for file in files for folder in file.parents}
+    places = (place for pattern in ("*", *(f"{split}/*" for split in SPLITS)) for place in root.glob(pattern))
+    folders = {place.relative_to(root) for place in places if place.is_dir() and place.name not in SPLITS}
+    return tuple(sorted(folder.as_posix() for folder in folders - used))
 
 
 def _row(path: Path, there: set[Path], root: Path) -> dict[str, str]:

@@ -18,6 +18,8 @@ from pipeline.setup.look import Seen, layout_of_table, look
 from pipeline.setup.preset_text import nested, preset_text
 
 TABLE = "table.csv"
+MOST_NAMED = 5
+"""Clips that cannot be read, and folders without any, that are spelled out."""
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 """Names that DVC takes as one step of a place in params.yaml."""
 
@@ -34,8 +36,13 @@ class Begun:
 
     def __str__(self) -> str:
         seen = self.seen
-        lost = "".join(f"\n  {clip_id}: {message}" for clip_id, _, message in seen.failures[:5])
-        unusable = f"{len(seen.failures):,} unusable{lost}" if seen.failures else "none unusable"
+        lost = [*((clip_id, message) for clip_id, _, message in seen.failures), *seen.unreadable]
+        named = "".join(f"\n  {clip_id}: {message}" for clip_id, message in lost[:MOST_NAMED])
+        unusable = (
+            f"{len(lost):,} unusable{named}"
+            if lost
+            else f"none unusable among the {seen.looked_at:,} looked at"
+        )
         sides = ", ".join(f"{count:,} {side}" for side, count in sorted(seen.parts.items()))
         counts = f"{seen.clips:,} clips of {seen.classes} classes ({sides or 'no split yet'})"
         lines = [
@@ -112,5 +119,8 @@ def _table(root: Path, layout: str | None) -> tuple[str, dict[str, Any]]:
             f"{drawn if found.drawn else 'the split is that of the folders'}. Add a column subject where you know who "
             "is in a clip: then people are not on both sides"
         )
+        if found.empty:
+            more = f" and {len(found.empty) - MOST_NAMED} more" if len(found.empty) > MOST_NAMED else ""
+            written += f"\nno recording, and so no class: {', '.join(found.empty[:MOST_NAMED])}{more}"
     chosen = layout or layout_of_table(root, TABLE)
     return written, {} if chosen == "whole_frame" else {"layout": chosen}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.protocol import Dataset
+from pipeline.datasets.protocol import UNSTATED_LICENCE, Dataset
 from pipeline.datasets.table.rows import read_rows
 from pipeline.errors import ClipError, DatasetError, ParamError
 from pipeline.skeleton.layouts import LAYOUTS, WHOLE_FRAME
@@ -48,6 +48,12 @@ class Seen:
     """Subjects (or cameras, set-ups) among the training clips of the first protocol."""
     parts: Mapping[str, int]
     """Clips by side of the first protocol."""
+    looked_at: int
+    """Clips that were looked at."""
+    unreadable: tuple[tuple[str, str], ...]
+    """(clip id, reason) of each clip that was looked at and cannot be read."""
+    licensed: bool
+    """Whether the dataset says on which terms its recordings are used."""
 
     @property
     def max_frames(self) -> int:
@@ -65,7 +71,7 @@ def look(
     listing = dataset.listing()
     chosen = _evenly(listing.clips, len(listing.clips) if at_most is None else at_most)
     has_skeletons, has_videos = dataset.layout is not WHOLE_FRAME, dataset.modality != "none"
-    lengths, sizes, known = _measured(dataset, chosen, has_skeletons=has_skeletons)
+    lengths, sizes, known, unreadable = _measured(dataset, chosen, has_skeletons=has_skeletons)
     protocol = next(iter(dataset.protocols), None)
     sides = {clip.clip_id: dataset.split(clip, protocol) for clip in listing.clips} if protocol else {}
     training = [clip for clip in listing.clips if sides.get(clip.clip_id) == "train"]
@@ -84,14 +90,18 @@ def look(
         protocols=dataset.protocols,
         groups=len({getattr(clip, dataset.axis(protocol)) for clip in training}) if protocol else 0,
         parts=Counter(sides.values()),
+        looked_at=len(chosen),
+        unreadable=tuple(unreadable),
+        licensed=dataset.card.licence != UNSTATED_LICENCE,
     )
 
 
 def _measured(
     dataset: Dataset, clips: Sequence[Clip], *, has_skeletons: bool
-) -> tuple[list[int], Counter[tuple[int, int]], set[str]]:
-    """Length of each clip that can be read, how often which size, and in which units joints are known."""
-    lengths, sizes, known, wrong = list[int](), Counter[tuple[int, int]](), set[str](), ""
+) -> tuple[list[int], Counter[tuple[int, int]], set[str], list[tuple[str, str]]]:
+    """Length of each clip that can be read, how often which size, units in which joints are known; what cannot be."""
+    lengths, sizes, known = list[int](), Counter[tuple[int, int]](), set[str]()
+    wrong = list[tuple[str, str]]()
     for clip in clips:
         try:
             video = dataset.open_video(clip).probe()
@@ -100,14 +110,14 @@ def _measured(
                 joints = {"pixels": skeleton.joints_2d, "metres": skeleton.joints_3d}
                 known |= {unit for unit, values in joints.items() if np.isfinite(values).any()}
         except ClipError as error:
-            wrong = f"{clip.clip_id}: {error}"
+            wrong.append((clip.clip_id, str(error)))
         else:
             lengths.append(video.num_frames)
             sizes[video.height, video.width] += 1
     if not lengths:
-        failures = "; ".join(": ".join(line) for line in dataset.listing().failures[:3])
-        raise DatasetError(f"{dataset.name}: no clip can be read: {wrong or failures or 'it lists none'}")
-    return lengths, sizes, known
+        reasons = "; ".join(": ".join(line) for line in (*wrong[:3], *dataset.listing().failures[:3]))
+        raise DatasetError(f"{dataset.name}: no clip can be read: {reasons or 'it lists none'}")
+    return lengths, sizes, known, wrong
 
 
 def layout_of_table(root: Path, table: str) -> str:

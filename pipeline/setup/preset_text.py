@@ -18,6 +18,7 @@ def preset_text(name: str, seen: Seen) -> str:
         *(_pixels(seen) if seen.has_videos else _NO_PIXELS),
         "  pretrain:  # backbones, each trained by itself; names are yours",
         "    seeds: [0]",
+        '    amp: "off"  # bf16 is sooner on a GPU; a CPU that has no bfloat16 emulates it, many times slower',
         f"    hold_out: {{by: {_hold_out(seen)}}}  # {_hold_out_reason(seen)}",
         "    backbones:",
         *(_video() if seen.has_videos else []),
@@ -31,6 +32,10 @@ def preset_text(name: str, seen: Seen) -> str:
     ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
+
+_RECORDINGS = (
+    '    recordings: {title: "", licence: "", citation: "", url: ""}  # what stores and releases say of them',
+)
 
 _NO_PIXELS = (
     "  sample: {}  # no videos: no frames are chosen, none are cropped, no heatmaps are drawn on them",
@@ -64,7 +69,7 @@ def _summary(seen: Seen) -> str:
     kinds = " and ".join(
         word for word, there in (("videos", seen.has_videos), ("skeletons", seen.has_skeletons)) if there
     )
-    size = f" of {seen.size[0]} × {seen.size[1]} pixels" if seen.size else ""
+    size = f", most of {seen.size[1]} × {seen.size[0]} pixels" if seen.size else ""
     return f"{seen.clips:,} clips of {seen.classes} classes, {kinds}{size}"
 
 
@@ -80,6 +85,7 @@ def _index(seen: Seen) -> list[str]:
         f"    protocol: {protocol}  # {reason}",
         f"    max_frames: {seen.max_frames}  # the longest clip seen has {seen.longest:,}; longer ones than this fail",
         f"    options: {options}",
+        *([] if seen.licensed else _RECORDINGS),
     ]
 
 
@@ -121,7 +127,7 @@ def _skeleton(seen: Seen) -> list[str]:
     return [
         "      skeleton:",
         "        modality: skeleton",
-        "        model: {kind: agcn, layout: official_10}",
+        "        model: {kind: agcn, layout: [[16, 1], [32, 2], [64, 2]]}  # small; official_10: ten times the time",
         f"        input: {{style: ctr, num_frames: 64, length: resize{joints}}}  # {reason}",
         f"        plan: {{epochs: {MANY}, batch: 16, lr: 0.05, schedule: cosine}}",
     ]

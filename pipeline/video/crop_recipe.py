@@ -5,7 +5,7 @@ that enhances is no business of this floor.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, get_args
 
 from pipeline.errors import ParamError
@@ -13,6 +13,7 @@ from pipeline.video.boxes import BoxRule
 
 Kind = Literal["zero_dce"]
 ShareCurves = Literal["clip_mean", "frame"]
+LitClips = Literal["all", "dark"]
 
 Interpolation = Literal["auto", "area", "linear"]
 INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
@@ -23,7 +24,7 @@ class EnhanceRule:
     """Rule that brightens cropped and resized frames before they are stored (SPEC 4.4)."""
 
     ALWAYS_IN_KEYS: ClassVar[tuple[str, ...]] = ("kind", "sha256", "share_curves")
-    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("weights",)
+    NEVER_IN_KEYS: ClassVar[tuple[str, ...]] = ("weights", "clips")
 
     weights: str
     """File of the network's weights: absolute, or from the project's folder."""
@@ -32,9 +33,12 @@ class EnhanceRule:
     kind: Kind = "zero_dce"
     share_curves: ShareCurves = "clip_mean"
     """One set of curves a view, estimated on the mean of its frames; or one a frame, which may flicker."""
+    clips: LitClips = "all"
+    """Clips that are lit: `dark` are those that the dataset says were filmed in the dark, as hmdb51_arid does. A clip
+    that is not lit has the key that it has without enhancement."""
 
     def __post_init__(self) -> None:
-        for name, known in (("kind", Kind), ("share_curves", ShareCurves)):
+        for name, known in (("kind", Kind), ("share_curves", ShareCurves), ("clips", LitClips)):
             if getattr(self, name) not in get_args(known):
                 raise ParamError(
                     f"{name} must be one of {list(get_args(known))}, got {getattr(self, name)!r}"
@@ -78,3 +82,8 @@ class CropRecipe:
             raise ParamError(f"storage must be raw, zstd or jpeg, got {self.storage!r}")
         if not 1 <= self.jpeg_quality <= 100:
             raise ParamError(f"jpeg_quality must be 1 to 100, got {self.jpeg_quality}")
+
+    @property
+    def unlit(self) -> "CropRecipe":
+        """The same without enhancement."""
+        return replace(self, enhance=None)

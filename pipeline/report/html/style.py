@@ -36,7 +36,7 @@ section { margin: 0 0 1.25rem; padding: 1.4rem 1.5rem 1.5rem; background: var(--
 .scroll { overflow-x: auto; position: relative; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; width: 100%; }
 caption { text-align: left; color: var(--faint); font-size: .85rem; padding: 0 0 .4rem; position: sticky; left: 0;
-  max-width: calc(100vw - 4.6rem); }
+  min-width: min(18rem, 100vw - 4.6rem); max-width: calc(100vw - 4.6rem); }
 th, td { padding: .42rem .75rem .42rem 0; text-align: right; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 tbody tr:last-child > * { border-bottom: 0; }
