@@ -176,16 +176,10 @@ def test_a_video_replaced_between_hashing_and_decoding_under_a_crop_of_its_own_p
     last_rows = parts.ids()[parts.span("r4", last).start :]
     assert clip_of(victim) in last_rows
     cache, first_key, last_key = cache_of(copied), parts.shard_key("r4", 0), parts.shard_key("r4", last)
-    forget_rows(copied, "r4", "box_r4")
-
-    crop = cropping(copied)
-    begun = cache.shard(first_key).with_suffix(".tmp")
-    while not begun.exists():
-        assert crop.poll() is None, crop.communicate()
-        time.sleep(0.001)
-    crop.send_signal(signal.SIGSTOP)
-    assert not cache.shard(last_key).with_suffix(".tmp").exists()
-    assert not cache.record(last_key).exists()
+    begun, late = (cache.shard(key).with_suffix(".tmp") for key in (first_key, last_key))
+    crop = stopped(
+        copied, lambda _: begun.exists() and not (late.exists() or cache.record(last_key).exists())
+    )
     replace_video(victim, donor, tmp_path)
     crop.send_signal(signal.SIGCONT)
 
@@ -216,14 +210,8 @@ def test_a_video_replaced_while_a_crop_of_its_own_process_decodes_it(copied: Pro
     run(copied, "index", "sample", "crop")
     parts = read_parts(copied.paths.store("frames"))
     last_key = parts.shard_key("r4", parts.blocks("r4")[-1])
-    forget_rows(copied, "r4", "box_r4")
 
-    crop = cropping(copied)
-    process = psutil.Process(crop.pid)
-    while str(victim.resolve()) not in {file.path for file in process.open_files()}:
-        assert crop.poll() is None, crop.communicate()
-    crop.send_signal(signal.SIGSTOP)
-    assert str(victim.resolve()) in {file.path for file in process.open_files()}
+    crop = stopped(copied, lambda process: str(victim.resolve()) in opened_by(process))
     replace_video(victim, tmp_path / "donor", tmp_path)
     crop.send_signal(signal.SIGCONT)
 
@@ -232,6 +220,28 @@ def test_a_video_replaced_while_a_crop_of_its_own_process_decodes_it(copied: Pro
     assert f"InputsChangedError: {victim} changed after it was hashed" in reported
     assert not cache_of(copied).holds(last_key)
     assert not [one for one in records(copied) if one.spec.name == "r4" and clip_of(victim) in ids(one)]
+
+
+def stopped(project: Project, when: Callable[[psutil.Process], bool]) -> "subprocess.Popen[str]":
+    """A crop of RGB that stands still where `when` holds: halted at each look, so that it can hardly run past."""
+    for _ in range(5):
+        forget_rows(project, "r4", "box_r4")
+        crop = cropping(project)
+        process = psutil.Process(crop.pid)
+        while crop.poll() is None:
+            crop.send_signal(signal.SIGSTOP)
+            while process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+                time.sleep(0.0005)
+            if process.status() == psutil.STATUS_STOPPED and when(process):
+                return crop
+            crop.send_signal(signal.SIGCONT)
+            time.sleep(0.002)
+        crop.communicate()
+    raise AssertionError("five crops ran past the moment at which they were to be stopped")
+
+
+def opened_by(process: psutil.Process) -> set[str]:
+    return {file.path for file in process.open_files()}
 
 
 def cropping(project: Project) -> "subprocess.Popen[str]":
