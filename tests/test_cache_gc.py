@@ -7,6 +7,7 @@ import pytest
 from cache_small import build, rows_of
 
 from cache import Build, Cache, CacheError
+from cache.answers import Answers
 from cache.build.publish import publish
 from cache.home.references import read_uses, remember_use
 from cache.locks import locked
@@ -38,7 +39,7 @@ def shards(cache: Cache) -> set[str]:
 def test_a_dry_run_tells_and_touches_nothing(cache: Cache) -> None:
     before = sorted(cache.root.rglob("*"))
     found = collect(cache, days=0)
-    assert sorted(item.kind for item in found.items) == ["blob", "shard", "shard", "shard", "work"]
+    assert sorted(item.kind for item in found.items) == ["answer", "blob", "shard", "shard", "shard", "work"]
     assert found.bytes == sum(item.bytes for item in found.items) > 0
     assert "would be removed (a dry run: --delete does it)" in str(found)
     assert f"{found.bytes:,} bytes" in str(found)
@@ -57,7 +58,7 @@ def test_what_no_store_and_no_weights_need_is_removed(cache: Cache, tmp_path: Pa
     assert verify_cache(cache).faults == ()
     compute, _ = build(cache, tmp_path / "kept", rows_of(*range(10)))
     assert compute.asked == []
-    assert collect(cache, days=0).items == ()
+    assert [item.kind for item in collect(cache, days=0).items] == ["answer"]  # of the build of just now
 
 
 def test_what_is_young_is_kept(cache: Cache) -> None:
@@ -66,7 +67,22 @@ def test_what_is_young_is_kept(cache: Cache) -> None:
     for path in cache.root.rglob("*"):
         os.utime(path, (old, old))
     found = collect(cache, days=7)  # the use of the store that is gone is of today: its shards stay
-    assert sorted(item.kind for item in found.items) == ["blob", "work"]
+    assert sorted(item.kind for item in found.items) == ["answer", "blob", "work"]
+
+
+def test_old_answers_go_with_what_killed_writers_left_of_them(cache: Cache) -> None:
+    answers = Answers(cache.root)
+    before = set((cache.root / "answers").iterdir())
+    assert answers.get(["old"], lambda: 1) == 1
+    (old,) = set((cache.root / "answers").iterdir()) - before
+    left = old.with_name(f"{old.name}.4711.tmp")
+    left.write_bytes(b"{")
+    for path in (old, left):
+        os.utime(path, (0, 0))
+    assert answers.get(["fresh"], lambda: 2) == 2
+    assert {item.name for item in collect(cache, days=7, delete=True).items} == {old.name, left.name}
+    assert answers.get(["fresh"], lambda: 3) == 2
+    assert answers.get(["old"], lambda: 3) == 3
 
 
 def test_bytes_that_another_link_keeps_are_told(cache: Cache, tmp_path: Path) -> None:
@@ -110,9 +126,9 @@ def test_no_build_loses_what_it_counted_on(cache: Cache, tmp_path: Path) -> None
     assert plan.tasks == ()
     with pytest.raises(CacheError, match="a build is at work"):
         collect(cache, days=0, delete=True)
-    assert len(collect(cache, days=0).items) == 5
+    assert len(collect(cache, days=0).items) == 6
     plan.finish(tmp_path / "other", {}, {})
-    assert {item.kind for item in collect(cache, days=0, delete=True).items} == {"blob", "work"}
+    assert {item.kind for item in collect(cache, days=0, delete=True).items} == {"answer", "blob", "work"}
 
 
 def test_a_damaged_use_stops_it(cache: Cache) -> None:

@@ -14,9 +14,11 @@ from ..home.home import Cache
 from ..home.references import read_uses, since_days
 from ..locks import locked_alone, try_locked
 
-Kind = Literal["shard", "blob", "work", "damaged"]
-_NAMES = {"shard": "shards", "blob": "learned blobs", "work": "in work", "damaged": "damaged"}
-"""As `cache ls` calls them."""
+Kind = Literal["shard", "blob", "work", "damaged", "answer"]
+_NAMES = {
+    "shard": "shards", "blob": "learned blobs", "work": "in work", "damaged": "damaged", "answer": "answers",
+}  # fmt: skip
+"""As `cache ls` calls them, and answers of `cache.answers` with what killed writers left of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,9 @@ def _garbage(cache: Cache, needed: frozenset[str], since: datetime) -> Iterator[
             kept = path.name.endswith((".lock", ".tmp")) or (path.name in needed and not damaged)
             if not kept and not _young(path, since, moved=damaged):
                 yield _sized(kind, path.name, _files(path))
+    for path in sorted(cache.root.glob("answers/*")):  # found again when next asked for
+        if not _young(path, since):
+            yield _sized("answer", path.name, [path])
 
 
 def _sized(kind: Kind, name: str, files: list[Path]) -> Garbage:
@@ -128,6 +133,9 @@ def _young(path: Path, since: datetime, *, moved: bool = False) -> bool:
 def _removed(cache: Cache, item: Garbage) -> bool:
     if item.kind == "shard":
         return cache.discard(item.name) > 0
+    if item.kind == "answer":
+        remove(cache.root / "answers" / item.name)
+        return True
     folder = cache.root / {"blob": f"blobs/{item.name[:2]}", "work": "work", "damaged": "damaged"}[item.kind]
     with try_locked(folder / f"{item.name}.lock") as free:
         if free:
