@@ -55,9 +55,9 @@ SETUPS: Mapping[Scale, Setup] = {
             "segments_x2": {"sampling": "segments", "size": [128, 128]},
         },
         backbones=_backbones("none", {"epochs": 2}, {"frames": 32, "epochs": 1}),
-        plan={"epochs": 3, "batch": 32, "lr": 0.001, "schedule": "cosine", **_ADAM},
+        plan={"epochs": 4, "batch": 8, "lr": 0.001, "schedule": "cosine", **_ADAM},
         about="32 segments; ResNet-18 is trained on the recordings for two epochs from fresh weights, then frozen; "
-        "three epochs of a reasoning module and the DINet-R beside it",
+        "four epochs of a reasoning module and the DINet-R beside it",
     ),
     "paper": Setup(
         sample={"segments": {"rule": "segment", "num_frames": 128}},
