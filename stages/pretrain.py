@@ -77,10 +77,12 @@ class BackboneTraining:
         return training_of(learned.folder, self.name, seed, phase, len(fit_on), from_cache=learned.from_cache)
 
     def foreseen(self, seed: int, fit_on: Ids, select_on: Ids, epochs: int) -> Training:
-        """Return what `learn` would find in the cache, or a blank training where it would train."""
+        """Return what `learn` would find in the cache or, as `trained_as`, be spared; else a blank training."""
         document = self._document(seed, fit_on, select_on, epochs)
         known = known_training(self.paths.open_cache(), document, self._needs)
-        return replace(foreseen(known, self.name, seed, fit_on, select_on, epochs), made_of=document)
+        training = foreseen(known, self.name, seed, fit_on, select_on, epochs)
+        shared = self._known_as != self.name
+        return replace(training, made_of=document, from_cache=training.from_cache or shared)
 
     def time(self) -> NetworkTime:
         """Time what a clip costs in training and in inference."""

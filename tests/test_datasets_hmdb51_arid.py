@@ -19,6 +19,7 @@ from pipeline.evaluation.results import read_predictions
 from pipeline.rows.crops import is_lit
 from pipeline.tables.results import class_weights
 from pipeline.video.crop_recipe import EnhanceRule
+from stages import pretrain
 
 BY_DAY = {
     f"{label}/FILM_{film}_{label}_u_nm_np1_ba_goo_{take}": "1"
@@ -119,6 +120,17 @@ def test_what_is_no_shared_training_is_refused(
     made.set_params(**{**params(), "pretrain.backbones": {"video": video_alone, "again": again}})
     with pytest.raises(ParamError, match=message):
         _ = made.preset
+
+
+def test_two_that_share_a_training_are_planned_as_one(made: Project) -> None:
+    video_alone = params()["pretrain.backbones"]["video"]
+    made.set_params(**{**params(), "pretrain.backbones": {"video": video_alone}})
+    made.run_all("index", "sample", "crop")
+    alone = pretrain.outlook(made.paths, made.preset)
+    both = {"video": video_alone, "again": {**video_alone, "trained_as": "video"}}
+    made.set_params(**{**params(), "pretrain.backbones": both})
+    shared = pretrain.outlook(made.paths, made.preset)
+    assert (shared.to_make, shared.cached) == (alone.to_make, alone.to_make)
 
 
 def test_the_mean_over_classes_weighs_each_clip_by_hand() -> None:
