@@ -109,6 +109,20 @@ def test_the_cards_lines_for_zarr_alone(
     assert len(found["classes"]) > found["labels"].max()
 
 
+def test_the_cards_lines_for_xarray(
+    released: Path, vectors: tuple[list[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("xarray", reason=HOW)
+    ids, values = vectors
+    code = (released / "README.md").read_text().split("```python\n")[3].split("```")[0]
+    monkeypatch.chdir(released)
+    found: dict[str, Any] = {}
+    exec(code.replace("skeleton_0", "video_0", 1), found)
+    assert [name for name in found["ids"] if name] == ids
+    assert np.array_equal(found["values"].values, values, equal_nan=True)
+    found["data"].close()
+
+
 def test_h5py(released: Path, vectors: tuple[list[str], Any]) -> None:
     ids, values = vectors
     with h5py.File(released / "features.h5") as file:

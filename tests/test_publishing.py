@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import pytest
 import yaml
 import zarr
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 import cli
 from cache import Cache, StoreError, harstore
 from cache.exchange.export import export_store
+from cache.exchange.export_hdf5 import export_hdf5
 from cache.upkeep.verify import verify_store
 from pipeline.errors import DatasetError
 from pipeline.exchange.licences import licence_of
@@ -89,6 +91,19 @@ def test_mlcroissant_finds_nothing_amiss(
     assert found.metadata.conforms_to == ["http://mlcommons.org/croissant/1.1"]
     assert found.metadata.ctx.issues.errors == set()
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+def test_the_card_says_the_releases_licence_beside_the_recordings(store: Path, tmp_path: Path) -> None:
+    with harstore.open(store) as at_home:
+        assert at_home.card.released_under is None
+        assert "released under" not in str(at_home.card)
+    publish(store, str(tmp_path / "out"), licence="CC-BY-4.0")
+    with harstore.open(tmp_path / "out/a.zarr") as reader:
+        assert reader.card.released_under == "CC-BY-4.0"
+        assert "released under CC-BY-4.0" in str(reader.card)
+    export_hdf5(tmp_path / "out/a.zarr", tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file.attrs["license"] == "CC-BY-4.0"
 
 
 def test_own_terms_lie_beside_the_store(store: Path, tmp_path: Path) -> None:

@@ -56,6 +56,14 @@ class Checked:
         }
         return {name: json.dumps(value, sort_keys=True) for name, value in facts.items()}
 
+    def single_values(self) -> dict[str, str | int | float]:
+        """The card's entries that are one value, `license` as its identifier or its terms."""
+        card = {**self.store.attrs, **self.attributes}
+        terms = card.get("license")
+        if isinstance(terms, Mapping):
+            card["license"] = terms.get("spdx") or terms.get("text")
+        return {name: value for name, value in card.items() if isinstance(value, str | int | float)}
+
     def made(self, array: str) -> NDArray[np.bool_]:
         """(N,): whether that array holds the row; False where it failed or was not asked for."""
         failed = {entry["id"] for entry in self.store.failures if entry.get("array") in (None, array)}

@@ -36,9 +36,7 @@ def _write(path: Path, source: Checked) -> None:
 
     with h5py.File(path, "x", libver=_LIBRARIES) as file:
         file.attrs.update({"format": FORMAT, "digest": source.digest, **source.texts()})
-        for name, value in source.store.attrs.items():
-            if isinstance(value, str | int | float):
-                file.attrs[name] = value
+        file.attrs.update(source.single_values())
         ids = file.create_dataset(source.id_name, data=list(source.store.ids), dtype=h5py.string_dtype())
         ids.make_scale(source.parts.row_dim)
         for array in source.arrays:

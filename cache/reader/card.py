@@ -12,6 +12,7 @@ from ..store.rows import Rows
 
 SPLITS = ("train", "test")
 """Names of the numbers in the coordinate `split`."""
+_RELEASED = "released under"
 _TEXTS = ("title", "dataset", "protocol", "stage", "licence", "citation", "url")
 
 
@@ -26,7 +27,7 @@ class Card:
     stage: str | None
     """Name of the stage that made it: features, frames, …"""
     licence: str | None
-    """Licence of the source data."""
+    """Licence of the source data, the recordings; `released_under` is what others may do with the store."""
     citation: str | None
     """Citation of the source data."""
     url: str | None
@@ -45,9 +46,20 @@ class Card:
     attrs: Mapping[str, Any]
     """All attributes of the store, the above among them."""
 
+    @property
+    def released_under(self) -> str | None:
+        """Licence of the release, an SPDX expression or its terms, where `cache publish` put one; else None."""
+        stated = self.attrs.get("license")
+        words = [stated.get(kind) for kind in ("spdx", "text")] if isinstance(stated, Mapping) else []
+        found = next((word for word in words if isinstance(word, str) and word), None)
+        return None if _spelled(found) == _spelled(self.licence) else found
+
     def __str__(self) -> str:
-        width = max(map(len, ("digest", *_TEXTS, *self.recipe)))
-        lines = [f"{name:{width}} {value}" for name in _TEXTS if (value := getattr(self, name)) is not None]
+        width = max(map(len, ("digest", _RELEASED, *_TEXTS, *self.recipe)))
+        texts = {name: getattr(self, name) for name in _TEXTS}
+        if self.released_under is not None:
+            texts = {_RELEASED: self.released_under.partition("\n")[0], **texts}
+        lines = [f"{name:{width}} {value}" for name, value in texts.items() if value is not None]
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
         lines.append(f"{'counts':{width}} {counts}")
         lines += [
@@ -56,6 +68,11 @@ class Card:
             for array, step in self.recipe.items()
         ]
         return "\n".join([*lines, f"{'digest':{width}} {self.digest}"])
+
+
+def _spelled(licence: str | None) -> str:
+    """CC BY 4.0 and CC-BY-4.0 are one licence."""
+    return (licence or "").replace("-", " ")
 
 
 def card_of(rows: Rows) -> Card:

@@ -197,7 +197,7 @@ store = harstore.open({address!r})  # every byte is checked
 store.clip(store.ids[0])
 ```
 
-With Zarr alone (version 3; `xarray.open_zarr` reads it too):
+With Zarr alone (version 3):
 
 ```python
 import zarr
@@ -206,6 +206,16 @@ group = zarr.open_group({address!r}, mode="r")
 ids = [bytes(row).rstrip(b"\\0").decode() for row in group["clip_id"][:]]  # "" is an empty row
 values = group[{next(iter(release.arrays))!r}][:]  # a row of NaN is a clip that failed, or an empty row
 labels, classes = group["label"][:], group.attrs.get("classes")  # of datasets: split, 0 trains, 1 tests
+```
+
+With xarray, ids as text:
+
+```python
+import xarray
+
+data = xarray.open_zarr({address!r})
+ids = [bytes(row).rstrip(b"\\0").decode() for row in data["clip_id"].values]
+values = data[{next(iter(release.arrays))!r}].isel(clip=[place for place, name in enumerate(ids) if name])
 ```
 
 `croissant.json` lists every file with its sha256, `manifest.json` in the store with its blake2b-160."""

@@ -13,6 +13,7 @@ from cache.keys import digest_of
 from cache.layout import MANIFEST
 from cache.store.manifest import FileFacts, parse_manifest, read_manifest, sealed_manifest
 from cache.upkeep.verify import verify_store
+from pipeline.datasets.protocol import UNSTATED_LICENCE
 from pipeline.errors import DatasetError
 from pipeline.exchange.citations import citation_cff, datacite
 from pipeline.exchange.descriptions import FileFact, Release, croissant, readme
@@ -41,6 +42,10 @@ class Published:
 
     def __str__(self) -> str:
         sent, source = self.sent, self.recordings or "not told by the store"
+        if self.recordings in (None, UNSTATED_LICENCE):
+            source += (
+                " (`index.recordings` of the preset says it, with title and citation; no clip is made anew)"
+            )
         return "\n".join([
             f"{self.address}: {self.rows} clips under {self.licence.name}",
             f"version {self.version}, digest {self.digest}",
