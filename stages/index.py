@@ -121,7 +121,10 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool) -
     layout = found.people.layout.name
     catalog = index_catalog(found.dataset, paths.dataset, protocol, store, found.digests, found.leaks, layout)
     write_catalog(paths.catalog, catalog)
-    gaps, notes = protocol_gaps(catalog), tuple(index_notes(catalog, found.listing, found.leaks))
+    gaps, notes = (
+        protocol_gaps(catalog),
+        tuple(index_notes(catalog, found.listing, found.leaks, preset.pretrain.hold_out.by)),
+    )
     if preset.index.protocol_gaps == "allow":
         gaps, notes = (), (*notes, *gaps)
     return replace(summary, note="; ".join(notes), gaps=gaps)

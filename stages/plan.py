@@ -52,7 +52,7 @@ def run(
     return replace(
         plan,
         obstacles=(*_drifted(preset, check_code), *obstacles(paths, preset, plan)),
-        notes=(*notes(paths, plan), *graph_notes(paths, preset_name)),
+        notes=(*notes(paths, preset, plan), *graph_notes(paths, preset_name)),
         seconds=time.monotonic() - began,
     )
 

@@ -51,14 +51,18 @@ def test_a_gap_is_told_with_what_to_do(case: str) -> None:
 def test_a_class_that_is_never_tested_is_noted() -> None:
     listing, leaks = Listing(()), Leaks({}, (), 0)
     three = [entry(0, 0, "train"), entry(1, 1, "train"), entry(2, 1, "test")]
-    notes = "; ".join(index_notes(catalog(*three), listing, leaks))
+    notes = "; ".join(index_notes(catalog(*three), listing, leaks, "group"))
     assert "never tested: class 'class 0', of which the test side has no usable clip" in notes
     all_tested = catalog(*three, entry(3, 0, "test"))
-    assert "never tested" not in "; ".join(index_notes(all_tested, listing, leaks))
+    assert "never tested" not in "; ".join(index_notes(all_tested, listing, leaks, "group"))
 
 
 def test_one_group_is_told_with_the_way_on() -> None:
     one = catalog(entry(0, 0, "train"), entry(1, 1, "train"), entry(2, 1, "test", subject=7))
-    assert "of one subject" in hold_out_note(one)
-    assert "pretrain.hold_out: {by: clip}" in hold_out_note(one)
-    assert hold_out_note(catalog(entry(0, 0, "train", subject=1), entry(1, 1, "train", subject=2))) == ""
+    assert "of one subject" in hold_out_note(one, "group")
+    assert "pretrain.hold_out: {by: clip}" in hold_out_note(one, "group")
+    assert (
+        hold_out_note(catalog(entry(0, 0, "train", subject=1), entry(1, 1, "train", subject=2)), "group")
+        == ""
+    )
+    assert hold_out_note(one, "clip") == ""  # as it advises

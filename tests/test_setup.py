@@ -9,6 +9,7 @@ import pytest
 import yaml
 from house import HOUSE
 from numbered_video import encode
+from test_planning import planned
 from tiny import Project
 from typer.testing import CliRunner
 
@@ -44,10 +45,10 @@ def test_a_folder_a_class_becomes_a_table_and_a_preset_that_runs(tmp_path: Path,
     assert ran.exit_code == 0, ran.output
     assert "8 clips of 2 classes (2 test, 6 train), none unusable among the 8 looked at\n" in ran.output
     lines = (paths.raw / "table.csv").read_text().splitlines()
-    assert lines[:2] == ["video,label,split", "sit/sit0.mp4,sit,train"]
+    assert lines[:2] == ["clip_id,video,label,split", "sit/sit0,sit/sit0.mp4,sit,train"]
     assert [line for line in lines if line.endswith("test")] == [
-        "sit/sit3.mp4,sit,test",
-        "wave/wave3.mp4,wave,test",
+        "sit/sit3,sit/sit3.mp4,sit,test",
+        "wave/wave3,wave/wave3.mp4,wave,test",
     ]
     preset = load_preset(paths.params, "demo")
     assert (preset.index.max_frames, preset.train.methods, preset.train.skeleton) == (32, ("video",), ())
@@ -57,12 +58,29 @@ def test_a_folder_a_class_becomes_a_table_and_a_preset_that_runs(tmp_path: Path,
     assert [summary.made for summary in done.values()] == [8, 8, 8]
 
 
+def test_a_video_added_later_is_named_until_it_has_a_row_and_renames_none(tmp_path: Path) -> None:
+    paths = recordings(tmp_path, FOUR)
+    init(paths)
+    project = Project(tmp_path)
+    project.run("index")
+    encode(paths.raw / "wave" / "sit0.mp4", range(27))
+    told = project.run("index")
+    assert "in the folder, but in no row of the table, and so left out: wave/sit0.mp4" in told.note
+    assert any("wave/sit0.mp4" in note for note in planned(project).notes)
+    with pytest.raises(ParamError, match=r"a row each in .*table\.csv"):
+        init(paths)
+    with (paths.raw / "table.csv").open("a") as table:
+        table.write("wave/sit0,wave/sit0.mp4,wave,train\n")
+    told = project.run("index")
+    assert (told.made, told.cached, "no row" in told.note) == (1, 8, False)
+
+
 def test_skeletons_beside_the_videos_are_found_and_fused(tmp_path: Path) -> None:
     paths = recordings(tmp_path, {f"train/{name}": frames for name, frames in FOUR.items()}, joints=17)
     begun = init(paths)
     assert "the split is that of the folders" in str(begun)
     assert (paths.raw / "table.csv").read_text().splitlines()[1] == (
-        "train/sit/sit0.mp4,train/sit/sit0.npz,sit,train"
+        "train/sit/sit0,train/sit/sit0.mp4,train/sit/sit0.npz,sit,train"
     )
     preset = load_preset(paths.params, "demo")
     assert preset.index.options == {"layout": "coco_17"}
@@ -79,7 +97,7 @@ def test_what_cannot_be_read_is_named_and_an_empty_folder_too(tmp_path: Path) ->
         (paths.raw / name).mkdir()
     told = str(init(paths))
     assert "no recording, and so no class: jump, z0, z1, z2, z3 and 1 more\n" in told
-    assert "8 clips of 2 classes (2 test, 6 train), 1 unusable\n  sit1: " in told
+    assert "8 clips of 2 classes (2 test, 6 train), 1 unusable\n  sit/sit1: " in told
     text = paths.params.read_text()
     assert 'amp: "off"' in text
 

@@ -64,32 +64,41 @@ def protocol_gaps(catalog: Catalog) -> tuple[str, ...]:
     return ()
 
 
-def index_notes(catalog: Catalog, listing: Listing, leaks: Leaks) -> Iterator[str]:
+def listing_notes(listing: Listing) -> Iterator[str]:
+    """Yield what is missing in a dataset's folder, and what lies there that its list does not name."""
+    absent = ", ".join(f"{count} {what}" for what, count in sorted(listing.absent.items()) if count)
+    if absent:
+        yield f"not in the folder: {absent}"
+    if listing.unlisted:
+        few = ", ".join(listing.unlisted[:MOST_NAMED])
+        more = f" and {len(listing.unlisted) - MOST_NAMED} more" if len(listing.unlisted) > MOST_NAMED else ""
+        yield f"in the folder, but in no row of the table, and so left out: {few}{more}"
+
+
+def index_notes(catalog: Catalog, listing: Listing, leaks: Leaks, held_out_by: str) -> Iterator[str]:
     """Yield what a reader of one line should know about a new catalog."""
     if not catalog.has_videos:
         yield "no videos, skeletons alone"
     if catalog.unused:
         yield f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out"
-    absent = ", ".join(f"{count} {what}" for what, count in sorted(listing.absent.items()) if count)
     nobody = sum("nobody_found" in entry.flags for entry in catalog.entries)
     if nobody:
         yield f"pose estimation found nobody in {nobody} clips: flag nobody_found in catalog.parquet"
-    if absent:
-        yield f"not in the folder: {absent}"
+    yield from listing_notes(listing)
     if leaks:
         yield f"{leaks}: `index --strict` refuses that"
     tested = {entry.clip.label for entry in catalog.usable("test")}
     if tested and (never := [one for one in catalog.usable("train") if one.clip.label not in tested]):
         yield f"never tested: {_names(never)}, of which the test side has no usable clip"
-    if one_group := hold_out_note(catalog):
+    if one_group := hold_out_note(catalog, held_out_by):
         yield one_group
 
 
-def hold_out_note(catalog: Catalog) -> str:
-    """Return a note where the training clips cannot be held out in whole groups; "" where they can."""
+def hold_out_note(catalog: Catalog, by: str) -> str:
+    """Return a note where the training clips cannot be held out in whole groups, as they should be; "" elsewhere."""
     training = catalog.usable("train")
     groups = {getattr(entry.clip, catalog.axis) for entry in training}
-    if not training or len(groups) > 1:
+    if not training or len(groups) > 1 or by == "clip":
         return ""
     return (
         f"the training clips are of one {catalog.axis}, so nothing can be held out in whole groups: "

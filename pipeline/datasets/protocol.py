@@ -99,6 +99,9 @@ class Listing:
     incomplete: tuple[tuple[str, str, str], ...] = ()
     """(clip id, error class, reason) of what lies there in part, sorted: listed by name, and no failure."""
 
+    unlisted: tuple[str, ...] = ()
+    """Recordings that lie there and that the dataset's own list does not name, by their paths from its folder."""
+
     def __post_init__(self) -> None:
         ids = [clip.clip_id for clip in self.clips]
         if any(late <= early for early, late in pairwise(ids)):

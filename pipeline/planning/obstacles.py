@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cache import Digests
 from pipeline.build.build import size_text
 from pipeline.build.failures import shortened
-from pipeline.catalog.outlook import hold_out_note, protocol_gaps
+from pipeline.catalog.outlook import hold_out_note, listing_notes, protocol_gaps
 from pipeline.paths import Paths
 from pipeline.planning.cost import STAGES
 from pipeline.planning.foresee import Foreseen, lost_before
@@ -36,7 +36,7 @@ def obstacles(paths: Paths, preset: "Preset", plan: Plan) -> Iterator[str]:
         yield f"{stage}: {shortened(str(error))}"
 
 
-def notes(paths: Paths, plan: Plan) -> Iterator[str]:
+def notes(paths: Paths, preset: "Preset", plan: Plan) -> Iterator[str]:
     """Yield what is worth knowing and stops nothing."""
     found, trial = plan.foreseen, plan.trial
     yield from _of_listing(found)
@@ -46,7 +46,7 @@ def notes(paths: Paths, plan: Plan) -> Iterator[str]:
             yield f"{len(sources.unread):,} files, {size}, were never read: index reads them, and counts are bounds"
         if sources.unreadable:
             yield f"cannot be read: {_some([f'{path} ({why})' for path, why in sources.unreadable.items()])}"
-    if found.catalog is not None and (note := hold_out_note(found.catalog)):
+    if found.catalog is not None and (note := hold_out_note(found.catalog, preset.pretrain.hold_out.by)):
         yield note
     for stage, error, clips in lost_before(found.stores):
         yield f"{stage}: {clips} clips failed before and will not be tried again ({error})"
@@ -76,9 +76,7 @@ def _of_listing(found: Foreseen) -> Iterator[str]:
         yield f"{len(lost)} recordings cannot be used: {_some(lost)}"
     if listing.incomplete:
         yield f"{len(listing.incomplete)} recordings lie there in part: {_some([c for c, _, _ in listing.incomplete])}"
-    absent = ", ".join(f"{count} {what}" for what, count in sorted(listing.absent.items()) if count)
-    if absent:
-        yield f"not in the folder: {absent}"
+    yield from listing_notes(listing)
 
 
 def _failures(paths: Paths, preset: "Preset", found: Foreseen) -> Iterator[str]:

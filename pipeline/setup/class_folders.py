@@ -19,7 +19,7 @@ TESTED = 4
 SKELETONS = (".npz", ".json")
 """Endings of a skeleton's file beside its video."""
 
-COLUMNS = ("video", "skeleton", "label", "split")
+COLUMNS = ("clip_id", "video", "skeleton", "label", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class FolderTable:
     """Rows for `table.csv`."""
 
     rows: tuple[dict[str, str], ...]
-    """A row a clip, with the columns video, skeleton, label and split; "" where there is none."""
+    """A row a clip, with COLUMNS; "" where there is none. A clip added later renames no other."""
     drawn: bool
     """Whether the split was made here, since no folder is called train or test."""
     empty: tuple[str, ...] = ()
@@ -61,8 +61,18 @@ def table_of_folders(root: Path) -> FolderTable:
         )
     there = set(every)
     rows = [_row(path, there, root) for path in files]
+    names = _names(files)
+    rows = [{"clip_id": names[path], **row} for path, row in zip(files, rows, strict=True)]
     drawn = not any(row["split"] for row in rows)
     return FolderTable(tuple(_drawn(rows) if drawn else rows), drawn, _empty(root, files))
+
+
+def _names(files: Sequence[Path]) -> dict[Path, str]:
+    """The path without its ending; with it, where two files differ in that alone."""
+    uses = Counter(path.with_suffix("") for path in files)
+    return {
+        path: (path.with_suffix("") if uses[path.with_suffix("")] == 1 else path).as_posix() for path in files
+    }
 
 
 def _empty(root: Path, files: Sequence[Path]) -> tuple[str, ...]:

@@ -102,7 +102,8 @@ def _params(paths: Paths) -> tuple[str, dict[str, Any]]:
     if paths.dataset in found["presets"]:
         raise ParamError(
             f"{paths.params} has a preset {paths.dataset!r} already: take it out first, or give the recordings' folder "
-            "in data/raw another name"
+            f"in data/raw another name; new recordings need no new preset, but a row each in {paths.raw / TABLE} where "
+            "that is their list"
         )
     return text if text.endswith("\n") else text + "\n", found
 

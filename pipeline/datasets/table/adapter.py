@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from pipeline.datasets.many_files import digest_of_files
@@ -11,6 +12,7 @@ from pipeline.datasets.table import movement_file
 from pipeline.datasets.table.joint_files import JointRule, read_joints
 from pipeline.datasets.table.rows import clips_of, read_rows
 from pipeline.datasets.table.skeleton_file import whole_frame_skeleton
+from pipeline.datasets.table.unlisted import unlisted_videos
 from pipeline.errors import DatasetError, ParamError, SkeletonError, VideoError
 from pipeline.skeleton.layouts import BOX_4, LAYOUTS, WHOLE_FRAME
 from pipeline.values import UNKNOWN, Clip, Skeleton, Split
@@ -66,16 +68,17 @@ class Table:
         self._rule = JointRule(self.layout, max_persons, first_frame, keypoint_names or {})
         self.train_subjects = _subjects(train_subjects)
         self._frame_size = frame_height, frame_width
-        found = clips_of(read_rows(self.root / table))
+        rows = read_rows(self.root / table)
+        self._named = [row["video"] for row in rows if row.get("video")]
+        found = clips_of(rows)
         self._clips, self.classes, self._splits = found.clips, found.labels, found.splits
         self._wrong_rows = found.failures
         self.modality: Modality = "rgb" if any(clip.video for clip in self._clips) else "none"
         self.protocols = self._protocols()
         self._check_skeletons()
-        self._listing = self._list()
 
     def listing(self) -> Listing:
-        """Every row of the table; one out of form, or whose files are not there, fails."""
+        """Every row of the table; one out of form, or whose files are not there, fails. Videos in no row are named."""
         return self._listing
 
     def split(self, clip: Clip, protocol: str) -> Split:
@@ -158,7 +161,8 @@ class Table:
         if suffixes & {*movement_file.SUFFIXES} - ({".csv"} if self.layout is BOX_4 else set()):
             movement_file.check_installed()
 
-    def _list(self) -> Listing:
+    @cached_property
+    def _listing(self) -> Listing:
         reasons = {clip.clip_id: reason for clip in self._clips if (reason := self._unusable(clip))}
         return Listing(
             clips=tuple(clip for clip in self._clips if clip.clip_id not in reasons),
@@ -167,6 +171,7 @@ class Table:
                 "video missing": sum(reason == NO_VIDEO for _, reason in reasons.values()),
                 "skeleton missing": sum(reason == NO_SKELETON for _, reason in reasons.values()),
             },
+            unlisted=unlisted_videos(self.root, self._named) if self._named else (),
         )
 
     def _unusable(self, clip: Clip) -> tuple[str, str] | None:
