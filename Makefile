@@ -1,3 +1,4 @@
+# make install   the environment alone
 # make demo   everything from a fresh machine to trained fusion heads and a report
 # make pose   what pose estimation needs: mmpose and rtmlib, and a check that both work
 # make movement   what reads tracks of SLEAP and DeepLabCut
@@ -15,7 +16,9 @@ BIN := $(CURDIR)/$(VENV)/bin
 RUN := PATH="$(BIN):$$PATH" HARCACHE_WORKERS=$(WORKERS)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo utd pose movement foreign fabric look test lint lock clean
+.PHONY: install demo utd pose movement foreign fabric look test lint lock clean
+
+install: $(INSTALLED)
 
 demo: $(INSTALLED)
 	$(RUN) python cli.py demo data/raw/demo

@@ -13,6 +13,7 @@ from models.published.card import WeightsCard
 from models.training.checkpoint import encode
 from pipeline.build.runner import RunOptions
 from pipeline.errors import DatasetError
+from pipeline.exchange.publishing import publish
 from pipeline.video.video import AvVideo, VideoFacts
 from pipeline.video.video_files import video_ids
 from stages.extract import Request, run
@@ -64,6 +65,18 @@ def test_a_second_time_nothing_is_computed_and_one_more_video_costs_one(
     assert extracted(videos, request, tmp_path) == "1 made, 2 cached, 0 failed, exit 0"
     store = open_store(tmp_path / "out.zarr")
     assert np.array_equal(store.read("features", [video.stem for video in videos[:2]]), first)
+
+
+def test_a_release_of_an_untrained_network_says_so(videos: list[Path], weights: Path, tmp_path: Path) -> None:
+    extracted(videos, Request("r3d18"), tmp_path)
+    told = publish(tmp_path / "out.zarr", str(tmp_path / "released"), licence="CC0-1.0")
+    assert "untrained networks made features" in str(told)
+    card = (tmp_path / "released" / "README.md").read_text()
+    assert 'network `{"kind": "r3d18"}`, **untrained**' in card
+    extracted(videos, Request("r3d18", weights), tmp_path)
+    told = publish(tmp_path / "out.zarr", str(tmp_path / "learned"), licence="CC0-1.0")
+    assert "untrained networks" not in str(told)
+    assert "untrained" not in (tmp_path / "learned" / "README.md").read_text()
 
 
 def test_another_stride_is_another_result(videos: list[Path], weights: Path, tmp_path: Path) -> None:

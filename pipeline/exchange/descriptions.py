@@ -136,6 +136,7 @@ def readme(release: Release) -> bytes:
     made = [
         f"- `{array}`: step `{recipe.get('step', '')}` with {json.dumps(card.versions[array], sort_keys=True)}"
         + "".join(f", {role} sha256 `{sha256}`" for role, sha256 in card.weights.get(array, {}).items())
+        + _drawn(card, array)
         for array, recipe in card.recipe.items()
     ]
     blocks = [
@@ -147,7 +148,8 @@ def readme(release: Release) -> bytes:
         "## How it was made",
         "\n".join(made),
         "The store holds what every single row was made of: `store.made_of(clip_id, array)`. An array `…_fold` is of "
-        "the network that selection trained, without the clips held out; `…_without2` of one trained without part 2.",
+        "the network that selection trained, without the clips held out, and NaN for test clips; `…_without2` of one "
+        "trained without part 2.",
         "## Licence",
         f"This release: {_linked(release.licence)}. {_source(card)}",
         "## Citation",
@@ -156,6 +158,23 @@ def readme(release: Release) -> bytes:
         _loading(release),
     ]
     return ("\n\n".join(blocks) + "\n").encode()
+
+
+def untrained(card: Card) -> list[str]:
+    """Arrays of networks that no weights were given to: `extract` made them, of a network as it was drawn."""
+    return [
+        array
+        for array, recipe in card.recipe.items()
+        if "backbone" in recipe.get("params", {}) and not card.weights.get(array)
+    ]
+
+
+def _drawn(card: Card, array: str) -> str:
+    network = card.recipe[array].get("params", {}).get("backbone")
+    named = "" if network is None else f", network `{json.dumps(network, sort_keys=True)}`"
+    return (
+        f"{named}, **untrained**: its weights are as they were drawn" if array in untrained(card) else named
+    )
 
 
 def _front_matter(release: Release) -> dict[str, object]:

@@ -16,7 +16,7 @@ from cache.upkeep.verify import verify_store
 from pipeline.datasets.protocol import UNSTATED_LICENCE
 from pipeline.errors import DatasetError
 from pipeline.exchange.citations import citation_cff, datacite
-from pipeline.exchange.descriptions import FileFact, Release, croissant, readme
+from pipeline.exchange.descriptions import FileFact, Release, croissant, readme, untrained
 from pipeline.exchange.hub import place_at
 from pipeline.exchange.licences import TEXT_FILE, Licence, licence_of
 from pipeline.exchange.places import Content, Place, Sent
@@ -39,6 +39,8 @@ class Published:
     """The recordings' own licence, as the store's card tells it."""
     version: str
     """MAJOR.MINOR.PATCH."""
+    untrained: tuple[str, ...] = ()
+    """Arrays of networks that no weights were given to."""
 
     def __str__(self) -> str:
         sent, source = self.sent, self.recordings or "not told by the store"
@@ -51,8 +53,19 @@ class Published:
             f"version {self.version}, digest {self.digest}",
             f"{sent.files} of its files sent, {sent.bytes:,} bytes; {sent.kept} were there, {sent.removed} removed",
             f"the recordings' own licence: {source}; it says whether features may be passed on",
+            *self._doubts(),
             f"open it: harstore.open({self.address!r})",
         ])  # fmt: skip
+
+    def _doubts(self) -> list[str]:
+        arrays = ", ".join(self.untrained)
+        return [f"untrained networks made {arrays}: good for trying out alone"] if arrays else []
+
+
+def _published(address: str, found: harstore.Reader, sent: Sent, licence: Licence, version: str) -> Published:
+    card = found.card
+    doubtful = tuple(untrained(card))
+    return Published(address, len(found), card.digest, sent, licence, card.licence, version, doubtful)
 
 
 def publish(
@@ -87,7 +100,7 @@ def publish(
         record_version(place, store, name, date, digest)
     place.finish()
     with harstore.open(address, storage_options=place.reader_options()) as found:
-        return Published(address, len(found), found.card.digest, sent, terms, found.card.licence, name)
+        return _published(address, found, sent, terms, name)
 
 
 def _place(to: str, store: Path) -> Place:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from pipeline.evaluation.metrics import Score
@@ -164,7 +165,9 @@ def curves(runs: Sequence[Curve]) -> bytes:
         for axes, name in ((loss, "training loss"), (accuracy, "held-out accuracy, %")):
             axes.set_title(f"{phase}: {name}", fontsize=10, color=INK, loc="left")
             axes.set_xlabel("epoch", color=FAINT, fontsize=9)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             _plain(axes, "y")
+        accuracy.set_ylim(bottom=0, top=max(1.0, accuracy.get_ylim()[1]))
         if all(np.isnan(run.val_accuracy).all() for run in chosen):
             _text(accuracy, "nothing held out: all of the training part")
         handles = [

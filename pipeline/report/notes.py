@@ -15,6 +15,8 @@ from pipeline.skeleton.layouts import WHOLE_FRAME
 from pipeline.training.trainings import listed_trainings
 from pipeline.versions import major_minor
 
+FEW_TESTED = 50
+"""Below so many test clips a reader is told what one of them weighs."""
 PACKAGES = ("torch", "torchvision", "numpy", "zarr", "av", "opencv-python")
 
 
@@ -28,9 +30,13 @@ def notes(paths: Paths, preset: Preset, document: dict[str, Any]) -> list[str]:
         for t in trainings
         if t.val_accuracy is not None
     ]
+    spread = (
+        "the heads have one seed"
+        if len(heads) == 1
+        else f"the spread is over {len(heads)} seeds of the heads"
+    )
     return [
-        f"The backbones {once}; the spread is over {len(heads)} seeds of the heads"
-        + ("." if len(seeds) == 1 else ", each on its own backbones."),
+        f"The backbones {once}; {spread}" + ("." if len(seeds) == 1 else ", each on its own backbones."),
         "Selected on the TEST clips, as the papers do: every figure on this page leaks."
         if document["selected_on"] == LEAKS
         else f"Selected on {document['selected_on']}, held out of the training part; never on test clips.",
@@ -102,6 +108,9 @@ def warnings(paths: Paths, catalog: Catalog, incomplete: int) -> list[str]:
         found.append(f"{catalog.unused} usable clips are unused: {catalog.protocol} leaves them out.")
     if incomplete:
         found.append(f"{incomplete} recordings lie there in part; failures.jsonl names them.")
+    tested = len(catalog.usable("test"))
+    if 0 < tested < FEW_TESTED:
+        found.append(f"{tested} test clips alone: one of them is {100 / tested:.0f} points of accuracy.")
     unnamed = catalog.unlisted - sum(f.stage == "index" and f.counts for f in recorded_failures(paths))
     if unnamed > 0:
         found.append(

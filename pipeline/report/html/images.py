@@ -44,5 +44,5 @@ def _figure(picture: Picture) -> str:
     source = f"data:image/webp;base64,{b64encode(sink.getvalue()).decode()}"
     return (
         f'<figure{look}{clip}><img src="{source}" alt="{escape(picture.alt)}" width="{image.width}" '
-        f'height="{image.height}" decoding="async">{caption}</figure>'
+        f'height="{image.height}">{caption}</figure>'
     )

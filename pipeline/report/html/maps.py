@@ -40,7 +40,9 @@ class ClipMaps(ShownByShape):
 
 
 def maps_section(found: ClipMaps, classes: Sequence[str]) -> str:
-    """Return the legend, whose entries choose classes, and two maps for each network."""
+    """Return the legend, whose entries choose classes, and two maps for each network; why, where there is none."""
+    if all(one.tsne is None for _, one in found.panels):
+        return "".join(_panel(found, title, one, len(classes)) for title, one in found.panels)
     shown = sorted({int(label) for label in found.labels})
     legend = "".join(
         f'<li><button type="button" aria-pressed="false" data-class="{k}"><svg viewBox="-6 -6 12 12" '
