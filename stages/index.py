@@ -123,7 +123,7 @@ def _run(paths: Paths, preset: "Preset", options: RunOptions, *, strict: bool) -
     write_catalog(paths.catalog, catalog)
     gaps, notes = (
         protocol_gaps(catalog),
-        tuple(index_notes(catalog, found.listing, found.leaks, preset.pretrain.hold_out.by)),
+        tuple(index_notes(catalog, found.listing, found.leaks)),
     )
     if preset.index.protocol_gaps == "allow":
         gaps, notes = (), (*notes, *gaps)

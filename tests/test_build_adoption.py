@@ -181,9 +181,9 @@ def test_weights_that_are_not_what_is_told_are_refused(copied: Project, tmp_path
 def test_gc_keeps_what_the_projects_stores_and_weights_need(copied: Project) -> None:
     """Also where no use tells of them, as in a cache of before there were uses."""
     shutil.rmtree(copied.paths.open_cache().root / "uses")
-    assert collected(copied.root, delete=True, days=0).items == ()
+    assert {item.kind for item in collected(copied.root, delete=True, days=0).items} == {"answer"}
     shutil.rmtree(copied.paths.store("heatmaps"))
-    assert {item.kind for item in collected(copied.root, delete=True, days=0).items} == {"shard"}
+    assert {item.kind for item in collected(copied.root, delete=True, days=0).items} - {"answer"} == {"shard"}
     path = copied.paths.weights / "heads" / "trainings.json"
     path.with_name("seals.json").unlink()
     facts = [{n: v for n, v in fact.items() if n != "key"} for fact in json.loads(path.read_text())]

@@ -51,10 +51,10 @@ def test_a_gap_is_told_with_what_to_do(case: str) -> None:
 def test_a_class_that_is_never_tested_is_noted() -> None:
     listing, leaks = Listing(()), Leaks({}, (), 0)
     three = [entry(0, 0, "train"), entry(1, 1, "train"), entry(2, 1, "test")]
-    notes = "; ".join(index_notes(catalog(*three), listing, leaks, "group"))
+    notes = "; ".join(index_notes(catalog(*three), listing, leaks))
     assert "never tested: class 'class 0', of which the test side has no usable clip" in notes
     all_tested = catalog(*three, entry(3, 0, "test"))
-    assert "never tested" not in "; ".join(index_notes(all_tested, listing, leaks, "group"))
+    assert "never tested" not in "; ".join(index_notes(all_tested, listing, leaks))
 
 
 def test_one_group_is_told_with_the_way_on() -> None:

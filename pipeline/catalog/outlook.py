@@ -75,7 +75,7 @@ def listing_notes(listing: Listing) -> Iterator[str]:
         yield f"in the folder, but in no row of the table, and so left out: {few}{more}"
 
 
-def index_notes(catalog: Catalog, listing: Listing, leaks: Leaks, held_out_by: str) -> Iterator[str]:
+def index_notes(catalog: Catalog, listing: Listing, leaks: Leaks) -> Iterator[str]:
     """Yield what a reader of one line should know about a new catalog."""
     if not catalog.has_videos:
         yield "no videos, skeletons alone"
@@ -90,7 +90,7 @@ def index_notes(catalog: Catalog, listing: Listing, leaks: Leaks, held_out_by: s
     tested = {entry.clip.label for entry in catalog.usable("test")}
     if tested and (never := [one for one in catalog.usable("train") if one.clip.label not in tested]):
         yield f"never tested: {_names(never)}, of which the test side has no usable clip"
-    if one_group := hold_out_note(catalog, held_out_by):
+    if one_group := hold_out_note(catalog, "group"):
         yield one_group
 
 
